@@ -1,0 +1,69 @@
+"""The one port for everything that is not deterministic.
+
+Wall clock, random streams, ids and the place where blocking calls run reach the runtime through one frozen value, handed to the
+system when it opens. Nothing else in the runtime reads a clock but Trio's, draws a random number or starts a thread; so a test
+that hands in another `Environment` decides all of them, and two systems in one process can live by different ones.
+
+A mock clock jumps ahead while a worker thread is busy. That is why *where* a blocking call runs is part of this port: in a thread
+for production, in place under virtual time.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+import uuid
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+import attrs
+import trio
+
+__all__ = ["Environment", "RunBlocking", "run_in_place", "run_in_thread"]
+
+T = TypeVar("T")
+
+
+class RunBlocking(Protocol):
+    """Runs a blocking function somewhere and waits for it."""
+
+    async def __call__(self, call: Callable[[], T], /) -> T:
+        """What *call* returns; what it raises is raised here."""
+        ...
+
+
+async def run_in_thread(call: Callable[[], T], /) -> T:
+    """Run *call* in one of Trio's worker threads; the caller waits, everybody else goes on."""
+    return await trio.to_thread.run_sync(call)
+
+
+async def run_in_place(call: Callable[[], T], /) -> T:
+    """Run *call* here and now: exact under a mock clock, and it stops the world meanwhile."""
+    await trio.lowlevel.checkpoint()
+    return call()
+
+
+def _stream(label: str) -> random.Random:
+    """A stream of its own for *label*, seeded by the operating system."""
+    return random.Random()  # jitter and sampling, nothing secret
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex
+
+
+@attrs.frozen(kw_only=True)
+class Environment:
+    """What the runtime may ask of the world. The defaults are the real one."""
+
+    wall_clock: Callable[[], float] = time.time
+    """Seconds since the epoch; for people and for records, never for deadlines."""
+
+    random: Callable[[str], random.Random] = _stream
+    """A random stream for a label. Whoever needs chance asks once, by a stable label, and keeps the stream."""
+
+    new_id: Callable[[], str] = _new_id
+    """A fresh unique id, as text."""
+
+    run_blocking: RunBlocking = run_in_thread
+    """Where blocking calls run."""
