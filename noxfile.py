@@ -1,0 +1,190 @@
+"""What can be checked, and how: `nox -l` lists it, plain `nox` does all of it but `fast`, `repeat` and `bench`.
+
+Each session installs what it needs into an environment of its own and uses nothing from outside. Sessions run on the newest
+supported Python that is present; `tests` runs on every one. A run ends with one line that counts the tests of all its sessions.
+"""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import nox
+
+nox.needs_version = ">=2025.5.1"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.download_python = "never"
+nox.options.error_on_external_run = True
+nox.options.error_on_missing_interpreters = False  # a Python that is not here is reported as skipped
+nox.options.reuse_existing_virtualenvs = True
+nox.options.sessions = ["lint", "floors", "types", "tests", "docs", "examples", "build"]
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+SUPPORTED = nox.project.python_versions(PYPROJECT)
+REPEATS = 20
+WHEEL_HOLDS = (
+    "trioactors/__init__.py",
+    "trioactors/py.typed",
+    "trioactors_backends/__init__.py",
+    "trioactors_backends/py.typed",
+)
+
+
+def _present(version: str) -> bool:
+    """Whether a Python of this *version* is here and runs (a shim may be here and not run)."""
+    if version == f"{sys.version_info.major}.{sys.version_info.minor}":
+        return True
+    found = shutil.which(f"python{version}")
+    return found is not None and subprocess.run([found, "-c", ""], capture_output=True, check=False).returncode == 0
+
+
+PRESENT = [version for version in SUPPORTED if _present(version)]
+if not PRESENT:
+    sys.exit(f"No supported Python is here: one of {', '.join(SUPPORTED)} is needed on the PATH.")
+NEWEST = PRESENT[-1]
+
+
+class Tally:
+    """How many tests passed and failed, over all sessions of this run."""
+
+    def __init__(self) -> None:
+        self.ran = False
+        self.passed = 0
+        self.failed = 0
+
+    def add(self, report: Path) -> None:
+        """Count the tests of one pytest run; one that left no *report* counts as a failure."""
+        self.ran = True
+        if not report.exists():
+            self.failed += 1
+            return
+        for suite in ET.parse(report).iter("testsuite"):
+            tests, skipped, *bad = (int(suite.get(name, 0)) for name in ("tests", "skipped", "failures", "errors"))
+            self.failed += sum(bad)
+            self.passed += tests - skipped - sum(bad)
+
+    def close(self) -> None:
+        """Print the last line of the run."""
+        if self.ran:
+            print(f"{self.passed} passed, {self.failed} failed", flush=True)
+
+
+TALLY = Tally()
+atexit.register(TALLY.close)
+
+
+def _install(session: nox.Session, *groups: str, package: tuple[str, ...] = ("-e", ".")) -> None:
+    """Install the *package* with the dependencies of these *groups*."""
+    session.install(*package, *nox.project.dependency_groups(PYPROJECT, *groups))
+
+
+def _pytest(session: nox.Session, *arguments: str, runner: tuple[str, ...] = ("pytest",)) -> None:
+    """Run pytest and count its tests."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder, "report.xml")
+        try:
+            session.run(*runner, f"--junit-xml={report}", *arguments)
+        finally:
+            TALLY.add(report)
+
+
+@nox.session(python=SUPPORTED)
+def tests(session: nox.Session) -> None:
+    """The whole suite in random order, with coverage; on every supported Python that is here."""
+    _install(session, "test")
+    session.run("coverage", "erase")
+    _pytest(session, *session.posargs, runner=("coverage", "run", "-m", "pytest"))
+    session.run("coverage", "combine", "--quiet")
+    if not session.posargs:
+        session.run("coverage", "report")
+        session.run("coverage", "report", "--include=*/restarts.py", "--fail-under=100")
+
+
+@nox.session(python=NEWEST)
+def fast(session: nox.Session) -> None:
+    """While you work: what failed last time first, and stop at the first failure."""
+    _install(session, "test")
+    _pytest(session, "-x", "--ff", "--no-header", *session.posargs)
+
+
+@nox.session(python=NEWEST)
+def repeat(session: nox.Session) -> None:
+    """The suite twenty times over, each time in another order."""
+    _install(session, "test")
+    for seed in range(1, REPEATS + 1):
+        _pytest(session, "-q", "-p", "randomly", f"--randomly-seed={seed}", *session.posargs)
+
+
+@nox.session(python=NEWEST)
+def lint(session: nox.Session) -> None:
+    """Style and formatting (ruff), and what goes wrong in async code (flake8-async)."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, "lint"))
+    session.run("ruff", "check", *session.posargs)
+    session.run("ruff", "format", "--check", *session.posargs)
+    session.run("flake8")
+
+
+@nox.session(python=NEWEST)
+def types(session: nox.Session) -> None:
+    """Both mypy and pyright, strict; each planted error must be reported, and nothing else."""
+    _install(session, "types")
+    session.run("mypy")
+    session.run("pyright", "--warnings")
+    _pytest(session, "tests/typing")
+
+
+@nox.session(python=NEWEST)
+def floors(session: nox.Session) -> None:
+    """Imports point down (import-linter), and the other rules of the house (tests/architecture)."""
+    _install(session, "floors")
+    session.run("lint-imports", "--no-cache")
+    _pytest(session, "tests/architecture")
+
+
+@nox.session(python=NEWEST)
+def docs(session: nox.Session) -> None:
+    """Every piece of code in README.md and docs/ runs and does what the text says."""
+    _install(session, "docs")
+    _pytest(session, "-p", "no:randomly", "README.md", "docs", *session.posargs)  # a page is read from its top
+
+
+@nox.session(python=NEWEST)
+def examples(session: nox.Session) -> None:
+    """Every program in examples/ runs to its end without a warning."""
+    _install(session)
+    for program in sorted(Path("examples").glob("*.py")):
+        session.run("python", "-W", "error", str(program))
+
+
+@nox.session(python=NEWEST, reuse_venv=False)
+def build(session: nox.Session) -> None:
+    """Build the wheel, look into it, and run the suite against it, outside the tree."""
+    with tempfile.TemporaryDirectory() as folder:
+        outside = Path(folder)
+        session.install(*nox.project.dependency_groups(PYPROJECT, "build"))
+        session.run("python", "-m", "build", "--installer=uv", f"--outdir={outside}")
+        (wheel,) = outside.glob("*.whl")
+        missing = set(WHEEL_HOLDS) - set(zipfile.ZipFile(wheel).namelist())
+        if missing:
+            session.error(f"{wheel.name} lacks {', '.join(sorted(missing))}")
+        _install(session, "test", package=(str(wheel),))
+        shutil.copytree("tests", outside / "tests", ignore=shutil.ignore_patterns("architecture", "typing", "__pycache__"))
+        shutil.copytree("examples", outside / "examples")
+        shutil.copy("pyproject.toml", outside)
+        session.chdir(outside)
+        session.run("python", "-P", "-c", "import trioactors as t; assert 'site-packages' in t.__file__, t.__file__")
+        _pytest(session)
+        session.chdir(Path(__file__).parent)
+
+
+@nox.session(python=NEWEST)
+def bench(session: nox.Session) -> None:
+    """Measure against the floor and the peers; prints a table, proves nothing by itself."""
+    _install(session, "bench")
+    session.run("python", "-m", "benchmarks", *session.posargs)
