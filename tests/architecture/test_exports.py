@@ -1,0 +1,125 @@
+"""What a module offers is what its `__all__` says: nothing more, nothing less, nothing that is not there.
+
+A module offers what it defines under a name without underscore; a package offers what its `__init__` brings in.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+from pathlib import Path
+
+TYPE_VARIABLES = frozenset({"NewType", "ParamSpec", "TypeVar", "TypeVarTuple"})
+
+
+def exports(source: str) -> list[str] | None:
+    """The names in `__all__`, in their order; None where there is none."""
+    for node in ast.parse(source).body:
+        match node:
+            case (
+                ast.Assign(targets=[ast.Name(id="__all__")], value=value)
+                | ast.AnnAssign(target=ast.Name(id="__all__"), value=ast.expr() as value)
+            ):
+                return list(ast.literal_eval(value))
+            case _:
+                pass
+    return None
+
+
+def defined(source: str) -> set[str]:
+    """Public names that a module makes itself. Type variables are nobody's business."""
+    names: set[str] = set()
+    for node in ast.parse(source).body:
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                names.add(name)
+            case ast.Assign(value=ast.Call(func=ast.Name(id=maker))) if maker in TYPE_VARIABLES:
+                pass
+            case ast.Assign(targets=targets):
+                names |= {target.id for target in targets if isinstance(target, ast.Name)}
+            case ast.AnnAssign(target=ast.Name(id=name)):
+                names.add(name)
+            case _:
+                pass
+    return {name for name in names if not name.startswith("_")}
+
+
+def brought_in(source: str) -> set[str]:
+    """Public names that a package's `__init__` imports from its own modules."""
+    own = (
+        node for node in ast.parse(source).body if isinstance(node, ast.ImportFrom) and str(node.module).startswith("trioactors")
+    )
+    names = {alias.asname or alias.name for node in own for alias in node.names}
+    return {name for name in names if not name.startswith("_")}
+
+
+def order(name: str) -> tuple[int, str]:
+    """CONSTANTS, then Classes, then functions, each by the alphabet."""
+    return (0 if name.isupper() else 1 if name[0].isupper() else 2, name)
+
+
+def differences(name: str, source: str, offered: set[str]) -> list[str]:
+    """What `__all__` says too much or too little, and whether it is in order."""
+    said = exports(source)
+    if said is None:
+        return [f"{name} has no __all__"] if offered else []
+    return (
+        [f"{name} offers {missing}, and its __all__ is silent" for missing in sorted(offered - set(said))]
+        + [f"{name} says {extra} in __all__, and offers none" for extra in sorted(set(said) - offered)]
+        + ([f"{name}: __all__ is not in order"] if said != sorted(set(said), key=order) else [])
+    )
+
+
+def test_all_says_what_every_module_offers(files: dict[str, Path], sources: dict[str, str]) -> None:
+    findings: list[str] = []
+    for name, source in sources.items():
+        package = files[name].name == "__init__.py"
+        offered = (brought_in(source) | defined(source)) if package else defined(source)
+        private = name.rpartition(".")[2].startswith("_") and not package
+        findings += [] if private else differences(name, source, offered)
+
+    assert not findings, "\n".join(findings)
+
+
+def test_everything_that_is_exported_is_there(sources: dict[str, str]) -> None:
+    said = {name: exports(source) or [] for name, source in sources.items() if not name.endswith("__main__")}
+
+    assert [
+        f"{name}.{export}"
+        for name, exported in said.items()
+        for export in exported
+        if not hasattr(importlib.import_module(name), export)
+    ] == []
+
+
+PLANTED = """
+from typing import TypeVar
+import attrs
+__all__ = ["Actor", "LIMIT", "ghost"]
+T = TypeVar("T")
+LIMIT: int = 3
+_hidden = 4
+class Actor: ...
+async def forgotten() -> None: ...
+"""
+
+
+def test_a_silent_a_ghostly_and_an_unordered_name_are_told() -> None:
+    assert differences("planted", PLANTED, defined(PLANTED)) == [
+        "planted offers forgotten, and its __all__ is silent",
+        "planted says ghost in __all__, and offers none",
+        "planted: __all__ is not in order",
+    ]
+
+
+def test_a_module_with_something_to_offer_must_have_all() -> None:
+    assert differences("planted", "", {"Actor"}) == ["planted has no __all__"]
+    assert differences("planted", "", set()) == []
+
+
+def test_a_package_offers_what_it_brings_in() -> None:
+    planted = (
+        "import attrs\nfrom trio import run\nfrom trioactors.actor import Actor, _own\nfrom trioactors.specs import child as child"
+    )
+
+    assert brought_in(planted) == {"Actor", "child"}
