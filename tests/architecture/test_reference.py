@@ -1,7 +1,8 @@
-"""What is offered is documented, and the two commands are the ones that run."""
+"""What is offered is documented, what can go wrong is tried, and the command in the README is the one that CI types."""
 
 from __future__ import annotations
 
+import ast
 import importlib
 import re
 from pathlib import Path
@@ -17,12 +18,27 @@ def unmentioned(names: list[str], reference: str) -> list[str]:
     return [name for name in names if not re.search(rf"\b{re.escape(name)}\b", code)]
 
 
+def raised(source: str) -> set[str]:
+    """The error classes that stand for something of their own, not for a family."""
+    classes = [node for node in ast.parse(source).body if isinstance(node, ast.ClassDef) and not node.name.startswith("_")]
+    families = {ast.unparse(base) for node in classes for base in node.bases}
+    return {node.name for node in classes} - families
+
+
 @pytest.mark.parametrize("door", DOORS)
 def test_every_public_name_is_in_the_reference(door: str, root: Path) -> None:
     pages = sorted((root / "docs").glob("reference*.md")) + sorted((root / "docs" / "reference").glob("*.md"))
     reference = "\n".join(page.read_text(encoding="utf-8") for page in pages)
 
     assert unmentioned(list(importlib.import_module(door).__all__), reference) == []
+
+
+def test_every_error_is_met_in_a_test(root: Path) -> None:
+    errors = raised((root / "trioactors" / "errors.py").read_text(encoding="utf-8"))
+    rooms = [path for path in (root / "tests").rglob("test_*.py") if "architecture" not in path.parts]
+    met = set(re.findall(r"\w+", "\n".join(path.read_text(encoding="utf-8") for path in rooms)))
+
+    assert sorted(errors - met) == []
 
 
 def test_ci_types_what_the_readme_shows(root: Path) -> None:
@@ -35,3 +51,7 @@ def test_a_name_in_prose_is_not_a_mention() -> None:
     reference = "A child is what a supervisor runs. See `ta.flush(ref)`.\n\n```python\nta.stop(ref)\n```\n"
 
     assert unmentioned(["child", "flush", "stop", "sto"], reference) == ["child", "sto"]
+
+
+def test_a_family_of_errors_is_not_raised_itself() -> None:
+    assert raised("class Family(Exception): ...\nclass Full(Family): ...\nclass _Own(Family): ...\n") == {"Full"}
