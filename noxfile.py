@@ -136,7 +136,7 @@ def types(session: nox.Session) -> None:
     """Both mypy and pyright, strict; each planted error must be reported, and nothing else."""
     _install(session, "types")
     session.run("mypy")
-    session.run("pyright", "--warnings")
+    session.run("pyright", "--warnings", "--project=pyproject.toml")
     _pytest(session, "tests/typing")
 
 

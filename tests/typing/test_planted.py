@@ -52,7 +52,9 @@ def differences(source: str, checker: str, told: dict[int, str]) -> list[str]:
     ("checker", "options", "read"),
     [
         pytest.param("mypy", ["--output=json", "--no-error-summary"], told_by_mypy, id="mypy"),
-        pytest.param("pyright", ["--outputjson", f"--pythonpath={sys.executable}"], told_by_pyright, id="pyright"),
+        pytest.param(
+            "pyright", ["--outputjson", "--project=pyproject.toml", f"--pythonpath={sys.executable}"], told_by_pyright, id="pyright"
+        ),
     ],
 )
 def test_every_planted_error_is_told(
