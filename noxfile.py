@@ -119,7 +119,7 @@ def repeat(session: nox.Session) -> None:
     """The suite twenty times over, each time in another order."""
     _install(session, "test")
     for seed in range(1, REPEATS + 1):
-        _pytest(session, "-q", "-p", "randomly", f"--randomly-seed={seed}", *session.posargs)
+        _pytest(session, "-q", f"--randomly-seed={seed}", *session.posargs)
 
 
 @nox.session(python=NEWEST)
