@@ -1,0 +1,212 @@
+"""The actor class, and what is checked when one is defined.
+
+An actor is a plain class with a state and handlers. Two things are refused on purpose: `@attrs.define` on the actor (the state is the
+attrs class, the actor is not a value), and hooks that do not fit, which would never run.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import types
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Final, ForwardRef, Generic, TypeVar, cast, get_args, get_origin
+
+import attrs
+
+from trioactors.errors import DefinitionError, UsageError
+from trioactors.exits import Exit
+from trioactors.handlers import Handler, HandlerSpec
+from trioactors.specs import Overflow, choice, count, seconds
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from trioactors.context import Context
+
+__all__ = ["Actor", "ActorPlan"]
+
+State = TypeVar("State")
+
+HOOKS: Final = {"on_start": 0, "on_continue": 0, "on_stop": 1}
+"""The hooks, and how many arguments each takes besides `self`."""
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class ActorPlan:
+    """What the framework knows of an actor class."""
+
+    name: str
+    handlers: Mapping[str, HandlerSpec]
+    hooks: frozenset[str]
+    """The hooks that the class defines; the others are never called."""
+    mailbox: int | None
+    overflow: Overflow | None
+    timeout: float | None
+    state_type: Any = attrs.field(repr=False)
+    module: str = attrs.field(repr=False)
+
+    def new_state(self) -> Any:
+        """The state of a fresh actor: its class, called without arguments; None where the actor declares none."""
+        kind = self._resolved()
+        if kind is None or isinstance(kind, TypeVar):
+            return None
+        try:
+            return kind()
+        except TypeError as error:
+            raise DefinitionError(
+                f"{self.name}: its state {kind!r} cannot be made without arguments ({error}); "
+                f"give its fields defaults, or set self.state in __init__"
+            ) from None
+
+    def _resolved(self) -> Any:
+        kind = self.state_type
+        if isinstance(kind, ForwardRef):
+            kind = kind.__forward_arg__
+        if isinstance(kind, str):
+            try:
+                kind = eval(kind, vars(sys.modules[self.module]))  # noqa: S307 - an annotation of the user's own class
+            except NameError as error:
+                raise DefinitionError(f"{self.name}: its state {self.state_type!r} cannot be resolved: {error}") from None
+        if isinstance(kind, types.UnionType):
+            return None
+        return get_origin(kind) or kind
+
+
+class _NotRunning:
+    """Stands for `context` until an actor runs in a system."""
+
+    def __get__(self, instance: object | None, owner: type) -> Any:
+        if instance is None:
+            return self
+        raise UsageError(
+            f"{owner.__name__} has no context: it is set before on_start, when a system starts the actor, and not yet in __init__"
+        )
+
+
+class Actor(Generic[State]):
+    """Private state plus handlers, one message at a time. Subclass it as `Actor[YourState]`.
+
+    Class options: *mailbox* (how many messages may wait), *overflow* (what a full mailbox does), *timeout* (the deadline of calls, in
+    seconds). The state is made by calling its class, unless `__init__` sets `self.state`. An instance that no system started is a plain
+    object: its handlers run when they are called, which is handy in unit tests.
+    """
+
+    __actor_plan__: ClassVar[ActorPlan]
+    state: State
+    if TYPE_CHECKING:
+        context: Context
+    else:
+        context = _NotRunning()
+
+    def __init_subclass__(
+        cls, *, mailbox: int | None = None, overflow: Overflow | str | None = None, timeout: float | None = None
+    ) -> None:
+        """Check the definition. Raises `DefinitionError` or `SpecError`."""
+        super().__init_subclass__()
+        inherited: ActorPlan | None = getattr(cls, "__actor_plan__", None)
+        where = cls.__qualname__
+        _refuse_value_classes(cls)
+        _check_hooks(cls)
+        _check_annotations(cls)
+        cls.__actor_plan__ = ActorPlan(
+            name=where,
+            handlers=_collect_handlers(cls),
+            hooks=frozenset(name for name in HOOKS if getattr(cls, name) is not getattr(Actor, name)),
+            mailbox=_option(inherited, "mailbox", None if mailbox is None else count(mailbox, f"{where}: mailbox", least=1)),
+            overflow=_option(inherited, "overflow", None if overflow is None else choice(overflow, Overflow, f"{where}: overflow")),
+            timeout=_option(inherited, "timeout", None if timeout is None else seconds(timeout, f"{where}: timeout")),
+            state_type=_state_type(cls, inherited),
+            module=cls.__module__,
+        )
+
+    def __new__(cls, *_args: object, **_kwargs: object) -> Self:
+        """Give the instance its state before `__init__` runs, if it can be made without arguments."""
+        self = super().__new__(cls)
+        plan: ActorPlan | None = getattr(cls, "__actor_plan__", None)
+        if plan is None:
+            raise DefinitionError("Actor is a base class: subclass it")
+        if cls.__init__ is object.__init__ or plan.state_type is None:
+            self.state = plan.new_state()
+        else:
+            try:
+                self.state = plan.new_state()
+            except DefinitionError:
+                pass  # __init__ may set it; whether it did is checked at the start
+        return self
+
+    async def on_start(self) -> None:
+        """Called before the start is acknowledged; failing fails the start. Nothing is handled before it is done."""
+
+    async def on_continue(self) -> None:
+        """Called after the start is acknowledged and before the first message: the place for slow preparation."""
+
+    async def on_stop(self, reason: Exit) -> None:
+        """Called when the actor ends (also after a crash, not when it is killed), within its grace."""
+
+
+def _option(inherited: ActorPlan | None, name: str, value: Any) -> Any:
+    return getattr(inherited, name) if value is None and inherited is not None else value
+
+
+def _refuse_value_classes(cls: type) -> None:
+    """A decorator that rewrites the class would define it twice, the second time without its options."""
+    for mark, decorator in (("__attrs_attrs__", "@attrs.define"), ("__dataclass_fields__", "@dataclass")):
+        if mark in vars(cls):
+            raise DefinitionError(
+                f"{cls.__qualname__}: {decorator} does not go on an actor. Put it on the state, and write Actor[TheState]."
+            )
+
+
+def _check_hooks(cls: type) -> None:
+    for name, member in vars(cls).items():
+        if not name.startswith("on_"):
+            continue
+        where = f"{cls.__qualname__}.{name}"
+        if name not in HOOKS:
+            raise DefinitionError(f"{where}: no such hook; `on_*` is reserved for {', '.join(HOOKS)}")
+        if isinstance(member, Handler) or not inspect.iscoroutinefunction(member):
+            raise DefinitionError(f"{where}: a hook is an `async def`, and no handler")
+        try:
+            inspect.signature(member).bind(None, *[None] * HOOKS[name])
+        except TypeError:
+            wanted = "(self, reason)" if HOOKS[name] else "(self)"
+            raise DefinitionError(f"{where}: takes {wanted}, not {inspect.signature(member)}") from None
+
+
+def _check_annotations(cls: type) -> None:
+    for reserved in ("state", "context"):
+        if reserved in vars(cls):
+            raise DefinitionError(f"{cls.__qualname__}.{reserved}: `state`, `context` and `on_*` belong to the framework")
+
+
+def _collect_handlers(cls: type) -> dict[str, HandlerSpec]:
+    """The handlers of *cls* and its bases; what overrides a handler must be one."""
+    found: dict[str, HandlerSpec] = {}
+    for base in reversed(cls.__mro__):
+        for name, member in vars(base).items():
+            if isinstance(member, Handler):
+                spec = cast("Handler[..., Any]", member).spec
+                if spec.name != name:
+                    raise DefinitionError(f"{cls.__qualname__}.{name}: a handler keeps the name it was defined with, {spec.name!r}")
+                found[name] = spec
+            elif name in found:
+                raise DefinitionError(f"{cls.__qualname__}.{name} overrides a handler; mark it @handler too, or rename it")
+    return found
+
+
+def _state_type(cls: type, inherited: ActorPlan | None) -> Any:
+    """The argument of `Actor[...]`, with the arguments of generic bases filled in."""
+    for base in getattr(cls, "__orig_bases__", ()):
+        origin = get_origin(base)
+        if origin is Actor:
+            return get_args(base)[0]
+        if isinstance(origin, type) and issubclass(origin, Actor):
+            state = origin.__actor_plan__.state_type
+            if isinstance(state, TypeVar):
+                parameters: tuple[Any, ...] = getattr(origin, "__parameters__", ())
+                return dict(zip(parameters, get_args(base), strict=True)).get(state, state)
+            return state
+    return None if inherited is None else inherited.state_type
+
+

@@ -1,0 +1,200 @@
+"""Supervision by hand: OTP's run-time administration, on the handle that `system.supervisor(name)` returns.
+
+Every operation is a request to the supervisor's serial loop, so it sees and leaves the tree in order. None of them costs restart budget.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+import attrs
+
+from trioactors.bodies import make_cell
+from trioactors.cells import ActorCell, Cell
+from trioactors.errors import ChildPresent, ChildRestarting, ChildRunning, Ignore, NameTaken, StartFailed, UnknownName
+from trioactors.lives import waiting_life
+from trioactors.restarts import ChildStatus
+from trioactors.specs import ChildKind, ChildSpec, Restart, Strategy, Supervisor, check_significance
+from trioactors.waiting import waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from trioactors.refs import Ref
+    from trioactors.supervisor import SupervisorCell
+
+__all__ = ["ChildInfo", "SupervisorHandle", "restart_cell", "start_in", "stop_cell"]
+
+T = TypeVar("T")
+
+
+@attrs.frozen(kw_only=True)
+class ChildInfo:
+    """One row of `which_children`."""
+
+    name: str
+    kind: ChildKind
+    status: ChildStatus
+    incarnation: int
+    restart: Restart
+
+
+async def _ask(supervisor: SupervisorCell, what: str, action: Callable[[], Awaitable[T]], *targets: Cell) -> T:
+    """Request *action*; a handler that does so waits for the supervisor and for *targets*."""
+    supervisor.runtime.check_thread(supervisor)
+    with waiting(waiting_life(), *targets, supervisor):
+        return await supervisor.request(what, action)
+
+
+async def start_in(supervisor: SupervisorCell, spec: ChildSpec | Supervisor, *, dynamic: bool) -> Cell:
+    """Start one child more. Raises `NameTaken`, `ChildRunning`, `ChildPresent`, `StartFailed` (its cause may be `Ignore`)."""
+    supervisor.runtime.check_thread(supervisor)
+    check_significance(spec, supervisor.plan)
+    started: list[Cell] = []
+
+    async def action() -> Cell:
+        present = supervisor.children.get(spec.name or "")
+        if present is not None:
+            raise _known_already(present)
+        cell = make_cell(supervisor, spec, dynamic=dynamic)
+        supervisor.runtime.registry.register(cell)
+        supervisor.children[cell.name] = cell
+        started.append(cell)
+        if not await supervisor.start(cell):
+            failure = supervisor.start_failure(cell)
+            if not (cell.life is not None and cell.life.ignored):
+                supervisor.forget_child(cell)
+            raise failure
+        return cell
+
+    def withdrawn() -> None:
+        for cell in started:
+            if cell.life is not None and not cell.life.ready:
+                cell.life.kill(f"whoever asked for {cell.name} was cancelled")
+
+    with waiting(waiting_life(), supervisor):
+        return await supervisor.request(f"starting {spec.name or 'a child'}", action, withdrawn)
+
+
+def _known_already(cell: Cell) -> Exception:
+    if cell.status is ChildStatus.UNDEFINED:
+        return ChildPresent(f"{cell!r} is known: restart or delete it")
+    return NameTaken(cell.name, repr(cell)) if cell.dynamic else ChildRunning(f"{cell!r} runs already")
+
+
+async def stop_cell(cell: Cell) -> None:
+    """Stop *cell* for good: a dynamic or temporary child is forgotten, another stays known as undefined."""
+    supervisor = cell.parent
+    assert supervisor is not None  # nobody outside the system has the root's cell
+
+    async def action() -> None:
+        if not supervisor.is_child(cell):
+            return
+        cell.leaving = True
+        await supervisor.stop(cell)
+        if cell.dynamic or cell.spec.restart is Restart.TEMPORARY:
+            supervisor.forget_child(cell)
+
+    await _ask(supervisor, f"stopping {cell.name}", action, cell)
+
+
+async def restart_cell(cell: Cell) -> None:
+    """Stop *cell*, if it runs, and start it again; its mailbox is kept. Raises `StartFailed`, `UnknownName` if it is gone."""
+    supervisor = cell.parent
+    assert supervisor is not None  # nobody outside the system has the root's cell
+
+    async def action() -> None:
+        if not supervisor.is_child(cell):
+            raise UnknownName(cell.name, list(supervisor.children))
+        await supervisor.stop(cell)
+        if not await supervisor.start(cell):
+            raise supervisor.start_failure(cell)
+
+    await _ask(supervisor, f"restarting {cell.name}", action, cell)
+
+
+class SupervisorHandle:
+    """A supervisor of a running system, for administration."""
+
+    def __init__(self, cell: SupervisorCell) -> None:
+        self._cell = cell
+
+    def __repr__(self) -> str:
+        """Its state."""
+        return f"<handle of {self._cell!r}>"
+
+    def _find(self, name: str) -> Cell:
+        try:
+            return self._cell.children[name]
+        except KeyError:
+            raise UnknownName(name, list(self._cell.children)) from None
+
+    async def start_child(self, spec: ChildSpec | Supervisor) -> Ref | None:
+        """Add a child at the end and start it. Returns its ref if it is an actor, None otherwise or if its start was ignored.
+
+        Raises `ChildRunning` or `ChildPresent` if the name is known here, `NameTaken` if elsewhere, `StartFailed` (then the spec is
+        discarded, as in OTP).
+        """
+        try:
+            cell = await start_in(self._cell, spec, dynamic=self._cell.plan.strategy is Strategy.DYNAMIC)
+        except StartFailed as failed:
+            if isinstance(failed.__cause__, Ignore):
+                return None
+            raise
+        return cell.ref if isinstance(cell, ActorCell) else None
+
+    async def terminate_child(self, name: str) -> None:
+        """Stop a child; it stays known, and can be restarted or deleted. Idempotent. Raises `UnknownName`."""
+        await stop_cell(self._find(name))
+
+    async def restart_child(self, name: str) -> bool:
+        """Start a child that is *undefined*; tells whether it runs now (its start may be ignored).
+
+        Raises `ChildRunning`, `ChildRestarting`, `UnknownName`, `StartFailed`.
+        """
+        cell = self._find(name)
+
+        async def action() -> bool:
+            self._check_undefined(cell)
+            if await self._cell.start(cell):
+                return True
+            if cell.life is not None and cell.life.ignored:
+                return False
+            raise self._cell.start_failure(cell)
+
+        return await _ask(self._cell, f"restarting {name}", action, cell)
+
+    async def delete_child(self, name: str) -> None:
+        """Forget a child that is *undefined*. Raises `ChildRunning`, `ChildRestarting`, `UnknownName`."""
+        cell = self._find(name)
+
+        async def action() -> None:
+            self._check_undefined(cell)
+            self._cell.forget_child(cell)
+
+        await _ask(self._cell, f"deleting {name}", action, cell)
+
+    def _check_undefined(self, cell: Cell) -> None:
+        self._find(cell.name)
+        if cell.status is ChildStatus.RESTARTING:
+            raise ChildRestarting(f"{cell!r}: terminate it first, or wait")
+        if cell.status is not ChildStatus.UNDEFINED:
+            raise ChildRunning(f"{cell!r}: terminate it first")
+
+    def which_children(self) -> tuple[ChildInfo, ...]:
+        """Its children as they are now, in start order."""
+        return tuple(
+            ChildInfo(name=c.name, kind=c.kind, status=c.status, incarnation=c.incarnation, restart=c.spec.restart)
+            for c in self._cell.children.values()
+        )
+
+    def count_children(self) -> dict[str, int]:
+        """OTP's four counts: known specs, active children, and supervisors and workers among them."""
+        rows = self.which_children()
+        supervisors = sum(row.kind is ChildKind.SUPERVISOR for row in rows)
+        return {
+            "specs": len(rows),
+            "active": sum(row.status is ChildStatus.RUNNING for row in rows),
+            "supervisors": supervisors,
+            "workers": len(rows) - supervisors,
+        }

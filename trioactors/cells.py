@@ -1,0 +1,282 @@
+"""The lasting half of a child: what survives its restarts.
+
+A cell has a name, a spec, a status and, while the child runs, a `Life`. For an actor it also owns the mailbox and the ref, which is why
+both outlive a crash. Lives come and go; the supervisor alone decides when.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import trio
+
+from trioactors.errors import ActorCrashed, ActorStopped, CallTimeout, SystemClosed
+from trioactors.exits import CRASH, Exit
+from trioactors.handlers import HandlerSpec
+from trioactors.lives import Life
+from trioactors.mailbox import Mailbox
+from trioactors.messages import Call, Envelope
+from trioactors.restarts import ChildStatus
+from trioactors.runtime import Runtime
+from trioactors.specs import ChildKind, ChildSpec, Overflow, Supervisor
+from trioactors.trace import CallTimedOut, ChildExited
+from trioactors.waiting import drawn
+
+if TYPE_CHECKING:
+    from trioactors.actor import ActorPlan
+    from trioactors.refs import Ref
+    from trioactors.supervisor import SupervisorCell
+
+__all__ = ["ActorCell", "Cell", "FunctionCell", "ResourceCell"]
+
+
+@attrs.define(eq=False, repr=False)
+class Cell:
+    """One child of a supervisor."""
+
+    name: str
+    spec: ChildSpec | Supervisor
+    runtime: Runtime
+    parent: SupervisorCell | None
+    body: Callable[[Any], Awaitable[None]]
+    dynamic: bool = False
+    """Whether it is forgotten when it ends or is stopped."""
+    leaving: bool = False
+    """Whether it is being stopped for good, with all below it."""
+    status: ChildStatus = ChildStatus.UNDEFINED
+    incarnation: int = 0
+    life: Life | None = None
+    last_exit: Exit | None = None
+    watchers: Sequence[Callable[[ChildExited], None]] = ()
+    """Who is told of its ends."""
+
+    @property
+    def path(self) -> str:
+        """The names of its supervisors and its own, from the top."""
+        names = [self.name]
+        parent = self.parent
+        while parent is not None:
+            names.append(parent.name)
+            parent = parent.parent
+        return "/".join(reversed(names[:-1])) or self.name
+
+    @property
+    def kind(self) -> ChildKind:
+        """What it is made of."""
+        return self.spec.kind
+
+    @property
+    def grace(self) -> float:
+        """Seconds it may take to stop."""
+        return self.runtime.settings.grace if self.spec.grace is None else self.spec.grace
+
+    @property
+    def start_timeout(self) -> float:
+        """Seconds it may take to become ready."""
+        return self.runtime.settings.start_timeout if self.spec.start_timeout is None else self.spec.start_timeout
+
+    def leaves_for_good(self) -> bool:
+        """Whether it, or a supervisor above it, is being stopped for good."""
+        return self.leaving or (self.parent is not None and self.parent.leaves_for_good())
+
+    def new_life(self) -> Life:
+        """The next incarnation, not yet begun."""
+        self.leaving = False
+        self.incarnation += 1
+        self.life = Life(self, self.incarnation)
+        self.status = ChildStatus.STARTING
+        if self.start_timeout != math.inf:
+            life, allowed = self.life, self.start_timeout
+            life.limit(trio.current_time() + allowed, lambda: life.start_too_late(allowed))
+        return self.life
+
+    def current_envelope(self) -> Envelope | None:
+        """The message in progress; only actors have one."""
+        return None
+
+    def parent_wakes(self) -> None:
+        """Something changed that the supervisor may be waiting for."""
+        if self.parent is not None:
+            self.parent.wake()
+
+    def ask(self, life: Life, reason: Exit) -> None:
+        """Ask *life* to end for *reason*; how is the kind's business."""
+        life.asked = life.asked or reason
+
+    def end(self, life: Life, reason: Exit) -> None:
+        """*life* is over."""
+        life.ended = self.last_exit = reason
+        life.defuse()
+        runtime = self.runtime
+        if runtime.observers.listeners or self.watchers:
+            record = ChildExited(time=trio.current_time(), child=self.name, incarnation=life.number, reason=reason)
+            runtime.observers.emit(record)
+            for watcher in self.watchers:
+                watcher(record)
+        if reason.kind is CRASH and not life.ignored:
+            runtime.report(life, reason)
+        if self.parent is not None:
+            self.parent.child_ended(self, life)
+
+    def close(self, cause: str) -> None:
+        """It will not come back by itself."""
+
+    def forget(self) -> None:
+        """It is gone for good: its name is free."""
+        self.close("stopped for good")
+        self.runtime.registry.release(self)
+
+    def blockers(self) -> Iterator[Cell]:
+        """Whom it waits for now."""
+        life = self.life
+        if life is not None and life.ended is None:
+            yield from list(life.waits or ())
+        elif self.parent is not None:
+            yield self.parent
+
+    def __repr__(self) -> str:
+        """Its name, kind and state."""
+        return f"<{self.kind.value} {self.path}: {self.status.value}, incarnation {self.incarnation}>"
+
+
+@attrs.define(eq=False, repr=False)
+class FunctionCell(Cell):
+    """A child that is an async function. It is asked to stop by cancelling it."""
+
+    def ask(self, life: Life, reason: Exit) -> None:
+        """Cancel it: a function has no other ear."""
+        life.asked = life.asked or reason
+        life.scope.cancel(reason=f"{self.name} is stopped: {reason}")
+
+
+@attrs.define(eq=False, repr=False)
+class ResourceCell(Cell):
+    """A child that is an async context manager; *value* is what it yielded, while it runs."""
+
+    value: Any = None
+    held: trio.Event | None = None
+
+    def ask(self, life: Life, reason: Exit) -> None:
+        """Let it leave its context, with its grace for cleaning up; cancel it if it has not entered yet."""
+        life.asked = life.asked or reason
+        if self.held is not None:
+            self.held.set()
+        else:
+            life.scope.cancel(reason=f"{self.name} is stopped: {reason}")
+
+    def end(self, life: Life, reason: Exit) -> None:
+        """The value is gone with the life."""
+        self.value = self.held = None
+        super().end(life, reason)
+
+
+@attrs.define(eq=False, repr=False)
+class ActorCell(Cell):
+    """A child that is an actor."""
+
+    plan: ActorPlan = attrs.field(kw_only=True)
+    ref: Ref = attrs.field(init=False)
+    mailbox: Mailbox = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.mailbox = Mailbox(
+            owner=self.name,
+            limit=self.plan.mailbox or self.runtime.settings.mailbox,
+            overflow=self.plan.overflow or Overflow.WAIT,
+            activity=self.runtime.activity,
+            bury=self._bury,
+        )
+
+    def _bury(self, envelope: Envelope, cause: str) -> None:
+        self.runtime.bury(self.name, envelope, cause)
+
+    def current_envelope(self) -> Envelope | None:
+        """The message in progress."""
+        return self.mailbox.current
+
+    def timeout_of(self, spec: HandlerSpec) -> float:
+        """The deadline of a call, in seconds: the handler's, else the actor's, else the system's."""
+        for timeout in (spec.timeout, self.plan.timeout):
+            if timeout is not None:
+                return timeout
+        return self.runtime.settings.call_timeout
+
+    def new_life(self) -> Life:
+        """The next incarnation. Starting counts as activity."""
+        life = super().new_life()
+        self.mailbox.reopen()
+        if not self.mailbox.active:
+            self.mailbox.activate()
+        return life
+
+    def ask(self, life: Life, reason: Exit) -> None:
+        """Let it finish the message in progress, then end."""
+        life.asked = life.asked or reason
+        self.mailbox.wake()
+
+    def end(self, life: Life, reason: Exit) -> None:
+        """Settle what this incarnation owes: its message, its deferred replies, its timers."""
+        mailbox = self.mailbox
+        for timer in (life.timers or {}).values():
+            timer.cancel()
+        for call in life.deferred or ():
+            call.fail(self.crashed(reason) if reason.kind is CRASH else self.stopped())
+        life.timers = life.deferred = None
+        mailbox.current = None
+        mailbox.rest()
+        super().end(life, reason)
+
+    def close(self, cause: str) -> None:
+        """Refuse and bury what waits."""
+        self.mailbox.close(self.stopped, cause)
+
+    def forget(self) -> None:
+        """Keep its account, give its name back."""
+        if self.runtime.registry.knows(self):
+            super().forget()
+            self.runtime.retired += self.mailbox.ledger
+
+    def stopped(self) -> ActorStopped:
+        """The error for those who address it now."""
+        if self.runtime.closed:
+            return SystemClosed(f"{self.name}: its system is closed")
+        why = f" ({self.last_exit})" if self.last_exit else ""
+        return ActorStopped(f"{self.name} does not run{why} and will not come back by itself")
+
+    def crashed(self, reason: Exit) -> ActorCrashed:
+        """The error for the caller of a message that was lost with its incarnation."""
+        error = ActorCrashed(f"{self.name} ended ({reason}) before it answered")
+        error.__cause__ = reason.error
+        return error
+
+    def too_late(self, call: Call) -> CallTimeout:
+        """The error for a caller whose deadline passed: what the actor is doing, and what stands before this message."""
+        now = trio.current_time()
+        mailbox = self.mailbox
+        busy = f"is {self.status.value} and idle"
+        if (current := mailbox.current) is not None and self.life is not None:
+            busy = f"has been handling {current.spec.name!r} for {now - self.life.began:g} s"
+        elif self.status is not ChildStatus.RUNNING:
+            busy = f"is {self.status.value}"
+        begun = "this message had begun" if call.begun else "this message had not begun"
+        graph = drawn(self)
+        if self.runtime.observers.listeners:
+            self.runtime.observers.emit(
+                CallTimedOut(time=now, child=self.name, handler=call.spec.name, begun=call.begun)
+            )
+        return CallTimeout(
+            f"no answer to {call.spec.name!r} in time: {self.name} {busy}, {len(mailbox)} messages wait, {begun}"
+            + (f"; {graph}" if graph else ""),
+            begun=call.begun,
+            inherited=call.inherited,
+        )
+
+    def __repr__(self) -> str:
+        """Its state, and how many messages wait."""
+        return (
+            f"<actor {self.path}: {self.plan.name}, {self.status.value}, incarnation {self.incarnation}, "
+            f"{len(self.mailbox)} waiting>"
+        )

@@ -1,0 +1,207 @@
+"""What an actor asks of the framework, on `self.context`.
+
+One context belongs to one incarnation. What it hands out (timers, tasks, deferred replies) dies with that incarnation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Hashable
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+
+import trio
+
+from trioactors.errors import ActorStopped, NoReply, SpecError, TooManyTimers, UsageError
+from trioactors.exits import NORMAL
+from trioactors.handlers import HandlerSpec, LocalHandler
+from trioactors.messages import Call
+from trioactors.specs import seconds
+from trioactors.tasks import TaskHolder
+from trioactors.timers import Timer
+
+if TYPE_CHECKING:
+    from trioactors.cells import ActorCell
+    from trioactors.lives import Life
+    from trioactors.refs import Ref
+    from trioactors.system import System
+
+__all__ = ["Context", "Deferred"]
+
+R = TypeVar("R")
+
+
+class Deferred(Generic[R]):
+    """A reply that is given later. Return `pending` from the handler that deferred it.
+
+    If the token is lost without a reply, the caller gets `NoReply`; if the incarnation ends first, `ActorCrashed` or `ActorStopped`.
+    """
+
+    __slots__ = ("_call", "_life", "_settled", "_token", "__weakref__")
+
+    def __init__(self, life: Life, call: Call | None) -> None:
+        self._life = life
+        self._call = call
+        self._settled = False
+        self._token = trio.lowlevel.current_trio_token()
+
+    @property
+    def pending(self) -> R:
+        """The placeholder to return from the handler."""
+        return cast("R", self)
+
+    def reply(self, value: R) -> None:
+        """Answer the caller. Does nothing if it has gone. Raises `UsageError` on a second reply."""
+        call = self._settle()
+        if call is not None:
+            call.reply(value)
+
+    def fail(self, error: Exception) -> None:
+        """Raise *error* in the caller. Raises `UsageError` on a second reply."""
+        call = self._settle()
+        if call is not None:
+            call.fail(error)
+
+    def _settle(self) -> Call | None:
+        if self._settled:
+            raise UsageError(f"{self!r}: one call has one reply")
+        self._settled = True
+        if self._call is not None and self._life.deferred is not None:
+            self._life.deferred.discard(self._call)
+        return self._call
+
+    def __del__(self) -> None:
+        """Lost: the caller must not wait for its deadline. The collector may run this in any thread."""
+        call = self._call
+        if self._settled or call is None:
+            return
+        if self._life.deferred is not None:
+            self._life.deferred.discard(call)
+        if not call.pending:
+            return
+        error = NoReply(f"{self._life.cell.name} deferred the reply to {call.spec.name!r} and lost it")
+        try:
+            self._token.run_sync_soon(call.fail, error)
+        except trio.RunFinishedError:
+            return
+
+    def __repr__(self) -> str:
+        """Whether it is still owed."""
+        return f"<deferred reply of {self._life.cell.name}: {'given' if self._settled else 'owed'}>"
+
+
+class Context:
+    """The framework, as one incarnation of an actor sees it."""
+
+    __slots__ = ("_actor", "_life")
+
+    def __init__(self, life: Life, actor: object) -> None:
+        self._life = life
+        self._actor = actor
+
+    def __repr__(self) -> str:
+        """Whose context it is."""
+        return f"<context of {self._life.cell!r}>"
+
+    @property
+    def _cell(self) -> ActorCell:
+        return cast("ActorCell", self._life.cell)
+
+    @property
+    def ref(self) -> Ref:
+        """The actor's own ref, to hand to others."""
+        return self._cell.ref
+
+    @property
+    def name(self) -> str:
+        """The actor's name."""
+        return self._cell.name
+
+    @property
+    def incarnation(self) -> int:
+        """Which life this is, counted from 1."""
+        return self._life.number
+
+    @property
+    def system(self) -> System:
+        """The system the actor lives in, to find and start others."""
+        system = self._cell.runtime.system
+        assert system is not None  # set before anything is started
+        return system
+
+    @property
+    def sender(self) -> str | None:
+        """The name of the actor that sent the message in progress, or None where no actor did."""
+        current = self._cell.mailbox.current
+        return None if current is None or current.sender is None else current.sender.cell.name
+
+    def stop(self) -> None:
+        """End in order, as *normal*, after the message in progress. A permanent child is started again."""
+        self._cell.ask(self._life, NORMAL)
+
+    def defer(self) -> Deferred[Any]:
+        """Take the reply of the call in progress out of the handler's hands; give it later with the token."""
+        if self._life.deferral is not None:
+            raise UsageError(f"{self.name}: the reply is deferred already")
+        current = self._cell.mailbox.current
+        if current is None:
+            raise UsageError(f"{self.name}: defer() needs a message in progress")
+        call = current if isinstance(current, Call) else None
+        token: Deferred[Any] = Deferred(self._life, call)
+        self._life.deferral = token
+        return token
+
+    def start_soon(self, function: Callable[..., Awaitable[Any]], *args: Any) -> None:
+        """Run `function(*args)` as a child task of this incarnation. It may not touch the state; it sends messages."""
+        life = self._life
+        if life.ended is not None or life.asked is not None:
+            raise ActorStopped(f"{self.name} is ending: no task can be started")
+        if life.holder is None:
+            parent = self._cell.parent
+            assert parent is not None  # an actor always has a supervisor
+            life.holder = TaskHolder(life, parent.nursery)
+        life.holder.start_soon(function, *args)
+
+    def after(self, delay: float, send: Callable[[], Awaitable[Any]], *, key: Hashable | None = None) -> Hashable:
+        """Send *send*, one of the actor's own handlers (arguments bound with `partial`), after *delay* seconds.
+
+        A timer with the same *key* is replaced. Returns the key, for `cancel`.
+        """
+        return self._set_timer(seconds(delay, "after: delay"), None, send, key)
+
+    def every(self, period: float, send: Callable[[], Awaitable[Any]], *, key: Hashable | None = None) -> Hashable:
+        """Send *send* every *period* seconds, on the grid that begins now; a tick that cannot be sent in time is skipped."""
+        if seconds(period, "every: period") <= 0:
+            raise SpecError("every: period must be positive")
+        return self._set_timer(period, period, send, key)
+
+    def cancel(self, key: Hashable) -> bool:
+        """Cancel the timer under *key*, and its tick if that still waits. Tells whether there was one."""
+        timers = self._life.timers or {}
+        timer = timers.pop(key, None)
+        if timer is None:
+            return False
+        timer.cancel()
+        return True
+
+    def _set_timer(self, delay: float, period: float | None, send: object, key: Hashable | None) -> Hashable:
+        spec, values = self._own_handler(send)
+        life = self._life
+        if life.ended is not None:
+            raise ActorStopped(f"{self.name}: this incarnation is over")
+        timers = life.timers = {} if life.timers is None else life.timers
+        if key is not None:
+            self.cancel(key)
+        if len(timers) >= self._cell.runtime.settings.timers:
+            raise TooManyTimers(f"{self.name} has {len(timers)} timers; use keys, or raise Settings.timers")
+        chosen: Hashable = object() if key is None else key
+        timer = Timer(chosen, spec, values, trio.current_time() + delay, period, life, self._cell)
+        timers[chosen] = timer
+        timer.schedule()
+        return chosen
+
+    def _own_handler(self, send: object) -> tuple[HandlerSpec, tuple[Any, ...]]:
+        bound = cast("partial[Any]", send) if isinstance(send, partial) else partial(cast("Callable[..., Any]", send))
+        if not isinstance(bound.func, LocalHandler) or bound.func.actor is not self._actor:
+            raise SpecError(f"{self.name}: a timer sends to a handler of the actor itself (self.tick), not {send!r}")
+        local = cast("LocalHandler[..., Any]", bound.func)
+        return local.spec, local.spec.bind(bound.args, bound.keywords)

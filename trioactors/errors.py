@@ -1,0 +1,233 @@
+"""Every error that trioactors raises, and who is to blame.
+
+    TrioactorsError
+    ├── UsageError                      the program is wrong: mend it
+    │   ├── DefinitionError (TypeError)     an actor, a handler or a hook is defined wrongly
+    │   ├── SpecError (ValueError)          a child, a supervisor or an option makes no sense
+    │   ├── NotAHandler (AttributeError)    something that is no handler was asked of a ref
+    │   ├── NameTaken                       the name belongs to another child of this system
+    │   ├── UnknownName (LookupError)       no child has this name
+    │   ├── WrongClass (TypeError)          the name belongs to something of another class
+    │   ├── WrongThread                     a ref was used outside the Trio run of its system
+    │   └── TooManyTimers                   an actor asked for more timers than its settings allow
+    ├── AdministrationError             a supervisor refuses what was asked, in its present state
+    │   ├── ChildRunning
+    │   ├── ChildRestarting
+    │   └── ChildPresent
+    ├── DeliveryError                   a message found no answer
+    │   ├── ActorStopped                    the target is gone and will not come back by itself
+    │   │   └── SystemClosed                its whole system is
+    │   ├── ActorCrashed                    the target failed while it handled this message
+    │   ├── MailboxFull                     the target cannot take more now
+    │   ├── NoReply                         the target lost the deferred reply
+    │   ├── CallCycle                       the wait would never end
+    │   └── CallTimeout (trio.TooSlowError) time ran out, nobody is to blame
+    ├── StartFailed                     a child could not be started; the cause says why
+    └── SupervisorGaveUp                restarting did not help; carries the restart history
+
+Two more are raised by *your* code to tell a supervisor something. They are no failures:
+
+    Ignore      from a start: do not run me, and do not count that as a failure
+    Shutdown    from a running child: I end, in order (a transient child is not restarted)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import trio
+
+if TYPE_CHECKING:
+    from trioactors.restarts import RestartEntry
+
+__all__ = [
+    "ActorCrashed",
+    "ActorStopped",
+    "AdministrationError",
+    "CallCycle",
+    "CallTimeout",
+    "ChildPresent",
+    "ChildRestarting",
+    "ChildRunning",
+    "DefinitionError",
+    "DeliveryError",
+    "Ignore",
+    "MailboxFull",
+    "NameTaken",
+    "NoReply",
+    "NotAHandler",
+    "Shutdown",
+    "SpecError",
+    "StartFailed",
+    "SupervisorGaveUp",
+    "SystemClosed",
+    "TooManyTimers",
+    "TrioactorsError",
+    "UnknownName",
+    "UsageError",
+    "WrongClass",
+    "WrongThread",
+]
+
+
+class TrioactorsError(Exception):
+    """The root of every error of this library."""
+
+
+class UsageError(TrioactorsError):
+    """The calling program is wrong."""
+
+
+class DefinitionError(UsageError, TypeError):
+    """An actor class, one of its handlers or one of its hooks is defined wrongly."""
+
+
+class SpecError(UsageError, ValueError):
+    """A child, a supervisor or an option that makes no sense."""
+
+
+class NotAHandler(UsageError, AttributeError):
+    """A ref offers its actor's handlers and nothing else."""
+
+    def __init__(self, target: str, attribute: str, handlers: Sequence[str]) -> None:
+        offered = ", ".join(handlers) or "none at all"
+        super().__init__(
+            f"{target} is a ref: it offers the handlers of its actor, not {attribute!r}. Handlers: {offered}. "
+            f"To reach anything else, add a method marked @handler."
+        )
+        self.name = attribute
+        self.handlers = tuple(handlers)
+
+
+class NameTaken(UsageError):
+    """Names are unique in a system."""
+
+    def __init__(self, name: str, holder: str) -> None:
+        super().__init__(f"the name {name!r} belongs to {holder}; choose another name, or stop that one first")
+        self.name = name
+
+
+class UnknownName(UsageError, LookupError):
+    """No child of this system has the name."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        shown = ", ".join(sorted(known)[:20]) or "none"
+        super().__init__(f"no child is named {name!r}. Known names: {shown}{', ...' if len(known) > 20 else ''}")
+        self.name = name
+
+
+class WrongClass(UsageError, TypeError):
+    """The name belongs to something of another class."""
+
+    def __init__(self, name: str, wanted: str, found: str) -> None:
+        super().__init__(f"{name!r} is {found}, not {wanted}")
+
+
+class WrongThread(UsageError, RuntimeError):
+    """A ref works inside the Trio run of its system only; other threads go through `system.portal()`."""
+
+    def __init__(self, target: str) -> None:
+        super().__init__(
+            f"{target} was used outside the Trio run of its system. From another thread, go through system.portal()."
+        )
+
+
+class TooManyTimers(UsageError):
+    """An actor asked for more timers than `Settings.timers`."""
+
+
+class AdministrationError(TrioactorsError):
+    """A supervisor refuses what was asked of it."""
+
+
+class ChildRunning(AdministrationError):
+    """The child runs: terminate it first."""
+
+
+class ChildRestarting(AdministrationError):
+    """The child is being restarted: terminate it first, or wait."""
+
+
+class ChildPresent(AdministrationError):
+    """A child of this name is known, though it does not run: restart or delete it."""
+
+
+class DeliveryError(TrioactorsError):
+    """A message was not accepted, or found no answer."""
+
+
+class ActorStopped(DeliveryError):
+    """The target does not run and will not come back by itself."""
+
+
+class SystemClosed(ActorStopped):
+    """The target's system is closed."""
+
+
+class ActorCrashed(DeliveryError):
+    """The target failed while it handled this message; `__cause__` is what it raised, where it raised something."""
+
+
+class MailboxFull(DeliveryError):
+    """The target's mailbox is full; nothing was sent."""
+
+
+class NoReply(DeliveryError):
+    """The target deferred its reply and then lost it."""
+
+
+class CallCycle(DeliveryError):
+    """Actors would wait for each other for ever; `chain` names them in order."""
+
+    def __init__(self, chain: Sequence[str]) -> None:
+        super().__init__(
+            f"this would wait for ever: {' -> '.join(chain)}. Use cast, defer the reply, or call from a child task."
+        )
+        self.chain = tuple(chain)
+
+
+class CallTimeout(DeliveryError, trio.TooSlowError):
+    """The deadline passed before the answer came.
+
+    `begun` tells whether the target had begun to handle this message, `inherited` whether the deadline was that of the message
+    being handled by the caller (then the caller's handler ends as expired, which is no crash).
+    """
+
+    def __init__(self, message: str, *, begun: bool, inherited: bool) -> None:
+        super().__init__(message)
+        self.begun = begun
+        self.inherited = inherited
+
+
+class StartFailed(TrioactorsError):
+    """A child could not be started; `__cause__` says why."""
+
+
+class SupervisorGaveUp(TrioactorsError):
+    """A supervisor restarted its children more often than its intensity allows.
+
+    `history` holds the restarts that counted, oldest first; `group` every failure among them, or None where nothing was raised.
+    """
+
+    def __init__(self, message: str, history: Sequence[RestartEntry]) -> None:
+        super().__init__(message)
+        self.history = tuple(history)
+
+    @property
+    def group(self) -> BaseExceptionGroup[BaseException] | None:
+        """The failures behind the history, as one group."""
+        failures = [entry.reason.error for entry in self.history if entry.reason.error is not None]
+        return BaseExceptionGroup(str(self), failures) if failures else None
+
+
+class Ignore(Exception):  # noqa: N818 - a signal to the supervisor, not an error
+    """Raise it from a start (`on_start`, or a function before it is ready) to say: do not run me now."""
+
+
+class Shutdown(Exception):  # noqa: N818 - a signal to the supervisor, not an error
+    """Raise it from a running child to end in order: permanent children come back, transient ones do not."""
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail)
+        self.detail = detail

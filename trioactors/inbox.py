@@ -1,0 +1,80 @@
+"""What a supervisor's inbox holds: exits of its children, continuations of its own work, and requests from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+import attrs
+import outcome
+import trio
+
+from trioactors.cells import Cell
+from trioactors.errors import CallTimeout
+from trioactors.exits import Exit
+from trioactors.lives import Life
+
+__all__ = ["Again", "Ended", "Request", "StopAsked"]
+
+T = TypeVar("T")
+
+
+class StopAsked(Exception):  # noqa: N818 - not an error: the loop gives way to the supervisor's own stop
+    """The supervisor itself is asked to stop while it starts or waits for a child."""
+
+
+@attrs.frozen
+class Ended:
+    """A child's life ended."""
+
+    cell: Cell
+    life: Life
+
+
+@attrs.frozen
+class Again:
+    """Go on with a restart: after a failed start (which counts again) or after a back-off (which does not)."""
+
+    cell: Cell
+    group: tuple[str, ...]
+    counts: bool
+    reason: Exit
+
+
+@attrs.define(eq=False)
+class Request(Generic[T]):
+    """Something asked of the supervisor from outside; the asker is parked until it is done."""
+
+    action: Callable[[], Awaitable[T]] = attrs.field(repr=False)
+    asker: trio.lowlevel.Task | None = attrs.field(repr=False)
+    what: str
+    """What is asked, for the error when time runs out."""
+    withdrawn: Callable[[], None] | None = attrs.field(default=None, repr=False)
+    """What to do when the asker gives up while the action runs."""
+
+    @property
+    def pending(self) -> bool:
+        """Whether somebody still waits for it."""
+        return self.asker is not None
+
+    def ring(self) -> None:
+        """The deadline passed."""
+        late = CallTimeout(f"{self.what}: not done in time", begun=True, inherited=False)
+        self.settle(outcome.Error(late))
+        self._withdraw()
+
+    def _withdraw(self) -> None:
+        if self.withdrawn is not None:
+            self.withdrawn()
+
+    def settle(self, answer: outcome.Outcome[T]) -> None:
+        """Let the asker go on."""
+        if self.asker is not None:
+            asker, self.asker = self.asker, None
+            trio.lowlevel.reschedule(asker, answer)
+
+    def abandon(self, _: object) -> trio.lowlevel.Abort:
+        """The asker was cancelled."""
+        self.asker = None
+        self._withdraw()
+        return trio.lowlevel.Abort.SUCCEEDED

@@ -1,0 +1,186 @@
+"""One life of a child, between a start and an exit, and how its end is judged.
+
+A child runs in one task of its supervisor's nursery, inside one cancel scope. Nothing it raises may reach that nursery, where it would
+cancel the siblings: `run_life` turns every end into an `Exit` and posts it to the supervisor. Only what is not the child's goes through:
+a `Cancelled` from outside its own scope.
+
+How a life ends on request is the child's kind's business (`Cell.ask`): an actor finishes its message, a resource leaves its context, a
+supervisor stops its children, a function is cancelled. If the grace passes first, the scope is cancelled, and the exit is *killed*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import trio
+
+from trioactors.errors import Ignore, Shutdown, StartFailed
+from trioactors.exits import CRASH, KILLED, NORMAL, Exit, ExitKind
+from trioactors.trace import ChildStarted
+
+if TYPE_CHECKING:
+    from trioactors.alarms import Alarm
+    from trioactors.cells import Cell
+    from trioactors.messages import Call, Envelope
+    from trioactors.tasks import TaskHolder
+    from trioactors.timers import Timer
+
+__all__ = ["Life", "current_life", "run_life", "waiting_life"]
+
+current_life: ContextVar[Life | None] = ContextVar("trioactors_life", default=None)
+"""The life in whose task, or in a descendant of whose task, the code runs."""
+
+
+@attrs.define(eq=False)
+class Life:
+    """One incarnation."""
+
+    cell: Cell
+    number: int
+    scope: trio.CancelScope = attrs.field(factory=trio.CancelScope, repr=False)
+    task: trio.lowlevel.Task | None = attrs.field(default=None, repr=False)
+    ready: bool = False
+    asked: Exit | None = None
+    """Why it was asked to end."""
+    killed: str | None = None
+    """Why it was cancelled."""
+    ended: Exit | None = None
+    ignored: bool = False
+    failure: BaseException | None = attrs.field(default=None, repr=False)
+    """What a task of the actor's raised, or a start that was cancelled must report."""
+    began: float = 0.0
+    """When the handler in progress began."""
+    fatal: Envelope | None = None
+    """The message whose handling ended this life."""
+    deadline_alarm: Alarm | None = attrs.field(default=None, repr=False)
+    deferral: Any = attrs.field(default=None, repr=False)
+    """The token that the handler in progress took, if it took one."""
+    deferred: set[Call] | None = attrs.field(default=None, repr=False)
+    timers: dict[object, Timer] | None = attrs.field(default=None, repr=False)
+    holder: TaskHolder | None = attrs.field(default=None, repr=False)
+    waits: dict[Cell, int] | None = attrs.field(default=None, repr=False)
+    """Whom its handler waits for now; the edges of the wait-for graph."""
+
+    def announce(self) -> None:
+        """The child is ready: its supervisor may go on to the next."""
+        if self.ready:
+            return
+        self.ready = True
+        self.defuse()
+        cell = self.cell
+        observers = cell.runtime.observers
+        if observers.listeners:
+            observers.emit(ChildStarted(time=trio.current_time(), child=cell.name, incarnation=self.number))
+        cell.parent_wakes()
+
+    def limit(self, due: float, action: Callable[[], None]) -> None:
+        """Let *action* end this life at *due*, unless it is over or further on by then."""
+        self.defuse()
+        self.deadline_alarm = self.cell.runtime.alarms.at(due, action)
+
+    def defuse(self) -> None:
+        """The deadline in force is met."""
+        if self.deadline_alarm is not None:
+            self.deadline_alarm.cancel()
+            self.deadline_alarm = None
+
+    def kill(self, why: str) -> None:
+        """Cancel everything in this life."""
+        if self.killed is None:
+            self.killed = why
+            self.scope.cancel(reason=why)
+
+    def crash(self, error: BaseException) -> None:
+        """Something outside the main task of this life failed: end it for that reason."""
+        if self.failure is None:
+            self.failure = error
+            self.kill(f"{self.cell.name} failed: {error!r}")
+
+    def start_too_late(self, allowed: float) -> None:
+        """The start took too long."""
+        self.crash(StartFailed(f"{self.cell.name} was not ready within {allowed:g} s (start_timeout)"))
+
+
+def waiting_life() -> Life | None:
+    """The life whose handler waits while the current task waits, if there is one.
+
+    The handler's own task, and tasks in nurseries that the handler opened, make it wait. Tasks of the actor's (`context.start_soon`) and
+    tasks that a handler started in somebody else's nursery do not, although they inherit its context.
+    """
+    life = current_life.get()
+    if life is None or life.ended is not None:
+        return None
+    task = trio.lowlevel.current_task()
+    while task is not life.task:
+        nursery = task.parent_nursery
+        if nursery is None:
+            return None
+        task = nursery.parent_task
+    return life
+
+
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """The single exceptions in *error*, however deep they are grouped."""
+    if isinstance(error, BaseExceptionGroup):
+        for part in error.exceptions:
+            yield from leaves(part)
+    else:
+        yield error
+
+
+def judge(error: BaseException) -> Exit:
+    """What a child's end by *error* means. A mixture of expected and unexpected is unexpected."""
+    parts = [leaf for leaf in leaves(error) if not isinstance(leaf, trio.Cancelled)]
+    match parts:
+        case []:
+            return KILLED
+        case [Shutdown() as order]:
+            return Exit(ExitKind.SHUTDOWN, order.detail)
+        case [single]:
+            return Exit(CRASH, error=single)
+        case _:
+            return Exit(CRASH, error=error)
+
+
+async def run_life(cell: Cell, life: Life) -> None:
+    """Live *life* to its end, whatever the end is, and tell the supervisor."""
+    reason = KILLED
+    try:
+        with life.scope:
+            life.task = trio.lowlevel.current_task()
+            await cell.body(life)
+        reason = _verdict(life)
+    except BaseException as error:
+        reason = judge(error)
+        life.ignored = not life.ready and isinstance(reason.error, Ignore)
+        pass_through(error, cell.runtime.interrupt)
+    finally:
+        if life.holder is not None:
+            await life.holder.close()
+        if life.failure is not None and reason is KILLED:
+            reason = Exit(CRASH, error=life.failure)
+        cell.end(life, reason)
+
+
+def _verdict(life: Life) -> Exit:
+    """The reason of a life that ended without an error."""
+    if life.killed is not None:
+        return KILLED
+    if not life.ready and life.asked is None:
+        return Exit(CRASH, error=StartFailed(f"{life.cell.name} returned before it was ready (task_status.started())"))
+    return life.asked or NORMAL
+
+
+def pass_through(error: BaseException, interrupt: Callable[[BaseException], None]) -> None:
+    """What no wall may keep: an interrupt is everybody's, a cancellation from outside belongs to whoever asked for it."""
+    for leaf in leaves(error):
+        if isinstance(leaf, KeyboardInterrupt | SystemExit):
+            interrupt(leaf)
+    outer = error if isinstance(error, trio.Cancelled) else None
+    if isinstance(error, BaseExceptionGroup):
+        outer = error.split(trio.Cancelled)[0]
+    if outer is not None:
+        raise outer

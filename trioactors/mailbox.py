@@ -1,0 +1,256 @@
+"""The mailbox: a bounded first-in first-out queue that belongs to the child, not to the incarnation.
+
+It behaves as Trio's memory channel does (a full one makes senders wait, in order) and differs in three ways that an actor needs. It can
+be read without a task switch per message, it can be looked into, and a call that waits for room parks its caller once only, for the
+reply: whoever makes room moves the envelope in, nobody needs to wake.
+
+Invariants:
+
+* `active` is False exactly when the queue is empty and no handler runs: the actor is parked here as `reader`, or does not live.
+  `Activity` counts the active ones, which makes `quiesce` exact.
+* every envelope that was counted in `accepted` leaves through exactly one other counter; `ledger` always balances.
+* after `close` the queue is empty and stays so; `reopen` makes the mailbox live again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+import attrs
+import outcome
+import trio
+
+from trioactors.errors import ActorStopped, MailboxFull
+from trioactors.messages import Admission, Call, Envelope, Ledger
+from trioactors.specs import Overflow
+
+__all__ = ["Activity", "Mailbox"]
+
+
+@attrs.define(eq=False)
+class Activity:
+    """How many mailboxes and supervisors have something to do, and who waits until none has."""
+
+    busy: int = 0
+    _waiters: list[trio.lowlevel.Task] = attrs.field(factory=list, repr=False)
+
+    def less(self) -> None:
+        """One has finished what it had to do."""
+        self.busy -= 1
+        if self.busy == 0 and self._waiters:
+            waiters, self._waiters = self._waiters, []
+            for task in waiters:
+                trio.lowlevel.reschedule(task)
+
+    async def idle(self) -> None:
+        """Wait until nobody is busy. A checkpoint."""
+        if self.busy == 0:
+            await trio.lowlevel.checkpoint()
+            return
+        task = trio.lowlevel.current_task()
+        self._waiters.append(task)
+
+        def abort(_: object) -> trio.lowlevel.Abort:
+            self._waiters.remove(task)
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        await trio.lowlevel.wait_task_rescheduled(abort)
+
+
+@attrs.define(eq=False)
+class Mailbox:
+    """What waits for one actor."""
+
+    owner: str
+    limit: int
+    overflow: Overflow
+    _activity: Activity = attrs.field(repr=False)
+    _bury: Callable[[Envelope, str], None] = attrs.field(repr=False)
+    """Told of each cast that becomes a dead letter, with the cause."""
+    queue: deque[Envelope] = attrs.field(factory=deque, repr=False)
+    active: bool = False
+    current: Envelope | None = None
+    closed: Callable[[], ActorStopped] | None = attrs.field(default=None, repr=False)
+    peak: int = 0
+    """The most messages that ever waited."""
+    rejected: int = 0
+    """Messages refused because the mailbox was full; they were never accepted."""
+    accepted: int = 0
+    handled: int = 0
+    dropped: int = 0
+    expired: int = 0
+    abandoned: int = 0
+    dead_lettered: int = 0
+    crashed: int = 0
+    refused: int = 0
+    _senders: deque[Call | Admission] | None = attrs.field(default=None, repr=False)
+    """Those who wait for room; made when the first one does, since an empty deque weighs as much as the rest of an idle actor's."""
+    _reader: trio.lowlevel.Task | None = attrs.field(default=None, repr=False)
+
+    # --- the sender's side ---
+
+    def put(self, envelope: Envelope) -> bool:
+        """Accept *envelope* if there is room; tell whether there was. Raises `ActorStopped` on a closed mailbox."""
+        if self.closed is not None:
+            raise self.closed()
+        queue = self.queue
+        waiting = len(queue)
+        if waiting >= self.limit and not self._make_room():
+            return False
+        queue.append(envelope)
+        if waiting >= self.peak:
+            self.peak = len(queue)
+        self.accepted += 1
+        if not self.active:
+            self.activate()
+        return True
+
+    def put_tick(self, envelope: Envelope) -> None:
+        """Accept a timer's tick whatever the limit: each timer has at most one of them waiting."""
+        self.queue.append(envelope)
+        self.accepted += 1
+        if not self.active:
+            self.activate()
+
+    def put_call(self, call: Call) -> None:
+        """Accept *call* now or when there is room; its caller parks for the reply either way."""
+        if not self.put(call):
+            if self.overflow is Overflow.FAIL:
+                raise self.full()
+            self._wait_for_room(call)
+
+    async def put_when_room(self, cast: Envelope) -> None:
+        """Wait until *cast* is accepted. Cancelled means: it was not."""
+        admission = Admission(cast, trio.lowlevel.current_task())
+        self._wait_for_room(admission)
+        await trio.lowlevel.wait_task_rescheduled(admission.abandon)
+
+    def _wait_for_room(self, sender: Call | Admission) -> None:
+        if self._senders is None:
+            self._senders = deque()
+        self._senders.append(sender)
+
+    def full(self) -> MailboxFull:
+        """The error for a message that is not accepted, counted."""
+        self.rejected += 1
+        return MailboxFull(f"the mailbox of {self.owner} is full: {len(self.queue)} messages wait; nothing was sent")
+
+    def _make_room(self) -> bool:
+        """The limit is reached: shed what nobody waits for, else do as `overflow` says."""
+        if any(envelope.gone for envelope in self.queue):
+            kept = [envelope for envelope in self.queue if not envelope.gone]
+            self.abandoned += len(self.queue) - len(kept)
+            self.queue.clear()
+            self.queue.extend(kept)
+            return True
+        if self.overflow is not Overflow.DROP_OLDEST:
+            return False
+        oldest = self.queue.popleft()
+        self.dropped += 1
+        if isinstance(oldest, Call):
+            oldest.fail(MailboxFull(f"the mailbox of {self.owner} was full, and this message the oldest in it: dropped"))
+        return True
+
+    def activate(self) -> None:
+        """There is something to do."""
+        self.active = True
+        self._activity.busy += 1
+        if self._reader is not None:
+            reader, self._reader = self._reader, None
+            trio.lowlevel.reschedule(reader)
+
+    def rest(self) -> None:
+        """There is nothing to do."""
+        if self.active and not self.queue:
+            self.active = False
+            self._activity.less()
+
+    # --- the actor's side ---
+
+    async def wait(self) -> None:
+        """Park until there is something to do. Only the actor's own task calls this, and only when the queue is empty."""
+        self._reader = trio.lowlevel.current_task()
+        self.rest()
+        await trio.lowlevel.wait_task_rescheduled(self._unpark)
+
+    def _unpark(self, _: object) -> trio.lowlevel.Abort:
+        self._reader = None
+        self.activate()
+        return trio.lowlevel.Abort.SUCCEEDED
+
+    def wake(self) -> None:
+        """Let a parked actor look around: it is asked to stop."""
+        if self._reader is not None:
+            self.activate()
+
+    def admit(self) -> None:
+        """Move in those who wait for room, in their order, as far as there is room."""
+        while self._senders and len(self.queue) < self.limit:
+            sender = self._senders.popleft()
+            if sender.gone:
+                continue
+            self.queue.append(sender)
+            self.accepted += 1
+            if isinstance(sender, Admission):
+                sender.settle(outcome.Value(None))
+
+    @property
+    def crowded(self) -> bool:
+        """Whether somebody waits for room."""
+        return bool(self._senders)
+
+    def withdraw_tick(self, timer: object) -> None:
+        """Drop the waiting tick of a timer that is cancelled."""
+        for envelope in self.queue:
+            if envelope.tick is timer:
+                self.queue.remove(envelope)
+                self.expired += 1
+                return
+
+    # --- the supervisor's side ---
+
+    def close(self, closed: Callable[[], ActorStopped], cause: str) -> None:
+        """The child will not come back by itself: refuse the calls, bury the casts, accept nothing more."""
+        self.closed = closed
+        while self.queue:
+            envelope = self.queue.popleft()
+            if isinstance(envelope, Call):
+                self.refused += 1
+                envelope.fail(closed())
+            else:
+                self.dead_lettered += 1
+                self._bury(envelope, cause)
+        while self._senders:
+            sender = self._senders.popleft()
+            if isinstance(sender, Admission):
+                sender.settle(outcome.Error(closed()))
+            else:
+                sender.fail(closed())
+        if self.current is None:
+            self.rest()
+
+    def reopen(self) -> None:
+        """The child was started again by hand."""
+        self.closed = None
+
+    @property
+    def ledger(self) -> Ledger:
+        """The account of this mailbox as it is now."""
+        return Ledger(
+            accepted=self.accepted,
+            handled=self.handled,
+            in_progress=int(self.current is not None),
+            waiting=len(self.queue),
+            dropped=self.dropped,
+            expired=self.expired,
+            abandoned=self.abandoned,
+            dead_lettered=self.dead_lettered,
+            crashed=self.crashed,
+            refused=self.refused,
+        )
+
+    def __len__(self) -> int:
+        """How many messages wait."""
+        return len(self.queue)
+

@@ -1,0 +1,174 @@
+"""Messages on their way, and the account of where they went.
+
+An envelope holds a message as the tuple of its handler's arguments; the frozen message class that each handler yields is made from it
+only when somebody wants to look (a report, the console, a journal).
+
+A `Call` is also the place where its caller is parked. Three things can end the wait, each exactly once, and the first one wins: the
+reply, the deadline, the caller's cancellation. `caller` is None before the caller has parked and after the wait ended.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import outcome
+import trio
+
+if TYPE_CHECKING:
+    from trioactors.handlers import HandlerSpec
+
+__all__ = ["Call", "DeadLetter", "Envelope", "Ledger"]
+
+
+class Envelope:
+    """A cast on its way. *sender* is the incarnation that sent it, or None from outside; *tick* marks a timer's."""
+
+    __slots__ = ("deadline", "sender", "spec", "tick", "values")
+
+    gone: bool = False
+    """Whether nobody waits for it any more. A cast has no caller that could leave."""
+
+    def __init__(self, spec: HandlerSpec, values: tuple[Any, ...], sender: Any, deadline: float = math.inf, tick: Any = None) -> None:
+        self.spec = spec
+        self.values = values
+        self.sender = sender
+        self.deadline = deadline
+        self.tick = tick
+
+    def reply(self, value: object) -> None:
+        """Nobody waits for the answer to a cast."""
+
+    def fail(self, error: BaseException) -> None:
+        """Nobody waits for the answer to a cast."""
+
+    @property
+    def message(self) -> Any:
+        """The message as a frozen value of its handler's message class."""
+        return self.spec.message(*self.values)
+
+    def __repr__(self) -> str:
+        """The kind of envelope and its handler; arguments may be secret."""
+        return f"<{type(self).__name__.lower()} {self.spec.name}>"
+
+
+class Admission(Envelope):
+    """A cast that waits for room; *caller* is parked until it is in the mailbox."""
+
+    __slots__ = ("caller", "gone")
+
+    def __init__(self, cast: Envelope, caller: trio.lowlevel.Task) -> None:
+        super().__init__(cast.spec, cast.values, cast.sender, cast.deadline)
+        self.caller: trio.lowlevel.Task | None = caller
+        self.gone = False
+
+    def abandon(self, _: object) -> trio.lowlevel.Abort:
+        """The caller was cancelled."""
+        self.caller = None
+        self.gone = True
+        return trio.lowlevel.Abort.SUCCEEDED
+
+    def settle(self, answer: outcome.Outcome[None]) -> None:
+        """Let the caller go on: the message was accepted, or never will be."""
+        if self.caller is not None:
+            caller, self.caller = self.caller, None
+            trio.lowlevel.reschedule(caller, answer)
+
+
+class Call(Envelope):
+    """A message whose caller waits for the reply."""
+
+    __slots__ = ("begun", "caller", "gone", "inherited", "late")
+
+    def __init__(
+        self,
+        spec: HandlerSpec,
+        values: tuple[Any, ...],
+        sender: Any,
+        deadline: float,
+        caller: trio.lowlevel.Task,
+        late: Callable[[Call], Exception],
+    ) -> None:
+        self.spec = spec
+        self.values = values
+        self.sender = sender
+        self.deadline = deadline
+        self.tick = None
+        self.caller: trio.lowlevel.Task | None = caller
+        self.late = late
+        self.gone = self.begun = self.inherited = False
+
+    @property
+    def pending(self) -> bool:
+        """Whether somebody still waits for the reply."""
+        return self.caller is not None
+
+    def reply(self, value: object) -> None:
+        """Answer the caller, if it still waits."""
+        if self.caller is not None:
+            caller, self.caller = self.caller, None
+            trio.lowlevel.reschedule(caller, outcome.Value(value))
+
+    def fail(self, error: BaseException) -> None:
+        """Raise *error* in the caller, if it still waits."""
+        if self.caller is not None:
+            caller, self.caller = self.caller, None
+            trio.lowlevel.reschedule(caller, outcome.Error(error))
+
+    def ring(self) -> None:
+        """The deadline passed."""
+        self.gone = True
+        self.fail(self.late(self))
+
+    def abandon(self, _: object) -> trio.lowlevel.Abort:
+        """The caller was cancelled."""
+        self.caller = None
+        self.gone = True
+        return trio.lowlevel.Abort.SUCCEEDED
+
+
+@attrs.frozen(kw_only=True)
+class Ledger:
+    """Where the messages went that a mailbox, or a whole system, has accepted."""
+
+    accepted: int = 0
+    handled: int = 0
+    """Ended well, or by a declared error."""
+    in_progress: int = 0
+    waiting: int = 0
+    dropped: int = 0
+    """Pushed out by `Overflow.DROP_OLDEST`."""
+    expired: int = 0
+    """The deadline passed before the handler was done, or the tick's incarnation was gone."""
+    abandoned: int = 0
+    """Shed unhandled: the caller had gone."""
+    dead_lettered: int = 0
+    """Casts left in the mailbox of an actor that stopped."""
+    crashed: int = 0
+    """The actor failed, or was killed, while it handled this."""
+    refused: int = 0
+    """Calls left in the mailbox of an actor that stopped; each caller got `ActorStopped`."""
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every accepted message is somewhere. It always is."""
+        values = attrs.astuple(self)
+        return values[0] == sum(values[1:])
+
+    def __add__(self, other: Ledger) -> Ledger:
+        """Both accounts in one."""
+        mine, theirs = attrs.asdict(self), attrs.asdict(other)
+        return Ledger(**{name: mine[name] + theirs[name] for name in mine})
+
+
+@attrs.frozen(kw_only=True)
+class DeadLetter:
+    """A message that was accepted and then could not be delivered."""
+
+    time: float
+    target: str
+    cause: str
+    message: Any
+

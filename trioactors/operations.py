@@ -1,0 +1,166 @@
+"""What one does to an actor from outside, as functions on its ref: handlers are all that a ref itself offers."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+
+import attrs
+import trio
+
+from trioactors.administration import restart_cell, stop_cell
+from trioactors.cells import ActorCell
+
+from trioactors.exits import Exit
+from trioactors.handlers import Handler, HandlerSpec
+from trioactors.messages import Ledger
+from trioactors.refs import RemoteHandler, cell_of
+from trioactors.restarts import ChildStatus
+from trioactors.specs import seconds
+from trioactors.trace import ChildExited
+
+__all__ = ["ActorInfo", "Watch", "flush", "info", "restart", "stop", "watch"]
+
+
+async def stop(ref: object) -> None:
+    """Stop an actor in order, and wait until it is gone. Stopping one that does not run does nothing.
+
+    The message in progress is finished and `on_stop` is called, within the grace; then it is cancelled. Waiting calls raise
+    `ActorStopped`, waiting casts become dead letters. An actor ends itself with `self.context.stop()`.
+    """
+    await stop_cell(cell_of(ref))
+
+
+async def restart(ref: object) -> None:
+    """Stop an actor, if it runs, and start it again. Its mailbox is kept, and it costs no restart budget. Raises `StartFailed`."""
+    await restart_cell(cell_of(ref))
+
+
+class _Flushed:
+    """The handler behind `flush`."""
+
+    def flush(self) -> None:
+        """Nothing: when this is handled, everything before it has been."""
+
+
+_FLUSH: HandlerSpec = Handler[[], None](_Flushed.flush).spec
+
+
+async def flush(ref: object, *, timeout: float | None = None) -> None:
+    """Return when everything sent to the actor before this has been handled.
+
+    It is a message like any other: it waits its turn and is counted in the ledger. *timeout* in seconds, by default the call deadline.
+    Raises `CallTimeout`, `ActorStopped`.
+    """
+    limit = None if timeout is None else seconds(timeout, "flush: timeout")
+    handler: RemoteHandler[[], None] = RemoteHandler(cell_of(ref), _FLUSH, limit)
+    await handler()
+
+
+@attrs.frozen(kw_only=True)
+class ActorInfo:
+    """An actor as it is now."""
+
+    name: str
+    path: str
+    actor: str
+    status: ChildStatus
+    incarnation: int
+    handling: str | None
+    """The handler in progress."""
+    handling_since: float | None
+    """When it began, on Trio's clock."""
+    waiting: tuple[str, ...]
+    """The handlers of the waiting messages, oldest first."""
+    mailbox_limit: int
+    mailbox_peak: int
+    mailbox_rejected: int
+    ledger: Ledger
+    timers: int
+    tasks: int
+    deferred_replies: int
+    last_exit: Exit | None
+
+
+def info(ref: object) -> ActorInfo:
+    """A snapshot of an actor. It never waits behind messages and changes nothing."""
+    cell = cell_of(ref)
+    life, mailbox = cell.life, cell.mailbox
+    current = mailbox.current
+    return ActorInfo(
+        name=cell.name,
+        path=cell.path,
+        actor=cell.plan.name,
+        status=cell.status,
+        incarnation=cell.incarnation,
+        handling=None if current is None else current.spec.name,
+        handling_since=None if current is None or life is None else life.began,
+        waiting=tuple(envelope.spec.name for envelope in mailbox.queue),
+        mailbox_limit=mailbox.limit,
+        mailbox_peak=mailbox.peak,
+        mailbox_rejected=mailbox.rejected,
+        ledger=mailbox.ledger,
+        timers=len(life.timers or ()) if life is not None else 0,
+        tasks=len(life.holder) if life is not None and life.holder is not None else 0,
+        deferred_replies=len(life.deferred or ()) if life is not None else 0,
+        last_exit=cell.last_exit,
+    )
+
+
+class Watch:
+    """Tells of the ends of an actor's incarnations, while its scope is open."""
+
+    def __init__(self, cell: ActorCell, limit: int) -> None:
+        self._cell = cell
+        self._exits: deque[ChildExited] = deque(maxlen=limit)
+        self._parked = trio.Event()
+        self._open = True
+        self.lost = 0
+        """How many ends were dropped because nobody read them."""
+
+    def __repr__(self) -> str:
+        """Whom it watches, and what waits to be read."""
+        return f"<watch of {self._cell.name}: {len(self._exits)} ends to read>"
+
+    def tell(self, record: ChildExited) -> None:
+        """An incarnation ended."""
+        self.lost += len(self._exits) == self._exits.maxlen
+        self._exits.append(record)
+        self._parked.set()
+
+    async def next(self) -> ChildExited:
+        """The next end, oldest first; waits for one. The caller sets the deadline."""
+        await trio.lowlevel.checkpoint()
+        while not self._exits:
+            self._parked = trio.Event()
+            await self._parked.wait()
+        return self._exits.popleft()
+
+    def __aiter__(self) -> Watch:
+        """Iterate over the ends, without an end of its own."""
+        return self
+
+    async def __anext__(self) -> ChildExited:
+        """The next end."""
+        return await self.next()
+
+
+@asynccontextmanager
+async def watch(ref: object, *, limit: int = 100) -> AsyncIterator[Watch]:
+    """Watch an actor die, for as long as the scope is open.
+
+    Each end of an incarnation is told with its reason, whether or not a restart follows; the last *limit* unread ones are kept. A watch is
+    no trace observer: it is told even if none is attached, and leaves nothing behind.
+    """
+    cell = cell_of(ref)
+    cell.runtime.check_thread(cell)
+    watching = Watch(cell, limit)
+    cell.watchers = [*cell.watchers, watching.tell]
+    try:
+        yield watching
+    finally:
+        cell.watchers = [other for other in cell.watchers if other != watching.tell]
+
+

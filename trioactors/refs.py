@@ -1,0 +1,183 @@
+"""Refs: what the rest of the program holds of an actor.
+
+A ref offers its actor's handlers and nothing else. It belongs to the lasting half of the child, so it survives restarts, and there is
+exactly one per child. To the type checkers it is the actor itself; anything but a handler raises `NotAHandler` at run time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, ParamSpec, TypeVar
+
+import trio
+from trio.lowlevel import current_root_task, current_task, wait_task_rescheduled
+
+from trioactors.errors import NotAHandler, UsageError
+from trioactors.lives import Life, current_life, waiting_life
+from trioactors.messages import Call, Envelope
+from trioactors.specs import Overflow, seconds
+from trioactors.trace import MessageAccepted
+from trioactors.waiting import waiting
+
+if TYPE_CHECKING:
+    from trioactors.cells import ActorCell
+    from trioactors.handlers import BoundHandler, HandlerSpec
+
+__all__ = ["Ref", "RemoteHandler", "cell_of"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class RemoteHandler(Generic[P, R]):
+    """A handler on a ref: calling it sends a message and waits for the reply."""
+
+    __slots__ = ("_cell", "_mailbox", "_spec", "_timeout", "_cast_timeout")
+
+    def __init__(self, cell: ActorCell, spec: HandlerSpec, timeout: float | None = None) -> None:
+        self._cell = cell
+        self._mailbox = cell.mailbox
+        self._spec = spec
+        self._timeout = cell.timeout_of(spec) if timeout is None else timeout
+        self._cast_timeout = timeout
+
+    def __repr__(self) -> str:
+        """Whose handler it is."""
+        return f"<handler {self._spec.name} of {self._cell!r}>"
+
+    def within(self, seconds_: float, /) -> BoundHandler[P, R]:
+        """The same handler with a deadline of its own, in seconds, for calls and casts."""
+        return RemoteHandler(self._cell, self._spec, seconds(seconds_, "within"))
+
+    async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Deliver, and wait for the reply.
+
+        Raises the handler's declared errors as themselves, `ActorCrashed`, `ActorStopped`, `MailboxFull`, `CallTimeout`, `CallCycle`,
+        and `TypeError` where the arguments do not fit.
+        """
+        cell = self._cell
+        spec = self._spec
+        values = args if len(args) == spec.arity and not kwargs else spec.bind(args, kwargs)
+        if current_root_task() is not cell.runtime.root_task:
+            cell.runtime.check_thread(cell)
+        sender = current_life.get()
+        deadline = trio.current_time() + self._timeout
+        call = Call(spec, values, sender, deadline, current_task(), cell.too_late)
+        if sender is not None and (life := waiting_life()) is not None:
+            return await self._nested(call, life)
+        self._send(call)
+        answer: R = await wait_task_rescheduled(call.abandon)
+        return answer
+
+    def _send(self, call: Call) -> None:
+        runtime = self._cell.runtime
+        outer = trio.current_effective_deadline()
+        if outer < call.deadline:  # Trio will cancel the caller then; the deadline only travels
+            call.deadline = outer
+            self._mailbox.put_call(call)
+        else:
+            self._mailbox.put_call(call)
+            runtime.alarms.add(call.deadline, call)
+        if runtime.observers.listeners:
+            self._tell(call)
+
+    async def _nested(self, call: Call, life: Life) -> R:
+        """A call made while a handler waits: it is an edge of the wait-for graph, and it inherits the handler's deadline."""
+        current = life.cell.current_envelope()
+        if current is not None and current.deadline <= call.deadline:
+            call.deadline = current.deadline
+            call.inherited = True
+        with waiting(life, self._cell):
+            self._send(call)
+            answer: R = await wait_task_rescheduled(call.abandon)
+            return answer
+
+    async def cast(self, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Deliver and go on. A full mailbox makes it wait up to the call deadline; a checkpoint every time.
+
+        Raises `ActorStopped`, `MailboxFull`, `CallCycle`, and `TypeError` where the arguments do not fit.
+        """
+        await trio.lowlevel.checkpoint_if_cancelled()
+        cast = self._envelope(args, kwargs)
+        if self._mailbox.put(cast):
+            await trio.lowlevel.cancel_shielded_checkpoint()
+        else:
+            await self._wait_for_room(cast)
+        if self._cell.runtime.observers.listeners:
+            self._tell(cast)
+
+    async def _wait_for_room(self, cast: Envelope) -> None:
+        mailbox = self._mailbox
+        life = waiting_life()
+        if mailbox.overflow is Overflow.FAIL or (life is not None and life.cell is self._cell):
+            raise mailbox.full()
+        with waiting(life, self._cell), trio.move_on_after(self._timeout) as scope:
+            await mailbox.put_when_room(cast)
+        if scope.cancelled_caught:
+            raise mailbox.full()
+
+    def cast_nowait(self, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Deliver and go on, or raise `MailboxFull` at once."""
+        cast = self._envelope(args, kwargs)
+        if not self._mailbox.put(cast):
+            raise self._mailbox.full()
+        if self._cell.runtime.observers.listeners:
+            self._tell(cast)
+
+    def _envelope(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Envelope:
+        cell = self._cell
+        spec = self._spec
+        values = args if len(args) == spec.arity and not kwargs else spec.bind(args, kwargs)
+        if current_root_task() is not cell.runtime.root_task:
+            cell.runtime.check_thread(cell)
+        if self._cast_timeout is None:
+            return Envelope(spec, values, current_life.get())
+        return Envelope(spec, values, current_life.get(), trio.current_time() + self._cast_timeout)
+
+    def _tell(self, envelope: Envelope) -> None:
+        sender = envelope.sender
+        self._cell.runtime.observers.emit(
+            MessageAccepted(
+                time=trio.current_time(),
+                child=self._cell.name,
+                handler=self._spec.name,
+                sender=sender.cell.name if sender is not None else None,
+            )
+        )
+
+
+class Ref:
+    """What `start` and `get` return, typed as the actor."""
+
+    def __init__(self, cell: ActorCell) -> None:
+        self.__dict__["_cell"] = cell
+
+    def __getattr__(self, name: str) -> RemoteHandler[..., Any]:
+        """A handler, made when it is first used."""
+        cell: ActorCell = self.__dict__["_cell"]
+        spec = cell.plan.handlers.get(name)
+        if spec is None:
+            raise NotAHandler(repr(self), name, sorted(cell.plan.handlers))
+        bound = self.__dict__[name] = RemoteHandler(cell, spec)
+        return bound
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        """Refused: an actor's state is its own."""
+        cell: ActorCell = self.__dict__["_cell"]
+        raise NotAHandler(repr(self), name, sorted(cell.plan.handlers))
+
+    def __reduce__(self) -> NoReturn:
+        """Refused: a ref means something in its own system only."""
+        raise UsageError(f"{self!r} cannot be pickled or copied; send the actor's name, and look it up with system.get")
+
+    def __repr__(self) -> str:
+        """The state of the actor behind it."""
+        cell: ActorCell = self.__dict__["_cell"]
+        return f"<ref to {cell!r}>"
+
+
+def cell_of(ref: object) -> ActorCell:
+    """The cell behind a ref. Raises `UsageError` for anything else."""
+    if not isinstance(ref, Ref):
+        raise UsageError(f"{ref!r} is not a ref: pass what system.start or system.get returned")
+    cell: ActorCell = ref.__dict__["_cell"]
+    return cell

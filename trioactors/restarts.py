@@ -1,0 +1,118 @@
+"""The rules of supervision, as plain functions from data to data.
+
+They decide who falls with whom, who comes back, when to give up and how long to wait. They never await, never read a clock and
+never touch a task: the supervisor passes the time in and carries the answer out. The rules are OTP's, reproduced from its recorded
+behaviour (`python -m trioactors.conformance` replays such recordings); three points are less obvious than they look:
+
+* a group restart counts once, and brings back also those members that had ended normally, were ignored or were stopped by hand;
+* a start that fails inside a restart is tried again from the end of the inbox, and each try counts;
+* auto-shutdown asks only about ends that the supervisor did not cause itself.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+
+import attrs
+
+from trioactors.exits import Exit
+from trioactors.specs import AutoShutdown, Backoff, Intensity, Restart, Strategy
+
+__all__ = [
+    "ChildStatus",
+    "RestartEntry",
+    "RestartHistory",
+    "casualties",
+    "comes_back",
+    "delay_before",
+    "ends_supervisor",
+]
+
+
+class ChildStatus(enum.Enum):
+    """What a supervisor knows of a child. *Undefined* is OTP's word: the spec is kept, nothing runs."""
+
+    UNDEFINED = "undefined"
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    RESTARTING = "restarting"
+
+
+@attrs.frozen
+class RestartEntry:
+    """One restart that counted: when, of whom, and what had happened."""
+
+    time: float
+    child: str
+    reason: Exit
+
+
+@attrs.frozen
+class RestartHistory:
+    """The restarts that still count against an intensity."""
+
+    intensity: Intensity = attrs.field(factory=Intensity)
+    entries: tuple[RestartEntry, ...] = ()
+
+    def add(self, entry: RestartEntry) -> RestartHistory:
+        """Remember *entry* and forget those older than the period. The edge counts, as in OTP."""
+        oldest = entry.time - self.intensity.period
+        kept = tuple(old for old in self.entries if old.time >= oldest)
+        return attrs.evolve(self, entries=(*kept, entry))
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the supervisor must give up."""
+        return len(self.entries) > self.intensity.limit
+
+
+def comes_back(restart: Restart, reason: Exit) -> bool:
+    """Whether a child that ended for *reason* by itself is restarted."""
+    match restart:
+        case Restart.PERMANENT:
+            return True
+        case Restart.TRANSIENT:
+            return not reason.orderly
+        case Restart.TEMPORARY:
+            return False
+
+
+def casualties(strategy: Strategy, children: Sequence[str], failed: str) -> tuple[str, ...]:
+    """Names to stop and start again, in start order."""
+    match strategy:
+        case Strategy.ONE_FOR_ONE | Strategy.DYNAMIC:
+            return (failed,)
+        case Strategy.REST_FOR_ONE:
+            return tuple(children[children.index(failed) :])
+        case Strategy.ONE_FOR_ALL:
+            return tuple(children)
+
+
+def ends_supervisor(rule: AutoShutdown, ended: str, significant: Mapping[str, ChildStatus]) -> bool:
+    """Whether the end of *ended*, which is not restarted, ends its supervisor.
+
+    *significant* holds the present status of every significant child that is still known.
+    """
+    if ended not in significant:
+        return False
+    match rule:
+        case AutoShutdown.NEVER:
+            return False
+        case AutoShutdown.ANY_SIGNIFICANT:
+            return True
+        case AutoShutdown.ALL_SIGNIFICANT:
+            others = (status for name, status in significant.items() if name != ended)
+            return all(status is ChildStatus.UNDEFINED for status in others)
+
+
+def delay_before(backoff: Backoff | None, restarts: int, chance: float) -> float:
+    """Seconds to wait before the latest of *restarts* that count; *chance* in [0, 1) takes jitter off."""
+    if backoff is None:
+        return 0.0
+    try:
+        full = min(backoff.cap, backoff.base * backoff.factor ** max(0, restarts - 1))
+    except OverflowError:
+        full = backoff.cap
+    return full * (1.0 - backoff.jitter * chance)

@@ -1,0 +1,72 @@
+"""What every part of one running system shares: its clocked heap, its names, its observers, its settings.
+
+One `Runtime` belongs to one system, so two systems in one process share nothing.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import attrs
+import trio
+
+from trioactors.alarms import Alarms
+from trioactors.environment import Environment
+from trioactors.errors import SystemClosed, WrongThread
+from trioactors.mailbox import Activity
+from trioactors.messages import DeadLetter, Envelope, Ledger
+from trioactors.registry import Registry
+from trioactors.specs import Settings
+from trioactors.trace import MessageDeadLettered, Observers
+
+if TYPE_CHECKING:
+    from trioactors.exits import Exit
+    from trioactors.lives import Life
+    from trioactors.system import System
+
+__all__ = ["Runtime"]
+
+
+@attrs.define(eq=False)
+class Runtime:
+    """The services of one system."""
+
+    settings: Settings
+    environment: Environment
+    root_task: trio.lowlevel.Task
+    report: Callable[[Life, Exit], None] = attrs.field(repr=False)
+    """Told of every end that somebody should look at."""
+    interrupt: Callable[[BaseException], None] = attrs.field(repr=False)
+    """Told of a KeyboardInterrupt or SystemExit that came up inside a child: the whole system stops."""
+    dead_letters: deque[DeadLetter] = attrs.field(repr=False)
+    alarms: Alarms = attrs.field(factory=Alarms)
+    activity: Activity = attrs.field(factory=Activity)
+    observers: Observers = attrs.field(factory=Observers)
+    registry: Registry = attrs.field(factory=Registry, repr=False)
+    buried: int = 0
+    """All dead letters there ever were."""
+    retired: Ledger = attrs.field(factory=Ledger)
+    """The ledgers of children that are forgotten, summed."""
+    system: System | None = attrs.field(default=None, repr=False)
+    closed: bool = False
+
+    def check_thread(self, target: object) -> None:
+        """Refuse to be used outside this system's Trio run."""
+        try:
+            here = trio.lowlevel.current_root_task()
+        except RuntimeError:
+            here = None
+        if here is not self.root_task:
+            if self.closed:
+                raise SystemClosed(f"{target!r}: its system is closed")
+            raise WrongThread(repr(target))
+
+    def bury(self, target: str, envelope: Envelope, cause: str) -> None:
+        """Keep what cannot be delivered."""
+        self.buried += 1
+        now = trio.current_time()
+        self.dead_letters.append(DeadLetter(time=now, target=target, cause=cause, message=envelope.message))
+        if self.observers.listeners:
+            self.observers.emit(MessageDeadLettered(time=now, child=target, handler=envelope.spec.name, cause=cause))

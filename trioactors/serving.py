@@ -1,0 +1,190 @@
+"""What an actor's task does: start, serve its mailbox, say good-bye.
+
+Reading is by draining. A task switch per message is the greater part of a naive mailbox's cost, so `serve` handles what is there in a
+row and yields to others only every so many messages or milliseconds (`Settings.drain_messages`, `drain_seconds`), whatever comes in.
+
+Each message ends in exactly one way, and its ledger entry and its caller's answer are settled together:
+
+    returned, or raised a declared error     handled      the caller gets the answer, or the error as itself
+    raised `Shutdown`                        handled      the actor ends in order; the caller gets `ActorStopped`
+    an inherited deadline passed inside      expired      the caller has its `CallTimeout`; the actor lives on
+    raised anything else, or was cancelled   crashed      the caller gets `ActorCrashed`; the incarnation ends
+    was never begun                          shed         its caller had gone (abandoned) or its deadline passed (expired)
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, cast
+
+import trio
+from trio.lowlevel import checkpoint
+
+from trioactors.actor import Actor
+from trioactors.context import Context, Deferred
+from trioactors.errors import ActorStopped, CallTimeout, DefinitionError, Shutdown
+from trioactors.exits import Exit, ExitKind
+from trioactors.lives import Life, current_life, judge
+from trioactors.messages import Call, Envelope
+from trioactors.trace import MessageHandled, MessageShed
+
+if TYPE_CHECKING:
+    from trioactors.cells import ActorCell
+    from trioactors.specs import ChildSpec
+
+__all__ = ["live"]
+
+CLOCK_EVERY = 8
+"""How many messages are handled between two looks at the clock."""
+
+
+async def live(life: Life) -> None:
+    """One incarnation of an actor, from its construction to its good-bye."""
+    cell = cast("ActorCell", life.cell)
+    actor = _incarnate(cell)
+    hooks = cell.plan.hooks
+    actor.context = Context(life, actor)
+    current_life.set(life)
+    try:
+        if "on_start" in hooks:
+            await actor.on_start()
+        life.announce()
+        if "on_continue" in hooks:
+            await actor.on_continue()
+        await _serve(life, cell, actor)
+    except Exception as error:
+        if "on_stop" in hooks and life.ready:
+            await _farewell_after_crash(life, actor, judge(error))
+        raise
+    if "on_stop" in hooks and life.killed is None and life.asked is not None:
+        await actor.on_stop(life.asked)
+
+
+def _incarnate(cell: ActorCell) -> Actor[Any]:
+    actor = cast("ChildSpec", cell.spec).make()
+    if not isinstance(actor, Actor):
+        raise DefinitionError(f"{cell.name}: starting {cell.plan.name} made {actor!r}, which is no actor")
+    if "state" not in vars(cast("Actor[Any]", actor)):
+        cell.plan.new_state()  # raises, with the reason why it could not be made
+    return cast("Actor[Any]", actor)
+
+
+async def _farewell_after_crash(life: Life, actor: Actor[Any], reason: Exit) -> None:
+    """Call `on_stop` although the actor crashed; the crash stays the reason, whatever happens here."""
+    with trio.move_on_after(life.cell.grace):
+        try:
+            await actor.on_stop(reason)
+        except Exception as error:
+            life.cell.runtime.report(life, Exit(ExitKind.CRASH, "in on_stop, after a crash", error))
+
+
+async def _serve(life: Life, cell: ActorCell, actor: Actor[Any]) -> None:
+    mailbox = cell.mailbox
+    queue = mailbox.queue
+    runtime = cell.runtime
+    settings = runtime.settings
+    watchers = runtime.observers.listeners
+    current_time = trio.current_time
+    budget = settings.drain_messages
+    until = current_time() + settings.drain_seconds
+    while life.asked is None:
+        if not queue:
+            await mailbox.wait()
+        elif budget > 0 and (budget % CLOCK_EVERY or current_time() < until):
+            budget -= 1
+            envelope = queue.popleft()
+            if mailbox.crowded:
+                mailbox.admit()
+            if envelope.tick is not None:
+                envelope.tick.delivered()
+            if envelope.gone or (envelope.deadline != math.inf and envelope.deadline <= current_time()):
+                _shed(cell, envelope)
+                continue
+            mailbox.current = envelope
+            spec = envelope.spec
+            if spec.is_async or watchers:
+                life.began = current_time()
+            try:
+                result = spec.invoke(actor, *envelope.values)
+                if spec.is_async:
+                    result = await result
+            except BaseException as error:
+                _failed(life, cell, envelope, error)
+            else:
+                mailbox.handled += 1
+                if life.deferral is None:
+                    envelope.reply(result)
+                else:
+                    _deferred(life, envelope, result)
+                if watchers:
+                    _tell(life, cell, envelope, None)
+            mailbox.current = None
+            continue
+        else:
+            await checkpoint()
+        budget = settings.drain_messages
+        until = current_time() + settings.drain_seconds
+
+
+def _shed(cell: ActorCell, envelope: Envelope) -> None:
+    if envelope.gone and envelope.deadline > trio.current_time():
+        cell.mailbox.abandoned += 1
+    else:
+        cell.mailbox.expired += 1
+    observers = cell.runtime.observers
+    if observers.listeners:
+        observers.emit(MessageShed(time=trio.current_time(), child=cell.name, handler=envelope.spec.name))
+
+
+def _failed(life: Life, cell: ActorCell, envelope: Envelope, error: BaseException) -> None:
+    """Settle a message whose handler raised. Raises *error* again if it ends the incarnation."""
+    mailbox = cell.mailbox
+    life.deferral = None
+    if cell.runtime.observers.listeners:
+        _tell(life, cell, envelope, error)
+    if isinstance(error, envelope.spec.raises):
+        mailbox.handled += 1
+        envelope.fail(error)
+    elif _inherited_deadline_passed(envelope, error):
+        mailbox.expired += 1
+    else:
+        mailbox.current = None
+        life.fatal = envelope
+        if isinstance(error, Shutdown):
+            mailbox.handled += 1
+            envelope.fail(ActorStopped(f"{cell.name} ended in order ({judge(error)}) while it handled {envelope.spec.name!r}"))
+        else:
+            mailbox.crashed += 1
+            envelope.fail(cell.crashed(judge(error)))
+        raise error
+
+
+def _inherited_deadline_passed(envelope: Envelope, error: BaseException) -> bool:
+    return isinstance(error, CallTimeout) and error.inherited and envelope.deadline <= trio.current_time()
+
+
+def _deferred(life: Life, envelope: Envelope, result: object) -> None:
+    """The handler deferred its reply: the call stays open until the token is used, lost or dead."""
+    token, life.deferral = life.deferral, None
+    if result is not None and not isinstance(result, Deferred):
+        error = DefinitionError(f"{envelope.spec.owner}.{envelope.spec.name} deferred its reply and then returned {result!r:.80}")
+        envelope.fail(error)
+        raise error
+    if isinstance(envelope, Call) and envelope.pending:
+        life.deferred = set() if life.deferred is None else life.deferred
+        life.deferred.add(envelope)
+    del token
+
+
+def _tell(life: Life, cell: ActorCell, envelope: Envelope, error: BaseException | None) -> None:
+    now = trio.current_time()
+    cell.runtime.observers.emit(
+        MessageHandled(
+            time=now,
+            child=cell.name,
+            handler=envelope.spec.name,
+            sender=envelope.sender.cell.name if envelope.sender is not None else None,
+            seconds=now - life.began,
+            error=None if error is None else type(error).__name__,
+        )
+    )

@@ -1,0 +1,382 @@
+"""What a user declares: children, supervisors, and the numbers they live by.
+
+Everything here is a frozen value, checked when it is made. Nothing here runs anything.
+"""
+
+from __future__ import annotations
+
+import enum
+import inspect
+import math
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+from typing import Any, Final, Generic, TypeVar, cast, get_origin
+
+import attrs
+
+from trioactors.errors import SpecError
+
+__all__ = [
+    "BRUTAL_KILL",
+    "AutoShutdown",
+    "Backoff",
+    "ChildKind",
+    "ChildSpec",
+    "GiveUp",
+    "Intensity",
+    "Overflow",
+    "Resource",
+    "Restart",
+    "Settings",
+    "Strategy",
+    "Supervisor",
+    "child",
+    "resource",
+]
+
+T = TypeVar("T")
+E = TypeVar("E", bound=enum.Enum)
+
+BRUTAL_KILL: Final = 0.0
+"""A grace of nothing: the child is cancelled at once, and its exit is *killed*."""
+
+MAX_DEPTH: Final = 100
+"""Trio cannot cancel nurseries nested some 400 deep; a tree deeper than this is refused while that is still far away."""
+
+MAX_NAME: Final = 1_000
+"""A name is for people and for keys; longer ones are a mistake."""
+
+
+class Strategy(enum.Enum):
+    """Who falls with a child that must be restarted."""
+
+    ONE_FOR_ONE = "one_for_one"
+    ONE_FOR_ALL = "one_for_all"
+    REST_FOR_ONE = "rest_for_one"
+    DYNAMIC = "dynamic"
+    """Like ONE_FOR_ONE, for children that are started at run time only; forgotten when they end, and stopped all together."""
+
+
+class Restart(enum.Enum):
+    """Which exits bring a child back."""
+
+    PERMANENT = "permanent"
+    TRANSIENT = "transient"
+    TEMPORARY = "temporary"
+
+
+class AutoShutdown(enum.Enum):
+    """Whether the end of significant children ends their supervisor."""
+
+    NEVER = "never"
+    ANY_SIGNIFICANT = "any_significant"
+    ALL_SIGNIFICANT = "all_significant"
+
+
+class GiveUp(enum.Enum):
+    """How a supervisor that gives up looks to its parent: OTP's *shutdown* (a transient one stays down), or a crash."""
+
+    SHUTDOWN = "shutdown"
+    CRASH = "crash"
+
+
+class Overflow(enum.Enum):
+    """What a full mailbox does with one message more."""
+
+    WAIT = "wait"
+    FAIL = "fail"
+    DROP_OLDEST = "drop_oldest"
+
+
+class ChildKind(enum.Enum):
+    """What a child is made of."""
+
+    ACTOR = "actor"
+    FUNCTION = "function"
+    RESOURCE = "resource"
+    SUPERVISOR = "supervisor"
+
+
+def choice(value: E | str, kind: type[E], option: str) -> E:
+    """*value* as a member of *kind*; its text is accepted too."""
+    try:
+        return kind(value)
+    except ValueError:
+        known = ", ".join(repr(member.value) for member in kind)
+        raise SpecError(f"{option}={value!r} is unknown; choose one of {known}") from None
+
+
+def seconds(value: float, option: str, *, least: float = 0.0) -> float:
+    """*value* as a number of seconds that is not less than *least*."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value) or value < least:
+        raise SpecError(f"{option}={value!r} must be a number of seconds, at least {least:g}")
+    return float(value)
+
+
+def count(value: int, option: str, *, least: int = 0) -> int:
+    """*value* as a whole number that is not less than *least*."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise SpecError(f"{option}={value!r} must be a whole number, at least {least}")
+    return value
+
+
+def checked_name(name: object) -> str:
+    """*name*, if it can be one."""
+    if not isinstance(name, str) or not name or len(name) > MAX_NAME:
+        raise SpecError(f"a name is a text of 1 to {MAX_NAME} characters, not {name!r:.80}")
+    return name
+
+
+@attrs.frozen
+class Intensity:
+    """At most *limit* restarts within *period* seconds; one more, and the supervisor gives up."""
+
+    limit: int = 3
+    period: float = 5.0
+
+    def __attrs_post_init__(self) -> None:
+        count(self.limit, "Intensity.limit")
+        if seconds(self.period, "Intensity.period") in {0.0, math.inf}:
+            raise SpecError(f"Intensity.period={self.period!r} must be positive and finite")
+
+
+@attrs.frozen(kw_only=True)
+class Backoff:
+    """How long to wait before a restart: *base* seconds, times *factor* for each earlier restart that still counts, at most *cap*.
+
+    Up to the share *jitter* of the delay is taken off at random, so that children that fell together do not come back together.
+    """
+
+    base: float = 0.1
+    factor: float = 2.0
+    cap: float = 30.0
+    jitter: float = 0.5
+
+    def __attrs_post_init__(self) -> None:
+        seconds(self.base, "Backoff.base")
+        seconds(self.factor, "Backoff.factor", least=1.0)
+        seconds(self.cap, "Backoff.cap")
+        if seconds(self.jitter, "Backoff.jitter") > 1.0:
+            raise SpecError(f"Backoff.jitter={self.jitter!r} is a share, from 0 to 1")
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """Every number that the runtime lives by. Times are seconds. Hand your own to `open_system(settings=...)`."""
+
+    call_timeout: float = attrs.field(default=5.0)
+    """A call's deadline, where neither its handler nor its actor names one."""
+    grace: float = 5.0
+    """How long a child may take to stop before it is cancelled."""
+    start_timeout: float = 30.0
+    """How long a child may take to become ready."""
+    mailbox: int = 1_000
+    """How many messages wait in a mailbox."""
+    timers: int = 1_000
+    """How many timers an actor may have at once."""
+    drain_messages: int = 64
+    """How many messages an actor handles in a row before others run."""
+    drain_seconds: float = 0.005
+    """How long an actor handles messages in a row before others run (looked at every eight messages)."""
+    dead_letters: int = 1_000
+    """How many dead letters can be listed; older ones are counted only."""
+    crash_logs: int = 10
+    """How many crash reports are logged in full within `crash_logs_period`; the rest are counted in the next one."""
+    crash_logs_period: float = 60.0
+
+    def __attrs_post_init__(self) -> None:
+        for name in ("call_timeout", "grace", "start_timeout", "drain_seconds", "crash_logs_period"):
+            seconds(getattr(self, name), f"Settings.{name}")
+        for name in ("mailbox", "timers", "drain_messages", "dead_letters", "crash_logs"):
+            count(getattr(self, name), f"Settings.{name}", least=1)
+
+
+@attrs.frozen
+class Resource(Generic[T]):
+    """An async context manager as a child: entered at each start, left at each stop. Made by `resource`."""
+
+    enter: Callable[[], AbstractAsyncContextManager[T]]
+
+
+def resource(enter: Callable[[], AbstractAsyncContextManager[T]]) -> Resource[T]:
+    """An async context manager as a child, so that a connection pool restarts like an actor.
+
+    *enter* is called at each start. What `async with` yields is found with `system.get(Class, name)` while it runs.
+    """
+    if not callable(enter):
+        raise SpecError(f"resource() takes a function that makes an async context manager, not {enter!r}")
+    return Resource(enter)
+
+
+def target_of(make: object) -> object:
+    """What stands behind partials and generic aliases: a class, a function or a resource."""
+    while True:
+        if isinstance(make, partial):
+            make = cast("partial[Any]", make).func
+        elif get_origin(make) is not None:
+            make = get_origin(make)
+        else:
+            return make
+
+
+def kind_of(make: object) -> ChildKind:
+    """What kind of child *make* makes. Raises `SpecError` for anything that cannot be one."""
+    target = target_of(make)
+    if isinstance(target, type) and hasattr(cast("type[object]", target), "__actor_plan__"):
+        return ChildKind.ACTOR
+    if isinstance(target, Resource):
+        return ChildKind.RESOURCE
+    if inspect.iscoroutinefunction(target) or inspect.iscoroutinefunction(getattr(target, "__call__", None)):  # noqa: B004
+        return ChildKind.FUNCTION
+    raise SpecError(
+        f"{make!r} cannot be a child: give an actor class, an async function, ta.resource(...) or a ta.Supervisor, "
+        f"with arguments bound by functools.partial"
+    )
+
+
+def _check_arguments(make: object) -> bool:
+    """Refuse arguments that *make* does not take or still lacks. Tells whether it wants to be given `task_status`."""
+    target = target_of(make)
+    if not callable(target):
+        return False
+    bound = cast("partial[Any]", make) if isinstance(make, partial) else partial(target)
+    try:
+        signature = inspect.signature(target)
+    except ValueError:  # a builtin without a signature
+        return False
+    keywords = dict(bound.keywords)
+    wants_status = "task_status" in signature.parameters and "task_status" not in keywords
+    if wants_status:
+        keywords["task_status"] = None
+    try:
+        signature.bind(*bound.args, **keywords)
+    except TypeError as error:
+        name = getattr(target, "__qualname__", repr(target))
+        raise SpecError(f"{name} cannot be started like this: {error}. Bind arguments with functools.partial.") from None
+    return wants_status
+
+
+@attrs.frozen(kw_only=True)
+class ChildSpec:
+    """One child of a supervisor. Made by `child`."""
+
+    make: Any
+    name: str | None
+    kind: ChildKind
+    restart: Restart
+    grace: float | None = None
+    start_timeout: float | None = None
+    significant: bool = False
+    wants_status: bool = False
+    """Whether the function takes `task_status`, and says itself when it is ready."""
+
+
+def child(
+    make: Callable[..., Awaitable[Any]] | Callable[[], Any] | Resource[Any],
+    *,
+    name: str | None = None,
+    restart: Restart | str | None = None,
+    grace: float | None = None,
+    start_timeout: float | None = None,
+    significant: bool = False,
+) -> ChildSpec:
+    """Declare a child: an actor class, an async function or a `resource`, arguments bound with `functools.partial`.
+
+    An actor and a resource are permanent unless *restart* says otherwise, a function is transient. *grace* is how long it may take
+    to stop (`BRUTAL_KILL` cancels at once), *start_timeout* how long to become ready; both in seconds, by default the system's.
+    A function that takes `task_status` is ready when it calls `task_status.started()`, another at once. Raises `SpecError`.
+    """
+    kind = kind_of(make)
+    wants_status = _check_arguments(make)
+    default = Restart.TRANSIENT if kind is ChildKind.FUNCTION else Restart.PERMANENT
+    return ChildSpec(
+        make=make,
+        name=None if name is None else checked_name(name),
+        kind=kind,
+        restart=default if restart is None else choice(restart, Restart, "restart"),
+        grace=None if grace is None else seconds(grace, "grace"),
+        start_timeout=None if start_timeout is None else seconds(start_timeout, "start_timeout"),
+        significant=significant,
+        wants_status=wants_status,
+    )
+
+
+@attrs.frozen(init=False)
+class Supervisor:
+    """A supervisor and its children, in start order. A value: it runs when a system is opened with it."""
+
+    children: tuple[ChildSpec | Supervisor, ...]
+    name: str
+    strategy: Strategy
+    intensity: Intensity
+    auto_shutdown: AutoShutdown
+    backoff: Backoff | None
+    give_up: GiveUp
+    restart: Restart
+    significant: bool
+    grace: float
+    depth: int = attrs.field(repr=False)
+
+    def __init__(
+        self,
+        *children: ChildSpec | Supervisor,
+        name: str,
+        strategy: Strategy | str = Strategy.ONE_FOR_ONE,
+        intensity: Intensity | None = None,
+        auto_shutdown: AutoShutdown | str = AutoShutdown.NEVER,
+        backoff: Backoff | None = None,
+        give_up: GiveUp | str = GiveUp.SHUTDOWN,
+        restart: Restart | str = Restart.PERMANENT,
+        significant: bool = False,
+        grace: float = math.inf,
+    ) -> None:
+        """Check everything that can be checked before anything runs. Raises `SpecError`."""
+        self.__attrs_init__(
+            children=tuple(children),
+            name=checked_name(name),
+            strategy=choice(strategy, Strategy, "strategy"),
+            intensity=Intensity() if intensity is None else intensity,
+            auto_shutdown=choice(auto_shutdown, AutoShutdown, "auto_shutdown"),
+            backoff=backoff,
+            give_up=choice(give_up, GiveUp, "give_up"),
+            restart=choice(restart, Restart, "restart"),
+            significant=significant,
+            grace=seconds(grace, "grace"),
+            depth=1 + max((c.depth for c in children if isinstance(c, Supervisor)), default=0),
+        )
+        self._check()
+
+    def as_top(self) -> Supervisor:
+        """The same supervisor as the top of a system: when it ends, the system does."""
+        fields: dict[str, Any] = {field.name: getattr(self, field.name) for field in attrs.fields(Supervisor)}
+        top = object.__new__(Supervisor)
+        top.__attrs_init__(**{**fields, "restart": Restart.TRANSIENT, "significant": True})
+        return top
+
+    kind = ChildKind.SUPERVISOR
+    start_timeout = math.inf  # its children have theirs
+
+    def _check(self) -> None:
+        where = f"supervisor {self.name!r}"
+        for spec in self.children:
+            if not isinstance(spec, ChildSpec | Supervisor):  # pyright: ignore[reportUnnecessaryIsInstance] - callers err
+                raise SpecError(f"{where}: {spec!r} is no child; wrap it in ta.child(...)")
+            check_significance(spec, self)
+        if self.depth > MAX_DEPTH:
+            raise SpecError(f"{where} is {self.depth} supervisors deep; {MAX_DEPTH} is the limit. Make the tree wider.")
+        if self.strategy is Strategy.DYNAMIC:
+            if self.children:
+                raise SpecError(f"{where} is dynamic: it declares no children, they are started at run time")
+            if self.auto_shutdown is not AutoShutdown.NEVER:
+                raise SpecError(f"{where} is dynamic: auto_shutdown must be 'never'")
+
+
+def check_significance(spec: ChildSpec | Supervisor, parent: Supervisor) -> None:
+    """OTP's two refusals: a significant child must be able to end, and its supervisor must care."""
+    if not spec.significant:
+        return
+    if spec.restart is Restart.PERMANENT:
+        raise SpecError(f"{spec.name!r} is permanent, so it never ends by itself and cannot be significant")
+    if parent.auto_shutdown is AutoShutdown.NEVER:
+        raise SpecError(f"{spec.name!r} is significant, but supervisor {parent.name!r} has auto_shutdown='never'")

@@ -1,0 +1,68 @@
+"""Child tasks of an actor.
+
+They live in a nursery that is opened when it is first used, in a task of its own beside the actor's, and are dead before the incarnation
+is over. One that fails crashes the actor. Since the actor's task does not wait for this nursery, neither does its handler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from trioactors.lives import judge, pass_through
+
+if TYPE_CHECKING:
+    from trioactors.lives import Life
+
+__all__ = ["TaskHolder"]
+
+
+class TaskHolder:
+    """The nursery of one incarnation, and the task that holds it open."""
+
+    def __init__(self, life: Life, nursery: trio.Nursery) -> None:
+        self._life = life
+        self._asked: list[tuple[Callable[..., Awaitable[Any]], tuple[Any, ...]]] = []
+        self._nursery: trio.Nursery | None = None
+        self._scope = trio.CancelScope()
+        self._done = trio.Event()
+        nursery.start_soon(self._hold, name=f"{life.cell.name} (tasks)")
+
+    def __repr__(self) -> str:
+        """How many tasks it holds."""
+        return f"<tasks of {self._life.cell.name}: {len(self)}>"
+
+    def __len__(self) -> int:
+        """How many tasks run."""
+        running = 0 if self._nursery is None else len(self._nursery.child_tasks)
+        return running + len(self._asked)
+
+    def start_soon(self, function: Callable[..., Awaitable[Any]], *args: Any) -> None:
+        """Run `function(*args)` in the nursery."""
+        if self._nursery is None:
+            self._asked.append((function, args))
+        else:
+            self._nursery.start_soon(function, *args)
+
+    async def _hold(self) -> None:
+        try:
+            with self._scope:
+                async with trio.open_nursery() as nursery:
+                    self._nursery = nursery
+                    while self._asked:
+                        function, args = self._asked.pop(0)
+                        nursery.start_soon(function, *args)
+                    await trio.sleep_forever()
+        except BaseException as error:  # a failing task is the actor's crash, not the supervisor's
+            self._life.crash(judge(error).error or error)
+            pass_through(error, self._life.cell.runtime.interrupt)
+        finally:
+            self._done.set()
+
+    async def close(self) -> None:
+        """Cancel what still runs, and wait until it is gone."""
+        self._scope.cancel(reason=f"{self._life.cell.name} ended")
+        with trio.CancelScope(shield=True):
+            await self._done.wait()

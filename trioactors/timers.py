@@ -1,0 +1,72 @@
+"""Timers of an actor: messages to itself that become due.
+
+A timer sends an ordinary message through the actor's own mailbox, so what it does is handled one at a time like everything else. It
+belongs to one incarnation: with it die the timer and its tick that may still wait. A timer never has two ticks waiting; one that comes
+due meanwhile is skipped, and the next keeps to the grid of the first (drift-free).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import trio
+
+from trioactors.messages import Envelope
+from trioactors.trace import TimerFired
+
+if TYPE_CHECKING:
+    from trioactors.cells import ActorCell
+    from trioactors.handlers import HandlerSpec
+    from trioactors.lives import Life
+
+__all__ = ["Timer"]
+
+
+@attrs.define(eq=False)
+class Timer:
+    """One timer; an entry of the system's heap."""
+
+    key: object
+    spec: HandlerSpec
+    values: tuple[Any, ...] = attrs.field(repr=False)
+    due: float
+    period: float | None
+    life: Life = attrs.field(repr=False)
+    cell: ActorCell = attrs.field(repr=False)
+    pending: bool = True
+    waiting: bool = False
+    """Whether a tick is in the mailbox."""
+
+    def schedule(self) -> None:
+        """Enter the heap."""
+        self.cell.runtime.alarms.add(self.due, self)
+
+    def ring(self) -> None:
+        """Send the tick, and come back if there is a period."""
+        if self.cell.mailbox.closed is None and not self.waiting:
+            self.waiting = True
+            self.cell.mailbox.put_tick(Envelope(self.spec, self.values, self.life, tick=self))
+            observers = self.cell.runtime.observers
+            if observers.listeners:
+                observers.emit(TimerFired(time=trio.current_time(), child=self.cell.name, handler=self.spec.name))
+        if self.period is None:
+            self.pending = False
+        else:
+            missed = math.floor((trio.current_time() - self.due) / self.period)
+            self.due += (missed + 1) * self.period
+            self.schedule()
+
+    def delivered(self) -> None:
+        """The tick leaves the mailbox. A timer without a period is done with it."""
+        self.waiting = False
+        if self.period is None and self.life.timers is not None:
+            del self.life.timers[self.key]
+
+    def cancel(self) -> None:
+        """Never ring again, and take back the tick that still waits."""
+        self.pending = False
+        if self.waiting:
+            self.waiting = False
+            self.cell.mailbox.withdraw_tick(self)

@@ -1,0 +1,199 @@
+"""Trace records: what already happened, as frozen data, and those who are told.
+
+An observer sees everything and decides nothing: nobody waits for a record, and an observer that raises is dropped and logged. With no
+observer attached no record is even made, so watching costs those who watch.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import attrs
+
+from trioactors.exits import Exit
+
+__all__ = [
+    "CallTimedOut",
+    "ChildExited",
+    "ChildIgnored",
+    "ChildStartFailed",
+    "ChildStarted",
+    "GaveUp",
+    "MessageAccepted",
+    "MessageDeadLettered",
+    "MessageHandled",
+    "MessageShed",
+    "Observer",
+    "Observers",
+    "Recorder",
+    "RestartScheduled",
+    "TimerFired",
+    "TraceRecord",
+]
+
+_log = logging.getLogger("trioactors")
+
+
+@attrs.frozen(kw_only=True)
+class TraceRecord:
+    """Something happened to *child* at *time* (seconds on Trio's clock)."""
+
+    time: float
+    child: str
+
+
+@attrs.frozen(kw_only=True)
+class ChildStarted(TraceRecord):
+    """A child is ready."""
+
+    incarnation: int
+
+
+@attrs.frozen(kw_only=True)
+class ChildIgnored(TraceRecord):
+    """A start ended by `Ignore`."""
+
+
+@attrs.frozen(kw_only=True)
+class ChildStartFailed(TraceRecord):
+    """A start failed."""
+
+    reason: Exit
+
+
+@attrs.frozen(kw_only=True)
+class ChildExited(TraceRecord):
+    """A life ended."""
+
+    incarnation: int
+    reason: Exit
+
+
+@attrs.frozen(kw_only=True)
+class RestartScheduled(TraceRecord):
+    """A restart is decided; it begins after *delay* seconds. *group* is who restarts with it, in start order."""
+
+    delay: float
+    group: tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
+class GaveUp(TraceRecord):
+    """A supervisor restarted its children too often and ends."""
+
+    restarts: int
+
+
+@attrs.frozen(kw_only=True)
+class MessageAccepted(TraceRecord):
+    """A message entered a mailbox. *sender* is the sending actor, where it was one."""
+
+    handler: str
+    sender: str | None
+
+
+@attrs.frozen(kw_only=True)
+class MessageHandled(TraceRecord):
+    """A handler ended after *seconds*; *error* names what it raised."""
+
+    handler: str
+    sender: str | None
+    seconds: float
+    error: str | None
+
+
+@attrs.frozen(kw_only=True)
+class MessageShed(TraceRecord):
+    """A message was dropped unhandled: its caller had gone, its deadline passed, or its incarnation was over."""
+
+    handler: str
+
+
+@attrs.frozen(kw_only=True)
+class MessageDeadLettered(TraceRecord):
+    """An accepted message will never be delivered."""
+
+    handler: str
+    cause: str
+
+
+@attrs.frozen(kw_only=True)
+class CallTimedOut(TraceRecord):
+    """A caller was told that time ran out."""
+
+    handler: str
+    begun: bool
+
+
+@attrs.frozen(kw_only=True)
+class TimerFired(TraceRecord):
+    """A timer of an actor became due and sent its message."""
+
+    handler: str
+
+
+Observer = Callable[[TraceRecord], None]
+Kind = TypeVar("Kind", bound=TraceRecord)
+
+
+class Observers:
+    """Who is told."""
+
+    def __init__(self) -> None:
+        self.listeners: list[Observer] = []
+        """Empty when nobody listens: look here before making a record."""
+
+    def __repr__(self) -> str:
+        """Who listens."""
+        return f"<observers {self.listeners!r}>"
+
+    def attach(self, observer: Observer) -> None:
+        """Tell *observer* of everything from now on."""
+        self.listeners.append(observer)
+
+    def detach(self, observer: Observer) -> None:
+        """Tell it nothing more. Detaching one that is not attached is harmless."""
+        if observer in self.listeners:
+            self.listeners.remove(observer)
+
+    def emit(self, record: TraceRecord) -> None:
+        """Hand *record* to every observer."""
+        for observer in tuple(self.listeners):
+            try:
+                observer(record)
+            except Exception:  # a watcher must never stop what it watches
+                self.detach(observer)
+                _log.exception("observer %r failed and was dropped", observer)
+
+
+class Recorder:
+    """An observer that keeps the last *limit* records."""
+
+    def __init__(self, limit: int = 10_000) -> None:
+        self._records: deque[TraceRecord] = deque(maxlen=limit)
+        self.lost = 0
+        """How many older records the ring has dropped."""
+
+    def __call__(self, record: TraceRecord) -> None:
+        """Keep *record*."""
+        self.lost += len(self._records) == self._records.maxlen
+        self._records.append(record)
+
+    def __iter__(self) -> Iterator[TraceRecord]:
+        """What is kept, oldest first."""
+        return iter(tuple(self._records))
+
+    def __len__(self) -> int:
+        """How many are kept."""
+        return len(self._records)
+
+    def __repr__(self) -> str:
+        """How full the ring is."""
+        return f"<recorder: {len(self)} records, {self.lost} lost>"
+
+    def of(self, kind: type[Kind]) -> list[Kind]:
+        """The records of one kind, oldest first."""
+        return [record for record in self if isinstance(record, kind)]
