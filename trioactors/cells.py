@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from trioactors.refs import Ref
     from trioactors.supervisor import SupervisorCell
 
+INTERNAL = ":"
+"""Names of the system's own supervisors begin with it; paths and listings leave them out."""
+
 __all__ = ["ActorCell", "Cell", "FunctionCell", "ResourceCell"]
 
 
@@ -59,9 +62,10 @@ class Cell:
         names = [self.name]
         parent = self.parent
         while parent is not None:
-            names.append(parent.name)
+            if not parent.name.startswith(INTERNAL):
+                names.append(parent.name)
             parent = parent.parent
-        return "/".join(reversed(names[:-1])) or self.name
+        return "/".join(reversed(names))
 
     @property
     def kind(self) -> ChildKind:
@@ -109,6 +113,7 @@ class Cell:
     def end(self, life: Life, reason: Exit) -> None:
         """*life* is over."""
         life.ended = self.last_exit = reason
+        self.status = ChildStatus.UNDEFINED
         life.defuse()
         runtime = self.runtime
         if runtime.observers.listeners or self.watchers:
@@ -226,8 +231,8 @@ class ActorCell(Cell):
             call.fail(self.crashed(reason) if reason.kind is CRASH else self.stopped())
         life.timers = life.deferred = None
         mailbox.current = None
-        mailbox.rest()
         super().end(life, reason)
+        mailbox.rest()
 
     def close(self, cause: str) -> None:
         """Refuse and bury what waits."""

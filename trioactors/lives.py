@@ -19,6 +19,7 @@ import trio
 
 from trioactors.errors import Ignore, Shutdown, StartFailed
 from trioactors.exits import CRASH, KILLED, NORMAL, Exit, ExitKind
+from trioactors.restarts import ChildStatus
 from trioactors.trace import ChildStarted
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class Life:
         self.ready = True
         self.defuse()
         cell = self.cell
+        cell.status = ChildStatus.RUNNING
         observers = cell.runtime.observers
         if observers.listeners:
             observers.emit(ChildStarted(time=trio.current_time(), child=cell.name, incarnation=self.number))

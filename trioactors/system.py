@@ -22,7 +22,7 @@ import trio
 
 from trioactors.administration import SupervisorHandle, start_in
 from trioactors.bodies import make_cell
-from trioactors.cells import ActorCell, Cell, ResourceCell
+from trioactors.cells import INTERNAL, ActorCell, Cell, ResourceCell
 from trioactors.environment import Environment
 from trioactors.errors import CallTimeout, SpecError, StartFailed, SupervisorGaveUp, WrongClass
 from trioactors.exits import SHUTDOWN, Exit
@@ -42,8 +42,8 @@ __all__ = ["System", "open_system"]
 
 A = TypeVar("A")
 
-ROOT = ":root"
-DYNAMIC = ":dynamic"
+ROOT = f"{INTERNAL}root"
+DYNAMIC = f"{INTERNAL}dynamic"
 
 
 @attrs.define(eq=False, repr=False)
@@ -81,6 +81,7 @@ class System:
             auto_shutdown=AutoShutdown.ANY_SIGNIFICANT,
         )
         self._root = RootCell(ROOT, spec, runtime, None, supervise, make_cell=make_cell)
+        runtime.registry.register(self._root)
         self._body = trio.CancelScope()
         self._interrupted: BaseException | None = None
 
@@ -144,9 +145,13 @@ class System:
             raise WrongClass(cell.name, "a supervisor", repr(cell))
         return SupervisorHandle(cell)
 
+    def cell(self, name: str) -> Cell:
+        """The lasting half of a child, for tools that look inside. Raises `UnknownName`."""
+        return self._runtime.registry.find(name)
+
     def names(self) -> tuple[str, ...]:
         """The names of all children, in the order of registration."""
-        return tuple(cell.name for cell in self._runtime.registry.cells() if not cell.name.startswith(":"))
+        return tuple(cell.name for cell in self._runtime.registry.cells() if not cell.name.startswith(INTERNAL))
 
     # --- looking at it ---
 
