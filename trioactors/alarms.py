@@ -1,9 +1,11 @@
-"""One heap of deadlines for a whole system: call deadlines, actor timers, graces and back-offs.
+"""Everything of a system that becomes due: call deadlines, actor timers, graces and back-offs.
 
 A cancel scope per call would be the obvious way and costs as much as the rest of the call. Instead everything that becomes due is an
-entry of one heap, and one task sleeps until the first of them, on Trio's clock. An entry whose matter is settled is not searched for:
-it is skipped when it comes up, and when the heap has doubled since the last look the settled ones are swept out, which keeps the cost
-of an entry constant and the heap at most twice as large as what still counts.
+entry here, and one task sleeps until the first of them, on Trio's clock. Calls with the same timeout become due in the order in which they
+were made, so each timeout has a `Series`, a plain queue; what has no such order goes into a heap.
+
+An entry whose matter is settled is not searched for. It is skipped when it comes up, and when a queue or the heap has doubled since the
+last look, the settled ones are swept out: the cost of an entry is constant, and what is kept at most twice what still counts.
 """
 
 from __future__ import annotations
@@ -11,13 +13,14 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
 import attrs
 import trio
 
-__all__ = ["Alarm", "Alarms", "Due"]
+__all__ = ["Alarm", "Alarms", "Dated", "Due", "Series", "Unordered"]
 
 SMALLEST_SWEEP: Final = 1_024
 
@@ -32,6 +35,15 @@ class Due(Protocol):
 
     def ring(self) -> None:
         """It is due now. Must not raise and cannot wait."""
+        ...
+
+
+class Dated(Due, Protocol):
+    """Something that knows when it becomes due."""
+
+    @property
+    def deadline(self) -> float:
+        """When, on Trio's clock."""
         ...
 
 
@@ -53,21 +65,71 @@ class Alarm:
         self.pending = False
 
 
+class Series:
+    """Entries that become due in the order in which they are added."""
+
+    __slots__ = ("_alarms", "_sweep_at", "queue")
+
+    def __init__(self, alarms: Alarms) -> None:
+        self._alarms = alarms
+        self._sweep_at = SMALLEST_SWEEP
+        self.queue: deque[Dated] = deque()
+
+    def __repr__(self) -> str:
+        """How many entries it holds."""
+        return f"<series of {len(self.queue)}>"
+
+    def add(self, entry: Dated) -> None:
+        """Let *entry* ring at its deadline, which is not before that of the last one."""
+        queue = self.queue
+        queue.append(entry)
+        if entry.deadline < self._alarms.wakes:
+            self._alarms.rewind(entry.deadline)
+        if len(queue) >= self._sweep_at:
+            kept = [entry for entry in queue if entry.pending]
+            queue.clear()
+            queue.extend(kept)
+            self._sweep_at = max(SMALLEST_SWEEP, 2 * len(kept))
+
+
+class Unordered:
+    """Where entries go whose timeouts differ: the heap."""
+
+    __slots__ = ("_alarms",)
+
+    def __init__(self, alarms: Alarms) -> None:
+        self._alarms = alarms
+
+    def add(self, entry: Dated) -> None:
+        """Let *entry* ring at its deadline."""
+        self._alarms.add(entry.deadline, entry)
+
+
 @attrs.define(eq=False)
 class Alarms:
-    """The heap, and the task that waits for its head."""
+    """All entries, and the task that waits for the first."""
 
     _heap: list[tuple[float, int, Due]] = attrs.field(factory=list, repr=False)
     _order: itertools.count[int] = attrs.field(factory=itertools.count, repr=False)
     _sweep_at: int = SMALLEST_SWEEP
     _sleep: trio.CancelScope = attrs.field(factory=trio.CancelScope, repr=False)
-    _wakes: float = -math.inf
+    _series: dict[float, Series] = attrs.field(factory=dict, repr=False)
+    wakes: float = -math.inf
+    """When the task looks again by itself."""
+
+    def series(self, timeout: float) -> Series:
+        """The queue for what becomes due *timeout* seconds after it is added."""
+        return self._series.setdefault(timeout, Series(self))
+
+    def rewind(self, due: float) -> None:
+        """Look again at *due*, which is earlier than planned."""
+        self.wakes = self._sleep.deadline = due
 
     def add(self, due: float, entry: Due) -> None:
         """Let *entry* ring at *due* (Trio's clock), if it is still pending then."""
         heapq.heappush(self._heap, (due, next(self._order), entry))
-        if due < self._wakes:
-            self._wakes = self._sleep.deadline = due
+        if due < self.wakes:
+            self.rewind(due)
         if len(self._heap) >= self._sweep_at:
             self._sweep()
 
@@ -79,30 +141,49 @@ class Alarms:
 
     def __len__(self) -> int:
         """How many entries still matter."""
-        return sum(entry.pending for _, _, entry in self._heap)
+        return sum(entry.pending for _, entry in self._entries())
 
     @property
     def overdue(self) -> bool:
         """Whether something is due that has not rung yet."""
         now = trio.current_time()
-        return any(entry.pending and due <= now for due, _, entry in self._heap)
+        return any(entry.pending and due <= now for due, entry in self._entries())
+
+    def _entries(self) -> Iterator[tuple[float, Due]]:
+        yield from ((due, entry) for due, _, entry in self._heap)
+        for series in self._series.values():
+            yield from ((entry.deadline, entry) for entry in series.queue)
 
     async def run(self) -> None:
         """Ring what becomes due, in order, until cancelled."""
         while True:
-            self._ring(trio.current_time())
-            self._wakes = self._heap[0][0] if self._heap else math.inf
-            with trio.CancelScope(deadline=self._wakes) as self._sleep:
+            now = trio.current_time()
+            first = self._ring_heap(now)
+            for series in self._series.values():
+                first = min(first, _ring_series(series.queue, now))
+            self.wakes = first
+            with trio.CancelScope(deadline=first) as self._sleep:
                 await trio.sleep_forever()
 
-    def _ring(self, now: float) -> None:
+    def _ring_heap(self, now: float) -> float:
+        """Ring what is due; when the next one is."""
         heap = self._heap
         while heap and (heap[0][0] <= now or not heap[0][2].pending):
             entry = heapq.heappop(heap)[2]
             if entry.pending:
                 entry.ring()
+        return heap[0][0] if heap else math.inf
 
     def _sweep(self) -> None:
         self._heap = [item for item in self._heap if item[2].pending]
         heapq.heapify(self._heap)
         self._sweep_at = max(SMALLEST_SWEEP, 2 * len(self._heap))
+
+
+def _ring_series(queue: deque[Dated], now: float) -> float:
+    """Ring what is due; when the next one is."""
+    while queue and (queue[0].deadline <= now or not queue[0].pending):
+        entry = queue.popleft()
+        if entry.pending:
+            entry.ring()
+    return queue[0].deadline if queue else math.inf

@@ -70,6 +70,8 @@ class Mailbox:
     """Told of each cast that becomes a dead letter, with the cause."""
     queue: deque[Envelope] = attrs.field(factory=deque, repr=False)
     active: bool = False
+    crowded: bool = False
+    """Whether somebody may be waiting for room."""
     current: Envelope | None = None
     closed: Callable[[], ActorStopped] | None = attrs.field(default=None, repr=False)
     peak: int = 0
@@ -115,7 +117,15 @@ class Mailbox:
 
     def put_call(self, call: Call) -> None:
         """Accept *call* now or when there is room; its caller parks for the reply either way."""
-        if not self.put(call):
+        waiting = len(self.queue)
+        if waiting < self.limit and self.closed is None:  # as `put`, without the detour: this is every call's way
+            self.queue.append(call)
+            self.accepted += 1
+            if waiting >= self.peak:
+                self.peak = waiting + 1
+            if not self.active:
+                self.activate()
+        elif not self.put(call):
             if self.overflow is Overflow.FAIL:
                 raise self.full()
             self._wait_for_room(call)
@@ -129,6 +139,7 @@ class Mailbox:
     def _wait_for_room(self, sender: Call | Admission) -> None:
         if self._senders is None:
             self._senders = deque()
+        self.crowded = True
         self._senders.append(sender)
 
     def full(self) -> MailboxFull:
@@ -168,13 +179,14 @@ class Mailbox:
 
     # --- the actor's side ---
 
-    async def wait(self) -> None:
-        """Park until there is something to do. Only the actor's own task calls this, and only when the queue is empty."""
+    def park(self) -> None:
+        """The actor's own task is about to wait until there is something to do. The queue is empty."""
         self._reader = trio.lowlevel.current_task()
-        self.rest()
-        await trio.lowlevel.wait_task_rescheduled(self._unpark)
+        self.active = False
+        self._activity.less()
 
-    def _unpark(self, _: object) -> trio.lowlevel.Abort:
+    def unpark(self, _: object) -> trio.lowlevel.Abort:
+        """The parked task is cancelled."""
         self._reader = None
         self.activate()
         return trio.lowlevel.Abort.SUCCEEDED
@@ -186,6 +198,9 @@ class Mailbox:
 
     def admit(self) -> None:
         """Move in those who wait for room, in their order, as far as there is room."""
+        if not self._senders:
+            self.crowded = False
+            return
         while self._senders and len(self.queue) < self.limit:
             sender = self._senders.popleft()
             if sender.gone:
@@ -194,11 +209,6 @@ class Mailbox:
             self.accepted += 1
             if isinstance(sender, Admission):
                 sender.settle(outcome.Value(None))
-
-    @property
-    def crowded(self) -> bool:
-        """Whether somebody waits for room."""
-        return bool(self._senders)
 
     def withdraw_tick(self, timer: object) -> None:
         """Drop the waiting tick of a timer that is cancelled."""

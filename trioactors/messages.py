@@ -10,14 +10,17 @@ reply, the deadline, the caller's cancellation. `caller` is None before the call
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import attrs
 import outcome
 import trio
+from trio.lowlevel import reschedule
 
 if TYPE_CHECKING:
+    from trioactors.cells import ActorCell
     from trioactors.handlers import HandlerSpec
 
 __all__ = ["Call", "DeadLetter", "Envelope", "Ledger"]
@@ -26,12 +29,17 @@ __all__ = ["Call", "DeadLetter", "Envelope", "Ledger"]
 class Envelope:
     """A cast on its way. *sender* is the incarnation that sent it, or None from outside; *tick* marks a timer's."""
 
-    __slots__ = ("deadline", "sender", "spec", "tick", "values")
+    __slots__ = ("begun", "deadline", "sender", "spec", "tick", "values")
+
+    begun: bool
+    """Whether its handler was begun; for a cast, nobody asks before it was."""
 
     gone: bool = False
     """Whether nobody waits for it any more. A cast has no caller that could leave."""
 
-    def __init__(self, spec: HandlerSpec, values: tuple[Any, ...], sender: Any, deadline: float = math.inf, tick: Any = None) -> None:
+    def __init__(
+        self, spec: HandlerSpec, values: tuple[Any, ...], sender: Any, deadline: float = math.inf, tick: Any = None
+    ) -> None:
         self.spec = spec
         self.values = values
         self.sender = sender
@@ -80,24 +88,18 @@ class Admission(Envelope):
 class Call(Envelope):
     """A message whose caller waits for the reply."""
 
-    __slots__ = ("begun", "caller", "gone", "inherited", "late")
+    __slots__ = ("caller", "cell", "gone", "inherited", "nested")
 
     def __init__(
-        self,
-        spec: HandlerSpec,
-        values: tuple[Any, ...],
-        sender: Any,
-        deadline: float,
-        caller: trio.lowlevel.Task,
-        late: Callable[[Call], Exception],
+        self, spec: HandlerSpec, values: tuple[Any, ...], sender: Any, deadline: float, caller: trio.lowlevel.Task, cell: ActorCell
     ) -> None:
         self.spec = spec
         self.values = values
         self.sender = sender
         self.deadline = deadline
-        self.tick = None
+        self.tick = self.nested = None
         self.caller: trio.lowlevel.Task | None = caller
-        self.late = late
+        self.cell = cell
         self.gone = self.begun = self.inherited = False
 
     @property
@@ -109,24 +111,48 @@ class Call(Envelope):
         """Answer the caller, if it still waits."""
         if self.caller is not None:
             caller, self.caller = self.caller, None
-            trio.lowlevel.reschedule(caller, outcome.Value(value))
+            reschedule(caller, outcome.Value(value))
 
     def fail(self, error: BaseException) -> None:
         """Raise *error* in the caller, if it still waits."""
         if self.caller is not None:
             caller, self.caller = self.caller, None
-            trio.lowlevel.reschedule(caller, outcome.Error(error))
+            reschedule(caller, outcome.Error(error))
 
     def ring(self) -> None:
         """The deadline passed."""
-        self.gone = True
-        self.fail(self.late(self))
+        if self.caller is not None:
+            self.gone = True
+            self.fail(self.cell.too_late(self))
+            self._expire_nested()
 
-    def abandon(self, _: object) -> trio.lowlevel.Abort:
-        """The caller was cancelled."""
+    def abandon(self, raise_cancel: Callable[[], NoReturn]) -> trio.lowlevel.Abort:
+        """The caller was cancelled. If its deadline is why, that deadline is the handler's too."""
         self.caller = None
         self.gone = True
+        if self.begun:
+            try:
+                raise_cancel()
+            except trio.Cancelled as cancelled:
+                if cancelled.source == "deadline":
+                    self._expire_nested()
         return trio.lowlevel.Abort.SUCCEEDED
+
+    @contextmanager
+    def carrying(self, call: Call) -> Iterator[None]:
+        """While in this block, *call* is made on behalf of this one and cannot outlast it."""
+        self.nested = [*(self.nested or ()), call]
+        try:
+            yield
+        finally:
+            self.nested = [other for other in self.nested if other is not call]
+
+    def _expire_nested(self) -> None:
+        """This call's time is up, so what its handler waits for has none left."""
+        self.deadline = min(self.deadline, trio.current_time())
+        for call in tuple(self.nested or ()):
+            call.inherited = True
+            call.ring()
 
 
 @attrs.frozen(kw_only=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, ParamSpec, TypeVar
 import trio
 from trio.lowlevel import current_root_task, current_task, wait_task_rescheduled
 
+from trioactors.alarms import Unordered
 from trioactors.errors import NotAHandler, UsageError
 from trioactors.lives import Life, current_life, waiting_life
 from trioactors.messages import Call, Envelope
@@ -31,14 +32,17 @@ R = TypeVar("R")
 class RemoteHandler(Generic[P, R]):
     """A handler on a ref: calling it sends a message and waits for the reply."""
 
-    __slots__ = ("_cell", "_mailbox", "_spec", "_timeout", "_cast_timeout")
+    __slots__ = ("_cast_timeout", "_cell", "_deadlines", "_mailbox", "_runtime", "_spec", "_timeout")
 
     def __init__(self, cell: ActorCell, spec: HandlerSpec, timeout: float | None = None) -> None:
         self._cell = cell
         self._mailbox = cell.mailbox
+        self._runtime = cell.runtime
         self._spec = spec
         self._timeout = cell.timeout_of(spec) if timeout is None else timeout
         self._cast_timeout = timeout
+        alarms = cell.runtime.alarms
+        self._deadlines = alarms.series(self._timeout) if timeout is None else Unordered(alarms)
 
     def __repr__(self) -> str:
         """Whose handler it is."""
@@ -54,42 +58,39 @@ class RemoteHandler(Generic[P, R]):
         Raises the handler's declared errors as themselves, `ActorCrashed`, `ActorStopped`, `MailboxFull`, `CallTimeout`, `CallCycle`,
         and `TypeError` where the arguments do not fit.
         """
-        cell = self._cell
         spec = self._spec
+        runtime = self._runtime
         values = args if len(args) == spec.arity and not kwargs else spec.bind(args, kwargs)
-        if current_root_task() is not cell.runtime.root_task:
-            cell.runtime.check_thread(cell)
+        if current_root_task() is not runtime.root_task:
+            runtime.check_thread(self._cell)
         sender = current_life.get()
-        deadline = trio.current_time() + self._timeout
-        call = Call(spec, values, sender, deadline, current_task(), cell.too_late)
+        call = Call(spec, values, sender, runtime.now() + self._timeout, current_task(), self._cell)
         if sender is not None and (life := waiting_life()) is not None:
             return await self._nested(call, life)
-        self._send(call)
+        self._mailbox.put_call(call)
+        self._deadlines.add(call)
+        if runtime.observers.listeners:
+            self._tell(call)
         answer: R = await wait_task_rescheduled(call.abandon)
         return answer
 
-    def _send(self, call: Call) -> None:
-        runtime = self._cell.runtime
-        outer = trio.current_effective_deadline()
-        if outer < call.deadline:  # Trio will cancel the caller then; the deadline only travels
-            call.deadline = outer
-            self._mailbox.put_call(call)
-        else:
-            self._mailbox.put_call(call)
-            runtime.alarms.add(call.deadline, call)
-        if runtime.observers.listeners:
-            self._tell(call)
-
     async def _nested(self, call: Call, life: Life) -> R:
         """A call made while a handler waits: it is an edge of the wait-for graph, and it inherits the handler's deadline."""
-        current = life.cell.current_envelope()
-        if current is not None and current.deadline <= call.deadline:
-            call.deadline = current.deadline
-            call.inherited = True
+        outer = life.cell.current_envelope()
         with waiting(life, self._cell):
-            self._send(call)
-            answer: R = await wait_task_rescheduled(call.abandon)
-            return answer
+            if outer is not None and outer.deadline <= call.deadline:
+                call.deadline = outer.deadline
+                call.inherited = True
+            self._mailbox.put_call(call)
+            self._runtime.alarms.add(call.deadline, call)
+            if self._runtime.observers.listeners:
+                self._tell(call)
+            if not isinstance(outer, Call):
+                answer: R = await wait_task_rescheduled(call.abandon)
+                return answer
+            with outer.carrying(call):
+                answer = await wait_task_rescheduled(call.abandon)
+                return answer
 
     async def cast(self, *args: P.args, **kwargs: P.kwargs) -> None:
         """Deliver and go on. A full mailbox makes it wait up to the call deadline; a checkpoint every time.
@@ -102,7 +103,7 @@ class RemoteHandler(Generic[P, R]):
             await trio.lowlevel.cancel_shielded_checkpoint()
         else:
             await self._wait_for_room(cast)
-        if self._cell.runtime.observers.listeners:
+        if self._runtime.observers.listeners:
             self._tell(cast)
 
     async def _wait_for_room(self, cast: Envelope) -> None:
@@ -120,24 +121,23 @@ class RemoteHandler(Generic[P, R]):
         cast = self._envelope(args, kwargs)
         if not self._mailbox.put(cast):
             raise self._mailbox.full()
-        if self._cell.runtime.observers.listeners:
+        if self._runtime.observers.listeners:
             self._tell(cast)
 
     def _envelope(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Envelope:
-        cell = self._cell
         spec = self._spec
         values = args if len(args) == spec.arity and not kwargs else spec.bind(args, kwargs)
-        if current_root_task() is not cell.runtime.root_task:
-            cell.runtime.check_thread(cell)
+        if current_root_task() is not self._runtime.root_task:
+            self._runtime.check_thread(self._cell)
         if self._cast_timeout is None:
             return Envelope(spec, values, current_life.get())
-        return Envelope(spec, values, current_life.get(), trio.current_time() + self._cast_timeout)
+        return Envelope(spec, values, current_life.get(), self._runtime.now() + self._cast_timeout)
 
     def _tell(self, envelope: Envelope) -> None:
         sender = envelope.sender
-        self._cell.runtime.observers.emit(
+        self._runtime.observers.emit(
             MessageAccepted(
-                time=trio.current_time(),
+                time=self._runtime.now(),
                 child=self._cell.name,
                 handler=self._spec.name,
                 sender=sender.cell.name if sender is not None else None,

@@ -40,6 +40,8 @@ class Runtime:
     """Told of every end that somebody should look at."""
     interrupt: Callable[[BaseException], None] = attrs.field(repr=False)
     """Told of a KeyboardInterrupt or SystemExit that came up inside a child: the whole system stops."""
+    now: Callable[[], float] = attrs.field(repr=False)
+    """Trio's clock, without the way to it."""
     dead_letters: deque[DeadLetter] = attrs.field(repr=False)
     alarms: Alarms = attrs.field(factory=Alarms)
     activity: Activity = attrs.field(factory=Activity)

@@ -18,7 +18,7 @@ import math
 from typing import TYPE_CHECKING, Any, cast
 
 import trio
-from trio.lowlevel import checkpoint
+from trio.lowlevel import checkpoint, wait_task_rescheduled
 
 from trioactors.actor import Actor
 from trioactors.context import Context, Deferred
@@ -30,6 +30,8 @@ from trioactors.trace import MessageHandled, MessageShed
 
 if TYPE_CHECKING:
     from trioactors.cells import ActorCell
+    from trioactors.mailbox import Mailbox
+    from trioactors.runtime import Runtime
     from trioactors.specs import ChildSpec
 
 __all__ = ["live"]
@@ -80,50 +82,80 @@ async def _farewell_after_crash(life: Life, actor: Actor[Any], reason: Exit) -> 
 
 async def _serve(life: Life, cell: ActorCell, actor: Actor[Any]) -> None:
     mailbox = cell.mailbox
-    queue = mailbox.queue
-    runtime = cell.runtime
-    settings = runtime.settings
-    watchers = runtime.observers.listeners
-    current_time = trio.current_time
-    budget = settings.drain_messages
-    until = current_time() + settings.drain_seconds
+    queue, unpark = mailbox.queue, mailbox.unpark
+    watchers = cell.runtime.observers.listeners
+    now = cell.runtime.now
+    row = Row(cell.runtime)
+    left = row.length
     while life.asked is None:
         if not queue:
-            await mailbox.wait()
-        elif budget > 0 and (budget % CLOCK_EVERY or current_time() < until):
-            budget -= 1
-            envelope = queue.popleft()
-            if mailbox.crowded:
-                mailbox.admit()
-            if envelope.tick is not None:
-                envelope.tick.delivered()
-            if envelope.gone or (envelope.deadline != math.inf and envelope.deadline <= current_time()):
-                _shed(cell, envelope)
-                continue
-            mailbox.current = envelope
-            spec = envelope.spec
-            if spec.is_async or watchers:
-                life.began = current_time()
-            try:
-                result = spec.invoke(actor, *envelope.values)
-                if spec.is_async:
-                    result = await result
-            except BaseException as error:
-                _failed(life, cell, envelope, error)
-            else:
-                mailbox.handled += 1
-                if life.deferral is None:
-                    envelope.reply(result)
-                else:
-                    _deferred(life, envelope, result)
-                if watchers:
-                    _tell(life, cell, envelope, None)
-            mailbox.current = None
+            mailbox.park()
+            await wait_task_rescheduled(unpark)
+            left = row.length
+            row.until = math.inf
             continue
-        else:
+        left -= 1
+        if left % CLOCK_EVERY == 0 and row.is_over(left):
             await checkpoint()
-        budget = settings.drain_messages
-        until = current_time() + settings.drain_seconds
+            left = row.length
+            continue
+        envelope = queue.popleft()
+        if mailbox.crowded or envelope.tick is not None:
+            _take(mailbox, envelope)
+        deadline = envelope.deadline
+        if envelope.gone or (deadline != math.inf and deadline <= now()):
+            _shed(cell, envelope)
+            continue
+        mailbox.current = envelope
+        envelope.begun = True
+        spec = envelope.spec
+        try:
+            if spec.is_async:
+                life.began = now()
+                result = await spec.invoke(actor, *envelope.values)
+            else:
+                result = spec.invoke(actor, *envelope.values)
+        except BaseException as error:
+            _failed(life, cell, envelope, error)
+        else:
+            mailbox.handled += 1
+            if life.deferral is None:
+                envelope.reply(result)
+            else:
+                _deferred(life, envelope, result)
+            if watchers:
+                _tell(life, cell, envelope, None)
+        mailbox.current = None
+
+
+class Row:
+    """How long an actor may handle messages in a row: so many, or so many seconds. The clock is not looked at before it can matter."""
+
+    __slots__ = ("_now", "_seconds", "length", "until")
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._now = runtime.now
+        self._seconds = runtime.settings.drain_seconds
+        self.length = runtime.settings.drain_messages + 1
+        self.until = math.inf
+
+    def is_over(self, left: int) -> bool:
+        """Whether others must run now, with *left* messages still allowed."""
+        if left > 0:
+            if self.until == math.inf:
+                self.until = self._now() + self._seconds
+                return False
+            if self._now() < self.until:
+                return False
+        self.until = math.inf
+        return True
+
+
+def _take(mailbox: Mailbox, envelope: Envelope) -> None:
+    """What is rarely to be done when a message leaves the queue."""
+    if envelope.tick is not None:
+        envelope.tick.delivered()
+    mailbox.admit()
 
 
 def _shed(cell: ActorCell, envelope: Envelope) -> None:

@@ -275,6 +275,7 @@ async def open_system(
         settings=chosen,
         environment=Environment() if environment is None else environment,
         root_task=cast("trio.lowlevel.Task", trio.lowlevel.current_root_task()),
+        now=trio.lowlevel.current_clock().current_time,
         report=CrashReports(chosen),
         interrupt=lambda error: system.interrupt(error),
         dead_letters=deque(maxlen=chosen.dead_letters),
