@@ -9,7 +9,7 @@ from trioactors.errors import __all__ as _errors
 from trioactors.exits import Exit, ExitKind
 from trioactors.handlers import BoundHandler, Handler, handler
 from trioactors.messages import DeadLetter, Ledger
-from trioactors.operations import ActorInfo, Watch, flush, info, restart, stop, watch
+from trioactors.operations import ActorInfo, Death, Watch, flush, info, restart, stop, watch
 from trioactors.portal import Portal
 from trioactors.restarts import ChildStatus, RestartEntry, RestartHistory
 from trioactors.running import run

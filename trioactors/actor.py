@@ -208,5 +208,3 @@ def _state_type(cls: type, inherited: ActorPlan | None) -> Any:
                 return dict(zip(parameters, get_args(base), strict=True)).get(state, state)
             return state
     return None if inherited is None else inherited.state_type
-
-

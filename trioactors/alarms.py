@@ -139,9 +139,9 @@ class Alarms:
         self.add(due, alarm)
         return alarm
 
-    def __len__(self) -> int:
-        """How many entries still matter."""
-        return sum(entry.pending for _, entry in self._entries())
+    def pending(self) -> list[object]:
+        """The entries that still matter."""
+        return [entry for _, entry in self._entries() if entry.pending]
 
     @property
     def overdue(self) -> bool:

@@ -53,8 +53,8 @@ class Cell:
     incarnation: int = 0
     life: Life | None = None
     last_exit: Exit | None = None
-    watchers: Sequence[Callable[[ChildExited], None]] = ()
-    """Who is told of its ends."""
+    watchers: Sequence[Callable[[Life], None]] = ()
+    """Who is told when a life of its is ready, and when one has ended."""
 
     @property
     def path(self) -> str:
@@ -116,11 +116,11 @@ class Cell:
         self.status = ChildStatus.UNDEFINED
         life.defuse()
         runtime = self.runtime
-        if runtime.observers.listeners or self.watchers:
+        if runtime.observers.listeners:
             record = ChildExited(time=trio.current_time(), child=self.name, incarnation=life.number, reason=reason)
             runtime.observers.emit(record)
-            for watcher in self.watchers:
-                watcher(record)
+        for watcher in self.watchers:
+            watcher(life)
         if reason.kind is CRASH and not life.ignored:
             runtime.report(life, reason)
         if self.parent is not None:
@@ -269,9 +269,7 @@ class ActorCell(Cell):
         begun = "this message had begun" if call.begun else "this message had not begun"
         graph = drawn(self)
         if self.runtime.observers.listeners:
-            self.runtime.observers.emit(
-                CallTimedOut(time=now, child=self.name, handler=call.spec.name, begun=call.begun)
-            )
+            self.runtime.observers.emit(CallTimedOut(time=now, child=self.name, handler=call.spec.name, begun=call.begun))
         return CallTimeout(
             f"no answer to {call.spec.name!r} in time: {self.name} {busy}, {len(mailbox)} messages wait, {begun}"
             + (f"; {graph}" if graph else ""),

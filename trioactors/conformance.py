@@ -262,13 +262,13 @@ class Player:
         life = cell.life
         assert life is not None  # it is alive
         over = trio.Event()
-        cell.watchers = [*cell.watchers, lambda _: over.set()]
+        cell.watchers = [lambda _: over.set()]
         if reason == "kill" or cell.kind is ChildKind.SUPERVISOR:
             life.kill("the scenario says so")
         else:
             self.system.get(Worker, cell.name).die.cast_nowait(reason)
         await over.wait()
-        cell.watchers = cell.watchers[:-1]
+        cell.watchers = []
 
     async def _administer(self, supervisor: str, operation: str, argument: Any) -> str:
         cell = _cell(self.system, supervisor)

@@ -128,9 +128,7 @@ class WrongThread(UsageError, RuntimeError):
     """A ref works inside the Trio run of its system only; other threads go through `system.portal()`."""
 
     def __init__(self, target: str) -> None:
-        super().__init__(
-            f"{target} was used outside the Trio run of its system. From another thread, go through system.portal()."
-        )
+        super().__init__(f"{target} was used outside the Trio run of its system. From another thread, go through system.portal().")
 
 
 class TooManyTimers(UsageError):
@@ -181,9 +179,7 @@ class CallCycle(DeliveryError):
     """Actors would wait for each other for ever; `chain` names them in order."""
 
     def __init__(self, chain: Sequence[str]) -> None:
-        super().__init__(
-            f"this would wait for ever: {' -> '.join(chain)}. Use cast, defer the reply, or call from a child task."
-        )
+        super().__init__(f"this would wait for ever: {' -> '.join(chain)}. Use cast, defer the reply, or call from a child task.")
         self.chain = tuple(chain)
 
 

@@ -43,6 +43,8 @@ class Life:
     number: int
     scope: trio.CancelScope = attrs.field(factory=trio.CancelScope, repr=False)
     task: trio.lowlevel.Task | None = attrs.field(default=None, repr=False)
+    actor: Any = attrs.field(default=None, repr=False)
+    """The instance, where it is an actor's life."""
     ready: bool = False
     asked: Exit | None = None
     """Why it was asked to end."""
@@ -76,6 +78,8 @@ class Life:
         observers = cell.runtime.observers
         if observers.listeners:
             observers.emit(ChildStarted(time=trio.current_time(), child=cell.name, incarnation=self.number))
+        for watcher in cell.watchers:
+            watcher(self)
         cell.parent_wakes()
 
     def limit(self, due: float, action: Callable[[], None]) -> None:

@@ -70,8 +70,10 @@ class Mailbox:
     """Told of each cast that becomes a dead letter, with the cause."""
     queue: deque[Envelope] = attrs.field(factory=deque, repr=False)
     active: bool = False
-    crowded: bool = False
-    """Whether somebody may be waiting for room."""
+    attention: bool = False
+    """Whether somebody may be waiting for room, or looks on: the actor then calls `attend` between messages."""
+    lookers: list[Callable[[], None]] = attrs.field(factory=list, repr=False)
+    """Called between messages; tests wait with it for a state."""
     current: Envelope | None = None
     closed: Callable[[], ActorStopped] | None = attrs.field(default=None, repr=False)
     peak: int = 0
@@ -139,7 +141,7 @@ class Mailbox:
     def _wait_for_room(self, sender: Call | Admission) -> None:
         if self._senders is None:
             self._senders = deque()
-        self.crowded = True
+        self.attention = True
         self._senders.append(sender)
 
     def full(self) -> MailboxFull:
@@ -182,6 +184,8 @@ class Mailbox:
     def park(self) -> None:
         """The actor's own task is about to wait until there is something to do. The queue is empty."""
         self._reader = trio.lowlevel.current_task()
+        if self.attention:
+            self.attend()
         self.active = False
         self._activity.less()
 
@@ -196,11 +200,15 @@ class Mailbox:
         if self._reader is not None:
             self.activate()
 
-    def admit(self) -> None:
+    def attend(self) -> None:
+        """Between two messages: let in who waits for room, and let those look who do."""
+        self._admit()
+        for looker in self.lookers:
+            looker()
+        self.attention = bool(self._senders or self.lookers)
+
+    def _admit(self) -> None:
         """Move in those who wait for room, in their order, as far as there is room."""
-        if not self._senders:
-            self.crowded = False
-            return
         while self._senders and len(self.queue) < self.limit:
             sender = self._senders.popleft()
             if sender.gone:
@@ -263,4 +271,3 @@ class Mailbox:
     def __len__(self) -> int:
         """How many messages wait."""
         return len(self.queue)
-

@@ -197,4 +197,3 @@ class DeadLetter:
     target: str
     cause: str
     message: Any
-

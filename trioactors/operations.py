@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-
 
 import attrs
 import trio
@@ -15,13 +14,13 @@ from trioactors.cells import ActorCell
 
 from trioactors.exits import Exit
 from trioactors.handlers import Handler, HandlerSpec
+from trioactors.lives import Life
 from trioactors.messages import Ledger
 from trioactors.refs import RemoteHandler, cell_of
 from trioactors.restarts import ChildStatus
 from trioactors.specs import seconds
-from trioactors.trace import ChildExited
 
-__all__ = ["ActorInfo", "Watch", "flush", "info", "restart", "stop", "watch"]
+__all__ = ["ActorInfo", "Death", "Watch", "flush", "info", "restart", "stop", "watch"]
 
 
 async def stop(ref: object) -> None:
@@ -109,46 +108,58 @@ def info(ref: object) -> ActorInfo:
     )
 
 
+@attrs.frozen(kw_only=True)
+class Death:
+    """An incarnation ended, at *time* on Trio's clock."""
+
+    name: str
+    incarnation: int
+    reason: Exit
+    time: float
+
+
 class Watch:
     """Tells of the ends of an actor's incarnations, while its scope is open."""
 
     def __init__(self, cell: ActorCell, limit: int) -> None:
         self._cell = cell
-        self._exits: deque[ChildExited] = deque(maxlen=limit)
+        self._deaths: deque[Death] = deque(maxlen=limit)
         self._parked = trio.Event()
-        self._open = True
         self.lost = 0
         """How many ends were dropped because nobody read them."""
 
     def __repr__(self) -> str:
         """Whom it watches, and what waits to be read."""
-        return f"<watch of {self._cell.name}: {len(self._exits)} ends to read>"
+        return f"<watch of {self._cell.name}: {len(self._deaths)} ends to read>"
 
-    def tell(self, record: ChildExited) -> None:
-        """An incarnation ended."""
-        self.lost += len(self._exits) == self._exits.maxlen
-        self._exits.append(record)
+    def tell(self, life: Life) -> None:
+        """A life has begun, or ended."""
+        if life.ended is None:
+            return
+        self.lost += len(self._deaths) == self._deaths.maxlen
+        death = Death(name=self._cell.name, incarnation=life.number, reason=life.ended, time=trio.current_time())
+        self._deaths.append(death)
         self._parked.set()
 
-    async def next(self) -> ChildExited:
+    async def next(self) -> Death:
         """The next end, oldest first; waits for one. The caller sets the deadline."""
         await trio.lowlevel.checkpoint()
-        while not self._exits:
+        while not self._deaths:
             self._parked = trio.Event()
             await self._parked.wait()
-        return self._exits.popleft()
+        return self._deaths.popleft()
 
     def __aiter__(self) -> Watch:
         """Iterate over the ends, without an end of its own."""
         return self
 
-    async def __anext__(self) -> ChildExited:
+    async def __anext__(self) -> Death:
         """The next end."""
         return await self.next()
 
 
 @asynccontextmanager
-async def watch(ref: object, *, limit: int = 100) -> AsyncIterator[Watch]:
+async def watch(ref: object, *, limit: int = 100) -> AsyncGenerator[Watch, None]:
     """Watch an actor die, for as long as the scope is open.
 
     Each end of an incarnation is told with its reason, whether or not a restart follows; the last *limit* unread ones are kept. A watch is
@@ -162,5 +173,3 @@ async def watch(ref: object, *, limit: int = 100) -> AsyncIterator[Watch]:
         yield watching
     finally:
         cell.watchers = [other for other in cell.watchers if other != watching.tell]
-
-

@@ -118,7 +118,12 @@ class RemoteHandler(Generic[P, R]):
 
     def cast_nowait(self, *args: P.args, **kwargs: P.kwargs) -> None:
         """Deliver and go on, or raise `MailboxFull` at once."""
-        cast = self._envelope(args, kwargs)
+        spec = self._spec
+        values = args if len(args) == spec.arity and not kwargs else spec.bind(args, kwargs)
+        if current_root_task() is not self._runtime.root_task or self._cast_timeout is not None:
+            cast = self._envelope(args, kwargs)
+        else:
+            cast = Envelope(spec, values, current_life.get())
         if not self._mailbox.put(cast):
             raise self._mailbox.full()
         if self._runtime.observers.listeners:

@@ -56,7 +56,10 @@ class CrashReports:
         self._times.append(now)
         error = reason.error
         _log.error(
-            "%s", self._text(life, reason), exc_info=error and (type(error), error, error.__traceback__), extra=self._fields(life, reason)
+            "%s",
+            self._text(life, reason),
+            exc_info=error and (type(error), error, error.__traceback__),
+            extra=self._fields(life, reason),
         )
         self.suppressed = 0
 

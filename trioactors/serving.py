@@ -43,7 +43,7 @@ CLOCK_EVERY = 8
 async def live(life: Life) -> None:
     """One incarnation of an actor, from its construction to its good-bye."""
     cell = cast("ActorCell", life.cell)
-    actor = _incarnate(cell)
+    actor = life.actor = _incarnate(cell)
     hooks = cell.plan.hooks
     actor.context = Context(life, actor)
     current_life.set(life)
@@ -100,7 +100,7 @@ async def _serve(life: Life, cell: ActorCell, actor: Actor[Any]) -> None:
             left = row.length
             continue
         envelope = queue.popleft()
-        if mailbox.crowded or envelope.tick is not None:
+        if mailbox.attention or envelope.tick is not None:
             _take(mailbox, envelope)
         deadline = envelope.deadline
         if envelope.gone or (deadline != math.inf and deadline <= now()):
@@ -155,7 +155,7 @@ def _take(mailbox: Mailbox, envelope: Envelope) -> None:
     """What is rarely to be done when a message leaves the queue."""
     if envelope.tick is not None:
         envelope.tick.delivered()
-    mailbox.admit()
+    mailbox.attend()
 
 
 def _shed(cell: ActorCell, envelope: Envelope) -> None:

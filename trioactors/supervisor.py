@@ -425,9 +425,7 @@ class SupervisorCell(Cell):
         assert self.life is not None  # the loop runs in it
         self.runtime.report(self.life, Exit(CRASH, "gave up", error))
         if self.runtime.observers.listeners:
-            self.runtime.observers.emit(
-                GaveUp(time=trio.current_time(), child=self.name, restarts=len(entries))
-            )
+            self.runtime.observers.emit(GaveUp(time=trio.current_time(), child=self.name, restarts=len(entries)))
 
 
 async def supervise(life: Life) -> None:

@@ -13,7 +13,7 @@ the graces. Nothing in that nursery raises, so the body's error leaves as itself
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -149,6 +149,14 @@ class System:
         """The lasting half of a child, for tools that look inside. Raises `UnknownName`."""
         return self._runtime.registry.find(name)
 
+    def cells(self) -> list[Cell]:
+        """All of them, in the order of registration."""
+        return self._runtime.registry.cells()
+
+    def pending_alarms(self) -> list[object]:
+        """What is still to become due."""
+        return self._runtime.alarms.pending()
+
     def names(self) -> tuple[str, ...]:
         """The names of all children, in the order of registration."""
         return tuple(cell.name for cell in self._runtime.registry.cells() if not cell.name.startswith(INTERNAL))
@@ -262,7 +270,7 @@ async def open_system(
     settings: Settings | None = None,
     environment: Environment | None = None,
     observers: Sequence[Observer] = (),
-) -> AsyncIterator[System]:
+) -> AsyncGenerator[System, None]:
     """Open a system: its tree runs while the block does, and is stopped in order when the block is left, however it is left.
 
     *tree* is started before the block begins; `StartFailed` says which child failed and why, and nothing is left running. If the tree gives
@@ -309,5 +317,3 @@ def _leave(system: System, failed: BaseException | None) -> None:
         raise failure
     if failed is not None:
         raise failed
-
-

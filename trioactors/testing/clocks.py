@@ -1,0 +1,74 @@
+"""Virtual time that stays exact, and runs that can be repeated.
+
+A mock clock jumps whenever every task waits, also while a worker thread is busy: a deadline of an hour then passes during a query of a
+millisecond. `ThreadGuard` holds the clock while any thread of `trio.to_thread` is out.
+
+Trio shuffles the tasks that are runnable at once. `run(main, seed=...)` decides that shuffle by the seed, which needs two private names of
+Trio; a test guards them.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import trio
+from trio.testing import MockClock, active_thread_count
+
+from trioactors.environment import Environment, run_in_place
+
+__all__ = ["ThreadGuard", "run", "virtual_environment"]
+
+T = TypeVar("T")
+EPOCH = 1_700_000_000.0
+"""The wall clock at the beginning of virtual time: an arbitrary moment of 2023."""
+
+
+class ThreadGuard(trio.abc.Instrument):
+    """Keeps *clock* from jumping while worker threads run."""
+
+    def __init__(self, clock: MockClock) -> None:
+        self._clock = clock
+        self._threshold = clock.autojump_threshold
+
+    def __repr__(self) -> str:
+        """Whether the clock is held."""
+        return f"<thread guard: clock {'held' if self._clock.autojump_threshold == math.inf else 'free'}>"
+
+    def after_task_step(self, task: trio.lowlevel.Task) -> None:
+        """A thread is begun, and its end noticed, within some task's step."""
+        del task
+        wanted = math.inf if active_thread_count() else self._threshold
+        if self._clock.autojump_threshold != wanted:
+            self._clock.autojump_threshold = wanted
+
+
+def virtual_environment(seed: int | str = 0) -> Environment:
+    """An environment in which nothing is left to chance: seeded streams, counted ids, a wall clock that follows Trio's."""
+    ids = itertools.count(1)
+    return Environment(
+        wall_clock=lambda: EPOCH + trio.current_time(),
+        random=lambda label: random.Random(f"{seed}/{label}"),
+        new_id=lambda: f"id-{next(ids)}",
+        run_blocking=run_in_place,
+    )
+
+
+def run(main: Callable[[], Awaitable[T]], *, seed: int | None = None, instruments: tuple[trio.abc.Instrument, ...] = ()) -> T:
+    """`trio.run` in virtual time, for property tests and plain scripts. With a *seed*, the same seed gives the same schedule."""
+    clock = MockClock(autojump_threshold=0)
+    guards = (ThreadGuard(clock), *instruments)
+    if seed is None:
+        return trio.run(main, clock=clock, instruments=guards)
+    core: Any = trio._core._run  # noqa: SLF001 - there is no public way; test_clocks.py guards both names
+    before, state = core._ALLOW_DETERMINISTIC_SCHEDULING, core._r.getstate()
+    core._ALLOW_DETERMINISTIC_SCHEDULING = True
+    core._r.seed(seed)
+    try:
+        return trio.run(main, clock=clock, instruments=guards)
+    finally:
+        core._ALLOW_DETERMINISTIC_SCHEDULING = before
+        core._r.setstate(state)

@@ -1,0 +1,122 @@
+"""Make things happen to actors, and wait for what follows: woken by the thing itself, never by polling or by trace records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import trio
+
+from trioactors.errors import ActorStopped, UsageError
+from trioactors.refs import cell_of
+from trioactors.restarts import ChildStatus
+from trioactors.supervisor import SupervisorCell
+
+if TYPE_CHECKING:
+    from trioactors.actor import Actor
+    from trioactors.cells import ActorCell, Cell
+    from trioactors.lives import Life
+    from trioactors.system import System
+
+__all__ = ["PlannedCrash", "crash", "kill", "restarted", "suspended", "until"]
+
+S = TypeVar("S")
+
+
+class PlannedCrash(Exception):  # noqa: N818 - what a test asked for is not an error
+    """What `crash` makes an actor fail with, unless the test names something else."""
+
+
+def crash(ref: object, error: BaseException | None = None) -> None:
+    """Crash the actor's present incarnation, as if it had raised *error*. Follow with `await restarted(ref)`."""
+    _running(ref).crash(PlannedCrash("crashed by a test") if error is None else error)
+
+
+def kill(ref: object) -> None:
+    """Cancel the actor's present incarnation without grace; its exit is *killed*."""
+    _running(ref).kill("killed by a test")
+
+
+def _running(ref: object) -> Life:
+    life = cell_of(ref).life
+    if life is None or life.ended is not None:
+        raise ActorStopped(f"{ref!r} does not run")
+    return life
+
+
+async def restarted(ref: object, *, timeout: float = 60.0) -> None:
+    """Wait until an incarnation of the actor runs that is not about to end. Raises `ActorStopped` if there will be none."""
+    cell = cell_of(ref)
+    with trio.fail_after(timeout), _changes(cell) as change:
+        await trio.lowlevel.checkpoint()
+        while not _settled(cell):
+            await change.wait()
+
+
+def _settled(cell: ActorCell) -> bool:
+    if cell.mailbox.closed is not None:
+        raise cell.stopped()
+    life = cell.life
+    return cell.status is ChildStatus.RUNNING and life is not None and life.fatal is None and life.killed is None
+
+
+class _Change:
+    """Wakes its one waiter whenever something changed."""
+
+    def __init__(self) -> None:
+        self._event = trio.Event()
+
+    def __call__(self, *_: object) -> None:
+        self._event.set()
+
+    async def wait(self) -> None:
+        await self._event.wait()
+        self._event = trio.Event()
+
+
+@contextmanager
+def _changes(cell: Cell) -> Iterator[_Change]:
+    change = _Change()
+    cell.watchers = [*cell.watchers, change]
+    try:
+        yield change
+    finally:
+        cell.watchers = [other for other in cell.watchers if other is not change]
+
+
+async def until(ref: Actor[S], predicate: Callable[[S], bool], *, timeout: float = 60.0) -> None:
+    """Wait until *predicate* holds for the actor's state, looked at after each message, and now."""
+    cell = cell_of(ref)
+    change = _Change()
+
+    def look() -> bool:
+        life = cell.life
+        return life is not None and life.ready and predicate(cast("Any", life.actor).state)
+
+    await trio.lowlevel.checkpoint()
+    cell.mailbox.lookers.append(change)
+    cell.mailbox.attention = True
+    try:
+        with trio.fail_after(timeout):
+            while not (cell.mailbox.current is None and look()):
+                await change.wait()
+    finally:
+        cell.mailbox.lookers.remove(change)
+
+
+@contextmanager
+def suspended(system: System, *names: str) -> Iterator[None]:
+    """Hold the loops of these supervisors (all of them, without names), so that several children can die before any is handled."""
+    cells = [system.cell(name) for name in names] if names else system.cells()
+    held = [cell for cell in cells if isinstance(cell, SupervisorCell)]
+    if not held:
+        raise UsageError(f"no supervisor among {names}")
+    for cell in held:
+        cell.suspended = True
+    try:
+        yield
+    finally:
+        for cell in held:
+            cell.suspended = False
+            cell.wake()

@@ -1,0 +1,88 @@
+"""A system for one test, and the check that nothing of it is left.
+
+Looked at before the system closes: watches that are still open, deferred replies that are still owed. After it has closed: alarms that
+still wait, ledgers that do not balance, system tasks and threads that were not there before. Trio keeps idle worker threads for later;
+those are not counted.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import trio
+from trio.testing import active_thread_count
+
+from trioactors.cells import ActorCell
+from trioactors.specs import Settings, Supervisor
+from trioactors.system import System, open_system
+from trioactors.testing.clocks import virtual_environment
+
+if TYPE_CHECKING:
+    from trioactors.environment import Environment
+
+__all__ = ["Leak", "isolated_system"]
+
+
+class Leak(AssertionError):  # noqa: N818 - reads as what it reports
+    """Something of a system outlived its test; the text names each."""
+
+
+@asynccontextmanager
+async def isolated_system(
+    tree: Supervisor | None = None, *, settings: Settings | None = None, environment: Environment | None = None
+) -> AsyncGenerator[System, None]:
+    """Open a system as `open_system` does, in a virtual environment, and check for leaks when the block is over. Raises `Leak`."""
+    tasks, threads = set(_system_tasks()), set(threading.enumerate())
+    found: list[str] = []
+    world = virtual_environment() if environment is None else environment
+    async with open_system(tree, settings=settings, environment=world) as system:
+        yield system
+        cells = system.cells()
+        found += [f"watch: {cell.name} is still watched" for cell in cells if cell.watchers]
+        for cell in cells:
+            found += _owed(cell)
+    found += _unbalanced(system, cells)
+    found += [f"timer: {alarm!r} still waits" for alarm in system.pending_alarms()]
+    found += [f"task: {task.name} still runs" for task in _system_tasks() if task not in tasks]
+    found += [f"thread: {thread.name} still runs" for thread in threading.enumerate() if _foreign(thread, threads)]
+    if active_thread_count():
+        found.append(f"thread: {active_thread_count()} worker threads are still busy")
+    if found:
+        raise Leak("the test left something behind:\n  " + "\n  ".join(found))
+
+
+def _owed(cell: Any) -> Iterator[str]:
+    life = cell.life
+    for call in (life.deferred or ()) if life is not None else ():
+        if call.pending:
+            yield f"reply: {cell.name} still owes the deferred reply to {call.spec.name!r}"
+
+
+def _unbalanced(system: System, cells: list[Any]) -> Iterator[str]:
+    for cell in cells:
+        if isinstance(cell, ActorCell):
+            ledger = cell.mailbox.ledger
+            if not ledger.balanced or ledger.waiting or ledger.in_progress:
+                yield f"ledger: {cell.name}: {ledger}"
+    if not system.ledger().balanced:
+        yield f"ledger: the system's: {system.ledger()}"
+
+
+def _system_tasks() -> Iterator[trio.lowlevel.Task]:
+    """The tasks that no nursery of the program holds."""
+    root = trio.lowlevel.current_root_task()
+    assert root is not None  # only outside a run
+    mine = trio.lowlevel.current_task()
+    ancestors = {mine}
+    while mine.parent_nursery is not None:
+        mine = mine.parent_nursery.parent_task
+        ancestors.add(mine)
+    for nursery in root.child_nurseries:
+        yield from (task for task in nursery.child_tasks if task not in ancestors)
+
+
+def _foreign(thread: threading.Thread, before: set[threading.Thread]) -> bool:
+    return thread not in before and not thread.name.startswith("Trio")
