@@ -1,0 +1,64 @@
+"""The code in README.md and docs/ is run, page by page, from the top of each page.
+
+A block may `await`: it then runs in virtual time. A block of `text` right below is what the code above printed; `...` stands for anything.
+A comment `<!-- examples/x.py -->` before a block promises that the block is that file, whole.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import doctest
+import inspect
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from sybil import Document, Example, Region, Sybil
+from sybil.evaluators.python import pad
+from sybil.parsers.markdown import CodeBlockParser, SkipParser
+
+from trioactors.testing import run
+
+ROOT = Path(__file__).parent
+INCLUDED = re.compile(r"<!-- (?P<file>examples/\S+) -->\n+```python\n(?P<code>.*?)```", re.DOTALL)
+
+
+def evaluate(example: Example) -> None:
+    """Run a block, in virtual time if it awaits anything, and keep what it printed."""
+    source = pad(example.parsed, example.line + example.parsed.line_offset)
+    code = compile(source, example.path, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    example.namespace.setdefault("__name__", Path(example.path).stem)
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        if code.co_flags & inspect.CO_COROUTINE:
+            run(lambda: eval(code, example.namespace))  # noqa: S307 - our own pages
+        else:
+            exec(code, example.namespace)  # noqa: S102 - our own pages
+    example.namespace["__printed__"] = printed.getvalue()
+
+
+def compare(example: Example) -> str | None:
+    """What the block above printed is what this one shows."""
+    checker, shown, printed = doctest.OutputChecker(), str(example.parsed), example.namespace.get("__printed__", "")
+    if checker.check_output(shown, printed, doctest.ELLIPSIS):
+        return None
+    return checker.output_difference(doctest.Example("", shown), printed, doctest.ELLIPSIS)
+
+
+def included(document: Document) -> Iterator[Region]:
+    """Promises that a block is a file of examples/."""
+    for match in INCLUDED.finditer(document.text):
+        yield Region(match.start(), match.start("code") - len("```python\n"), (match["file"], match["code"]), same_as_file)
+
+
+def same_as_file(example: Example) -> str | None:
+    """The block is the file, to the letter."""
+    file, code = example.parsed
+    return None if (ROOT / file).read_text(encoding="utf-8") == code else f"the block below is not {file}"
+
+
+pytest_collect_file = Sybil(
+    parsers=[CodeBlockParser("python", evaluate), CodeBlockParser("text", compare), SkipParser(), included],
+    patterns=["README.md", "docs/*.md"],
+).pytest()
