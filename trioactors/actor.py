@@ -9,7 +9,8 @@ from __future__ import annotations
 import inspect
 import sys
 import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar, Final, ForwardRef, Generic, TypeVar, cast, get_args, get_origin
 
 import attrs
@@ -17,14 +18,12 @@ import attrs
 from trioactors.errors import DefinitionError, UsageError
 from trioactors.exits import Exit
 from trioactors.handlers import Handler, HandlerSpec
-from trioactors.specs import Overflow, choice, count, seconds
+from trioactors.settings import Overflow, choice, count, seconds
 
 if TYPE_CHECKING:
-    from typing import Self
-
     from trioactors.context import Context
 
-__all__ = ["Actor", "ActorPlan"]
+__all__ = ["HOOKS", "Actor", "ActorPlan"]
 
 State = TypeVar("State")
 
@@ -120,20 +119,20 @@ class Actor(Generic[State]):
             module=cls.__module__,
         )
 
-    def __new__(cls, *_args: object, **_kwargs: object) -> Self:
-        """Give the instance its state before `__init__` runs, if it can be made without arguments."""
-        self = super().__new__(cls)
-        plan: ActorPlan | None = getattr(cls, "__actor_plan__", None)
-        if plan is None:
-            raise DefinitionError("Actor is a base class: subclass it")
-        if cls.__init__ is object.__init__ or plan.state_type is None:
-            self.state = plan.new_state()
-        else:
-            try:
+    if not TYPE_CHECKING:  # to a type checker, an actor is made by its `__init__`
+
+        def __new__(cls, *_args: object, **_kwargs: object) -> Actor[Any]:
+            """Give the instance its state before `__init__` runs, if it can be made without arguments."""
+            self = super().__new__(cls)
+            plan = getattr(cls, "__actor_plan__", None)
+            if plan is None:
+                raise DefinitionError("Actor is a base class: subclass it")
+            if cls.__init__ is object.__init__:
                 self.state = plan.new_state()
-            except DefinitionError:
-                pass  # __init__ may set it; whether it did is checked at the start
-        return self
+            else:
+                with suppress(DefinitionError):  # __init__ may set it; whether it did is checked at the start
+                    self.state = plan.new_state()
+            return self
 
     async def on_start(self) -> None:
         """Called before the start is acknowledged; failing fails the start. Nothing is handled before it is done."""
@@ -183,16 +182,24 @@ def _check_annotations(cls: type) -> None:
 def _collect_handlers(cls: type) -> dict[str, HandlerSpec]:
     """The handlers of *cls* and its bases; what overrides a handler must be one."""
     found: dict[str, HandlerSpec] = {}
-    for base in reversed(cls.__mro__):
-        for name, member in vars(base).items():
-            if isinstance(member, Handler):
-                spec = cast("Handler[..., Any]", member).spec
-                if spec.name != name:
-                    raise DefinitionError(f"{cls.__qualname__}.{name}: a handler keeps the name it was defined with, {spec.name!r}")
-                found[name] = spec
-            elif name in found:
-                raise DefinitionError(f"{cls.__qualname__}.{name} overrides a handler; mark it @handler too, or rename it")
+    for name, member in _members(cls):
+        if isinstance(member, Handler):
+            found[name] = _named(cls, name, cast("Handler[..., Any]", member).spec)
+        elif name in found:
+            raise DefinitionError(f"{cls.__qualname__}.{name} overrides a handler; mark it @handler too, or rename it")
     return found
+
+
+def _members(cls: type) -> Iterator[tuple[str, object]]:
+    """What *cls* and its bases define, the most general first."""
+    for base in reversed(cls.__mro__):
+        yield from vars(base).items()
+
+
+def _named(cls: type, name: str, spec: HandlerSpec) -> HandlerSpec:
+    if spec.name != name:
+        raise DefinitionError(f"{cls.__qualname__}.{name}: a handler keeps the name it was defined with, {spec.name!r}")
+    return spec
 
 
 def _state_type(cls: type, inherited: ActorPlan | None) -> Any:
@@ -204,7 +211,7 @@ def _state_type(cls: type, inherited: ActorPlan | None) -> Any:
         if isinstance(origin, type) and issubclass(origin, Actor):
             state = origin.__actor_plan__.state_type
             if isinstance(state, TypeVar):
-                parameters: tuple[Any, ...] = getattr(origin, "__parameters__", ())
+                parameters = cast("tuple[Any, ...]", vars(cast("type", origin)).get("__parameters__", ()))
                 return dict(zip(parameters, get_args(base), strict=True)).get(state, state)
             return state
     return None if inherited is None else inherited.state_type

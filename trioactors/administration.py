@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from trioactors.refs import Ref
+    from trioactors.shell import Shell
     from trioactors.supervisor import SupervisorCell
 
 __all__ = ["ChildInfo", "SupervisorHandle", "restart_cell", "start_in", "stop_cell"]
@@ -39,7 +40,7 @@ class ChildInfo:
     restart: Restart
 
 
-async def _ask(supervisor: SupervisorCell, what: str, action: Callable[[], Awaitable[T]], *targets: Cell) -> T:
+async def _ask(supervisor: SupervisorCell, what: str, action: Callable[[Shell], Awaitable[T]], *targets: Cell) -> T:
     """Request *action*; a handler that does so waits for the supervisor and for *targets*."""
     supervisor.runtime.check_thread(supervisor)
     with waiting(waiting_life(), *targets, supervisor):
@@ -52,7 +53,7 @@ async def start_in(supervisor: SupervisorCell, spec: ChildSpec | Supervisor, *, 
     check_significance(spec, supervisor.plan)
     started: list[Cell] = []
 
-    async def action() -> Cell:
+    async def action(shell: Shell) -> Cell:
         present = supervisor.children.get(spec.name or "")
         if present is not None:
             raise _known_already(present)
@@ -60,8 +61,8 @@ async def start_in(supervisor: SupervisorCell, spec: ChildSpec | Supervisor, *, 
         supervisor.runtime.registry.register(cell)
         supervisor.children[cell.name] = cell
         started.append(cell)
-        if not await supervisor.start(cell):
-            failure = supervisor.start_failure(cell)
+        if not await shell.start(cell):
+            failure = shell.start_failure(cell)
             if not (cell.life is not None and cell.life.ignored):
                 supervisor.forget_child(cell)
             raise failure
@@ -87,11 +88,11 @@ async def stop_cell(cell: Cell) -> None:
     supervisor = cell.parent
     assert supervisor is not None  # nobody outside the system has the root's cell
 
-    async def action() -> None:
+    async def action(shell: Shell) -> None:
         if not supervisor.is_child(cell):
             return
         cell.leaving = True
-        await supervisor.stop(cell)
+        await shell.stop(cell)
         if cell.dynamic or cell.spec.restart is Restart.TEMPORARY:
             supervisor.forget_child(cell)
 
@@ -103,12 +104,12 @@ async def restart_cell(cell: Cell) -> None:
     supervisor = cell.parent
     assert supervisor is not None  # nobody outside the system has the root's cell
 
-    async def action() -> None:
+    async def action(shell: Shell) -> None:
         if not supervisor.is_child(cell):
             raise UnknownName(cell.name, list(supervisor.children))
-        await supervisor.stop(cell)
-        if not await supervisor.start(cell):
-            raise supervisor.start_failure(cell)
+        await shell.stop(cell)
+        if not await shell.start(cell):
+            raise shell.start_failure(cell)
 
     await _ask(supervisor, f"restarting {cell.name}", action, cell)
 
@@ -154,13 +155,13 @@ class SupervisorHandle:
         """
         cell = self._find(name)
 
-        async def action() -> bool:
+        async def action(shell: Shell) -> bool:
             self._check_undefined(cell)
-            if await self._cell.start(cell):
+            if await shell.start(cell):
                 return True
             if cell.life is not None and cell.life.ignored:
                 return False
-            raise self._cell.start_failure(cell)
+            raise shell.start_failure(cell)
 
         return await _ask(self._cell, f"restarting {name}", action, cell)
 
@@ -168,7 +169,7 @@ class SupervisorHandle:
         """Forget a child that is *undefined*. Raises `ChildRunning`, `ChildRestarting`, `UnknownName`."""
         cell = self._find(name)
 
-        async def action() -> None:
+        async def action(_: Shell) -> None:
             self._check_undefined(cell)
             self._cell.forget_child(cell)
 
@@ -184,7 +185,7 @@ class SupervisorHandle:
     def which_children(self) -> tuple[ChildInfo, ...]:
         """Its children as they are now, in start order."""
         return tuple(
-            ChildInfo(name=c.name, kind=c.kind, status=c.status, incarnation=c.incarnation, restart=c.spec.restart)
+            ChildInfo(name=c.name, kind=c.spec.kind, status=c.status, incarnation=c.incarnation, restart=c.spec.restart)
             for c in self._cell.children.values()
         )
 

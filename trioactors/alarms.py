@@ -20,7 +20,7 @@ from typing import Final, Protocol
 import attrs
 import trio
 
-__all__ = ["Alarm", "Alarms", "Dated", "Due", "Series", "Unordered"]
+__all__ = ["SMALLEST_SWEEP", "Alarm", "Alarms", "Dated", "Due", "Series", "Unordered"]
 
 SMALLEST_SWEEP: Final = 1_024
 
@@ -109,11 +109,11 @@ class Unordered:
 class Alarms:
     """All entries, and the task that waits for the first."""
 
-    _heap: list[tuple[float, int, Due]] = attrs.field(factory=list, repr=False)
-    _order: itertools.count[int] = attrs.field(factory=itertools.count, repr=False)
-    _sweep_at: int = SMALLEST_SWEEP
-    _sleep: trio.CancelScope = attrs.field(factory=trio.CancelScope, repr=False)
-    _series: dict[float, Series] = attrs.field(factory=dict, repr=False)
+    _heap: list[tuple[float, int, Due]] = attrs.field(factory=list[tuple[float, int, Due]], init=False, repr=False)
+    _order: itertools.count[int] = attrs.field(factory=itertools.count, init=False, repr=False)
+    _sweep_at: int = attrs.field(default=SMALLEST_SWEEP, init=False)
+    _sleep: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False, repr=False)
+    _series: dict[float, Series] = attrs.field(factory=dict[float, Series], init=False, repr=False)
     wakes: float = -math.inf
     """When the task looks again by itself."""
 

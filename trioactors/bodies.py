@@ -17,7 +17,7 @@ from trioactors.supervisor import SupervisorCell, supervise
 if TYPE_CHECKING:
     from trioactors.actor import Actor
 
-__all__ = ["make_cell"]
+__all__ = ["TaskStatus", "make_cell"]
 
 
 class TaskStatus:

@@ -21,7 +21,8 @@ from trioactors.mailbox import Mailbox
 from trioactors.messages import Call, Envelope
 from trioactors.restarts import ChildStatus
 from trioactors.runtime import Runtime
-from trioactors.specs import ChildKind, ChildSpec, Overflow, Supervisor
+from trioactors.settings import Overflow
+from trioactors.specs import ChildSpec, Supervisor
 from trioactors.trace import CallTimedOut, ChildExited
 from trioactors.waiting import drawn
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 INTERNAL = ":"
 """Names of the system's own supervisors begin with it; paths and listings leave them out."""
 
-__all__ = ["ActorCell", "Cell", "FunctionCell", "ResourceCell"]
+__all__ = ["INTERNAL", "ActorCell", "Cell", "FunctionCell", "ResourceCell"]
 
 
 @attrs.define(eq=False, repr=False)
@@ -68,11 +69,6 @@ class Cell:
         return "/".join(reversed(names))
 
     @property
-    def kind(self) -> ChildKind:
-        """What it is made of."""
-        return self.spec.kind
-
-    @property
     def grace(self) -> float:
         """Seconds it may take to stop."""
         return self.runtime.settings.grace if self.spec.grace is None else self.spec.grace
@@ -103,8 +99,8 @@ class Cell:
 
     def parent_wakes(self) -> None:
         """Something changed that the supervisor may be waiting for."""
-        if self.parent is not None:
-            self.parent.wake()
+        if self.parent is not None and self.parent.shell is not None:
+            self.parent.shell.wake()
 
     def ask(self, life: Life, reason: Exit) -> None:
         """Ask *life* to end for *reason*; how is the kind's business."""
@@ -123,8 +119,8 @@ class Cell:
             watcher(life)
         if reason.kind is CRASH and not life.ignored:
             runtime.report(life, reason)
-        if self.parent is not None:
-            self.parent.child_ended(self, life)
+        if self.parent is not None and self.parent.shell is not None:
+            self.parent.shell.child_ended(self, life)
 
     def close(self, cause: str) -> None:
         """It will not come back by itself."""
@@ -144,7 +140,7 @@ class Cell:
 
     def __repr__(self) -> str:
         """Its name, kind and state."""
-        return f"<{self.kind.value} {self.path}: {self.status.value}, incarnation {self.incarnation}>"
+        return f"<{self.spec.kind.value} {self.path}: {self.status.value}, incarnation {self.incarnation}>"
 
 
 @attrs.define(eq=False, repr=False)
@@ -212,15 +208,14 @@ class ActorCell(Cell):
     def new_life(self) -> Life:
         """The next incarnation. Starting counts as activity."""
         life = super().new_life()
-        self.mailbox.reopen()
-        if not self.mailbox.active:
-            self.mailbox.activate()
+        self.mailbox.closed = None
+        self.mailbox.rouse()
         return life
 
     def ask(self, life: Life, reason: Exit) -> None:
         """Let it finish the message in progress, then end."""
         life.asked = life.asked or reason
-        self.mailbox.wake()
+        self.mailbox.rouse()
 
     def end(self, life: Life, reason: Exit) -> None:
         """Settle what this incarnation owes: its message, its deferred replies, its timers."""

@@ -1,4 +1,4 @@
-"""Replay recorded OTP scenarios with real children under the real supervisor: `python -m trioactors.conformance FILE...`.
+"""_Replay recorded OTP scenarios with real children under the real supervisor: `python -m trioactors.conformance FILE...`.
 
 A file holds one JSON object a line, plain or gzipped: a supervisor's flags, its children (workers and supervisors) with a plan of what
 each start attempt does, and steps. A step is an action and what OTP did: the result, the ordered events, the children and whether the
@@ -13,7 +13,7 @@ import json
 import math
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -37,19 +37,20 @@ from trioactors.errors import (
     UnknownName,
 )
 from trioactors.handlers import handler
-from trioactors.specs import BRUTAL_KILL, ChildKind, ChildSpec, Intensity, Settings, Supervisor, child
+from trioactors.settings import Intensity, Settings
+from trioactors.specs import BRUTAL_KILL, ChildKind, ChildSpec, Supervisor, child
 from trioactors.supervisor import SupervisorCell
-from trioactors.system import System, open_system
+from trioactors.system import System, open_system, runtime_of
 from trioactors.trace import ChildExited, ChildStarted, ChildStartFailed, TraceRecord
 
 __all__ = ["Mismatch", "load", "main", "replay"]
 
-Json = dict[str, Any]
-ROOT: Final = "root"
-QUIET: Final = Settings(crash_logs=1, crash_logs_period=math.inf)
+_Json = dict[str, Any]
+_ROOT: Final = "root"
+_QUIET: Final = Settings(crash_logs=1, crash_logs_period=math.inf)
 
 
-class Boom(Exception):  # noqa: N818 - OTP's name for it in the recordings
+class _Boom(Exception):
     """What a worker raises when it is told to crash, or its plan says so."""
 
 
@@ -60,14 +61,14 @@ class Mismatch:
     scenario: str
     step: int
     action: Any
-    expected: Json
-    found: Json
+    expected: _Json
+    found: _Json
 
 
-class Worker(Actor[None]):
+class _Worker(Actor[None]):
     """A child that does at each start what its plan says, and dies as it is told."""
 
-    def __init__(self, path: str, replay: Replay) -> None:
+    def __init__(self, path: str, replay: _Replay) -> None:
         self.path = path
         self.replay = replay
 
@@ -85,17 +86,18 @@ class Worker(Actor[None]):
             case "shutdown":
                 raise Shutdown(detail)
             case _:
-                raise Boom(reason)
+                raise _Boom(reason)
 
 
 @attrs.define
-class Replay:
+class _Replay:
     """One scenario on its way."""
 
-    scenario: Json
-    plans: dict[str, list[str]] = attrs.field(factory=dict)
-    attempts: Counter[str] = attrs.field(factory=Counter)
-    events: list[list[str]] = attrs.field(factory=list)
+    scenario: _Json
+    plans: dict[str, list[str]] = attrs.field(factory=dict[str, list[str]])
+    attempts: Counter[str] = attrs.field(factory=Counter[str])
+    events: list[list[str]] = attrs.field(factory=list[list[str]])
+    mismatch: Mismatch | None = None
 
     # --- what happens ---
 
@@ -111,11 +113,11 @@ class Replay:
                 raise Ignore
             case _:
                 self.events.append(["start_failed", path])
-                raise Boom("start")
+                raise _Boom("start")
 
     def observe(self, record: TraceRecord, kinds: dict[str, bool], ready: set[str]) -> None:
         """Note the ends of all children, and the starts of supervisors; workers note their own."""
-        if record.child.startswith(":") or record.child == ROOT:
+        if record.child.startswith(":") or record.child == _ROOT:
             return
         if isinstance(record, ChildStarted):
             ready.add(record.child)
@@ -125,26 +127,26 @@ class Replay:
             self.events.append(["start_failed", record.child])
         elif isinstance(record, ChildExited) and record.child in ready:
             ready.discard(record.child)
-            reason = "boom" if isinstance(record.reason.error, Boom) else str(record.reason)
+            reason = "boom" if isinstance(record.reason.error, _Boom) else str(record.reason)
             self.events.append(["stop", record.child, reason])
 
     # --- the tree ---
 
-    def spec(self, row: Json, prefix: str) -> ChildSpec | Supervisor:
+    def spec(self, row: _Json, prefix: str) -> ChildSpec | Supervisor:
         """One recorded child, as a child."""
         path = prefix + row["id"]
         if "children" in row:
             return self.supervisor(row, path, path + "/")
         self.plans[path] = row.get("plan", [])
         return child(
-            partial(Worker, path, self),
+            partial(_Worker, path, self),
             name=path,
             restart=row["restart"],
             significant=row.get("significant", False),
             grace=_grace(row.get("shutdown", 5000)),
         )
 
-    def supervisor(self, row: Json, name: str, prefix: str) -> Supervisor:
+    def supervisor(self, row: _Json, name: str, prefix: str) -> Supervisor:
         """A recorded supervisor and all below it."""
         flags = row["flags"]
         return Supervisor(
@@ -161,32 +163,32 @@ class Replay:
     # --- the steps ---
 
     async def run(self) -> Mismatch | None:
-        """Replay all steps; the first mismatch, if there is one."""
+        """_Replay all steps; the first mismatch, if there is one."""
         kinds = dict(_kinds(self.scenario["children"], ""))
         ready: set[str] = set()
-        tree = self.supervisor(self.scenario, ROOT, "")
-        steps = enumerate(self.scenario["steps"])
+        tree = self.supervisor(self.scenario, _ROOT, "")
         try:
-            async with open_system(tree, settings=QUIET, observers=[partial(self.observe, kinds=kinds, ready=ready)]) as system:
-                player = Player(self, system, cast("SupervisorCell", _cell(system, ROOT)))
-                for number, step in steps:
-                    with trio.CancelScope(shield=True):  # giving up cancels this block; the steps after it are still compared
-                        found = await player.play(step)
-                    if mismatch := self._compare(number, step, found):
-                        return mismatch
+            async with open_system(tree, settings=_QUIET, observers=[partial(self.observe, kinds=kinds, ready=ready)]) as system:
+                return await self._steps(_Player(self, system, cast("SupervisorCell", _cell(system, _ROOT))))
         except SupervisorGaveUp:
-            return None
+            return self.mismatch
         except StartFailed:
             return self._compare_failed_start(self.scenario["steps"][0])
-        return None
 
-    def _compare_failed_start(self, step: Json) -> Mismatch | None:
+    async def _steps(self, player: _Player) -> Mismatch | None:
+        for number, step in enumerate(self.scenario["steps"]):
+            self.mismatch = self._compare(number, step, await player.play(step))
+            if self.mismatch is not None:
+                break
+        return self.mismatch
+
+    def _compare_failed_start(self, step: _Json) -> Mismatch | None:
         """The tree never came up: what it did until then must agree; how the recorder called it need not."""
         failed = str(step["result"]).startswith("error")
         result = step["result"] if failed else "error:start_failed"
         return self._compare(0, step, {"result": result, "children": {}, "alive": False})
 
-    def _compare(self, number: int, step: Json, found: Json) -> Mismatch | None:
+    def _compare(self, number: int, step: _Json, found: _Json) -> Mismatch | None:
         found["events"], self.events = self.events, []
         expected = {key: step[key] for key in found}
         if found == expected:
@@ -195,17 +197,19 @@ class Replay:
 
 
 @attrs.define
-class Player:
+class _Player:
     """Carries out the steps of a scenario in its system."""
 
-    replay: Replay
+    replay: _Replay
     system: System
     root: SupervisorCell
 
-    async def play(self, step: Json) -> Json:
+    async def play(self, step: _Json) -> _Json:
         """Do what the step says, let everything settle, and tell what is there now."""
-        result = await self._act(step["action"])
-        await self.system.quiesce(timeout=3600)
+        result = "nothing"
+        with trio.CancelScope(shield=True):  # a tree that gives up cancels this block; the steps after that are compared too
+            result = await self._act(step["action"])
+            await self.system.quiesce(timeout=3600)
         alive = self._alive(self.root)
         reason = None if alive or self.root.last_exit is None else str(self.root.last_exit)
         return {"result": result, "children": _snapshot(self.root) if alive else {}, "alive": alive, "reason": reason}
@@ -231,10 +235,10 @@ class Player:
             case "start_child":
                 return await self._administer(self.root.name, "start_child", self._new_child(argument))
             case _:
-                above = argument.rpartition("/")[0] or ROOT
+                above = argument.rpartition("/")[0] or _ROOT
                 return await self._administer(above, kind, argument)
 
-    def _new_child(self, row: Json) -> ChildSpec | Supervisor:
+    def _new_child(self, row: _Json) -> ChildSpec | Supervisor:
         if row["id"] in self.root.children:
             plans = dict(self.replay.plans)
             spec = self.replay.spec(row, "")
@@ -245,7 +249,7 @@ class Player:
     async def _shut_down(self) -> None:
         supervisor = self.root.parent
         assert supervisor is not None  # the recorded root is a child of the system's own
-        await self.system.supervisor(supervisor.name).terminate_child(ROOT)
+        await self.system.supervisor(supervisor.name).terminate_child(_ROOT)
 
     async def _exit(self, deaths: Sequence[Sequence[str]]) -> str:
         """Let the named children die, in order, before any supervisor handles any of it."""
@@ -263,10 +267,10 @@ class Player:
         assert life is not None  # it is alive
         over = trio.Event()
         cell.watchers = [lambda _: over.set()]
-        if reason == "kill" or cell.kind is ChildKind.SUPERVISOR:
+        if reason == "kill" or cell.spec.kind is ChildKind.SUPERVISOR:
             life.kill("the scenario says so")
         else:
-            self.system.get(Worker, cell.name).die.cast_nowait(reason)
+            self.system.get(_Worker, cell.name).die.cast_nowait(reason)
         await over.wait()
         cell.watchers = []
 
@@ -310,7 +314,7 @@ def _grace(shutdown: int | str) -> float:
             return float(shutdown) / 1000
 
 
-def _kinds(rows: Sequence[Json], prefix: str) -> Iterator[tuple[str, bool]]:
+def _kinds(rows: Sequence[_Json], prefix: str) -> Iterator[tuple[str, bool]]:
     """Each path, and whether it is a supervisor."""
     for row in rows:
         path = prefix + row["id"]
@@ -320,12 +324,12 @@ def _kinds(rows: Sequence[Json], prefix: str) -> Iterator[tuple[str, bool]]:
 
 def _cell(system: System, name: str) -> Cell | None:
     try:
-        return system.cell(name)
+        return runtime_of(system).registry.find(name)
     except UnknownName:
         return None
 
 
-def _snapshot(cell: SupervisorCell) -> Json:
+def _snapshot(cell: SupervisorCell) -> _Json:
     return {
         name.rpartition("/")[2]: _snapshot(below)
         if isinstance(below, SupervisorCell) and below.status.value == "running"
@@ -335,7 +339,7 @@ def _snapshot(cell: SupervisorCell) -> Json:
 
 
 @contextmanager
-def _suspended(supervisors: Any) -> Iterator[None]:
+def _suspended(supervisors: Iterable[SupervisorCell | None]) -> Generator[None, None, None]:
     held = {cell for cell in supervisors if cell is not None}
     for cell in held:
         cell.suspended = True
@@ -344,28 +348,29 @@ def _suspended(supervisors: Any) -> Iterator[None]:
     finally:
         for cell in held:
             cell.suspended = False
-            cell.wake()
+            if cell.shell is not None:
+                cell.shell.wake()
 
 
-def load(path: Path) -> list[Json]:
+def load(path: Path) -> list[_Json]:
     """The scenarios in a file, gzipped or plain."""
     data = path.read_bytes()
     text = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
     return [json.loads(line) for line in text.splitlines() if line.strip()]
 
 
-def replay(scenarios: Sequence[Json]) -> list[Mismatch]:
+def replay(scenarios: Sequence[_Json]) -> list[Mismatch]:
     """Run all *scenarios* in virtual time; the first mismatch of each that has one."""
 
     async def each() -> list[Mismatch]:
-        found = [await Replay(scenario).run() for scenario in scenarios]
+        found = [await _Replay(scenario).run() for scenario in scenarios]
         return [mismatch for mismatch in found if mismatch is not None]
 
     return trio.run(each, clock=MockClock(autojump_threshold=0))
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Replay the files; print each mismatch and the final count."""
+    """_Replay the files; print each mismatch and the final count."""
     if not arguments:
         print("usage: python -m trioactors.conformance FILE...", file=sys.stderr)
         return 2

@@ -15,7 +15,8 @@ from trioactors.errors import ActorStopped, NoReply, SpecError, TooManyTimers, U
 from trioactors.exits import NORMAL
 from trioactors.handlers import HandlerSpec, LocalHandler
 from trioactors.messages import Call
-from trioactors.specs import seconds
+from trioactors.settings import seconds
+from trioactors.specs import is_partial
 from trioactors.tasks import TaskHolder
 from trioactors.timers import Timer
 
@@ -36,7 +37,7 @@ class Deferred(Generic[R]):
     If the token is lost without a reply, the caller gets `NoReply`; if the incarnation ends first, `ActorCrashed` or `ActorStopped`.
     """
 
-    __slots__ = ("_call", "_life", "_settled", "_token", "__weakref__")
+    __slots__ = ("__weakref__", "_call", "_life", "_settled", "_token")
 
     def __init__(self, life: Life, call: Call | None) -> None:
         self._life = life
@@ -157,8 +158,9 @@ class Context:
             raise ActorStopped(f"{self.name} is ending: no task can be started")
         if life.holder is None:
             parent = self._cell.parent
-            assert parent is not None  # an actor always has a supervisor
-            life.holder = TaskHolder(life, parent.nursery)
+            assert parent is not None  # an actor always has a supervisor,
+            assert parent.shell is not None  # and runs only while that does
+            life.holder = TaskHolder(life, parent.shell.nursery)
         life.holder.start_soon(function, *args)
 
     def after(self, delay: float, send: Callable[[], Awaitable[Any]], *, key: Hashable | None = None) -> Hashable:
@@ -200,8 +202,9 @@ class Context:
         return chosen
 
     def _own_handler(self, send: object) -> tuple[HandlerSpec, tuple[Any, ...]]:
-        bound = cast("partial[Any]", send) if isinstance(send, partial) else partial(cast("Callable[..., Any]", send))
-        if not isinstance(bound.func, LocalHandler) or bound.func.actor is not self._actor:
+        bound: partial[Any] = send if is_partial(send) else partial(cast("Callable[..., Any]", send))
+        target: object = bound.func
+        if not isinstance(target, LocalHandler) or target.actor is not self._actor:
             raise SpecError(f"{self.name}: a timer sends to a handler of the actor itself (self.tick), not {send!r}")
-        local = cast("LocalHandler[..., Any]", bound.func)
+        local = cast("LocalHandler[..., Any]", target)
         return local.spec, local.spec.bind(bound.args, bound.keywords)

@@ -43,8 +43,8 @@ async def run_in_place(call: Callable[[], T], /) -> T:
     return call()
 
 
-def _stream(label: str) -> random.Random:
-    """A stream of its own for *label*, seeded by the operating system."""
+def _stream(_: str) -> random.Random:
+    """A stream of its own for each label, seeded by the operating system."""
     return random.Random()  # jitter and sampling, nothing secret
 
 

@@ -71,6 +71,10 @@ __all__ = [
 ]
 
 
+_SHOWN = 20
+"""How many names an error lists."""
+
+
 class TrioactorsError(Exception):
     """The root of every error of this library."""
 
@@ -112,8 +116,8 @@ class UnknownName(UsageError, LookupError):
     """No child of this system has the name."""
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
-        shown = ", ".join(sorted(known)[:20]) or "none"
-        super().__init__(f"no child is named {name!r}. Known names: {shown}{', ...' if len(known) > 20 else ''}")
+        shown = ", ".join(sorted(known)[:_SHOWN]) or "none"
+        super().__init__(f"no child is named {name!r}. Known names: {shown}{', ...' if len(known) > _SHOWN else ''}")
         self.name = name
 
 
@@ -217,11 +221,11 @@ class SupervisorGaveUp(TrioactorsError):
         return BaseExceptionGroup(str(self), failures) if failures else None
 
 
-class Ignore(Exception):  # noqa: N818 - a signal to the supervisor, not an error
+class Ignore(Exception):
     """Raise it from a start (`on_start`, or a function before it is ready) to say: do not run me now."""
 
 
-class Shutdown(Exception):  # noqa: N818 - a signal to the supervisor, not an error
+class Shutdown(Exception):
     """Raise it from a running child to end in order: permanent children come back, transient ones do not."""
 
     def __init__(self, detail: str = "") -> None:

@@ -16,17 +16,17 @@ from __future__ import annotations
 import inspect
 import keyword
 from collections.abc import Callable, Coroutine
-from functools import cached_property
+from functools import cached_property, partial
 from operator import attrgetter
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast, overload
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
 import attrs
 
 from trioactors.errors import DefinitionError
-from trioactors.specs import seconds
+from trioactors.settings import seconds
 
-__all__ = ["BoundHandler", "Handler", "HandlerSpec", "handler"]
+__all__ = ["RESERVED", "BoundHandler", "Handler", "HandlerSpec", "LocalHandler", "handler"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -200,9 +200,11 @@ def handler(
     Arguments named in *secret* appear in no report. Raises `DefinitionError` when the class is made.
     """
     options: dict[str, Any] = {"timeout": timeout, "raises": raises, "reads": reads, "secret": secret}
-    if function is not None:
-        return Handler(function, **options)
-    return lambda method: Handler(method, **options)  # pyright: ignore[reportUnknownLambdaType, reportUnknownVariableType]
+    return partial(_make_handler, **options) if function is None else _make_handler(function, **options)
+
+
+def _make_handler(function: Callable[..., Any], **options: Any) -> Handler[..., Any]:
+    return Handler(function, **options)
 
 
 def _spec_of(
@@ -239,7 +241,7 @@ def _by_position(function: FunctionType, fields: tuple[inspect.Parameter, ...]) 
         return function
     plain = 1 + len(fields) - len(names)
 
-    def invoke(*values: Any) -> Any:
+    def invoke(*values: object) -> object:
         return function(*values[:plain], **dict(zip(names, values[plain:], strict=True)))
 
     return invoke
@@ -282,9 +284,3 @@ def _declared(where: str, raises: object) -> tuple[type[Exception], ...]:
         if error is Exception:
             raise DefinitionError(f"{where}: raises=(Exception,) would hide every bug; name the errors that callers expect")
     return cast("tuple[type[Exception], ...]", declared)
-
-
-if TYPE_CHECKING:
-
-    def _both_fit(local: LocalHandler[P, R]) -> BoundHandler[P, R]:
-        return local

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import attrs
 import outcome
@@ -14,13 +14,13 @@ from trioactors.errors import CallTimeout
 from trioactors.exits import Exit
 from trioactors.lives import Life
 
-__all__ = ["Again", "Ended", "Request", "StopAsked"]
+__all__ = ["Again", "Ended", "Message", "Request", "StopAsked"]
 
 T = TypeVar("T")
 
 
-class StopAsked(Exception):  # noqa: N818 - not an error: the loop gives way to the supervisor's own stop
-    """The supervisor itself is asked to stop while it starts or waits for a child."""
+class StopAsked(Exception):
+    """Not an error: the loop gives way, because the supervisor must stop while it starts a child or waits for one."""
 
 
 @attrs.frozen
@@ -57,24 +57,27 @@ class Request(Generic[T]):
         """Whether somebody still waits for it."""
         return self.asker is not None
 
-    def ring(self) -> None:
-        """The deadline passed."""
-        late = CallTimeout(f"{self.what}: not done in time", begun=True, inherited=False)
-        self.settle(outcome.Error(late))
-        self._withdraw()
-
-    def _withdraw(self) -> None:
-        if self.withdrawn is not None:
-            self.withdrawn()
-
     def settle(self, answer: outcome.Outcome[T]) -> None:
         """Let the asker go on."""
         if self.asker is not None:
             asker, self.asker = self.asker, None
             trio.lowlevel.reschedule(asker, answer)
 
+    def ring(self) -> None:
+        """The deadline passed."""
+        late = CallTimeout(f"{self.what}: not done in time", begun=True, inherited=False)
+        self.settle(outcome.Error(late))
+        self._withdraw()
+
     def abandon(self, _: object) -> trio.lowlevel.Abort:
         """The asker was cancelled."""
         self.asker = None
         self._withdraw()
         return trio.lowlevel.Abort.SUCCEEDED
+
+    def _withdraw(self) -> None:
+        if self.withdrawn is not None:
+            self.withdrawn()
+
+
+Message = Ended | Again | Request[Any]

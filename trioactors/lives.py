@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import attrs
 import trio
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from trioactors.tasks import TaskHolder
     from trioactors.timers import Timer
 
-__all__ = ["Life", "current_life", "run_life", "waiting_life"]
+__all__ = ["Life", "current_life", "is_group", "judge", "leaves", "pass_through", "run_life", "waiting_life"]
 
 current_life: ContextVar[Life | None] = ContextVar("trioactors_life", default=None)
 """The life in whose task, or in a descendant of whose task, the code runs."""
@@ -66,6 +66,11 @@ class Life:
     holder: TaskHolder | None = attrs.field(default=None, repr=False)
     waits: dict[Cell, int] | None = attrs.field(default=None, repr=False)
     """Whom its handler waits for now; the edges of the wait-for graph."""
+
+    @property
+    def settled(self) -> bool:
+        """Whether its start is over, one way or the other."""
+        return self.ready or self.ended is not None
 
     def announce(self) -> None:
         """The child is ready: its supervisor may go on to the next."""
@@ -128,9 +133,14 @@ def waiting_life() -> Life | None:
     return life
 
 
+def is_group(error: BaseException) -> TypeGuard[BaseExceptionGroup[BaseException]]:
+    """Whether *error* is a group."""
+    return isinstance(error, BaseExceptionGroup)
+
+
 def leaves(error: BaseException) -> Iterator[BaseException]:
     """The single exceptions in *error*, however deep they are grouped."""
-    if isinstance(error, BaseExceptionGroup):
+    if is_group(error):
         for part in error.exceptions:
             yield from leaves(part)
     else:
@@ -159,13 +169,13 @@ async def run_life(cell: Cell, life: Life) -> None:
             life.task = trio.lowlevel.current_task()
             await cell.body(life)
         reason = _verdict(life)
-    except BaseException as error:
+    except BaseException as error:  # noqa: ASYNC103 - pass_through raises what is not the child's
         reason = judge(error)
         life.ignored = not life.ready and isinstance(reason.error, Ignore)
         pass_through(error, cell.runtime.interrupt)
     finally:
         if life.holder is not None:
-            await life.holder.close()
+            await life.holder.close()  # noqa: ASYNC102 - shielded in there, and its tasks are cancelled
         if life.failure is not None and reason is KILLED:
             reason = Exit(CRASH, error=life.failure)
         cell.end(life, reason)
@@ -185,8 +195,9 @@ def pass_through(error: BaseException, interrupt: Callable[[BaseException], None
     for leaf in leaves(error):
         if isinstance(leaf, KeyboardInterrupt | SystemExit):
             interrupt(leaf)
-    outer = error if isinstance(error, trio.Cancelled) else None
-    if isinstance(error, BaseExceptionGroup):
-        outer = error.split(trio.Cancelled)[0]
-    if outer is not None:
-        raise outer
+    if isinstance(error, trio.Cancelled):
+        raise error
+    if is_group(error):
+        outer, _ = error.split(trio.Cancelled)
+        if outer is not None:
+            raise outer

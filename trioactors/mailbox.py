@@ -9,7 +9,7 @@ Invariants:
 * `active` is False exactly when the queue is empty and no handler runs: the actor is parked here as `reader`, or does not live.
   `Activity` counts the active ones, which makes `quiesce` exact.
 * every envelope that was counted in `accepted` leaves through exactly one other counter; `ledger` always balances.
-* after `close` the queue is empty and stays so; `reopen` makes the mailbox live again.
+* after `close` the queue is empty and stays so; the next start by hand clears `closed`.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ import trio
 
 from trioactors.errors import ActorStopped, MailboxFull
 from trioactors.messages import Admission, Call, Envelope, Ledger
-from trioactors.specs import Overflow
+from trioactors.settings import Overflow
 
-__all__ = ["Activity", "Mailbox"]
+__all__ = ["Activity", "Mailbox", "refused"]
 
 
 @attrs.define(eq=False)
@@ -33,7 +33,7 @@ class Activity:
     """How many mailboxes and supervisors have something to do, and who waits until none has."""
 
     busy: int = 0
-    _waiters: list[trio.lowlevel.Task] = attrs.field(factory=list, repr=False)
+    _waiters: list[trio.lowlevel.Task] = attrs.field(factory=list[trio.lowlevel.Task], init=False, repr=False)
 
     def less(self) -> None:
         """One has finished what it had to do."""
@@ -65,14 +65,14 @@ class Mailbox:
     owner: str
     limit: int
     overflow: Overflow
-    _activity: Activity = attrs.field(repr=False)
-    _bury: Callable[[Envelope, str], None] = attrs.field(repr=False)
+    _activity: Activity = attrs.field(alias="activity", repr=False)
+    _bury: Callable[[Envelope, str], None] = attrs.field(alias="bury", repr=False)
     """Told of each cast that becomes a dead letter, with the cause."""
-    queue: deque[Envelope] = attrs.field(factory=deque, repr=False)
+    queue: deque[Envelope] = attrs.field(factory=deque[Envelope], repr=False)
     active: bool = False
     attention: bool = False
     """Whether somebody may be waiting for room, or looks on: the actor then calls `attend` between messages."""
-    lookers: list[Callable[[], None]] = attrs.field(factory=list, repr=False)
+    lookers: list[Callable[[], None]] | tuple[()] = attrs.field(default=(), repr=False)
     """Called between messages; tests wait with it for a state."""
     current: Envelope | None = None
     closed: Callable[[], ActorStopped] | None = attrs.field(default=None, repr=False)
@@ -107,7 +107,7 @@ class Mailbox:
             self.peak = len(queue)
         self.accepted += 1
         if not self.active:
-            self.activate()
+            self.rouse()
         return True
 
     def put_tick(self, envelope: Envelope) -> None:
@@ -115,7 +115,7 @@ class Mailbox:
         self.queue.append(envelope)
         self.accepted += 1
         if not self.active:
-            self.activate()
+            self.rouse()
 
     def put_call(self, call: Call) -> None:
         """Accept *call* now or when there is room; its caller parks for the reply either way."""
@@ -126,10 +126,10 @@ class Mailbox:
             if waiting >= self.peak:
                 self.peak = waiting + 1
             if not self.active:
-                self.activate()
+                self.rouse()
         elif not self.put(call):
             if self.overflow is Overflow.FAIL:
-                raise self.full()
+                raise refused(self)
             self._wait_for_room(call)
 
     async def put_when_room(self, cast: Envelope) -> None:
@@ -143,11 +143,6 @@ class Mailbox:
             self._senders = deque()
         self.attention = True
         self._senders.append(sender)
-
-    def full(self) -> MailboxFull:
-        """The error for a message that is not accepted, counted."""
-        self.rejected += 1
-        return MailboxFull(f"the mailbox of {self.owner} is full: {len(self.queue)} messages wait; nothing was sent")
 
     def _make_room(self) -> bool:
         """The limit is reached: shed what nobody waits for, else do as `overflow` says."""
@@ -165,8 +160,10 @@ class Mailbox:
             oldest.fail(MailboxFull(f"the mailbox of {self.owner} was full, and this message the oldest in it: dropped"))
         return True
 
-    def activate(self) -> None:
-        """There is something to do."""
+    def rouse(self) -> None:
+        """There is something to do: a message, a start, or a stop that was asked for."""
+        if self.active:
+            return
         self.active = True
         self._activity.busy += 1
         if self._reader is not None:
@@ -192,13 +189,8 @@ class Mailbox:
     def unpark(self, _: object) -> trio.lowlevel.Abort:
         """The parked task is cancelled."""
         self._reader = None
-        self.activate()
+        self.rouse()
         return trio.lowlevel.Abort.SUCCEEDED
-
-    def wake(self) -> None:
-        """Let a parked actor look around: it is asked to stop."""
-        if self._reader is not None:
-            self.activate()
 
     def attend(self) -> None:
         """Between two messages: let in who waits for room, and let those look who do."""
@@ -248,10 +240,6 @@ class Mailbox:
         if self.current is None:
             self.rest()
 
-    def reopen(self) -> None:
-        """The child was started again by hand."""
-        self.closed = None
-
     @property
     def ledger(self) -> Ledger:
         """The account of this mailbox as it is now."""
@@ -271,3 +259,9 @@ class Mailbox:
     def __len__(self) -> int:
         """How many messages wait."""
         return len(self.queue)
+
+
+def refused(mailbox: Mailbox) -> MailboxFull:
+    """The error for a message that was not accepted, counted."""
+    mailbox.rejected += 1
+    return MailboxFull(f"the mailbox of {mailbox.owner} is full: {len(mailbox.queue)} messages wait; nothing was sent")

@@ -10,7 +10,7 @@ reply, the deadline, the caller's cancellation. `caller` is None before the call
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from trioactors.cells import ActorCell
     from trioactors.handlers import HandlerSpec
 
-__all__ = ["Call", "DeadLetter", "Envelope", "Ledger"]
+__all__ = ["Admission", "Call", "DeadLetter", "Envelope", "Ledger"]
 
 
 class Envelope:
@@ -97,7 +97,8 @@ class Call(Envelope):
         self.values = values
         self.sender = sender
         self.deadline = deadline
-        self.tick = self.nested = None
+        self.tick = None
+        self.nested: list[Call] | None = None
         self.caller: trio.lowlevel.Task | None = caller
         self.cell = cell
         self.gone = self.begun = self.inherited = False
@@ -133,19 +134,19 @@ class Call(Envelope):
         if self.begun:
             try:
                 raise_cancel()
-            except trio.Cancelled as cancelled:
+            except trio.Cancelled as cancelled:  # noqa: ASYNC103 - made only to be asked where it comes from
                 if cancelled.source == "deadline":
                     self._expire_nested()
         return trio.lowlevel.Abort.SUCCEEDED
 
     @contextmanager
-    def carrying(self, call: Call) -> Iterator[None]:
+    def carrying(self, call: Call) -> Generator[None, None, None]:
         """While in this block, *call* is made on behalf of this one and cannot outlast it."""
         self.nested = [*(self.nested or ()), call]
         try:
             yield
         finally:
-            self.nested = [other for other in self.nested if other is not call]
+            self.nested = [other for other in self.nested or () if other is not call]
 
     def _expire_nested(self) -> None:
         """This call's time is up, so what its handler waits for has none left."""
@@ -180,8 +181,8 @@ class Ledger:
     @property
     def balanced(self) -> bool:
         """Whether every accepted message is somewhere. It always is."""
-        values = attrs.astuple(self)
-        return values[0] == sum(values[1:])
+        accepted, *gone = (int(value) for value in attrs.astuple(self))
+        return accepted == sum(gone)
 
     def __add__(self, other: Ledger) -> Ledger:
         """Both accounts in one."""

@@ -11,14 +11,13 @@ import trio
 
 from trioactors.administration import restart_cell, stop_cell
 from trioactors.cells import ActorCell
-
 from trioactors.exits import Exit
 from trioactors.handlers import Handler, HandlerSpec
 from trioactors.lives import Life
 from trioactors.messages import Ledger
 from trioactors.refs import RemoteHandler, cell_of
 from trioactors.restarts import ChildStatus
-from trioactors.specs import seconds
+from trioactors.settings import seconds
 
 __all__ = ["ActorInfo", "Death", "Watch", "flush", "info", "restart", "stop", "watch"]
 

@@ -6,7 +6,7 @@ exactly one per child. To the type checkers it is the actor itself; anything but
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, ParamSpec, TypeVar, cast
 
 import trio
 from trio.lowlevel import current_root_task, current_task, wait_task_rescheduled
@@ -14,8 +14,10 @@ from trio.lowlevel import current_root_task, current_task, wait_task_rescheduled
 from trioactors.alarms import Unordered
 from trioactors.errors import NotAHandler, UsageError
 from trioactors.lives import Life, current_life, waiting_life
+from trioactors.mailbox import refused
 from trioactors.messages import Call, Envelope
-from trioactors.specs import Overflow, seconds
+from trioactors.settings import Overflow
+from trioactors.settings import seconds as checked_seconds
 from trioactors.trace import MessageAccepted
 from trioactors.waiting import waiting
 
@@ -48,9 +50,10 @@ class RemoteHandler(Generic[P, R]):
         """Whose handler it is."""
         return f"<handler {self._spec.name} of {self._cell!r}>"
 
-    def within(self, seconds_: float, /) -> BoundHandler[P, R]:
+    def within(self, seconds: float) -> BoundHandler[P, R]:
         """The same handler with a deadline of its own, in seconds, for calls and casts."""
-        return RemoteHandler(self._cell, self._spec, seconds(seconds_, "within"))
+        limited: RemoteHandler[P, R] = RemoteHandler(self._cell, self._spec, checked_seconds(seconds, "within"))
+        return limited
 
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Deliver, and wait for the reply.
@@ -71,8 +74,7 @@ class RemoteHandler(Generic[P, R]):
         self._deadlines.add(call)
         if runtime.observers.listeners:
             self._tell(call)
-        answer: R = await wait_task_rescheduled(call.abandon)
-        return answer
+        return cast("R", await wait_task_rescheduled(call.abandon))
 
     async def _nested(self, call: Call, life: Life) -> R:
         """A call made while a handler waits: it is an edge of the wait-for graph, and it inherits the handler's deadline."""
@@ -86,11 +88,9 @@ class RemoteHandler(Generic[P, R]):
             if self._runtime.observers.listeners:
                 self._tell(call)
             if not isinstance(outer, Call):
-                answer: R = await wait_task_rescheduled(call.abandon)
-                return answer
+                return cast("R", await wait_task_rescheduled(call.abandon))
             with outer.carrying(call):
-                answer = await wait_task_rescheduled(call.abandon)
-                return answer
+                return cast("R", await wait_task_rescheduled(call.abandon))
 
     async def cast(self, *args: P.args, **kwargs: P.kwargs) -> None:
         """Deliver and go on. A full mailbox makes it wait up to the call deadline; a checkpoint every time.
@@ -110,11 +110,11 @@ class RemoteHandler(Generic[P, R]):
         mailbox = self._mailbox
         life = waiting_life()
         if mailbox.overflow is Overflow.FAIL or (life is not None and life.cell is self._cell):
-            raise mailbox.full()
+            raise refused(mailbox)
         with waiting(life, self._cell), trio.move_on_after(self._timeout) as scope:
             await mailbox.put_when_room(cast)
         if scope.cancelled_caught:
-            raise mailbox.full()
+            raise refused(mailbox)
 
     def cast_nowait(self, *args: P.args, **kwargs: P.kwargs) -> None:
         """Deliver and go on, or raise `MailboxFull` at once."""
@@ -125,7 +125,7 @@ class RemoteHandler(Generic[P, R]):
         else:
             cast = Envelope(spec, values, current_life.get())
         if not self._mailbox.put(cast):
-            raise self._mailbox.full()
+            raise refused(self._mailbox)
         if self._runtime.observers.listeners:
             self._tell(cast)
 
@@ -162,7 +162,8 @@ class Ref:
         spec = cell.plan.handlers.get(name)
         if spec is None:
             raise NotAHandler(repr(self), name, sorted(cell.plan.handlers))
-        bound = self.__dict__[name] = RemoteHandler(cell, spec)
+        bound: RemoteHandler[..., Any] = RemoteHandler(cell, spec)
+        self.__dict__[name] = bound
         return bound
 
     def __setattr__(self, name: str, value: object) -> NoReturn:

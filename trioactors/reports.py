@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from trioactors.exits import Exit
     from trioactors.lives import Life
     from trioactors.messages import Envelope
-    from trioactors.specs import Settings
+    from trioactors.settings import Settings
 
-__all__ = ["CrashReports"]
+__all__ = ["CrashReports", "shown"]
 
 _log = logging.getLogger("trioactors")
 _short = reprlib.Repr()
@@ -65,7 +65,7 @@ class CrashReports:
 
     def _text(self, life: Life, reason: Exit) -> str:
         cell = life.cell
-        lines = [f"{cell.kind.value} {cell.path} (incarnation {life.number}): {reason}"]
+        lines = [f"{cell.spec.kind.value} {cell.path} (incarnation {life.number}): {reason}"]
         if reason.detail:
             lines.append(f"when: {reason.detail}")
         if life.fatal is not None:
@@ -74,8 +74,8 @@ class CrashReports:
         if life.killed is not None:
             lines.append(f"cancelled because: {life.killed}")
         lines += [f"cancelled: {text}" for text in _cancellations(reason.error)]
-        if cell.parent is not None and cell.parent.history.entries:
-            entries = cell.parent.history.entries
+        shell = None if cell.parent is None else cell.parent.shell
+        if shell is not None and (entries := shell.history.entries):
             lines.append("earlier restarts: " + ", ".join(f"{e.child} at {e.time:.3f} ({e.reason})" for e in entries[-5:]))
         if self.suppressed:
             lines.append(f"{self.suppressed} reports before this one were not logged (Settings.crash_logs)")

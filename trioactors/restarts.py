@@ -17,7 +17,8 @@ from collections.abc import Mapping, Sequence
 import attrs
 
 from trioactors.exits import Exit
-from trioactors.specs import AutoShutdown, Backoff, Intensity, Restart, Strategy
+from trioactors.settings import Backoff, Intensity
+from trioactors.specs import AutoShutdown, Restart, Strategy
 
 __all__ = [
     "ChildStatus",

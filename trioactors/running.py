@@ -21,10 +21,11 @@ def run(
 ) -> T:
     """`trio.run`, with signals: SIGINT and SIGTERM cancel *main*, so open systems stop in order, within their graces.
 
-    Afterwards SIGINT raises `KeyboardInterrupt` and SIGTERM `SystemExit` (143, as a shell would tell), also if *main* had returned
-    meanwhile. A second signal while stopping changes nothing. Bind arguments of *main* with `partial`. Call it in the main thread.
+    Afterwards SIGINT raises `KeyboardInterrupt` and SIGTERM `SystemExit` (143, as a shell would tell), unless *main* returned all the same.
+    A second signal while stopping changes nothing. Bind arguments of *main* with `partial`. Call it in the main thread.
     """
     received: list[int] = []
+    results: list[T] = []
 
     async def guarded() -> T:
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
@@ -36,16 +37,17 @@ def run(
                         nursery.cancel_scope.cancel(reason=signal.Signals(number).name)
 
                 nursery.start_soon(listen, name="signals")
-                result = await main()
+                results.append(await main())
                 nursery.cancel_scope.cancel()
-                return result
-        raise Stopped
+        if not results:
+            raise _Stopped
+        return results[0]
 
     try:
         return trio.run(guarded, clock=clock, instruments=instruments)
-    except Stopped:
+    except _Stopped:
         raise SystemExit(128 + signal.SIGTERM) if received[0] == signal.SIGTERM else KeyboardInterrupt from None
 
 
-class Stopped(Exception):  # noqa: N818 - control flow inside this module
+class _Stopped(Exception):
     """A signal ended the program."""

@@ -18,7 +18,7 @@ from trioactors.errors import SystemClosed, WrongThread
 from trioactors.mailbox import Activity
 from trioactors.messages import DeadLetter, Envelope, Ledger
 from trioactors.registry import Registry
-from trioactors.specs import Settings
+from trioactors.settings import Settings
 from trioactors.trace import MessageDeadLettered, Observers
 
 if TYPE_CHECKING:
@@ -38,11 +38,11 @@ class Runtime:
     root_task: trio.lowlevel.Task
     report: Callable[[Life, Exit], None] = attrs.field(repr=False)
     """Told of every end that somebody should look at."""
-    interrupt: Callable[[BaseException], None] = attrs.field(repr=False)
-    """Told of a KeyboardInterrupt or SystemExit that came up inside a child: the whole system stops."""
     now: Callable[[], float] = attrs.field(repr=False)
     """Trio's clock, without the way to it."""
     dead_letters: deque[DeadLetter] = attrs.field(repr=False)
+    interrupt: Callable[[BaseException], None] = attrs.field(init=False, repr=False)
+    """Told of a KeyboardInterrupt or SystemExit that came up inside a child: the whole system stops."""
     alarms: Alarms = attrs.field(factory=Alarms)
     activity: Activity = attrs.field(factory=Activity)
     observers: Observers = attrs.field(factory=Observers)

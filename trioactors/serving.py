@@ -15,7 +15,7 @@ Each message ends in exactly one way, and its ledger entry and its caller's answ
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import trio
 from trio.lowlevel import checkpoint, wait_task_rescheduled
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from trioactors.runtime import Runtime
     from trioactors.specs import ChildSpec
 
-__all__ = ["live"]
+__all__ = ["CLOCK_EVERY", "Row", "live"]
 
-CLOCK_EVERY = 8
+CLOCK_EVERY: Final = 8
 """How many messages are handled between two looks at the clock."""
 
 
@@ -56,24 +56,24 @@ async def live(life: Life) -> None:
         await _serve(life, cell, actor)
     except Exception as error:
         if "on_stop" in hooks and life.ready:
-            await _farewell_after_crash(life, actor, judge(error))
+            await _farewell_after_crash(life, actor, judge(error))  # noqa: ASYNC120 - killed meanwhile means killed
         raise
     if "on_stop" in hooks and life.killed is None and life.asked is not None:
         await actor.on_stop(life.asked)
 
 
 def _incarnate(cell: ActorCell) -> Actor[Any]:
-    actor = cast("ChildSpec", cell.spec).make()
+    actor: object = cast("ChildSpec", cell.spec).make()
     if not isinstance(actor, Actor):
         raise DefinitionError(f"{cell.name}: starting {cell.plan.name} made {actor!r}, which is no actor")
-    if "state" not in vars(cast("Actor[Any]", actor)):
+    if "state" not in vars(actor):
         cell.plan.new_state()  # raises, with the reason why it could not be made
-    return cast("Actor[Any]", actor)
+    return actor  # pyright: ignore[reportUnknownVariableType] - an actor of whatever state
 
 
 async def _farewell_after_crash(life: Life, actor: Actor[Any], reason: Exit) -> None:
     """Call `on_stop` although the actor crashed; the crash stays the reason, whatever happens here."""
-    with trio.move_on_after(life.cell.grace):
+    with trio.move_on_after(life.cell.grace):  # noqa: ASYNC912 - on_stop may or may not wait
         try:
             await actor.on_stop(reason)
         except Exception as error:
@@ -84,8 +84,7 @@ async def _serve(life: Life, cell: ActorCell, actor: Actor[Any]) -> None:
     mailbox = cell.mailbox
     queue, unpark = mailbox.queue, mailbox.unpark
     watchers = cell.runtime.observers.listeners
-    now = cell.runtime.now
-    row = Row(cell.runtime)
+    row, now = Row(cell.runtime), cell.runtime.now
     left = row.length
     while life.asked is None:
         if not queue:
@@ -102,29 +101,24 @@ async def _serve(life: Life, cell: ActorCell, actor: Actor[Any]) -> None:
         envelope = queue.popleft()
         if mailbox.attention or envelope.tick is not None:
             _take(mailbox, envelope)
-        deadline = envelope.deadline
-        if envelope.gone or (deadline != math.inf and deadline <= now()):
+        life.began = now()
+        if envelope.gone or envelope.deadline <= life.began:
             _shed(cell, envelope)
             continue
         mailbox.current = envelope
         envelope.begun = True
-        spec = envelope.spec
         try:
-            if spec.is_async:
-                life.began = now()
-                result = await spec.invoke(actor, *envelope.values)
-            else:
-                result = spec.invoke(actor, *envelope.values)
-        except BaseException as error:
+            result = envelope.spec.invoke(actor, *envelope.values)
+            if envelope.spec.is_async:
+                result = await result
+        except BaseException as error:  # noqa: ASYNC103 - _failed raises again what is no answer
             _failed(life, cell, envelope, error)
         else:
             mailbox.handled += 1
-            if life.deferral is None:
-                envelope.reply(result)
+            if watchers or life.deferral is not None:
+                _settle(life, cell, envelope, result)
             else:
-                _deferred(life, envelope, result)
-            if watchers:
-                _tell(life, cell, envelope, None)
+                envelope.reply(result)
         mailbox.current = None
 
 
@@ -193,6 +187,16 @@ def _failed(life: Life, cell: ActorCell, envelope: Envelope, error: BaseExceptio
 
 def _inherited_deadline_passed(envelope: Envelope, error: BaseException) -> bool:
     return isinstance(error, CallTimeout) and error.inherited and envelope.deadline <= trio.current_time()
+
+
+def _settle(life: Life, cell: ActorCell, envelope: Envelope, result: object) -> None:
+    """Answer a message that somebody watches, or whose reply is deferred."""
+    if life.deferral is None:
+        envelope.reply(result)
+    else:
+        _deferred(life, envelope, result)
+    if cell.runtime.observers.listeners:
+        _tell(life, cell, envelope, None)
 
 
 def _deferred(life: Life, envelope: Envelope, result: object) -> None:

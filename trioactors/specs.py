@@ -11,32 +11,35 @@ import math
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import Any, Final, Generic, TypeVar, cast, get_origin
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeGuard, TypeVar, cast, get_origin
 
 import attrs
 
 from trioactors.errors import SpecError
+from trioactors.settings import Backoff, Intensity, choice, seconds
 
 __all__ = [
     "BRUTAL_KILL",
+    "MAX_DEPTH",
+    "MAX_NAME",
     "AutoShutdown",
-    "Backoff",
     "ChildKind",
     "ChildSpec",
     "GiveUp",
-    "Intensity",
-    "Overflow",
     "Resource",
     "Restart",
-    "Settings",
     "Strategy",
     "Supervisor",
+    "check_significance",
+    "checked_name",
     "child",
+    "is_partial",
+    "kind_of",
     "resource",
+    "target_of",
 ]
 
 T = TypeVar("T")
-E = TypeVar("E", bound=enum.Enum)
 
 BRUTAL_KILL: Final = 0.0
 """A grace of nothing: the child is cancelled at once, and its exit is *killed*."""
@@ -81,14 +84,6 @@ class GiveUp(enum.Enum):
     CRASH = "crash"
 
 
-class Overflow(enum.Enum):
-    """What a full mailbox does with one message more."""
-
-    WAIT = "wait"
-    FAIL = "fail"
-    DROP_OLDEST = "drop_oldest"
-
-
 class ChildKind(enum.Enum):
     """What a child is made of."""
 
@@ -98,98 +93,11 @@ class ChildKind(enum.Enum):
     SUPERVISOR = "supervisor"
 
 
-def choice(value: E | str, kind: type[E], option: str) -> E:
-    """*value* as a member of *kind*; its text is accepted too."""
-    try:
-        return kind(value)
-    except ValueError:
-        known = ", ".join(repr(member.value) for member in kind)
-        raise SpecError(f"{option}={value!r} is unknown; choose one of {known}") from None
-
-
-def seconds(value: float, option: str, *, least: float = 0.0) -> float:
-    """*value* as a number of seconds that is not less than *least*."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value) or value < least:
-        raise SpecError(f"{option}={value!r} must be a number of seconds, at least {least:g}")
-    return float(value)
-
-
-def count(value: int, option: str, *, least: int = 0) -> int:
-    """*value* as a whole number that is not less than *least*."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise SpecError(f"{option}={value!r} must be a whole number, at least {least}")
-    return value
-
-
 def checked_name(name: object) -> str:
     """*name*, if it can be one."""
     if not isinstance(name, str) or not name or len(name) > MAX_NAME:
         raise SpecError(f"a name is a text of 1 to {MAX_NAME} characters, not {name!r:.80}")
     return name
-
-
-@attrs.frozen
-class Intensity:
-    """At most *limit* restarts within *period* seconds; one more, and the supervisor gives up."""
-
-    limit: int = 3
-    period: float = 5.0
-
-    def __attrs_post_init__(self) -> None:
-        count(self.limit, "Intensity.limit")
-        if seconds(self.period, "Intensity.period") in {0.0, math.inf}:
-            raise SpecError(f"Intensity.period={self.period!r} must be positive and finite")
-
-
-@attrs.frozen(kw_only=True)
-class Backoff:
-    """How long to wait before a restart: *base* seconds, times *factor* for each earlier restart that still counts, at most *cap*.
-
-    Up to the share *jitter* of the delay is taken off at random, so that children that fell together do not come back together.
-    """
-
-    base: float = 0.1
-    factor: float = 2.0
-    cap: float = 30.0
-    jitter: float = 0.5
-
-    def __attrs_post_init__(self) -> None:
-        seconds(self.base, "Backoff.base")
-        seconds(self.factor, "Backoff.factor", least=1.0)
-        seconds(self.cap, "Backoff.cap")
-        if seconds(self.jitter, "Backoff.jitter") > 1.0:
-            raise SpecError(f"Backoff.jitter={self.jitter!r} is a share, from 0 to 1")
-
-
-@attrs.frozen(kw_only=True)
-class Settings:
-    """Every number that the runtime lives by. Times are seconds. Hand your own to `open_system(settings=...)`."""
-
-    call_timeout: float = attrs.field(default=5.0)
-    """A call's deadline, where neither its handler nor its actor names one."""
-    grace: float = 5.0
-    """How long a child may take to stop before it is cancelled."""
-    start_timeout: float = 30.0
-    """How long a child may take to become ready."""
-    mailbox: int = 1_000
-    """How many messages wait in a mailbox."""
-    timers: int = 1_000
-    """How many timers an actor may have at once."""
-    drain_messages: int = 64
-    """How many messages an actor handles in a row before others run."""
-    drain_seconds: float = 0.005
-    """How long an actor handles messages in a row before others run (looked at every eight messages)."""
-    dead_letters: int = 1_000
-    """How many dead letters can be listed; older ones are counted only."""
-    crash_logs: int = 10
-    """How many crash reports are logged in full within `crash_logs_period`; the rest are counted in the next one."""
-    crash_logs_period: float = 60.0
-
-    def __attrs_post_init__(self) -> None:
-        for name in ("call_timeout", "grace", "start_timeout", "drain_seconds", "crash_logs_period"):
-            seconds(getattr(self, name), f"Settings.{name}")
-        for name in ("mailbox", "timers", "drain_messages", "dead_letters", "crash_logs"):
-            count(getattr(self, name), f"Settings.{name}", least=1)
 
 
 @attrs.frozen
@@ -209,11 +117,16 @@ def resource(enter: Callable[[], AbstractAsyncContextManager[T]]) -> Resource[T]
     return Resource(enter)
 
 
+def is_partial(make: object) -> TypeGuard[partial[Any]]:
+    """Whether *make* is a `functools.partial`."""
+    return isinstance(make, partial)
+
+
 def target_of(make: object) -> object:
     """What stands behind partials and generic aliases: a class, a function or a resource."""
     while True:
-        if isinstance(make, partial):
-            make = cast("partial[Any]", make).func
+        if is_partial(make):
+            make = make.func
         elif get_origin(make) is not None:
             make = get_origin(make)
         else:
@@ -240,7 +153,7 @@ def _check_arguments(make: object) -> bool:
     target = target_of(make)
     if not callable(target):
         return False
-    bound = cast("partial[Any]", make) if isinstance(make, partial) else partial(target)
+    bound: partial[Any] = make if is_partial(make) else partial(target)
     try:
         signature = inspect.signature(target)
     except ValueError:  # a builtin without a signature
@@ -317,6 +230,10 @@ class Supervisor:
     significant: bool
     grace: float
     depth: int = attrs.field(repr=False)
+
+    if TYPE_CHECKING:
+
+        def __attrs_init__(self, **fields: Any) -> None: ...
 
     def __init__(
         self,

@@ -1,94 +1,43 @@
-"""A system: one running tree, from `open_system` to the end of its block.
-
-How it stands in Trio. The tree runs in one task of a nursery that `open_system` opens, inside a *shielded* scope: otherwise a cancellation
-from outside would cancel all children at once and in random order. The body of the block is not shielded. Whatever ends the body (its
-end, an error, a cancellation, Ctrl-C) asks the root to stop, and the block is left when the ordered stop is done; its length is bounded by
-the graces. Nothing in that nursery raises, so the body's error leaves as itself, not in a group.
-
-    root (internal)          ends when one of its children does
-    ├── the tree             as declared by the user, if there is one
-    └── dynamic              what `system.start` starts; OTP's dynamic supervisor
-"""
+"""A system: one running tree, from `open_system` to the end of its block. How it stands in Trio is told in `root.py`."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
-import attrs
 import trio
 
 from trioactors.administration import SupervisorHandle, start_in
-from trioactors.bodies import make_cell
 from trioactors.cells import INTERNAL, ActorCell, Cell, ResourceCell
 from trioactors.environment import Environment
-from trioactors.errors import CallTimeout, SpecError, StartFailed, SupervisorGaveUp, WrongClass
-from trioactors.exits import SHUTDOWN, Exit
-from trioactors.lives import Life, run_life
+from trioactors.errors import CallTimeout, SpecError, WrongClass
 from trioactors.messages import DeadLetter, Ledger
 from trioactors.portal import Portal
 from trioactors.reports import CrashReports
+from trioactors.root import DYNAMIC, Root
 from trioactors.runtime import Runtime
-from trioactors.specs import AutoShutdown, Intensity, Restart, Settings, Strategy, Supervisor, child, seconds, target_of
-from trioactors.supervisor import SupervisorCell, supervise
+from trioactors.settings import Settings, seconds
+from trioactors.specs import ChildKind, Restart, Supervisor, child, target_of
+from trioactors.supervisor import SupervisorCell
 from trioactors.trace import Observer
 
-if TYPE_CHECKING:
-    from trioactors.actor import Actor
-
-__all__ = ["System", "open_system"]
+__all__ = ["System", "open_system", "runtime_of"]
 
 A = TypeVar("A")
-
-ROOT = f"{INTERNAL}root"
-DYNAMIC = f"{INTERNAL}dynamic"
-
-
-@attrs.define(eq=False, repr=False)
-class RootCell(SupervisorCell):
-    """The internal supervisor at the top. It has no parent; these events stand for one."""
-
-    settled: trio.Event = attrs.field(factory=trio.Event, init=False)
-    over: trio.Event = attrs.field(factory=trio.Event, init=False)
-
-    def parent_wakes(self) -> None:
-        """The tree is up."""
-        self.settled.set()
-
-    def end(self, life: Life, reason: Exit) -> None:
-        """The tree is gone."""
-        super().end(life, reason)
-        self.leaving = True
-        self.close("its system ended")
-        self.settled.set()
-        self.over.set()
 
 
 class System:
     """One running tree: start, find and administer its children, and look at it."""
 
-    def __init__(self, tree: Supervisor | None, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, root: Root) -> None:
         self._runtime = runtime
-        runtime.system = self
-        dynamic = Supervisor(name=DYNAMIC, strategy=Strategy.DYNAMIC).as_top()
-        spec = Supervisor(
-            *([tree.as_top()] if tree is not None else []),
-            dynamic,
-            name=ROOT,
-            intensity=Intensity(limit=0),
-            auto_shutdown=AutoShutdown.ANY_SIGNIFICANT,
-        )
-        self._root = RootCell(ROOT, spec, runtime, None, supervise, make_cell=make_cell)
-        runtime.registry.register(self._root)
-        self._body = trio.CancelScope()
-        self._interrupted: BaseException | None = None
+        self._root = root
 
     def __repr__(self) -> str:
         """How many children it has, and whether it is open."""
-        state = "closed" if self._runtime.closed else self._root.status.value
-        return f"<system: {state}, {len(self._runtime.registry)} names>"
+        return f"<system: {self._root!r}, {len(self.names())} children>"
 
     # --- children ---
 
@@ -107,14 +56,11 @@ class System:
         (with the cause), `SpecError`, `SystemClosed`.
         """
         spec = child(make, name=name, restart=restart, grace=grace, start_timeout=start_timeout)
-        cell = await start_in(self._dynamic(), spec, dynamic=True)
-        if not isinstance(cell, ActorCell):
-            return cast("A", None)
-        return cast("A", cell.ref)
-
-    def _dynamic(self) -> SupervisorCell:
+        if spec.kind is not ChildKind.ACTOR:
+            raise SpecError(f"start() is for actors; for {make!r} use system.supervisor().start_child(ta.child(...))")
         self._runtime.check_thread(self)
-        return cast("SupervisorCell", self._runtime.registry.find(DYNAMIC))
+        cell = await start_in(cast("SupervisorCell", self._runtime.registry.find(DYNAMIC)), spec, dynamic=True)
+        return cast("A", cast("ActorCell", cell).ref)
 
     def get(self, kind: type[A], name: str) -> A:
         """The ref of the actor *name*, typed; for a resource, its present value. Raises `UnknownName`, `WrongClass`."""
@@ -144,18 +90,6 @@ class System:
         if not isinstance(cell, SupervisorCell):
             raise WrongClass(cell.name, "a supervisor", repr(cell))
         return SupervisorHandle(cell)
-
-    def cell(self, name: str) -> Cell:
-        """The lasting half of a child, for tools that look inside. Raises `UnknownName`."""
-        return self._runtime.registry.find(name)
-
-    def cells(self) -> list[Cell]:
-        """All of them, in the order of registration."""
-        return self._runtime.registry.cells()
-
-    def pending_alarms(self) -> list[object]:
-        """What is still to become due."""
-        return self._runtime.alarms.pending()
 
     def names(self) -> tuple[str, ...]:
         """The names of all children, in the order of registration."""
@@ -206,61 +140,10 @@ class System:
         """A door for other threads and for synchronous code."""
         return Portal(self._runtime)
 
-    # --- its life; for `open_system` ---
 
-    def interrupt(self, error: BaseException) -> None:
-        """A KeyboardInterrupt or SystemExit came up inside a child: end the body, stop in order, raise it there."""
-        self._interrupted = self._interrupted or error
-        self._body.cancel(reason=f"{type(error).__name__} inside a child")
-
-    @property
-    def body(self) -> trio.CancelScope:
-        """The scope of the block."""
-        return self._body
-
-    async def run(self, life: Life) -> None:
-        """Run the tree to its end, out of reach of any cancellation from outside."""
-        with trio.CancelScope(shield=True):
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._runtime.alarms.run, name="alarms")
-                await run_life(self._root, life)
-                if self.failure() is not None:
-                    self._body.cancel(reason="the tree gave up")
-                nursery.cancel_scope.cancel()
-
-    def begin(self) -> Life:
-        """The life of the tree, not yet running."""
-        return self._root.new_life()
-
-    async def started(self) -> None:
-        """Wait until the tree is up. Raises `StartFailed` with the cause."""
-        await self._root.settled.wait()
-        ended = self._root.last_exit
-        if ended is not None and ended.error is not None and self.failure() is None:
-            raise _start_error(ended.error)
-
-    async def stop(self, life: Life) -> None:
-        """Stop the tree in order and wait for it; bounded by the graces."""
-        self._root.leaving = True
-        with trio.CancelScope(shield=True):
-            if life.ended is None:
-                self._root.ask(life, SHUTDOWN)
-            await self._root.over.wait()
-        self._runtime.closed = True
-        self._root.forget()
-
-    def failure(self) -> BaseException | None:
-        """What must leave the block although its body did not raise it."""
-        tops = [cell for cell in self._root.children.values() if isinstance(cell, SupervisorCell)]
-        gave_up: list[SupervisorGaveUp | None] = [top.gave_up for top in tops]
-        return self._interrupted or next((error for error in [*gave_up, self._root.gave_up] if error is not None), None)
-
-
-def _start_error(error: BaseException) -> BaseException:
-    """The innermost start failure: the one that names the child."""
-    while isinstance(error, StartFailed) and isinstance(error.__cause__, StartFailed):
-        error = error.__cause__
-    return error
+def runtime_of(system: System) -> Runtime:
+    """What is inside a system, for tools that look there."""
+    return system._runtime  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - this is the door
 
 
 @asynccontextmanager
@@ -276,41 +159,49 @@ async def open_system(
     *tree* is started before the block begins; `StartFailed` says which child failed and why, and nothing is left running. If the tree gives
     up, the block is cancelled and `SupervisorGaveUp` leaves it, with the restart history.
     """
-    if tree is not None and not isinstance(tree, Supervisor):  # pyright: ignore[reportUnnecessaryIsInstance] - callers err
-        raise SpecError(f"open_system takes a ta.Supervisor, not {tree!r}")
-    chosen = Settings() if settings is None else settings
-    runtime = Runtime(
-        settings=chosen,
-        environment=Environment() if environment is None else environment,
-        root_task=cast("trio.lowlevel.Task", trio.lowlevel.current_root_task()),
-        now=trio.lowlevel.current_clock().current_time,
-        report=CrashReports(chosen),
-        interrupt=lambda error: system.interrupt(error),
-        dead_letters=deque(maxlen=chosen.dead_letters),
-    )
-    system = System(tree, runtime)
+    _check_tree(tree)
+    runtime = _runtime(Settings() if settings is None else settings, Environment() if environment is None else environment)
+    root = Root(tree, runtime)
+    system = runtime.system = System(runtime, root)
+    runtime.interrupt = root.interrupt
     for observer in observers:
         system.observe(observer)
     failed: BaseException | None = None
     async with trio.open_nursery() as nursery:
-        life = system.begin()
-        nursery.start_soon(system.run, life, name="system")
+        nursery.start_soon(root.run, name="system")
         try:
-            await system.started()
-            with system.body:
+            await root.started()
+            with root.body:
                 yield system
         except trio.Cancelled:
             raise
         except BaseException as error:  # the nursery would put it into a group; nothing else in there raises
             failed = error
         finally:
-            await system.stop(life)
-    _leave(system, failed)
+            await root.stop()  # noqa: ASYNC102 - shielded in there, and bounded by the graces
+    _leave(root.failure(), failed)
 
 
-def _leave(system: System, failed: BaseException | None) -> None:
+def _check_tree(tree: object) -> None:
+    if tree is not None and not isinstance(tree, Supervisor):
+        raise SpecError(f"open_system takes a ta.Supervisor, not {tree!r}")
+
+
+def _runtime(settings: Settings, environment: Environment) -> Runtime:
+    root_task = trio.lowlevel.current_root_task()
+    assert root_task is not None  # there is a task, and it runs this
+    return Runtime(
+        settings=settings,
+        environment=environment,
+        root_task=root_task,
+        now=trio.lowlevel.current_clock().current_time,
+        report=CrashReports(settings),
+        dead_letters=deque(maxlen=settings.dead_letters),
+    )
+
+
+def _leave(failure: BaseException | None, failed: BaseException | None) -> None:
     """Raise what ended the system, as one plain chain."""
-    failure = system.failure()
     if failure is not None and failure is not failed:
         if failed is not None:
             failure.add_note(f"meanwhile the body of the system raised {failed!r}")

@@ -49,17 +49,19 @@ class TaskHolder:
     async def _hold(self) -> None:
         try:
             with self._scope:
-                async with trio.open_nursery() as nursery:
-                    self._nursery = nursery
-                    while self._asked:
-                        function, args = self._asked.pop(0)
-                        nursery.start_soon(function, *args)
-                    await trio.sleep_forever()
-        except BaseException as error:  # a failing task is the actor's crash, not the supervisor's
+                await self._keep_open()
+        except BaseException as error:  # noqa: ASYNC103 - a failing task is its actor's crash; pass_through raises the rest
             self._life.crash(judge(error).error or error)
             pass_through(error, self._life.cell.runtime.interrupt)
         finally:
             self._done.set()
+
+    async def _keep_open(self) -> None:
+        async with trio.open_nursery() as self._nursery:
+            for function, args in self._asked:
+                self._nursery.start_soon(function, *args)
+            self._asked.clear()
+            await trio.sleep_forever()
 
     async def close(self) -> None:
         """Cancel what still runs, and wait until it is gone."""

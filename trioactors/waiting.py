@@ -8,7 +8,7 @@ its deadline.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -46,7 +46,7 @@ def _path(paths: dict[Cell, Cell | None], goal: Cell) -> list[Cell]:
 
 
 @contextmanager
-def waiting(life: Life | None, *targets: Cell) -> Iterator[None]:
+def waiting(life: Life | None, *targets: Cell) -> Generator[None, None, None]:
     """While in this block, *life* waits for *targets*. Raises `CallCycle` if that would be for ever."""
     if life is None:
         yield

@@ -19,7 +19,11 @@ import pytest
 Allowed = Mapping[str, str]
 
 PORT: Allowed = {"trioactors.environment": "it is the port"}
-THREADS: Allowed = {**PORT, "trioactors.portal": "plain threads come in through it"}
+THREADS: Allowed = {
+    **PORT,
+    "trioactors.portal": "plain threads come in through it",
+    "trioactors.testing.leaks": "it looks for threads that were left behind",
+}
 FILES: Allowed = {
     "trioactors_backends.*": "keeping files is what a store is for",
     "trioactors.conformance": "it reads the scenario files named on its command line",
@@ -43,7 +47,7 @@ BANNED: Mapping[str, Allowed] = {
     "datetime.datetime.today": PORT,
     "datetime.datetime.utcnow": PORT,
     # chance and ids
-    "random": PORT,
+    "random": {**PORT, "trioactors.testing.clocks": "it seeds an environment's streams"},
     "secrets": PORT,
     "uuid": PORT,
     "os.urandom": PORT,

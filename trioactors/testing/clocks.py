@@ -20,7 +20,7 @@ from trio.testing import MockClock, active_thread_count
 
 from trioactors.environment import Environment, run_in_place
 
-__all__ = ["ThreadGuard", "run", "virtual_environment"]
+__all__ = ["EPOCH", "ThreadGuard", "run", "virtual_environment"]
 
 T = TypeVar("T")
 EPOCH = 1_700_000_000.0
@@ -63,7 +63,7 @@ def run(main: Callable[[], Awaitable[T]], *, seed: int | None = None, instrument
     guards = (ThreadGuard(clock), *instruments)
     if seed is None:
         return trio.run(main, clock=clock, instruments=guards)
-    core: Any = trio._core._run  # noqa: SLF001 - there is no public way; test_clocks.py guards both names
+    core: Any = trio._core._run  # pyright: ignore[reportPrivateUsage] - there is no public way; test_clocks.py guards both names
     before, state = core._ALLOW_DETERMINISTIC_SCHEDULING, core._r.getstate()
     core._ALLOW_DETERMINISTIC_SCHEDULING = True
     core._r.seed(seed)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
 
 import trio
 
@@ -12,19 +12,19 @@ from trioactors.errors import ActorStopped, UsageError
 from trioactors.refs import cell_of
 from trioactors.restarts import ChildStatus
 from trioactors.supervisor import SupervisorCell
+from trioactors.system import System, runtime_of
 
 if TYPE_CHECKING:
     from trioactors.actor import Actor
     from trioactors.cells import ActorCell, Cell
     from trioactors.lives import Life
-    from trioactors.system import System
 
 __all__ = ["PlannedCrash", "crash", "kill", "restarted", "suspended", "until"]
 
 S = TypeVar("S")
 
 
-class PlannedCrash(Exception):  # noqa: N818 - what a test asked for is not an error
+class PlannedCrash(Exception):
     """What `crash` makes an actor fail with, unless the test names something else."""
 
 
@@ -76,7 +76,7 @@ class _Change:
 
 
 @contextmanager
-def _changes(cell: Cell) -> Iterator[_Change]:
+def _changes(cell: Cell) -> Generator[_Change, None, None]:
     change = _Change()
     cell.watchers = [*cell.watchers, change]
     try:
@@ -92,23 +92,24 @@ async def until(ref: Actor[S], predicate: Callable[[S], bool], *, timeout: float
 
     def look() -> bool:
         life = cell.life
-        return life is not None and life.ready and predicate(cast("Any", life.actor).state)
+        return life is not None and life.ready and predicate(life.actor.state)
 
     await trio.lowlevel.checkpoint()
-    cell.mailbox.lookers.append(change)
+    cell.mailbox.lookers = [*cell.mailbox.lookers, change]
     cell.mailbox.attention = True
     try:
-        with trio.fail_after(timeout):
+        with trio.fail_after(timeout):  # noqa: ASYNC912 - if it holds already there is nothing to wait for
             while not (cell.mailbox.current is None and look()):
                 await change.wait()
     finally:
-        cell.mailbox.lookers.remove(change)
+        cell.mailbox.lookers = [other for other in cell.mailbox.lookers if other is not change]
 
 
 @contextmanager
-def suspended(system: System, *names: str) -> Iterator[None]:
+def suspended(system: System, *names: str) -> Generator[None, None, None]:
     """Hold the loops of these supervisors (all of them, without names), so that several children can die before any is handled."""
-    cells = [system.cell(name) for name in names] if names else system.cells()
+    registry = runtime_of(system).registry
+    cells = [registry.find(name) for name in names] if names else registry.cells()
     held = [cell for cell in cells if isinstance(cell, SupervisorCell)]
     if not held:
         raise UsageError(f"no supervisor among {names}")
@@ -119,4 +120,5 @@ def suspended(system: System, *names: str) -> Iterator[None]:
     finally:
         for cell in held:
             cell.suspended = False
-            cell.wake()
+            if cell.shell is not None:
+                cell.shell.wake()

@@ -10,14 +10,15 @@ from __future__ import annotations
 import threading
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import trio
 from trio.testing import active_thread_count
 
-from trioactors.cells import ActorCell
-from trioactors.specs import Settings, Supervisor
-from trioactors.system import System, open_system
+from trioactors.cells import ActorCell, Cell
+from trioactors.settings import Settings
+from trioactors.specs import Supervisor
+from trioactors.system import System, open_system, runtime_of
 from trioactors.testing.clocks import virtual_environment
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Leak", "isolated_system"]
 
 
-class Leak(AssertionError):  # noqa: N818 - reads as what it reports
+class Leak(AssertionError):
     """Something of a system outlived its test; the text names each."""
 
 
@@ -40,12 +41,12 @@ async def isolated_system(
     world = virtual_environment() if environment is None else environment
     async with open_system(tree, settings=settings, environment=world) as system:
         yield system
-        cells = system.cells()
+        cells = runtime_of(system).registry.cells()
         found += [f"watch: {cell.name} is still watched" for cell in cells if cell.watchers]
         for cell in cells:
             found += _owed(cell)
     found += _unbalanced(system, cells)
-    found += [f"timer: {alarm!r} still waits" for alarm in system.pending_alarms()]
+    found += [f"timer: {alarm!r} still waits" for alarm in runtime_of(system).alarms.pending()]
     found += [f"task: {task.name} still runs" for task in _system_tasks() if task not in tasks]
     found += [f"thread: {thread.name} still runs" for thread in threading.enumerate() if _foreign(thread, threads)]
     if active_thread_count():
@@ -54,14 +55,14 @@ async def isolated_system(
         raise Leak("the test left something behind:\n  " + "\n  ".join(found))
 
 
-def _owed(cell: Any) -> Iterator[str]:
+def _owed(cell: Cell) -> Iterator[str]:
     life = cell.life
     for call in (life.deferred or ()) if life is not None else ():
         if call.pending:
             yield f"reply: {cell.name} still owes the deferred reply to {call.spec.name!r}"
 
 
-def _unbalanced(system: System, cells: list[Any]) -> Iterator[str]:
+def _unbalanced(system: System, cells: list[Cell]) -> Iterator[str]:
     for cell in cells:
         if isinstance(cell, ActorCell):
             ledger = cell.mailbox.ledger

@@ -14,7 +14,8 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from trioactors.specs import Settings, Supervisor
+from trioactors.settings import Settings
+from trioactors.specs import Supervisor
 from trioactors.system import System
 from trioactors.testing.clocks import ThreadGuard
 from trioactors.testing.leaks import isolated_system

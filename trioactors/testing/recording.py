@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,7 +17,7 @@ Kind = TypeVar("Kind", bound=TraceRecord)
 
 
 @contextmanager
-def emitted(system: System, kind: type[Kind], **fields: object) -> Iterator[list[Kind]]:
+def emitted(system: System, kind: type[Kind], **fields: object) -> Generator[list[Kind], None, None]:
     """Check, when the block is over, that a record of *kind* with these *fields* was emitted in it; the list then holds them.
 
     Let the block end with something that is over (a call, `flush`, `quiesce`), not with a wait for the record.

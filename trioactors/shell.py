@@ -1,0 +1,338 @@
+"""One life of a supervisor: the thin shell around the rules in `restarts.py`.
+
+One task, one nursery, one inbox, and a strictly serial loop, as in OTP: exits, retries and requests are handled one after another, in the
+order in which they arrived. Starting a child and stopping one are synchronous, so everything else waits meanwhile. Three things differ:
+
+* a start or a wait is given up as soon as the supervisor itself is asked to stop;
+* a restart with back-off waits outside the loop: an alarm puts its continuation into the inbox;
+* the cells (the lasting halves of the children) survive the supervisor's own restart, and with them refs and mailboxes.
+
+A child is known by its `Life`. An exit of a life that the shell no longer knows (it was stopped by a group restart, or by hand) has been
+dealt with already and is dropped.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+import outcome
+import trio
+
+from trioactors.cells import Cell
+from trioactors.errors import ActorStopped, StartFailed, SupervisorGaveUp, TrioactorsError
+from trioactors.exits import CRASH, KILLED, SHUTDOWN, Exit
+from trioactors.inbox import Again, Ended, Message, Request, StopAsked
+from trioactors.lives import Life, run_life
+from trioactors.restarts import ChildStatus, RestartEntry, RestartHistory, casualties, comes_back, delay_before, ends_supervisor
+from trioactors.specs import GiveUp, Restart, Strategy, Supervisor
+from trioactors.trace import ChildIgnored, ChildStartFailed, GaveUp, RestartScheduled, TraceRecord
+
+if TYPE_CHECKING:
+    from trioactors.supervisor import SupervisorCell
+
+__all__ = ["Shell"]
+
+_JITTER: Final = "supervisor-backoff"
+
+
+@attrs.define(eq=False)
+class Shell:
+    """The supervisor at work."""
+
+    cell: SupervisorCell
+    life: Life
+    nursery: trio.Nursery = attrs.field(repr=False)
+    plan: Supervisor = attrs.field(repr=False)
+    attending: Cell | None = attrs.field(default=None, init=False)
+    """The child it is just starting or stopping."""
+    history: RestartHistory = attrs.field(init=False)
+    _inbox: deque[Message] = attrs.field(factory=deque["Message"], init=False)
+    _known: dict[Cell, Life] = attrs.field(factory=dict["Cell", "Life"], init=False)
+    _parked: trio.lowlevel.Task | None = attrs.field(default=None, init=False)
+    _busy: bool = attrs.field(default=False, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.history = RestartHistory(self.plan.intensity)
+
+    # --- from outside ---
+
+    def post(self, message: Message) -> None:
+        """Put *message* into the inbox."""
+        self._inbox.append(message)
+        self.begin_work()
+        if not self.cell.suspended:
+            self.wake()
+
+    def child_ended(self, cell: Cell, life: Life) -> None:
+        """A child's task reports its end."""
+        if self._known.get(cell) is life:
+            self.post(Ended(cell, life))
+        self.wake()
+
+    def wake(self) -> None:
+        """Something happened that the loop may be waiting for."""
+        if self._parked is not None:
+            parked, self._parked = self._parked, None
+            trio.lowlevel.reschedule(parked)
+
+    def begin_work(self) -> None:
+        """There is something to do; `quiesce` waits for it."""
+        if not self._busy:
+            self._busy = True
+            self.cell.runtime.activity.busy += 1
+
+    def end(self) -> None:
+        """The life is over: nobody will come to what is left in the inbox."""
+        while self._inbox:
+            message = self._inbox.popleft()
+            if isinstance(message, Request):
+                message.settle(outcome.Error(ActorStopped(f"{message.what}: {self.cell!r} ended before it came to this")))
+        self._known.clear()
+        self._rest()
+
+    # --- the loop ---
+
+    async def run(self) -> None:
+        """Start the children, supervise until asked to stop, having given up, or having shut down; then stop them in order."""
+        self.begin_work()
+        try:
+            await self._start_declared()
+            self.life.announce()
+            await self._loop()
+        except StopAsked:
+            pass
+        except StartFailed:
+            await self._stop_all()  # noqa: ASYNC120 - if it is killed meanwhile, that is what the parent must see
+            raise
+        self.begin_work()
+        await self._stop_all()
+        if self.cell.gave_up is not None and self.plan.give_up is GiveUp.CRASH:
+            raise self.cell.gave_up
+        self.life.asked = self.life.asked or SHUTDOWN
+
+    async def _loop(self) -> None:
+        while self.life.asked is None:
+            if not self._inbox or self.cell.suspended:
+                if not self._inbox:
+                    self._rest()
+                await self._park()
+            else:
+                await self._handle(self._inbox.popleft())
+
+    async def _handle(self, message: Message) -> None:
+        match message:
+            case Ended(cell, life):
+                if self._known.get(cell) is life:
+                    await self._exited(cell, life)
+            case Again(cell):
+                if cell.status is ChildStatus.RESTARTING and self.cell.is_child(cell):
+                    await self._again(message)
+            case Request():
+                await self._serve(message)
+
+    async def _serve(self, request: Request[Any]) -> None:
+        if request.asker is None:
+            return
+        try:
+            answer: outcome.Outcome[Any] = outcome.Value(await request.action())
+        except StopAsked:
+            request.settle(outcome.Error(ActorStopped(f"{request.what}: {self.cell!r} is stopping")))
+            raise
+        except TrioactorsError as error:
+            answer = outcome.Error(error)
+        request.settle(answer)
+
+    async def _park(self) -> None:
+        self._parked = trio.lowlevel.current_task()
+        await trio.lowlevel.wait_task_rescheduled(self._unpark)
+
+    def _unpark(self, _: object) -> trio.lowlevel.Abort:
+        self._parked = None
+        return trio.lowlevel.Abort.SUCCEEDED
+
+    def _rest(self) -> None:
+        if self._busy:
+            self._busy = False
+            self.cell.runtime.activity.less()
+
+    def _tell(self, record: TraceRecord) -> None:
+        self.cell.runtime.observers.emit(record)
+
+    # --- starting ---
+
+    async def _start_declared(self) -> None:
+        self.cell.adopt()
+        for cell in tuple(self.cell.children.values()):
+            if not await self.start(cell) and not (cell.life is not None and cell.life.ignored):
+                raise self.start_failure(cell)
+
+    def start_failure(self, cell: Cell) -> StartFailed:
+        """The error that says why *cell* did not start."""
+        reason = cell.last_exit
+        error = StartFailed(f"{cell.path} could not be started: {reason and (reason.error or reason)}")
+        error.__cause__ = None if reason is None else reason.error
+        return error
+
+    async def start(self, cell: Cell) -> bool:
+        """Start *cell* and wait until it is ready, has failed or was ignored; tell whether it runs. Raises `StopAsked`."""
+        life = cell.new_life()
+        self._known[cell] = life
+        self.attending = cell
+        self.nursery.start_soon(run_life, cell, life, name=cell.name)
+        try:
+            while not life.settled:
+                await self._park()
+                if self.life.asked is not None and not life.settled:
+                    await self.stop(cell)
+                    raise StopAsked
+        finally:
+            self.attending = None
+        if not life.ready:
+            self._not_started(cell, life)
+        return life.ready
+
+    def _not_started(self, cell: Cell, life: Life) -> None:
+        self._known.pop(cell, None)
+        now = trio.current_time()
+        if life.ignored:
+            self._tell(ChildIgnored(time=now, child=cell.name))
+            if cell.dynamic or cell.spec.restart is Restart.TEMPORARY:
+                self.cell.forget_child(cell)
+            else:
+                cell.close("its start was ignored")
+        else:
+            reason = life.ended or KILLED
+            self._tell(ChildStartFailed(time=now, child=cell.name, reason=reason))
+
+    # --- stopping ---
+
+    def _kill(self, cell: Cell, life: Life) -> None:
+        life.kill(f"{self.cell.name} stops {cell.name}: its grace of {cell.grace:g} s is over")
+
+    def _ask_to_stop(self, cell: Cell) -> Life | None:
+        """Begin to stop *cell*, if it runs; its exit is not news any more."""
+        life = self._known.pop(cell, None)
+        if life is None or life.ended is not None:
+            cell.status = ChildStatus.UNDEFINED
+            return None
+        cell.status = ChildStatus.STOPPING
+        grace = cell.grace
+        if grace > 0:
+            life.limit(trio.current_time() + grace, lambda: self._kill(cell, life))
+            cell.ask(life, SHUTDOWN)
+        else:
+            self._kill(cell, life)
+        return life
+
+    async def stop(self, cell: Cell) -> None:
+        """Stop *cell*, and wait until it is gone."""
+        life = self._ask_to_stop(cell)
+        if life is not None:
+            before, self.attending = self.attending, cell
+            while life.ended is None:
+                await self._park()
+            self.attending = before
+        self._stopped(cell)
+
+    def _stopped(self, cell: Cell) -> None:
+        cell.status = ChildStatus.UNDEFINED
+        if cell.leaves_for_good():
+            cell.close("it was stopped for good")
+
+    async def _stop_all(self) -> None:
+        cells = list(reversed(self.cell.children.values()))
+        if self.plan.strategy is Strategy.DYNAMIC:
+            for life in [self._ask_to_stop(cell) for cell in cells]:
+                while life is not None and life.ended is None:
+                    await self._park()
+        for cell in cells:
+            await self.stop(cell)
+            if cell.dynamic:
+                self.cell.forget_child(cell)
+
+    # --- exits and restarts ---
+
+    async def _exited(self, cell: Cell, life: Life) -> None:
+        del self._known[cell]
+        reason = life.ended
+        assert reason is not None  # it ended
+        if comes_back(cell.spec.restart, reason):
+            await self._restart(cell, reason)
+            return
+        significant = {c.name: c.status for c in self.cell.children.values() if c.spec.significant}
+        if cell.dynamic or cell.spec.restart is Restart.TEMPORARY:
+            self.cell.forget_child(cell)
+        else:
+            cell.close(f"it ended: {reason}")
+        if ends_supervisor(self.plan.auto_shutdown, cell.name, significant):
+            raise StopAsked
+
+    async def _restart(self, cell: Cell, reason: Exit) -> None:
+        """Count a restart, stop who falls with *cell*, and bring them back, now or after the back-off."""
+        now = trio.current_time()
+        self.history = self.history.add(RestartEntry(now, cell.name, reason))
+        if self.history.exhausted:
+            self._give_up(cell, now)
+            raise StopAsked
+        children = self.cell.children
+        group = casualties(self.plan.strategy, tuple(children), cell.name)
+        for other in [children[name] for name in reversed(group) if name != cell.name]:
+            await self._fall(other)
+        delay = delay_before(self.plan.backoff, len(self.history.entries), self._chance())
+        self._tell(RestartScheduled(time=now, child=cell.name, delay=delay, group=group))
+        if delay > 0:
+            cell.status = ChildStatus.RESTARTING
+            again = Again(cell, group, counts=False, reason=reason)
+            self.cell.runtime.alarms.at(now + delay, lambda: self._go_on(again))
+        else:
+            await self._bring_back(group)
+
+    def _go_on(self, again: Again) -> None:
+        """The back-off is over."""
+        if self.life.ended is None:
+            self.post(again)
+
+    async def _fall(self, cell: Cell) -> None:
+        """Stop one that falls with another; a temporary one is forgotten."""
+        running = cell in self._known
+        await self.stop(cell)
+        if running and cell.spec.restart is Restart.TEMPORARY:
+            self.cell.forget_child(cell)
+
+    async def _bring_back(self, group: tuple[str, ...]) -> None:
+        """Start those of *group* that are still known, in order. After a failure the rest stays down, and a retry is put last."""
+        for name in group:
+            cell = self.cell.children.get(name)
+            if cell is None or cell in self._known or await self.start(cell):
+                continue
+            life = cell.life
+            if life is not None and life.ended is not None and not life.ignored:
+                cell.status = ChildStatus.RESTARTING
+                self.post(Again(cell, (), counts=True, reason=life.ended))
+                return
+
+    async def _again(self, message: Again) -> None:
+        if message.counts:
+            await self._restart(message.cell, message.reason)
+        else:
+            await self._bring_back(message.group)
+
+    def _chance(self) -> float:
+        return self.cell.runtime.environment.random(_JITTER).random() if self.plan.backoff is not None else 0.0
+
+    def _give_up(self, cell: Cell, now: float) -> None:
+        """Too many restarts: end, as OTP does, and say so loudly."""
+        cell.close("its supervisor gave up")
+        entries = self.history.entries
+        allowed = self.plan.intensity
+        error = SupervisorGaveUp(
+            f"supervisor {self.cell.path} gave up: {len(entries)} restarts within {allowed.period:g} s, {allowed.limit} are allowed; "
+            f"the last was of {cell.name}, which ended ({entries[-1].reason})",
+            entries,
+        )
+        error.__cause__ = entries[-1].reason.error
+        self.cell.gave_up = error
+        self.cell.runtime.report(self.life, Exit(CRASH, "gave up", error))
+        self._tell(GaveUp(time=now, child=self.cell.name, restarts=len(entries)))
