@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import attrs
 
+from trioactors.beside import abandon_start, independent, not_added, start_beside, stop_beside
 from trioactors.bodies import make_cell
 from trioactors.cells import ActorCell, Cell
 from trioactors.errors import ChildPresent, ChildRestarting, ChildRunning, Ignore, NameTaken, StartFailed, UnknownName
@@ -51,30 +52,35 @@ async def start_in(supervisor: SupervisorCell, spec: ChildSpec | Supervisor, *, 
     """Start one child more. Raises `NameTaken`, `ChildRunning`, `ChildPresent`, `StartFailed` (its cause may be `Ignore`)."""
     supervisor.runtime.check_thread(supervisor)
     check_significance(spec, supervisor.plan)
-    started: list[Cell] = []
+    what = f"starting {spec.name or 'a child'}"
+    added: list[Cell] = []
 
     async def action(shell: Shell) -> Cell:
-        present = supervisor.children.get(spec.name or "")
-        if present is not None:
-            raise _known_already(present)
-        cell = make_cell(supervisor, spec, dynamic=dynamic)
-        supervisor.runtime.registry.register(cell)
-        supervisor.children[cell.name] = cell
-        started.append(cell)
+        cell = _add(supervisor, spec, dynamic=dynamic)
+        added.append(cell)
         if not await shell.start(cell):
-            failure = shell.start_failure(cell)
-            if not (cell.life is not None and cell.life.ignored):
-                supervisor.forget_child(cell)
-            raise failure
+            raise not_added(shell, cell)
         return cell
 
     def withdrawn() -> None:
-        for cell in started:
-            if cell.life is not None and not cell.life.ready:
-                cell.life.kill(f"whoever asked for {cell.name} was cancelled")
+        for cell in added:
+            abandon_start(cell)
 
-    with waiting(waiting_life(), supervisor):
-        return await supervisor.request(f"starting {spec.name or 'a child'}", action, withdrawn)
+    life = waiting_life()
+    if independent(supervisor) and life is None:
+        return await start_beside(supervisor.working(what), _add(supervisor, spec, dynamic=dynamic))
+    with waiting(life, supervisor):
+        return await supervisor.request(what, action, withdrawn)
+
+
+def _add(supervisor: SupervisorCell, spec: ChildSpec | Supervisor, *, dynamic: bool) -> Cell:
+    present = supervisor.children.get(spec.name or "")
+    if present is not None:
+        raise _known_already(present)
+    cell = make_cell(supervisor, spec, dynamic=dynamic)
+    supervisor.runtime.registry.register(cell)
+    supervisor.children[cell.name] = cell
+    return cell
 
 
 def _known_already(cell: Cell) -> Exception:
@@ -96,7 +102,13 @@ async def stop_cell(cell: Cell) -> None:
         if cell.dynamic or cell.spec.restart is Restart.TEMPORARY:
             supervisor.forget_child(cell)
 
-    await _ask(supervisor, f"stopping {cell.name}", action, cell)
+    what = f"stopping {cell.name}"
+    if cell.dynamic and independent(supervisor) and waiting_life() is None:
+        supervisor.runtime.check_thread(supervisor)
+        if supervisor.is_child(cell):
+            await stop_beside(supervisor.working(what), cell)
+            return
+    await _ask(supervisor, what, action, cell)
 
 
 async def restart_cell(cell: Cell) -> None:

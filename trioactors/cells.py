@@ -88,19 +88,20 @@ class Cell:
         self.incarnation += 1
         self.life = Life(self, self.incarnation)
         self.status = ChildStatus.STARTING
-        if self.start_timeout != math.inf:
-            life, allowed = self.life, self.start_timeout
-            life.limit(trio.current_time() + allowed, lambda: life.start_too_late(allowed))
+        allowed = self.start_timeout
+        if allowed != math.inf:
+            self.life.deadline = self.runtime.now() + allowed
+            self.runtime.alarms.series(allowed).add(self.life)
         return self.life
 
     def current_envelope(self) -> Envelope | None:
         """The message in progress; only actors have one."""
         return None
 
-    def parent_wakes(self) -> None:
-        """Something changed that the supervisor may be waiting for."""
+    def ready(self, life: Life) -> None:
+        """*life* may be used: its supervisor may go on to the next child."""
         if self.parent is not None and self.parent.shell is not None:
-            self.parent.shell.wake()
+            self.parent.shell.child_ready(self, life)
 
     def ask(self, life: Life, reason: Exit) -> None:
         """Ask *life* to end for *reason*; how is the kind's business."""
@@ -110,13 +111,13 @@ class Cell:
         """*life* is over."""
         life.ended = self.last_exit = reason
         self.status = ChildStatus.UNDEFINED
-        life.defuse()
+        if life.grace is not None:
+            life.grace.cancel()
         runtime = self.runtime
         if runtime.observers.listeners:
             record = ChildExited(time=trio.current_time(), child=self.name, incarnation=life.number, reason=reason)
             runtime.observers.emit(record)
-        for watcher in self.watchers:
-            watcher(life)
+        life.tell()
         if reason.kind is CRASH and not life.ignored:
             runtime.report(life, reason)
         if self.parent is not None and self.parent.shell is not None:
@@ -237,7 +238,8 @@ class ActorCell(Cell):
         """Keep its account, give its name back."""
         if self.runtime.registry.knows(self):
             super().forget()
-            self.runtime.retired += self.mailbox.ledger
+            if self.mailbox.accepted:
+                self.runtime.retired += self.mailbox.ledger
 
     def stopped(self) -> ActorStopped:
         """The error for those who address it now."""

@@ -10,8 +10,10 @@ supervisor stops its children, a function is cancelled. If the grace passes firs
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 import attrs
@@ -58,7 +60,12 @@ class Life:
     """When the handler in progress began."""
     fatal: Envelope | None = None
     """The message whose handling ended this life."""
-    deadline_alarm: Alarm | None = attrs.field(default=None, repr=False)
+    deadline: float = math.inf
+    """When its start is too late; a life is its own entry among the alarms."""
+    grace: Alarm | None = attrs.field(default=None, repr=False)
+    """When its stop is too late."""
+    waiters: list[trio.lowlevel.Task] | None = attrs.field(default=None, repr=False)
+    """Tasks to wake when it is ready, and when it has ended."""
     deferral: Any = attrs.field(default=None, repr=False)
     """The token that the handler in progress took, if it took one."""
     deferred: set[Call] | None = attrs.field(default=None, repr=False)
@@ -77,26 +84,43 @@ class Life:
         if self.ready:
             return
         self.ready = True
-        self.defuse()
         cell = self.cell
         cell.status = ChildStatus.RUNNING
         observers = cell.runtime.observers
         if observers.listeners:
             observers.emit(ChildStarted(time=trio.current_time(), child=cell.name, incarnation=self.number))
-        for watcher in cell.watchers:
+        self.tell()
+        cell.ready(self)
+
+    def tell(self) -> None:
+        """It is ready, or has ended: wake who waits for that, and tell who watches."""
+        if self.waiters is not None:
+            waiters, self.waiters = self.waiters, None
+            for task in waiters:
+                trio.lowlevel.reschedule(task)
+        for watcher in self.cell.watchers:
             watcher(self)
-        cell.parent_wakes()
 
-    def limit(self, due: float, action: Callable[[], None]) -> None:
-        """Let *action* end this life at *due*, unless it is over or further on by then."""
-        self.defuse()
-        self.deadline_alarm = self.cell.runtime.alarms.at(due, action)
+    async def wait(self) -> None:
+        """Wait until it is ready or has ended, whatever comes next."""
+        task = trio.lowlevel.current_task()
+        self.waiters = [] if self.waiters is None else self.waiters
+        self.waiters.append(task)
+        await trio.lowlevel.wait_task_rescheduled(partial(self._unwait, task))
 
-    def defuse(self) -> None:
-        """The deadline in force is met."""
-        if self.deadline_alarm is not None:
-            self.deadline_alarm.cancel()
-            self.deadline_alarm = None
+    def _unwait(self, task: trio.lowlevel.Task, _: object) -> trio.lowlevel.Abort:
+        self.waiters = [other for other in self.waiters or () if other is not task]
+        return trio.lowlevel.Abort.SUCCEEDED
+
+    @property
+    def pending(self) -> bool:
+        """Whether its start may still be too late."""
+        return not self.settled
+
+    def ring(self) -> None:
+        """The start took too long."""
+        allowed = self.cell.start_timeout
+        self.crash(StartFailed(f"{self.cell.name} was not ready within {allowed:g} s (start_timeout)"))
 
     def kill(self, why: str) -> None:
         """Cancel everything in this life."""
@@ -109,10 +133,6 @@ class Life:
         if self.failure is None:
             self.failure = error
             self.kill(f"{self.cell.name} failed: {error!r}")
-
-    def start_too_late(self, allowed: float) -> None:
-        """The start took too long."""
-        self.crash(StartFailed(f"{self.cell.name} was not ready within {allowed:g} s (start_timeout)"))
 
 
 def waiting_life() -> Life | None:

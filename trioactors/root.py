@@ -39,8 +39,9 @@ class _RootCell(SupervisorCell):
     settled: trio.Event = attrs.field(factory=trio.Event, init=False)
     over: trio.Event = attrs.field(factory=trio.Event, init=False)
 
-    def parent_wakes(self) -> None:
+    def ready(self, life: Life) -> None:
         """The tree is up."""
+        del life
         self.settled.set()
 
     def end(self, life: Life, reason: Exit) -> None:

@@ -14,6 +14,7 @@ dealt with already and is dropped.
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -65,11 +66,23 @@ class Shell:
         if not self.cell.suspended:
             self.wake()
 
+    @property
+    def idle(self) -> bool:
+        """Whether its loop has nothing to do."""
+        return not self._busy
+
+    def child_ready(self, cell: Cell, life: Life) -> None:
+        """A child's start is done."""
+        self._known[cell] = life
+        if self.attending is cell:
+            self.wake()
+
     def child_ended(self, cell: Cell, life: Life) -> None:
         """A child's task reports its end."""
-        if self._known.get(cell) is life:
+        if self._known.get(cell) is life and life.ready:
             self.post(Ended(cell, life))
-        self.wake()
+        elif self.attending is not None or self.life.asked is not None:
+            self.wake()
 
     def wake(self) -> None:
         """Something happened that the loop may be waiting for."""
@@ -175,12 +188,16 @@ class Shell:
         error.__cause__ = None if reason is None else reason.error
         return error
 
+    def launch(self, cell: Cell) -> Life:
+        """Begin a life of *cell*."""
+        life = cell.new_life()
+        self.nursery.start_soon(run_life, cell, life, name=cell.name)
+        return life
+
     async def start(self, cell: Cell) -> bool:
         """Start *cell* and wait until it is ready, has failed or was ignored; tell whether it runs. Raises `StopAsked`."""
-        life = cell.new_life()
-        self._known[cell] = life
+        life = self.launch(cell)
         self.attending = cell
-        self.nursery.start_soon(run_life, cell, life, name=cell.name)
         try:
             while not life.settled:
                 await self._park()
@@ -190,11 +207,11 @@ class Shell:
         finally:
             self.attending = None
         if not life.ready:
-            self._not_started(cell, life)
+            self.not_started(cell, life)
         return life.ready
 
-    def _not_started(self, cell: Cell, life: Life) -> None:
-        self._known.pop(cell, None)
+    def not_started(self, cell: Cell, life: Life) -> None:
+        """Tell of a start that did not end with a running child, and forget whom an ignored start leaves nothing of."""
         now = trio.current_time()
         if life.ignored:
             self._tell(ChildIgnored(time=now, child=cell.name))
@@ -211,16 +228,17 @@ class Shell:
     def _kill(self, cell: Cell, life: Life) -> None:
         life.kill(f"{self.cell.name} stops {cell.name}: its grace of {cell.grace:g} s is over")
 
-    def _ask_to_stop(self, cell: Cell) -> Life | None:
+    def ask_to_stop(self, cell: Cell) -> Life | None:
         """Begin to stop *cell*, if it runs; its exit is not news any more."""
-        life = self._known.pop(cell, None)
+        self._known.pop(cell, None)
+        life = cell.life
         if life is None or life.ended is not None:
             cell.status = ChildStatus.UNDEFINED
             return None
         cell.status = ChildStatus.STOPPING
         grace = cell.grace
         if grace > 0:
-            life.limit(trio.current_time() + grace, lambda: self._kill(cell, life))
+            life.grace = self.cell.runtime.alarms.at(self.cell.runtime.now() + grace, partial(self._kill, cell, life))
             cell.ask(life, SHUTDOWN)
         else:
             self._kill(cell, life)
@@ -228,7 +246,7 @@ class Shell:
 
     async def stop(self, cell: Cell) -> None:
         """Stop *cell*, and wait until it is gone."""
-        life = self._ask_to_stop(cell)
+        life = self.ask_to_stop(cell)
         if life is not None:
             before, self.attending = self.attending, cell
             while life.ended is None:
@@ -244,7 +262,7 @@ class Shell:
     async def _stop_all(self) -> None:
         cells = list(reversed(self.cell.children.values()))
         if self.plan.strategy is Strategy.DYNAMIC:
-            for life in [self._ask_to_stop(cell) for cell in cells]:
+            for life in [self.ask_to_stop(cell) for cell in cells]:
                 while life is not None and life.ended is None:
                     await self._park()
         for cell in cells:

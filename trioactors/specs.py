@@ -10,7 +10,7 @@ import inspect
 import math
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeGuard, TypeVar, cast, get_origin
 
 import attrs
@@ -153,17 +153,23 @@ def _check_arguments(make: object) -> bool:
     target = target_of(make)
     if not callable(target):
         return False
-    bound: partial[Any] = make if is_partial(make) else partial(target)
+    return _takes(target, make.args, make.keywords) if is_partial(make) else _takes_nothing(target)
+
+
+@lru_cache(maxsize=1_024)
+def _takes_nothing(target: Callable[..., Any]) -> bool:
+    """Looking at a signature costs as much as the rest of a start, and the same class is started many times."""
+    return _takes(target, (), {})
+
+
+def _takes(target: Callable[..., Any], args: tuple[Any, ...], keywords: dict[str, Any]) -> bool:
     try:
         signature = inspect.signature(target)
     except ValueError:  # a builtin without a signature
         return False
-    keywords = dict(bound.keywords)
     wants_status = "task_status" in signature.parameters and "task_status" not in keywords
-    if wants_status:
-        keywords["task_status"] = None
     try:
-        signature.bind(*bound.args, **keywords)
+        signature.bind(*args, **({**keywords, "task_status": None} if wants_status else keywords))
     except TypeError as error:
         name = getattr(target, "__qualname__", repr(target))
         raise SpecError(f"{name} cannot be started like this: {error}. Bind arguments with functools.partial.") from None
