@@ -60,7 +60,7 @@ class Cell:
     @property
     def path(self) -> str:
         """The names of its supervisors and its own, from the top."""
-        names = [self.name]
+        names = [self.name.removeprefix(INTERNAL)]
         parent = self.parent
         while parent is not None:
             if not parent.name.startswith(INTERNAL):

@@ -83,12 +83,14 @@ class Backoff:
 class Settings:
     """Every number that the runtime lives by. Times are seconds. Hand your own to `open_system(settings=...)`."""
 
-    call_timeout: float = attrs.field(default=5.0)
+    call_timeout: float = 5.0
     """A call's deadline, where neither its handler nor its actor names one."""
     grace: float = 5.0
     """How long a child may take to stop before it is cancelled."""
     start_timeout: float = 30.0
     """How long a child may take to become ready."""
+    intensity: Intensity = Intensity()
+    """How many restarts a supervisor allows that names no intensity of its own; the one behind `system.start` among them."""
     mailbox: int = 1_000
     """How many messages wait in a mailbox."""
     timers: int = 1_000

@@ -55,7 +55,7 @@ class Shell:
     _busy: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.history = RestartHistory(self.plan.intensity)
+        self.history = RestartHistory(self.plan.intensity or self.cell.runtime.settings.intensity)
 
     # --- from outside ---
 
@@ -344,7 +344,7 @@ class Shell:
         """Too many restarts: end, as OTP does, and say so loudly."""
         cell.close("its supervisor gave up")
         entries = self.history.entries
-        allowed = self.plan.intensity
+        allowed = self.history.intensity
         error = SupervisorGaveUp(
             f"supervisor {self.cell.path} gave up: {len(entries)} restarts within {allowed.period:g} s, {allowed.limit} are allowed; "
             f"the last was of {cell.name}, which ended ({entries[-1].reason})",

@@ -228,7 +228,7 @@ class Supervisor:
     children: tuple[ChildSpec | Supervisor, ...]
     name: str
     strategy: Strategy
-    intensity: Intensity
+    intensity: Intensity | None
     auto_shutdown: AutoShutdown
     backoff: Backoff | None
     give_up: GiveUp
@@ -254,12 +254,15 @@ class Supervisor:
         significant: bool = False,
         grace: float = math.inf,
     ) -> None:
-        """Check everything that can be checked before anything runs. Raises `SpecError`."""
+        """Check everything that can be checked before anything runs. Raises `SpecError`.
+
+        *intensity* is by default the system's; *grace* in seconds, by default without end, since anything else could cut off grandchildren.
+        """
         self.__attrs_init__(
             children=tuple(children),
             name=checked_name(name),
             strategy=choice(strategy, Strategy, "strategy"),
-            intensity=Intensity() if intensity is None else intensity,
+            intensity=intensity,
             auto_shutdown=choice(auto_shutdown, AutoShutdown, "auto_shutdown"),
             backoff=backoff,
             give_up=choice(give_up, GiveUp, "give_up"),
