@@ -127,12 +127,15 @@ class Actor(Generic[State]):
             plan = getattr(cls, "__actor_plan__", None)
             if plan is None:
                 raise DefinitionError("Actor is a base class: subclass it")
-            if cls.__init__ is object.__init__:
+            if cls.__init__ is Actor.__init__:
                 self.state = plan.new_state()
             else:
                 with suppress(DefinitionError):  # __init__ may set it; whether it did is checked at the start
                     self.state = plan.new_state()
             return self
+
+    def __init__(self) -> None:
+        """Take no arguments; a subclass may, and need not call this."""
 
     async def on_start(self) -> None:
         """Called before the start is acknowledged; failing fails the start. Nothing is handled before it is done."""

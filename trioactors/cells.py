@@ -19,6 +19,7 @@ from trioactors.handlers import HandlerSpec
 from trioactors.lives import Life
 from trioactors.mailbox import Mailbox
 from trioactors.messages import Call, Envelope
+from trioactors.registry import INTERNAL
 from trioactors.restarts import ChildStatus
 from trioactors.runtime import Runtime
 from trioactors.settings import Overflow
@@ -31,10 +32,7 @@ if TYPE_CHECKING:
     from trioactors.refs import Ref
     from trioactors.supervisor import SupervisorCell
 
-INTERNAL = ":"
-"""Names of the system's own supervisors begin with it; paths and listings leave them out."""
-
-__all__ = ["INTERNAL", "ActorCell", "Cell", "FunctionCell", "ResourceCell"]
+__all__ = ["ActorCell", "Cell", "FunctionCell", "ResourceCell"]
 
 
 @attrs.define(eq=False, repr=False)

@@ -98,7 +98,11 @@ class HandlerSpec:
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """The arguments as the values of the handler's parameters, defaults filled in. Raises `TypeError` where they do not fit."""
-        message = self.message(*args, **kwargs)
+        try:
+            message = self.message(*args, **kwargs)
+        except TypeError as error:
+            told = str(error).replace(f"{self.message.__name__}.__init__()", f"{self.owner}.{self.name}()")
+            raise TypeError(told) from None
         if len(self.fields) == 1:
             return (self._values_of(message),)
         return cast("tuple[Any, ...]", self._values_of(message)) if self.fields else ()

@@ -6,7 +6,7 @@ it is taken; nobody polls.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import trio
 
@@ -15,7 +15,10 @@ from trioactors.errors import NameTaken, UnknownName
 if TYPE_CHECKING:
     from trioactors.cells import Cell
 
-__all__ = ["Registry"]
+__all__ = ["INTERNAL", "Registry"]
+
+INTERNAL: Final = ":"
+"""Names of the system's own supervisors begin with it; paths and listings leave them out."""
 
 
 class Registry:
@@ -44,7 +47,8 @@ class Registry:
         try:
             return self._cells[name]
         except KeyError:
-            raise UnknownName(name, list(self._cells)) from None
+            known = [other for other in self._cells if not other.startswith(INTERNAL)]
+            raise UnknownName(name, known) from None
 
     def knows(self, cell: Cell) -> bool:
         """Whether *cell* has its name now."""

@@ -17,10 +17,10 @@ import attrs
 import trio
 
 from trioactors.bodies import make_cell
-from trioactors.cells import INTERNAL
 from trioactors.errors import StartFailed
 from trioactors.exits import SHUTDOWN, Exit
 from trioactors.lives import Life, run_life
+from trioactors.registry import INTERNAL
 from trioactors.runtime import Runtime
 from trioactors.settings import Intensity
 from trioactors.specs import AutoShutdown, Strategy, Supervisor

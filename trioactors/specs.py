@@ -164,16 +164,25 @@ def _takes_nothing(target: Callable[..., Any]) -> bool:
 
 def _takes(target: Callable[..., Any], args: tuple[Any, ...], keywords: dict[str, Any]) -> bool:
     try:
-        signature = inspect.signature(target)
+        signature = _signature(target)
     except ValueError:  # a builtin without a signature
         return False
     wants_status = "task_status" in signature.parameters and "task_status" not in keywords
+    given = {**keywords, "task_status": None} if wants_status else keywords
     try:
-        signature.bind(*args, **({**keywords, "task_status": None} if wants_status else keywords))
+        signature.bind(*args, **given)
     except TypeError as error:
         name = getattr(target, "__qualname__", repr(target))
         raise SpecError(f"{name} cannot be started like this: {error}. Bind arguments with functools.partial.") from None
     return wants_status
+
+
+def _signature(target: Callable[..., Any]) -> inspect.Signature:
+    """What *target* takes; for a class, what its `__init__` does, whatever its `__new__` would let pass."""
+    if not isinstance(target, type):
+        return inspect.signature(target)
+    own = inspect.signature(getattr(target, "__init__"))  # noqa: B009 - not an instance's
+    return own.replace(parameters=list(own.parameters.values())[1:])
 
 
 @attrs.frozen(kw_only=True)

@@ -10,11 +10,12 @@ from typing import Any, TypeVar, cast
 import trio
 
 from trioactors.administration import SupervisorHandle, start_in
-from trioactors.cells import INTERNAL, ActorCell, Cell, ResourceCell
+from trioactors.cells import ActorCell, Cell, ResourceCell
 from trioactors.environment import Environment
 from trioactors.errors import CallTimeout, SpecError, WrongClass
 from trioactors.messages import DeadLetter, Ledger
 from trioactors.portal import Portal
+from trioactors.registry import INTERNAL
 from trioactors.reports import CrashReports
 from trioactors.root import DYNAMIC, Root
 from trioactors.runtime import Runtime
