@@ -1,0 +1,296 @@
+"""trioactors, with everything in: supervision, deadlines, the ledger, the wait-for graph.
+
+Handlers are `async def`, as in the README. Restart: the child of a supervisor whose window never fills; the first crash reports are
+logged in full (to nowhere) and spent before the clock runs, since later ones are only counted.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+import trio
+from attrs import define
+
+import trioactors as ta
+from benchmarks.measure import Growth, Stopwatch
+from benchmarks.scenarios import BURST, CALLERS, CALLS_AMONG_IDLE, RING
+
+__all__: list[str] = []
+
+Main = Callable[[ta.System], Awaitable[float]]
+
+
+@define
+class Tally:
+    """A counter's state."""
+
+    total: int = 0
+
+
+class Counter(ta.Actor[Tally]):
+    """Keeps a total."""
+
+    @ta.handler
+    async def add(self, by: int) -> int:
+        """Add *by*; the answer is the new total."""
+        self.state.total += by
+        return self.state.total
+
+    @ta.handler
+    async def fail(self) -> None:
+        """Crash."""
+        raise ValueError
+
+
+class Roomy(Counter, mailbox=BURST + 1):
+    """A counter with room for a burst."""
+
+
+class Link(ta.Actor[None]):
+    """One of a ring."""
+
+    def __init__(self, done: trio.Event) -> None:
+        self.following = self
+        self.done = done
+        self.hops = 0
+
+    @ta.handler
+    async def join(self, following: Link) -> None:
+        """Pass tokens on to *following*."""
+        self.following = following
+
+    @ta.handler
+    async def token(self, left: int) -> None:
+        """Pass on the token."""
+        self.hops += 1
+        if left:
+            self.following.token.cast_nowait(left - 1)
+        else:
+            self.done.set()
+
+    @ta.handler
+    async def passed(self) -> int:
+        """How many tokens it saw."""
+        return self.hops
+
+
+def within_system(main: Main, observers: tuple[ta.Observer, ...] = (), tree: ta.Supervisor | None = None) -> float:
+    """Run *main* with an open system."""
+
+    async def body() -> float:
+        async with ta.open_system(tree, observers=observers) as system:
+            cost = await main(system)
+        assert system.ledger().balanced
+        return cost
+
+    return trio.run(body)
+
+
+async def ready_counter(system: ta.System, kind: type[Counter] = Counter) -> Counter:
+    """A counter that has answered often enough to be warm; its total is 0."""
+    counter = await system.start(kind)
+    for by in (1, -1) * 500:
+        await counter.add(by)
+    return counter
+
+
+async def timed_calls(counter: Counter, count: int) -> float:
+    """The seconds of *count* calls."""
+    answer = 0
+    with Stopwatch() as watch:
+        for _ in range(count):
+            answer = await counter.add(1)
+    assert answer == count
+    return watch.seconds
+
+
+def call(count: int, observers: tuple[ta.Observer, ...] = ()) -> float:
+    """One caller."""
+
+    async def main(system: ta.System) -> float:
+        return await timed_calls(await ready_counter(system), count)
+
+    return within_system(main, observers)
+
+
+def call_by_keyword(count: int, observers: tuple[ta.Observer, ...] = ()) -> float:
+    """One caller, who names the argument."""
+
+    async def main(system: ta.System) -> float:
+        counter = await ready_counter(system)
+        answer = 0
+        with Stopwatch() as watch:
+            for _ in range(count):
+                answer = await counter.add(by=1)
+        assert answer == count
+        return watch.seconds
+
+    return within_system(main, observers)
+
+
+def call_from_many(count: int, observers: tuple[ta.Observer, ...] = ()) -> float:
+    """Many callers."""
+
+    async def main(system: ta.System) -> float:
+        counter = await ready_counter(system)
+
+        async def caller() -> None:
+            for _ in range(count // CALLERS):
+                await counter.add(1)
+
+        with Stopwatch() as watch:
+            async with trio.open_nursery() as callers:
+                for _ in range(CALLERS):
+                    callers.start_soon(caller)
+        assert await counter.add(0) == count
+        return watch.seconds
+
+    return within_system(main, observers)
+
+
+def cast(count: int, observers: tuple[ta.Observer, ...] = ()) -> float:
+    """Bursts by `cast_nowait`, each closed by a call."""
+
+    async def main(system: ta.System) -> float:
+        counter = await ready_counter(system, Roomy)
+        answer = 0
+        with Stopwatch() as watch:
+            for _ in range(count // BURST):
+                for _ in range(BURST):
+                    counter.add.cast_nowait(1)
+                answer = await counter.add(0)
+        assert answer == count
+        return watch.seconds
+
+    return within_system(main, observers)
+
+
+cast_as_usual = cast  # the floor's side differs in this row
+
+
+def cast_awaited(count: int, observers: tuple[ta.Observer, ...] = ()) -> float:
+    """Awaited one by one."""
+
+    async def main(system: ta.System) -> float:
+        counter = await ready_counter(system)
+        with Stopwatch() as watch:
+            for _ in range(count):
+                await counter.add.cast(1)
+            answer = await counter.add(0)
+        assert answer == count
+        return watch.seconds
+
+    return within_system(main, observers)
+
+
+def ring(hops: int, observers: tuple[ta.Observer, ...] = ()) -> float:
+    """One token, by `cast_nowait`."""
+
+    async def main(system: ta.System) -> float:
+        done = trio.Event()
+        links = [await system.start(partial(Link, done)) for _ in range(RING)]
+        for link, following in zip(links, links[1:] + links[:1], strict=True):
+            await link.join(following)
+        with Stopwatch() as watch:
+            links[0].token.cast_nowait(hops - 1)
+            await done.wait()
+        assert sum([await link.passed() for link in links]) == hops
+        return watch.seconds
+
+    return within_system(main, observers)
+
+
+def spawn_and_stop(count: int, observers: tuple[ta.Observer, ...] = ()) -> float:
+    """All are started, then all are stopped."""
+
+    async def main(system: ta.System) -> float:
+        await ta.stop(await system.start(Counter))
+        with Stopwatch() as watch:
+            counters = [await system.start(Counter) for _ in range(count)]
+            alive = len(system.names())
+            for counter in counters:
+                await ta.stop(counter)
+        assert alive == count
+        assert system.names() == ()
+        return watch.seconds
+
+    return within_system(main, observers)
+
+
+def restart(count: int, observers: tuple[ta.Observer, ...] = ()) -> float:
+    """By its supervisor."""
+    patience = ta.Intensity(limit=1_000_000, period=0.001)
+    tree = ta.Supervisor(ta.child(Counter, name="counter"), name="top", intensity=patience)
+    log = logging.getLogger("trioactors")
+    log.addHandler(logging.NullHandler())
+    log.propagate = False
+
+    async def main(system: ta.System) -> float:
+        counter = system.get(Counter, "counter")
+
+        async def cycles(number: int) -> int:
+            failures = 0
+            for _ in range(number):
+                try:
+                    await counter.fail()
+                except ta.ActorCrashed:
+                    failures += 1
+                answer = await counter.add(1)
+                assert answer == 1
+            return failures
+
+        await cycles(50)
+        with Stopwatch() as watch:
+            failures = await cycles(count)
+        assert failures == count
+        assert ta.info(counter).incarnation == 1 + 50 + count
+        return watch.seconds
+
+    return within_system(main, observers, tree)
+
+
+restart_anew = restart  # the floor's side differs in this row
+
+
+async def start_idle(system: ta.System, count: int) -> list[Counter]:
+    """So many that have nothing to do."""
+    return [await system.start(Counter) for _ in range(count)]
+
+
+def bytes_of_idle(count: int) -> float:
+    """With the list that keeps them."""
+
+    async def main(system: ta.System) -> float:
+        await ta.stop(await system.start(Counter))
+        with Growth() as growth:
+            counters = await start_idle(system, count)
+        assert len(counters) == len(system.names()) == count
+        return growth.bytes
+
+    return within_system(main)
+
+
+def teardown(count: int) -> float:
+    """By leaving the system: in order, each within its grace."""
+    watch = Stopwatch()
+
+    async def main(system: ta.System) -> float:
+        await start_idle(system, count)
+        watch.start()
+        return 0.0
+
+    within_system(main)
+    return watch.stop()
+
+
+def call_among_idle(count: int) -> float:
+    """Calls on one more."""
+
+    async def main(system: ta.System) -> float:
+        idle = await start_idle(system, count)
+        assert len(idle) == count
+        return await timed_calls(await ready_counter(system), CALLS_AMONG_IDLE)
+
+    return within_system(main)
