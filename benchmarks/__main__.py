@@ -36,11 +36,11 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def chosen(quick: bool, only: Sequence[str] | None) -> tuple[list[Scenario], list[str]]:  # noqa: FBT001 - as it was given
     """The scenarios and contestants to measure. `call` of the floor and of pykka is always among them: it may void the table."""
     scenarios = [s.smaller() if quick else s for s in SCENARIOS if s.quick or not quick]
-    known = {s.name for s in scenarios}
+    known = [s.name for s in scenarios]
     asked = set(only or ())
-    if unknown := asked - known - set(CONTESTANTS):
+    if unknown := asked - {*known, *CONTESTANTS}:
         sys.exit(f"unknown: {', '.join(sorted(unknown))}. There are {', '.join([*known, *CONTESTANTS])}.")
-    rows = asked & known
+    rows = asked & set(known)
     wanted = rows | {s.goal.beside for s in scenarios if s.name in rows and s.goal is not None} | {"call"}
     columns = asked & set(CONTESTANTS)
     players = [name for name in CONTESTANTS if not columns or name in columns | {"floor", "with_pykka"}]

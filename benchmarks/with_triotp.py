@@ -6,7 +6,6 @@ that is counted in `init`; nor when it is gone, so that is counted in `terminate
 returns), the supervisor starts the server again, and the next call is made after its `init`. 100,000 are not tried.
 """
 
-# ruff: noqa: ANN401 - triotp has no types
 # mypy: ignore-errors
 # pyright: basic
 from __future__ import annotations
