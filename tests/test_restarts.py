@@ -1,0 +1,177 @@
+"""The rules of supervision, as plain functions."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import trioactors as ta
+from trioactors.exits import CRASH, KILLED, NORMAL, SHUTDOWN
+from trioactors.restarts import casualties, comes_back, delay_before, ends_supervisor
+
+PERMANENT, TRANSIENT, TEMPORARY = ta.Restart.PERMANENT, ta.Restart.TRANSIENT, ta.Restart.TEMPORARY
+DETAILED = ta.Exit(ta.ExitKind.SHUTDOWN, "bored")
+CRASHED = ta.Exit(CRASH, error=ValueError())
+EXITS = [NORMAL, SHUTDOWN, DETAILED, KILLED, CRASHED]
+UNDEFINED, RUNNING, RESTARTING = ta.ChildStatus.UNDEFINED, ta.ChildStatus.RUNNING, ta.ChildStatus.RESTARTING
+
+moments = st.lists(st.integers(0, 20).map(float), min_size=1, max_size=12).map(sorted)
+names = st.lists(st.sampled_from("abcdefgh"), min_size=1, unique=True)
+
+
+def remember(times: list[float], intensity: ta.Intensity) -> ta.RestartHistory:
+    history = ta.RestartHistory(intensity)
+    for now in times:
+        history = history.add(ta.RestartEntry(now, "a", KILLED))
+    return history
+
+
+@pytest.mark.parametrize("reason", EXITS)
+def test_a_permanent_child_always_comes_back(reason: ta.Exit) -> None:
+    assert comes_back(PERMANENT, reason)
+
+
+@pytest.mark.parametrize(("reason", "back"), list(zip(EXITS, [False, False, False, True, True], strict=True)))
+def test_a_transient_child_comes_back_after_a_disorderly_end(reason: ta.Exit, *, back: bool) -> None:
+    assert comes_back(TRANSIENT, reason) is back
+
+
+@pytest.mark.parametrize("reason", EXITS)
+def test_a_temporary_child_never_comes_back(reason: ta.Exit) -> None:
+    assert not comes_back(TEMPORARY, reason)
+
+
+@given(st.sampled_from(EXITS))
+def test_permanence_is_ordered(reason: ta.Exit) -> None:
+    answers = [comes_back(restart, reason) for restart in (TEMPORARY, TRANSIENT, PERMANENT)]
+
+    assert answers == sorted(answers)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "group"),
+    [
+        (ta.Strategy.ONE_FOR_ONE, ("b",)),
+        (ta.Strategy.DYNAMIC, ("b",)),
+        (ta.Strategy.REST_FOR_ONE, ("b", "c")),
+        (ta.Strategy.ONE_FOR_ALL, ("a", "b", "c")),
+    ],
+)
+def test_the_strategy_says_who_falls(strategy: ta.Strategy, group: tuple[str, ...]) -> None:
+    assert casualties(strategy, ["a", "b", "c"], "b") == group
+
+
+@given(names, st.data(), st.sampled_from(ta.Strategy))
+def test_those_who_fall_are_in_start_order_and_hold_the_failed_one(
+    children: list[str], data: st.DataObject, how: ta.Strategy
+) -> None:
+    failed = data.draw(st.sampled_from(children))
+
+    group = casualties(how, children, failed)
+
+    assert failed in group
+    assert list(group) == [name for name in children if name in group]
+
+
+@given(names, st.data())
+def test_each_strategy_takes_no_fewer_than_the_gentler_one(children: list[str], data: st.DataObject) -> None:
+    failed = data.draw(st.sampled_from(children))
+    ladder = [ta.Strategy.ONE_FOR_ONE, ta.Strategy.REST_FOR_ONE, ta.Strategy.ONE_FOR_ALL]
+
+    one, rest, everybody = (set(casualties(strategy, children, failed)) for strategy in ladder)
+
+    assert one <= rest <= everybody == set(children)
+
+
+@given(moments, st.integers(0, 5), st.integers(1, 6).map(float))
+def test_exhausted_exactly_when_the_window_holds_too_many(times: list[float], limit: int, period: float) -> None:
+    history = remember(times, ta.Intensity(limit, period))
+
+    recent = [t for t in times if t >= times[-1] - period]
+    assert history.exhausted == (len(recent) > limit)
+
+
+@given(moments, st.integers(1, 6).map(float))
+def test_the_history_keeps_the_window_in_order_and_nothing_else(times: list[float], period: float) -> None:
+    history = remember(times, ta.Intensity(5, period))
+
+    assert [entry.time for entry in history.entries] == [t for t in times if t >= times[-1] - period]
+
+
+def test_a_restart_exactly_a_period_ago_still_counts() -> None:
+    assert remember([0.0, 5.0], ta.Intensity(1, 5.0)).exhausted
+
+
+def test_a_restart_just_over_a_period_ago_does_not() -> None:
+    assert not remember([0.0, 5.0000001], ta.Intensity(1, 5.0)).exhausted
+
+
+def test_an_intensity_of_zero_allows_no_restart() -> None:
+    assert not ta.RestartHistory(ta.Intensity(0)).exhausted
+    assert remember([0.0], ta.Intensity(0)).exhausted
+
+
+def test_the_default_is_three_restarts_in_five_seconds() -> None:
+    assert not remember([0.0] * 3, ta.Intensity()).exhausted
+    assert remember([0.0] * 4, ta.Intensity()).exhausted
+
+
+@pytest.mark.parametrize("rule", list(ta.AutoShutdown))
+def test_an_insignificant_end_ends_no_supervisor(rule: ta.AutoShutdown) -> None:
+    assert not ends_supervisor(rule, "a", {"b": UNDEFINED})
+
+
+@pytest.mark.parametrize(
+    ("rule", "other", "ends"),
+    [
+        (ta.AutoShutdown.NEVER, UNDEFINED, False),
+        (ta.AutoShutdown.ANY_SIGNIFICANT, RUNNING, True),
+        (ta.AutoShutdown.ALL_SIGNIFICANT, RUNNING, False),
+        (ta.AutoShutdown.ALL_SIGNIFICANT, RESTARTING, False),
+        (ta.AutoShutdown.ALL_SIGNIFICANT, UNDEFINED, True),
+    ],
+)
+def test_a_significant_end_ends_the_supervisor_by_its_rule(rule: ta.AutoShutdown, other: ta.ChildStatus, *, ends: bool) -> None:
+    assert ends_supervisor(rule, "a", {"a": UNDEFINED, "b": other}) is ends
+
+
+@given(st.dictionaries(st.sampled_from("abcd"), st.sampled_from(ta.ChildStatus)), st.sampled_from("abcd"))
+def test_what_ends_all_would_end_any(significant: dict[str, ta.ChildStatus], ended: str) -> None:
+    answers = [ends_supervisor(rule, ended, significant) for rule in ta.AutoShutdown]
+
+    never, any_significant, all_significant = answers
+    assert not never
+    assert any_significant or not all_significant
+
+
+def test_no_back_off_is_no_delay() -> None:
+    assert delay_before(None, 5, 0.5) == 0.0
+
+
+@pytest.mark.parametrize(("restarts", "delay"), [(0, 1.0), (1, 1.0), (2, 2.0), (3, 4.0), (4, 5.0), (100_000, 5.0)])
+def test_the_delay_doubles_up_to_the_cap(restarts: int, delay: float) -> None:
+    assert delay_before(ta.Backoff(base=1, factor=2, cap=5, jitter=0), restarts, 0.9) == delay
+
+
+backoffs = st.builds(
+    lambda base, factor, cap, jitter: ta.Backoff(base=base, factor=factor, cap=cap, jitter=jitter / 4),
+    st.integers(0, 5),
+    st.integers(1, 3),
+    st.integers(0, 50),
+    st.integers(0, 4),
+)
+
+
+@given(backoffs, st.integers(0, 2_000), st.integers(0, 3).map(lambda quarter: quarter / 4))
+def test_jitter_takes_off_its_share_at_most(backoff: ta.Backoff, restarts: int, chance: float) -> None:
+    full = delay_before(backoff, restarts, 0.0)
+
+    delay = delay_before(backoff, restarts, chance)
+
+    assert full * (1 - backoff.jitter) <= delay <= full <= backoff.cap
+
+
+@given(backoffs, st.integers(0, 50))
+def test_more_restarts_never_wait_less(backoff: ta.Backoff, restarts: int) -> None:
+    assert delay_before(backoff, restarts, 0.0) <= delay_before(backoff, restarts + 1, 0.0)
