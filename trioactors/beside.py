@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from trioactors.shell import Shell
     from trioactors.supervisor import SupervisorCell
 
-__all__ = ["independent", "not_added", "start_beside", "stop_beside"]
+__all__ = ["abandon_start", "independent", "not_added", "start_beside", "stop_beside"]
 
 
 def independent(supervisor: SupervisorCell) -> bool:

@@ -76,6 +76,11 @@ class Cell:
         """Seconds it may take to become ready."""
         return self.runtime.settings.start_timeout if self.spec.start_timeout is None else self.spec.start_timeout
 
+    @property
+    def start_may_wait(self) -> bool:
+        """Whether a start runs code that could wait."""
+        return True
+
     def leaves_for_good(self) -> bool:
         """Whether it, or a supervisor above it, is being stopped for good."""
         return self.leaving or (self.parent is not None and self.parent.leaves_for_good())
@@ -87,7 +92,7 @@ class Cell:
         self.life = Life(self, self.incarnation)
         self.status = ChildStatus.STARTING
         allowed = self.start_timeout
-        if allowed != math.inf:
+        if allowed != math.inf and self.start_may_wait:
             self.life.deadline = self.runtime.now() + allowed
             self.runtime.alarms.series(allowed).add(self.life)
         return self.life
@@ -196,6 +201,11 @@ class ActorCell(Cell):
     def current_envelope(self) -> Envelope | None:
         """The message in progress."""
         return self.mailbox.current
+
+    @property
+    def start_may_wait(self) -> bool:
+        """Only `on_start` can."""
+        return "on_start" in self.plan.hooks
 
     def timeout_of(self, spec: HandlerSpec) -> float:
         """The deadline of a call, in seconds: the handler's, else the actor's, else the system's."""

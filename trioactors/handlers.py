@@ -93,11 +93,17 @@ class HandlerSpec:
         return made
 
     @cached_property
+    def _names(self) -> tuple[str, ...]:
+        return tuple(field.name for field in self.fields)
+
+    @cached_property
     def _values_of(self) -> Callable[[Any], Any]:
-        return attrgetter(*(field.name for field in self.fields))
+        return attrgetter(*self._names)
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """The arguments as the values of the handler's parameters, defaults filled in. Raises `TypeError` where they do not fit."""
+        if not args and len(kwargs) == len(self.fields) and all(map(kwargs.__contains__, self._names)):
+            return tuple(map(kwargs.__getitem__, self._names))
         try:
             message = self.message(*args, **kwargs)
         except TypeError as error:

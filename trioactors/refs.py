@@ -34,12 +34,14 @@ R = TypeVar("R")
 class RemoteHandler(Generic[P, R]):
     """A handler on a ref: calling it sends a message and waits for the reply."""
 
-    __slots__ = ("_cast_timeout", "_cell", "_deadlines", "_mailbox", "_runtime", "_spec", "_timeout")
+    __slots__ = ("_cast_timeout", "_cell", "_deadlines", "_mailbox", "_root", "_runtime", "_spec", "_timeout", "_watchers")
 
     def __init__(self, cell: ActorCell, spec: HandlerSpec, timeout: float | None = None) -> None:
         self._cell = cell
         self._mailbox = cell.mailbox
         self._runtime = cell.runtime
+        self._root = cell.runtime.root_task
+        self._watchers = cell.runtime.observers.listeners
         self._spec = spec
         self._timeout = cell.timeout_of(spec) if timeout is None else timeout
         self._cast_timeout = timeout
@@ -64,7 +66,7 @@ class RemoteHandler(Generic[P, R]):
         spec = self._spec
         runtime = self._runtime
         values = args if len(args) == spec.arity and not kwargs else spec.bind(args, kwargs)
-        if current_root_task() is not runtime.root_task:
+        if current_root_task() is not self._root:
             runtime.check_thread(self._cell)
         sender = current_life.get()
         call = Call(spec, values, sender, runtime.now() + self._timeout, current_task(), self._cell)
@@ -72,7 +74,7 @@ class RemoteHandler(Generic[P, R]):
             return await self._nested(call, life)
         self._mailbox.put_call(call)
         self._deadlines.add(call)
-        if runtime.observers.listeners:
+        if self._watchers:
             self._tell(call)
         return cast("R", await wait_task_rescheduled(call.abandon))
 
@@ -85,7 +87,7 @@ class RemoteHandler(Generic[P, R]):
                 call.inherited = True
             self._mailbox.put_call(call)
             self._runtime.alarms.add(call.deadline, call)
-            if self._runtime.observers.listeners:
+            if self._watchers:
                 self._tell(call)
             if not isinstance(outer, Call):
                 return cast("R", await wait_task_rescheduled(call.abandon))
@@ -103,7 +105,7 @@ class RemoteHandler(Generic[P, R]):
             await trio.lowlevel.cancel_shielded_checkpoint()
         else:
             await self._wait_for_room(cast)
-        if self._runtime.observers.listeners:
+        if self._watchers:
             self._tell(cast)
 
     async def _wait_for_room(self, cast: Envelope) -> None:
@@ -120,19 +122,19 @@ class RemoteHandler(Generic[P, R]):
         """Deliver and go on, or raise `MailboxFull` at once."""
         spec = self._spec
         values = args if len(args) == spec.arity and not kwargs else spec.bind(args, kwargs)
-        if current_root_task() is not self._runtime.root_task or self._cast_timeout is not None:
+        if current_root_task() is not self._root or self._cast_timeout is not None:
             cast = self._envelope(args, kwargs)
         else:
             cast = Envelope(spec, values, current_life.get())
         if not self._mailbox.put(cast):
             raise refused(self._mailbox)
-        if self._runtime.observers.listeners:
+        if self._watchers:
             self._tell(cast)
 
     def _envelope(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Envelope:
         spec = self._spec
         values = args if len(args) == spec.arity and not kwargs else spec.bind(args, kwargs)
-        if current_root_task() is not self._runtime.root_task:
+        if current_root_task() is not self._root:
             self._runtime.check_thread(self._cell)
         if self._cast_timeout is None:
             return Envelope(spec, values, current_life.get())

@@ -101,7 +101,8 @@ async def _serve(life: Life, cell: ActorCell, actor: Actor[Any]) -> None:
         envelope = queue.popleft()
         if mailbox.attention or envelope.tick is not None:
             _take(mailbox, envelope)
-        life.began = now()
+        if envelope.spec.is_async or envelope.deadline != math.inf:
+            life.began = now()
         if envelope.gone or envelope.deadline <= life.began:
             _shed(cell, envelope)
             continue

@@ -13,6 +13,7 @@ dealt with already and is dropped.
 
 from __future__ import annotations
 
+import contextvars
 from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -53,6 +54,7 @@ class Shell:
     _known: dict[Cell, Life] = attrs.field(factory=dict["Cell", "Life"], init=False)
     _parked: trio.lowlevel.Task | None = attrs.field(default=None, init=False)
     _busy: bool = attrs.field(default=False, init=False)
+    _context: contextvars.Context = attrs.field(factory=contextvars.copy_context, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.history = RestartHistory(self.plan.intensity or self.cell.runtime.settings.intensity)
@@ -189,9 +191,9 @@ class Shell:
         return error
 
     def launch(self, cell: Cell) -> Life:
-        """Begin a life of *cell*."""
+        """Begin a life of *cell*, in the supervisor's context, whoever asked for it."""
         life = cell.new_life()
-        self.nursery.start_soon(run_life, cell, life, name=cell.name)
+        self._context.run(partial(self.nursery.start_soon, run_life, cell, life, name=cell.name))
         return life
 
     async def start(self, cell: Cell) -> bool:

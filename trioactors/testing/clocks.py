@@ -32,18 +32,20 @@ class ThreadGuard(trio.abc.Instrument):
 
     def __init__(self, clock: MockClock) -> None:
         self._clock = clock
-        self._threshold = clock.autojump_threshold
+        self._before: float | None = None
 
     def __repr__(self) -> str:
         """Whether the clock is held."""
-        return f"<thread guard: clock {'held' if self._clock.autojump_threshold == math.inf else 'free'}>"
+        return f"<thread guard: clock {'free' if self._before is None else 'held'}>"
 
     def after_task_step(self, task: trio.lowlevel.Task) -> None:
         """A thread is begun, and its end noticed, within some task's step."""
         del task
-        wanted = math.inf if active_thread_count() else self._threshold
-        if self._clock.autojump_threshold != wanted:
-            self._clock.autojump_threshold = wanted
+        busy = active_thread_count() > 0
+        if busy and self._before is None:
+            self._before, self._clock.autojump_threshold = self._clock.autojump_threshold, math.inf
+        elif not busy and self._before is not None:
+            self._clock.autojump_threshold, self._before = self._before, None
 
 
 def virtual_environment(seed: int | str = 0) -> Environment:

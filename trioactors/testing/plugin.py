@@ -8,7 +8,8 @@ Override `system_tree` or `system_settings` in a module or a class to have `syst
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from typing import Any
 
 import pytest
 import trio
@@ -21,13 +22,26 @@ from trioactors.testing.clocks import ThreadGuard
 from trioactors.testing.leaks import isolated_system
 from trioactors.trace import Recorder
 
-__all__ = ["recorder", "system", "system_settings", "system_tree", "thread_guard"]
+__all__ = ["pytest_collection_modifyitems", "recorder", "system", "system_settings", "system_tree"]
 
 
-@pytest.fixture
-def thread_guard(autojump_clock: MockClock) -> trio.abc.Instrument:
-    """The instrument that holds the virtual clock while worker threads run."""
-    return ThreadGuard(autojump_clock)
+def _run_virtually(
+    main: Callable[[], Awaitable[Any]],
+    *,
+    clock: trio.abc.Clock | None = None,
+    instruments: Sequence[trio.abc.Instrument] = (),
+) -> Any:
+    """How a test with a `system` is run: on the clock it asked for, else on one that jumps; held while worker threads are busy."""
+    chosen = MockClock(autojump_threshold=0) if clock is None else clock
+    guards = [ThreadGuard(chosen)] if isinstance(chosen, MockClock) else []
+    return trio.run(main, clock=chosen, instruments=[*instruments, *guards])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give every test that asks for `system`, directly or through a fixture, virtual time: pytest-trio looks at direct fixtures only."""
+    for item in items:
+        if "system" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.trio(run=_run_virtually), append=False)
 
 
 @pytest.fixture
@@ -43,11 +57,8 @@ def system_settings() -> Settings | None:
 
 
 @pytest.fixture
-async def system(
-    autojump_clock: MockClock, thread_guard: ThreadGuard, system_tree: Supervisor | None, system_settings: Settings | None
-) -> AsyncGenerator[System, None]:
+async def system(system_tree: Supervisor | None, system_settings: Settings | None) -> AsyncGenerator[System, None]:
     """A running system in virtual time. The test fails if anything of it is left."""
-    del autojump_clock, thread_guard
     async with isolated_system(system_tree, settings=system_settings) as opened:
         yield opened
 
