@@ -50,15 +50,19 @@ def origin_of(kind: Any) -> Any:
 
 
 def fields_of(kind: Any) -> tuple[Field, ...]:
-    """The fields of *kind*, with the arguments of a generic class filled in."""
+    """The fields of *kind*, with the arguments of a generic class filled in. What is transient may have any annotation."""
     cls = origin_of(kind)
     filled = _arguments_by_owner(kind)
-    hints = _hints(cls)
     found: list[Field] = []
     for field in _raw_fields(cls):
+        if field.transient:
+            found.append(field)
+            continue
         owner = next((base for base in cls.__mro__ if field.name in inspect.get_annotations(base)), cls)
-        spelt = hints.get(field.name, field.kind) if _is_unresolved(field.kind) else field.kind
-        found.append(attrs.evolve(field, kind=substitute(spelt, filled.get(owner, {}))))
+        kind = field.kind
+        if _is_unresolved(kind):
+            kind = _evaluate(owner, field.name, inspect.get_annotations(owner).get(field.name, kind))
+        found.append(attrs.evolve(field, kind=substitute(kind, filled.get(owner, {}))))
     return tuple(found)
 
 
@@ -129,15 +133,6 @@ def _is_unresolved(kind: Any) -> bool:
         return False
     arguments = get_args(kind)
     return any(map(_is_unresolved, arguments[:1] if get_origin(kind) is typing.Annotated else arguments))
-
-
-def _hints(cls: type[Any]) -> dict[str, Any]:
-    """Every annotation of *cls* and its bases, evaluated, each in the module of the class that wrote it."""
-    hints: dict[str, Any] = {}
-    for base in reversed(cls.__mro__):
-        for name, annotation in inspect.get_annotations(base).items():
-            hints[name] = _evaluate(base, name, annotation) if _is_unresolved(annotation) else annotation
-    return hints
 
 
 def _evaluate(owner: type[Any], name: str, annotation: Any) -> Any:

@@ -7,12 +7,13 @@ on guessing. Members that look the same at run time (`list[int] | list[str]`) ar
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NewType
 
 from trioactors.errors import NameTaken
 from trioactors.serializer.declaration import Declaration
 from trioactors.serializer.forms import INT, LARGEST, OBJECT, SMALLEST, STR, Form
-from trioactors.serializer.problems import Problem, expected, shown
+from trioactors.serializer.problems import Problem, at_key, expected, shown
 
 __all__ = ["JSON", "Json", "enum_form", "literal_form", "optional_form", "union_form"]
 
@@ -172,10 +173,10 @@ def _flag_form(kind: type[enum.Flag], declaration: Declaration) -> Form:
 
 def _plain(value: Any, depth: int) -> Any:
     """*value*, when it is plain JSON all the way down."""
-    if isinstance(value, list | dict) and type(value) in (list, dict):
+    descend = _DESCENTS.get(type(value))
+    if descend is not None:
         if depth == 0:
             raise Problem(f"a JSON value of more than {_PLAIN_DEPTH} levels, or one that contains itself")
-        descend: Any = _plain_list if isinstance(value, list) else _plain_dict
         descend(value, depth)
     elif not _is_atom(value):
         raise expected("a JSON value", value)
@@ -204,7 +205,10 @@ def _plain_dict(values: dict[Any, Any], depth: int) -> None:
             STR.dump(key)
             _plain(item, depth - 1)
         except Problem as problem:
-            raise problem.under(f"[{shown(key)}]") from None
+            raise problem.under(at_key(key)) from None
+
+
+_DESCENTS: dict[Any, Callable[[Any, int], None]] = {list: _plain_list, dict: _plain_dict}
 
 
 def _json(value: Any, _: object = None) -> Any:

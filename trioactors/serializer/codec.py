@@ -83,7 +83,7 @@ class Codec(Generic[T]):
     def encode(self, value: T) -> bytes:
         """*value* as a record. Equal values give equal bytes."""
         try:
-            data = self._head + self._engine.write(self._dump(value)) + b"}"
+            data = b"".join((self._head, self._engine.write(self._dump(value)), b"}"))
         except Problem as problem:
             raise problem.as_error(ValueRefused, self.name) from problem.__cause__
         check_size(data, self._limits, self.name)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from trioactors.serializer.forms import ARRAY, OBJECT, Form
-from trioactors.serializer.problems import Problem, expected, shown
+from trioactors.serializer.problems import Problem, at_key, expected
 
 __all__ = ["deque_form", "fixed_tuple_form", "mapping_form", "sequence_form", "set_form"]
 
@@ -125,7 +125,7 @@ def _object_form(key: Form, text: Form, value: Form) -> Form:
             for each, item in values.items():
                 forms[dump_key(each)] = dump_value(item)
         except Problem as problem:
-            raise problem.under(f"[{shown(each)}]") from problem.__cause__
+            raise problem.under(at_key(each)) from problem.__cause__
         if len(forms) != len(values):
             raise Problem("two different keys of the dict have the same written form")
         return forms
@@ -139,7 +139,7 @@ def _object_form(key: Form, text: Form, value: Form) -> Form:
             for each, form in forms.items():
                 pairs.append((load_key(each, None), load_value(form, None)))
         except Problem as problem:
-            raise problem.under(f"[{shown(each)}]") from problem.__cause__
+            raise problem.under(at_key(each)) from problem.__cause__
         return _dict_without_loss(pairs)
 
     return Form(name="dict", runtime=(dict,), dump=dump, load=load, hashable=False, parts=(key, value))

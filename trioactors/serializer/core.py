@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, get_origin, overload
+from typing import Annotated, Any, TypeVar, get_origin, overload
 
 import attrs
 
@@ -52,6 +52,8 @@ class Serializer:
     def codec(self, kind: Any) -> Codec[Any]: ...
     def codec(self, kind: Any) -> Codec[Any]:
         """The codec of *kind*, built once; a type it cannot carry is refused here, with the path of the field."""
+        if get_origin(kind) is Annotated:
+            kind = kind.__origin__  # what it says beside the type may not be hashable
         try:
             found: Codec[Any] | None = self._codecs.get(kind)
         except TypeError:

@@ -127,7 +127,7 @@ def by_text(
             raise Problem(f"expected {name} in its one written form, {dump(loaded)!r}, got {value[:80]!r}")
         return loaded
 
-    form = Form(name=name, runtime=(real,), dump=dump_text, load=load_text)
+    form = Form(name=name, runtime=(real,), dump=dump_text, load=load_text, hashable=real.__hash__ is not None)
     form.text = form
     return form
 

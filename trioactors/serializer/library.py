@@ -25,7 +25,7 @@ __all__ = ["library_forms"]
 Moment = TypeVar("Moment", datetime, time)
 
 _ZONE_KEY = re.compile(r"[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+)*")
-_MOMENT = re.compile(r"(?P<plain>[^\[\]]+)(?:\[(?P<zone>[^\[\]]+)\])?(?P<fold>\[fold=1\])?")
+_MOMENT = re.compile(r"(?P<plain>[^\[\]]+)(?:\[(?P<zone>[^\[\]=]+)\])?(?P<fold>\[fold=1\])?")
 _DURATION = re.compile(r"(-?)PT([0-9]+)(?:\.([0-9]{6}))?S")
 _LONGEST_DURATION = 32
 _NOT_UTF8 = "\0"

@@ -11,7 +11,7 @@ from cattrs.errors import AttributeValidationNote, BaseValidationError, Forbidde
 
 from trioactors.errors import SerializationError
 
-__all__ = ["DATA_ERRORS", "Problem", "expected", "from_group", "shown"]
+__all__ = ["DATA_ERRORS", "Problem", "at_key", "expected", "from_group", "shown"]
 
 DATA_ERRORS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What a user's function raises when it is handed data of the wrong shape. Anything else is a bug and stays one."""
@@ -44,6 +44,13 @@ class Problem(Exception):
 def expected(what: str, value: object) -> Problem:
     """The problem of meeting *value* where *what* belongs."""
     return Problem(f"expected {what}, got {shown(value)}")
+
+
+def at_key(key: object) -> str:
+    """The step of a path that goes through *key*."""
+    if type(key) in (str, int):
+        return f"[{shown(key).rpartition(' (')[0]}]"
+    return f"[{shown(key)}]"
 
 
 def shown(value: object) -> str:

@@ -1,0 +1,115 @@
+"""Every format version ever written is read for ever: these files were written once and are never written again."""
+
+from __future__ import annotations
+
+import enum
+import uuid
+from collections import deque
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from decimal import Decimal
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+import pytest
+from attrs import define, field
+
+from trioactors.serializer import FORMAT, Engine, Json, Serializer, stored
+
+SEVEN, UTC_ZONE, TEN = uuid.UUID(int=7), ZoneInfo("UTC"), IPv4Address("10.0.0.1")
+GOLDEN = Path(__file__).parent / "golden"
+
+
+class Color(enum.Enum):
+    RED = 1
+
+
+class Rights(enum.Flag):
+    READ = 1
+    WRITE = 2
+
+
+@stored(name="golden.task", version=3, upcasters={1: lambda old: {"title": old["name"]}, 2: lambda old: old})
+@define
+class Task:
+    title: str
+    after: Task | None = None
+
+
+@stored(
+    name="golden.everything", version=2, former_names=("golden.all",), upcasters={1: lambda old: {**old, "whole": 2**70 // 2**70}}
+)
+@define
+class Everything:
+    whole: int = 2**70
+    small: int = -(2**63)
+    real: float = 1.5
+    endless: float = float("-inf")
+    yes: bool = True
+    word: str = 'é"\\\n\u2028😀'
+    blob: bytes = b"\0\xff"
+    id: uuid.UUID = SEVEN
+    price: Decimal = Decimal("1.50")
+    day: date = date(2024, 2, 29)
+    hour: time = time(23, 59, 59, 1)
+    wall: datetime = datetime(2026, 10, 25, 2, 30, fold=1, tzinfo=ZoneInfo("Europe/Berlin"))
+    instant: datetime = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
+    span: timedelta = timedelta(days=-1, microseconds=5)
+    offset: timezone = timezone(timedelta(hours=-3))
+    zone: ZoneInfo = UTC_ZONE
+    address: IPv4Address = TEN
+    path: Path = Path("/a/b")
+    raw_path: Path = Path("/a/\udce9")
+    color: Color = Color.RED
+    rights: Rights = Rights.READ | Rights.WRITE
+    mode: Literal["fast", 1] = "fast"
+    maybe: int | None = None
+    either: int | str | Task = field(factory=lambda: Task("c"))
+    items: list[int] = field(factory=lambda: [3, 1])
+    pair: tuple[int, str] = (1, "a")
+    many: tuple[int, ...] = (1, 2)
+    tags: set[str] = field(factory=lambda: {"b", "a"})
+    mixed: frozenset[int | str] = frozenset({1, "a"})
+    last: deque[int] = field(factory=lambda: deque([1, 2], 3))
+    named: dict[str, int] = field(factory=lambda: {"b": 1, "a": 2})
+    counted: dict[int, str] = field(factory=lambda: {1: "a", 2**64: "b"})
+    placed: dict[tuple[int, int], str] = field(factory=lambda: {(1, 2): "x"})
+    tasks: list[Task] = field(factory=lambda: [Task("a", Task("b"))])
+    anything: Json = field(factory=lambda: {"a": [None, 1.5, True]})
+
+
+OLDER = {
+    "everything_version_1": (Everything, Everything(whole=1, tasks=[Task("a", None)], either=Task("c"))),
+    "task_version_1": (Task, Task("a")),
+}
+CURRENT = {"everything_version_2": (Everything, Everything()), "task_version_3": (Task, Task("a", Task("b")))}
+CASES = {**OLDER, **CURRENT}
+
+
+def golden(name: str, format_version: int = FORMAT) -> bytes:
+    return (GOLDEN / f"format_{format_version}" / f"{name}.json").read_bytes().removesuffix(b"\n")
+
+
+@pytest.mark.parametrize("engine", Engine)
+@pytest.mark.parametrize("name", CASES)
+def test_a_golden_record_still_reads(name: str, engine: Engine) -> None:
+    kind, value = CASES[name]
+    codec: Any = Serializer(engine=engine).codec(kind)
+
+    assert codec.decode(golden(name)) == value
+
+
+@pytest.mark.parametrize("name", CURRENT)
+def test_the_current_format_is_still_written_the_same(name: str) -> None:
+    kind, value = CURRENT[name]
+    codec: Any = Serializer().codec(kind)
+
+    assert codec.encode(value) == golden(name)
+
+
+def test_every_golden_file_is_read_by_a_test_and_every_format_has_some() -> None:
+    files = {path.relative_to(GOLDEN).as_posix() for path in GOLDEN.rglob("*.json")}
+
+    assert files == {f"format_1/{name}.json" for name in CASES}
+    assert {path.name for path in GOLDEN.iterdir()} == {f"format_{number}" for number in range(1, FORMAT + 1)}
