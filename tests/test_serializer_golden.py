@@ -1,4 +1,7 @@
-"""Every format version ever written is read for ever: these files were written once and are never written again."""
+"""Every format version ever written is read for ever: these files were written once and are never written again.
+
+And an attacker's view of one of them: whatever its bytes become, decode gives a valid value or a `SerializationError`, nothing else.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from attrs import define, field
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from trioactors.serializer import FORMAT, Engine, Json, Serializer, stored
+from trioactors.errors import SerializationError
+from trioactors.serializer import FORMAT, Codec, Engine, Json, Serializer, stored
 
 SEVEN, UTC_ZONE, TEN = uuid.UUID(int=7), ZoneInfo("UTC"), IPv4Address("10.0.0.1")
 GOLDEN = Path(__file__).parent / "golden"
@@ -113,3 +119,69 @@ def test_every_golden_file_is_read_by_a_test_and_every_format_has_some() -> None
 
     assert files == {f"format_1/{name}.json" for name in CASES}
     assert {path.name for path in GOLDEN.iterdir()} == {f"format_{number}" for number in range(1, FORMAT + 1)}
+
+
+CODECS = [Serializer(engine=engine).codec(Everything) for engine in Engine]
+RECORD = golden("everything_version_2")
+FRAGMENTS = [
+    b"",
+    b"null",
+    b"true",
+    b"1",
+    b"-1",
+    b"1.5",
+    b"1e999",
+    b"NaN",
+    b'""',
+    b'"\\ud800"',
+    b"[]",
+    b"{}",
+    b"[[]]",
+    b'{"a":1}',
+    b"0",
+    b"\0",
+    b"\xff",
+    b"}",
+    b"]",
+    b",",
+    b"9" * 5000,
+]
+
+
+def outcome(codec: Codec[Everything], data: bytes) -> Any:
+    """What decoding comes to: the value written again, or the class of the refusal."""
+    try:
+        value = codec.decode(data)
+    except SerializationError as error:
+        return type(error)
+    again = CODECS[0].encode(value)  # only what is valid can be written
+    assert codec.decode(again) == value
+    return again
+
+
+@pytest.mark.parametrize("step", [1, 8, 32, 128], ids="xor {}".format)
+def test_a_flipped_bit_at_every_byte_is_refused_or_stays_a_valid_value(step: int) -> None:
+    for position in range(len(RECORD)):
+        damaged = bytearray(RECORD)
+        damaged[position] ^= step
+        judged, fast = (outcome(codec, bytes(damaged)) for codec in CODECS)
+        assert judged == fast, bytes(damaged[max(0, position - 20) : position + 20])
+
+
+def test_a_record_cut_anywhere_is_refused() -> None:
+    for end in range(len(RECORD)):
+        for codec in CODECS:
+            with pytest.raises(SerializationError):
+                codec.decode(RECORD[:end])
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_pieces_put_in_the_wrong_place_are_refused_or_valid(data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(RECORD)))
+    end = data.draw(st.integers(start, min(len(RECORD), start + 60)))
+    damaged = RECORD[:start] + data.draw(st.sampled_from(FRAGMENTS) | st.binary(max_size=8)) + RECORD[end:]
+
+    judged, fast = (outcome(codec, damaged) for codec in CODECS)
+
+    assert judged == fast

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import ipaddress
+import json
 import math
 import uuid
 import zoneinfo
@@ -19,10 +20,11 @@ from typing import Annotated, Any, Generic, Literal, NewType, Optional, TypeVar
 
 import pytest
 from attrs import define, field, frozen
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typing_extensions import TypeAliasType
 
+from trioactors.errors import SerializationError
 from trioactors.serializer import Codec, Engine, Json, Serializer
 
 T = TypeVar("T")
@@ -224,3 +226,44 @@ def test_a_wall_time_keeps_its_zone_and_its_fold() -> None:
 
     assert b"2026-10-25T02:30:00[Europe/Berlin][fold=1]" in record
     assert codec.decode(record).utcoffset() == timedelta(hours=1)
+
+
+forms = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["nan", "0x10", "PT1S", "RED", "2024-01-01"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=4) | st.sampled_from(["x", "y", "int", "maxlen", "items"]), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+def outcome(codec: Codec[Any], data: bytes, writer: Codec[Any]) -> Any:
+    """What decoding comes to: the value written again, or the class of the refusal."""
+    try:
+        value = codec.decode(data)
+    except SerializationError as error:
+        return type(error)
+    again = writer.encode(value)  # only what is valid can be written
+    assert codec.decode(again) == value or b"nan" in again.lower()
+    return again
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_any_json_in_place_of_a_value_is_refused_or_valid(case: str) -> None:
+    kind, _ = CASES[case]
+    codecs: list[Codec[Any]] = [serializer.codec(kind) for serializer in (STANDARD, FAST)]
+
+    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(forms)
+    def holds(value: Any) -> None:
+        data = f'{{"format":1,"type":"{codecs[0].name}","version":1,"value":{json.dumps(value)}}}'.encode()
+        judged, fast = (outcome(codec, data, codecs[0]) for codec in codecs)
+        assert judged == fast
+
+    holds()

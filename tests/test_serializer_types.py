@@ -17,7 +17,7 @@ from attrs import define, field, frozen
 from attrs import validators as check
 from typing_extensions import TypeAliasType
 
-from trioactors.errors import NameTaken, NameUnresolved, OverLimit, RecordInvalid, TypeRefused, ValueRefused
+from trioactors.errors import NameTaken, NameUnresolved, OverLimit, RecordInvalid, SerializationError, TypeRefused, ValueRefused
 from trioactors.serializer import TRANSIENT, Limits, Serializer, stored
 
 T = TypeVar("T")
@@ -331,6 +331,26 @@ class TestCycles:
             Serializer().codec(Node).encode(node)
         with pytest.raises(OverLimit):
             Serializer(limits=Limits(depth=10)).codec(Node).encode(node)
+
+    def test_shared_objects_that_unfold_into_very_many_are_refused(self) -> None:
+        node = Node("leaf")
+        for _ in range(50):
+            node = Node("a", [node, node])
+
+        with pytest.raises(OverLimit, match="1,000 objects"):
+            Serializer(limits=Limits(elements=1_000)).codec(Node).encode(node)
+
+    def test_a_depth_beyond_the_stack_is_refused_all_the_same(self) -> None:
+        node = Node("end")
+        for _ in range(5_000):
+            node = Node("a", [node])
+        codec = Serializer(limits=Limits(depth=100_000)).codec(Node)
+        deep = '{"name":"a","children":[' * 2_000 + "]}" * 2_000
+
+        with pytest.raises(OverLimit, match="stack"):
+            codec.encode(node)
+        with pytest.raises(SerializationError):
+            codec.decode(record(deep, "Node"))
 
 
 class TestChoices:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NewType
 from trioactors.errors import NameTaken
 from trioactors.serializer.declaration import Declaration
 from trioactors.serializer.forms import INT, LARGEST, OBJECT, SMALLEST, STR, Form
-from trioactors.serializer.problems import Problem, at_key, expected, shown
+from trioactors.serializer.problems import DATA_ERRORS, Problem, at_key, expected, shown
 
 __all__ = ["JSON", "Json", "enum_form", "literal_form", "optional_form", "union_form"]
 
@@ -37,7 +37,7 @@ def optional_form(member: Form) -> Form:
         return None if form is None else load_member(form, None)
 
     return Form(
-        name="None",
+        name=f"{member.name} or None",
         runtime=(*member.runtime, type(None)),
         dump=dump,
         load=load,
@@ -162,7 +162,7 @@ def _flag_form(kind: type[enum.Flag], declaration: Declaration) -> Form:
         number = INT.load(form, None)
         try:
             value = kind(number)
-        except ValueError as error:
+        except DATA_ERRORS as error:  # an enum's own `_missing_` among them
             raise Problem(f"no {kind.__name__} has the number {number}") from error
         if type(value) is not kind or value.value != number:
             raise Problem(f"no {kind.__name__} has the number {number}")

@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar
 import attrs
 
 from trioactors.errors import (
+    OverLimit,
     RecordCorrupt,
     RecordInvalid,
     RecordOfOtherType,
@@ -86,6 +87,8 @@ class Codec(Generic[T]):
             data = b"".join((self._head, self._engine.write(self._dump(value)), b"}"))
         except Problem as problem:
             raise problem.as_error(ValueRefused, self.name) from problem.__cause__
+        except RecursionError:
+            raise self._too_deep() from None
         check_size(data, self._limits, self.name)
         return data
 
@@ -102,6 +105,8 @@ class Codec(Generic[T]):
             value: T = self._decode_other(data)
         except Problem as problem:
             raise problem.as_error(RecordInvalid, self.name) from problem.__cause__
+        except RecursionError:
+            raise self._too_deep() from None
         return value
 
     def _decode_other(self, data: bytes) -> Any:
@@ -124,6 +129,9 @@ class Codec(Generic[T]):
         older = frozenset((each.name, recorded[each.name]) for each in self._declared if recorded[each.name] != each.version)
         load = self._reader(older, recorded) if older else self._load
         return load(envelope.value, None)
+
+    def _too_deep(self) -> OverLimit:
+        return OverLimit("nested deeper than Python's stack", type_name=self.name, next_step="lower Limits(depth=...)")
 
     def _reader(self, older: frozenset[tuple[str, int]], recorded: Mapping[str, int]) -> Load:
         if older not in self._readers:

@@ -43,7 +43,7 @@ class Serializer:
     def __attrs_post_init__(self) -> None:
         """Open the engine now: a missing package is known before there is anything to write."""
         self._json = engine_for(self.engine)
-        self._trail = Trail(self.limits.depth)
+        self._trail = Trail(self.limits.depth, self.limits.elements)
         self._builder = self._new_builder(None)
 
     @overload

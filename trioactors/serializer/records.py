@@ -44,9 +44,11 @@ _CANONICAL = json.JSONEncoder(separators=(",", ":"), sort_keys=True)
 class Trail(threading.local):
     """The objects being written above the current one, in this thread."""
 
-    def __init__(self, depth: int) -> None:
+    def __init__(self, depth: int, elements: int) -> None:
         self.depth = depth
+        self.elements = elements
         self.above: list[int] = []
+        self.written = 0
 
 
 def check_class(cls: type[Any], fields: tuple[Field, ...], declaration: Declaration) -> None:
@@ -263,6 +265,9 @@ def _guarded(dump: Dump, trail: Trail) -> Dump:
             raise Problem(f"a {type(value).__name__} contains itself", "refer to it by a key instead")
         if len(above) >= trail.depth:
             raise Problem(f"objects nest more than {trail.depth} deep", "", OverLimit)
+        trail.written = trail.written + 1 if above else 1
+        if trail.written > trail.elements:  # a few shared objects can unfold into very many
+            raise Problem(f"more than {trail.elements:,} objects, shared ones counted each time", "", OverLimit)
         above.append(id(value))
         try:
             return dump(value)
