@@ -10,6 +10,7 @@ import uuid
 from collections import deque
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
+from importlib.util import find_spec
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, Literal
@@ -24,7 +25,12 @@ from trioactors.errors import SerializationError
 from trioactors.serializer import FORMAT, Codec, Engine, Json, Serializer, stored
 
 SEVEN, UTC_ZONE, TEN = uuid.UUID(int=7), ZoneInfo("UTC"), IPv4Address("10.0.0.1")
+ENGINES = [engine for engine in Engine if engine is Engine.STANDARD or find_spec("orjson")]
 GOLDEN = Path(__file__).parent / "golden"
+
+
+def anything() -> Json:
+    return {"a": [None, 1.5, True]}
 
 
 class Color(enum.Enum):
@@ -82,7 +88,7 @@ class Everything:
     counted: dict[int, str] = field(factory=lambda: {1: "a", 2**64: "b"})
     placed: dict[tuple[int, int], str] = field(factory=lambda: {(1, 2): "x"})
     tasks: list[Task] = field(factory=lambda: [Task("a", Task("b"))])
-    anything: Json = field(factory=lambda: {"a": [None, 1.5, True]})
+    anything: Json = field(factory=anything)
 
 
 OLDER = {
@@ -97,7 +103,7 @@ def golden(name: str, format_version: int = FORMAT) -> bytes:
     return (GOLDEN / f"format_{format_version}" / f"{name}.json").read_bytes().removesuffix(b"\n")
 
 
-@pytest.mark.parametrize("engine", Engine)
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("name", CASES)
 def test_a_golden_record_still_reads(name: str, engine: Engine) -> None:
     kind, value = CASES[name]
@@ -121,7 +127,7 @@ def test_every_golden_file_is_read_by_a_test_and_every_format_has_some() -> None
     assert {path.name for path in GOLDEN.iterdir()} == {f"format_{number}" for number in range(1, FORMAT + 1)}
 
 
-CODECS = [Serializer(engine=engine).codec(Everything) for engine in Engine]
+CODECS = [Serializer(engine=engine).codec(Everything) for engine in ENGINES]
 RECORD = golden("everything_version_2")
 FRAGMENTS = [
     b"",
@@ -164,7 +170,7 @@ def test_a_flipped_bit_at_every_byte_is_refused_or_stays_a_valid_value(step: int
     for position in range(len(RECORD)):
         damaged = bytearray(RECORD)
         damaged[position] ^= step
-        judged, fast = (outcome(codec, bytes(damaged)) for codec in CODECS)
+        judged, fast = outcome(CODECS[0], bytes(damaged)), outcome(CODECS[-1], bytes(damaged))
         assert judged == fast, bytes(damaged[max(0, position - 20) : position + 20])
 
 
@@ -182,6 +188,6 @@ def test_pieces_put_in_the_wrong_place_are_refused_or_valid(data: st.DataObject)
     end = data.draw(st.integers(start, min(len(RECORD), start + 60)))
     damaged = RECORD[:start] + data.draw(st.sampled_from(FRAGMENTS) | st.binary(max_size=8)) + RECORD[end:]
 
-    judged, fast = (outcome(codec, damaged) for codec in CODECS)
+    judged, fast = outcome(CODECS[0], damaged), outcome(CODECS[-1], damaged)
 
     assert judged == fast

@@ -98,7 +98,14 @@ class Awkward:
     res: int
     errors: int
     o: int
-    e: int
+
+
+def in_order(items: list[int]) -> list[int]:
+    return sorted(items)
+
+
+def twice(number: int) -> int:
+    return 2 * number
 
 
 class TestRefusals:
@@ -116,7 +123,8 @@ class TestRefusals:
         "kind",
         [
             Any, object, list, dict, tuple, typing.List, typing.Tuple, Iterable[int], Callable[[], int], type, complex, Point, T,  # noqa: UP006
-            list[T], Child, "Node", memoryview, set[list[int]], set[Node],
+            list[T], Child,  # type: ignore[valid-type]  # the point of the test
+            "Node", memoryview, set[list[int]], set[Node],
             dict[bytearray, int], list[int] | list[str], deque, Endless, typing.Protocol, BaseException, range, Literal["AA==", b"\0"],
         ],
     )  # fmt: skip
@@ -185,8 +193,12 @@ class TestRefusals:
             Serializer().check(Odd)
 
     def test_an_enum_has_no_versions(self) -> None:
+        @stored(name="e", version=2)
+        class Versioned(enum.Enum):
+            A = 1
+
         with pytest.raises(TypeRefused, match="no versions"):
-            Serializer().check(stored(name="e", version=2)(enum.Enum("E", "A")))
+            Serializer().check(Versioned)
 
     def test_two_members_of_one_name_in_a_union_are_refused(self) -> None:
         one = attrs.make_class("int", [])
@@ -216,7 +228,7 @@ class TestClasses:
         assert (back.count, back.made, back.handle) == (3, 5, None)
 
     def test_fields_may_have_any_name(self) -> None:
-        value = Awkward(1, 2, 3, 4, 5, 6, 7, 8)
+        value = Awkward(1, 2, 3, 4, 5, 6, 7)
 
         assert round_trip(value) == value
 
@@ -266,14 +278,14 @@ class TestClasses:
     def test_a_converter_that_keeps_its_own_results_is_fine(self) -> None:
         @define
         class Sorted:
-            items: list[int] = field(converter=sorted)
+            items: list[int] = field(converter=in_order)
 
         assert round_trip(Sorted([3, 1])) == Sorted([1, 3])
 
     def test_a_converter_that_would_change_the_stored_value_is_refused(self) -> None:
         @define
         class Doubling:
-            x: int = field(converter=lambda x: 2 * x)
+            x: int = field(converter=twice)
 
         with pytest.raises(RecordInvalid, match="x: the field's converter changes the stored value"):
             round_trip(Doubling(1))

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 from trioactors.serializer.choices import Json
 from trioactors.serializer.codec import FORMAT, Codec
-from trioactors.serializer.core import Serializer
 from trioactors.serializer.declaration import (
     TRANSIENT,
     UNKNOWN_FIELDS,
@@ -33,6 +32,7 @@ from trioactors.serializer.declaration import (
 )
 from trioactors.serializer.engines import Engine
 from trioactors.serializer.limits import Limits
+from trioactors.serializer.registry import Serializer
 from trioactors.serializer.rules import Rule
 
 __all__ = [
