@@ -141,6 +141,7 @@ def _evaluate(owner: type[Any], name: str, annotation: Any) -> Any:
     names = {**vars(owner), **itself, **module}
     if "<locals>" in owner.__qualname__:
         names.update(itself)
+    names.update({parameter.__name__: parameter for parameter in getattr(owner, "__type_params__", ())})
     holder = types.SimpleNamespace(__annotations__={name: annotation})
     try:
         return typing.get_type_hints(holder, globalns=names, include_extras=True)[name]
