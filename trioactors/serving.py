@@ -101,8 +101,7 @@ async def _serve(life: Life, cell: ActorCell, actor: Actor[Any]) -> None:
         envelope = queue.popleft()
         if mailbox.attention or envelope.tick is not None:
             _take(mailbox, envelope)
-        if envelope.spec.is_async or envelope.deadline != math.inf:
-            life.began = now()
+        life.began = now() if envelope.spec.is_async or envelope.deadline != math.inf else life.began
         if envelope.gone or envelope.deadline <= life.began:
             _shed(cell, envelope)
             continue

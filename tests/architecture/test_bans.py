@@ -22,6 +22,7 @@ PORT: Allowed = {"trioactors.environment": "it is the port"}
 THREADS: Allowed = {
     **PORT,
     "trioactors.portal": "plain threads come in through it",
+    "trioactors.serializer.records": "encoding may happen in a store's own thread",
     "trioactors.testing.leaks": "it looks for threads that were left behind",
 }
 FILES: Allowed = {

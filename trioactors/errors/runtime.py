@@ -1,35 +1,4 @@
-"""Every error that trioactors raises, and who is to blame.
-
-    TrioactorsError
-    ├── UsageError                      the program is wrong: mend it
-    │   ├── DefinitionError (TypeError)     an actor, a handler or a hook is defined wrongly
-    │   ├── SpecError (ValueError)          a child, a supervisor or an option makes no sense
-    │   ├── NotAHandler (AttributeError)    something that is no handler was asked of a ref
-    │   ├── NameTaken                       the name belongs to another child of this system
-    │   ├── UnknownName (LookupError)       no child has this name
-    │   ├── WrongClass (TypeError)          the name belongs to something of another class
-    │   ├── WrongThread                     a ref was used outside the Trio run of its system
-    │   └── TooManyTimers                   an actor asked for more timers than its settings allow
-    ├── AdministrationError             a supervisor refuses what was asked, in its present state
-    │   ├── ChildRunning
-    │   ├── ChildRestarting
-    │   └── ChildPresent
-    ├── DeliveryError                   a message found no answer
-    │   ├── ActorStopped                    the target is gone and will not come back by itself
-    │   │   └── SystemClosed                its whole system is
-    │   ├── ActorCrashed                    the target failed while it handled this message
-    │   ├── MailboxFull                     the target cannot take more now
-    │   ├── NoReply                         the target lost the deferred reply
-    │   ├── CallCycle                       the wait would never end
-    │   └── CallTimeout (trio.TooSlowError) time ran out, nobody is to blame
-    ├── StartFailed                     a child could not be started; the cause says why
-    └── SupervisorGaveUp                restarting did not help; carries the restart history
-
-Two more are raised by *your* code to tell a supervisor something. They are no failures:
-
-    Ignore      from a start: do not run me, and do not count that as a failure
-    Shutdown    from a running child: I end, in order (a transient child is not restarted)
-"""
+"""What goes wrong between actors, supervisors and those who use them."""
 
 from __future__ import annotations
 
@@ -37,6 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import trio
+
+from trioactors.errors.base import TrioactorsError
 
 if TYPE_CHECKING:
     from trioactors.restarts import RestartEntry
@@ -63,20 +34,14 @@ __all__ = [
     "SupervisorGaveUp",
     "SystemClosed",
     "TooManyTimers",
-    "TrioactorsError",
     "UnknownName",
     "UsageError",
     "WrongClass",
     "WrongThread",
 ]
 
-
 _SHOWN = 20
 """How many names an error lists."""
-
-
-class TrioactorsError(Exception):
-    """The root of every error of this library."""
 
 
 class UsageError(TrioactorsError):

@@ -1,0 +1,172 @@
+"""From a class to its fields, each with a type that means something: strings evaluated, aliases opened, type variables filled in.
+
+An annotation is evaluated in its own module, and nowhere else. A name that does not resolve yet is an error that says so: the caller
+may ask again when it does.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import sys
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ForwardRef, Literal, TypeVar, get_args, get_origin
+
+import attrs
+
+from trioactors.errors import NameUnresolved
+from trioactors.serializer.declaration import is_transient, keeps_unknown
+from trioactors.serializer.problems import Problem
+
+__all__ = ["Field", "fields_of", "is_record", "open_alias", "origin_of"]
+
+
+@attrs.frozen(kw_only=True)
+class Field:
+    """One field of an attrs class or a dataclass, the same for both."""
+
+    name: str
+    alias: str
+    kind: Any
+    init: bool
+    has_default: bool
+    transient: bool
+    keeps_unknown: bool
+    converted: bool = False
+    check: Callable[[object, object], None] | None = None
+    """Runs the field's validator on an instance and a value."""
+
+
+def is_record(kind: object) -> bool:
+    """Whether *kind* is an attrs class or a dataclass."""
+    return isinstance(kind, type) and (attrs.has(kind) or dataclasses.is_dataclass(kind))
+
+
+def origin_of(kind: Any) -> Any:
+    """The class behind `Box[int]`, else *kind* itself."""
+    return get_origin(kind) or kind
+
+
+def fields_of(kind: Any) -> tuple[Field, ...]:
+    """The fields of *kind*, with the arguments of a generic class filled in. What is transient may have any annotation."""
+    cls = origin_of(kind)
+    filled = _arguments_by_owner(kind)
+    found: list[Field] = []
+    for field in _raw_fields(cls):
+        if field.transient:
+            found.append(field)
+            continue
+        owner = next((base for base in cls.__mro__ if field.name in inspect.get_annotations(base)), cls)
+        kind = field.kind
+        if _is_unresolved(kind):
+            kind = _evaluate(owner, field.name, inspect.get_annotations(owner).get(field.name, kind))
+        found.append(attrs.evolve(field, kind=substitute(kind, filled.get(owner, {}))))
+    return tuple(found)
+
+
+def open_alias(kind: Any) -> Any:
+    """What a `NewType`, `Annotated`, `Final` or `type` alias stands for; anything else is itself."""
+    if get_origin(kind) is typing.Annotated:
+        return kind.__origin__
+    if isinstance(kind, typing.NewType):
+        return kind.__supertype__
+    if get_origin(kind) is typing.Final:
+        return get_args(kind)[0]
+    alias = origin_of(kind)
+    if hasattr(alias, "__value__"):
+        mapping = dict(zip(alias.__type_params__, get_args(kind), strict=False))
+        return substitute(alias.__value__, mapping)
+    return kind
+
+
+def substitute(kind: Any, mapping: Mapping[Any, Any]) -> Any:
+    """*kind* with its type variables replaced."""
+    if isinstance(kind, TypeVar):
+        return mapping.get(kind, kind)
+    parameters = getattr(kind, "__parameters__", ())
+    if not parameters or not mapping or isinstance(kind, type):
+        return kind
+    return kind[tuple(mapping.get(parameter, parameter) for parameter in parameters)]
+
+
+def _raw_fields(cls: type[Any]) -> Iterator[Field]:
+    if attrs.has(cls):
+        for attribute in attrs.fields(cls):
+            yield Field(
+                name=attribute.name,
+                alias=attribute.alias or attribute.name,
+                kind=attribute.type,
+                init=attribute.init,
+                has_default=attribute.default is not attrs.NOTHING,
+                transient=is_transient(attribute.metadata),
+                keeps_unknown=keeps_unknown(attribute.metadata),
+                converted=attribute.converter is not None,
+                check=_validator(attribute),
+            )
+    else:
+        for field in dataclasses.fields(cls):
+            yield Field(
+                name=field.name,
+                alias=field.name,
+                kind=field.type,
+                init=field.init,
+                has_default=not (field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING),
+                transient=is_transient(field.metadata),
+                keeps_unknown=keeps_unknown(field.metadata),
+            )
+
+
+def _validator(attribute: attrs.Attribute[Any]) -> Callable[[object, object], None] | None:
+    validator = attribute.validator
+    if validator is None:
+        return None
+    return lambda instance, value: validator(instance, attribute, value)
+
+
+def _is_unresolved(kind: Any) -> bool:
+    """Whether *kind* still has text in it where a type belongs."""
+    if isinstance(kind, str | ForwardRef):
+        return True
+    if get_origin(kind) is Literal:
+        return False
+    arguments = get_args(kind)
+    return any(map(_is_unresolved, arguments[:1] if get_origin(kind) is typing.Annotated else arguments))
+
+
+def _evaluate(owner: type[Any], name: str, annotation: Any) -> Any:
+    module = vars(sys.modules[owner.__module__]) if owner.__module__ in sys.modules else {}
+    itself = {owner.__name__: owner}
+    names = {**vars(owner), **itself, **module}
+    if "<locals>" in owner.__qualname__:
+        names.update(itself)
+    names.update({parameter.__name__: parameter for parameter in getattr(owner, "__type_params__", ())})
+    holder = types.SimpleNamespace(__annotations__={name: annotation})
+    try:
+        return typing.get_type_hints(holder, globalns=names, include_extras=True)[name]
+    except NameError as error:
+        raise Problem(
+            f"the annotation {annotation!r} names {error.name!r}, which does not exist in {owner.__module__} (yet)",
+            "define it at module level, import it at run time too, or call attrs.resolve_types first",
+            NameUnresolved,
+        ).under(f".{name}") from None
+    except (AttributeError, SyntaxError, TypeError, ValueError) as error:
+        raise Problem(f"the annotation {annotation!r} cannot be evaluated: {error}").under(f".{name}") from error
+
+
+def _arguments_by_owner(kind: Any) -> dict[type[Any], dict[Any, Any]]:
+    """For each class in the hierarchy, what its own type variables stand for here."""
+    found: dict[type[Any], dict[Any, Any]] = {}
+
+    def visit(alias: Any, outer: Mapping[Any, Any]) -> None:
+        cls = origin_of(alias)
+        arguments = tuple(substitute(argument, outer) for argument in get_args(alias))
+        mapping = dict(zip(getattr(cls, "__parameters__", ()), arguments, strict=False))
+        found.setdefault(cls, mapping)
+        for base in cls.__dict__.get("__orig_bases__", cls.__bases__):
+            if origin_of(base) not in (typing.Generic, typing.Protocol, object):
+                visit(base, mapping)
+
+    visit(kind, {})
+    return found

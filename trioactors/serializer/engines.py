@@ -1,0 +1,146 @@
+"""JSON text to plain values and back: the standard library's, and orjson where it agrees.
+
+The standard library is the judge. It refuses duplicate keys, NaN, lone surrogates and anything that is not UTF-8. orjson is faster and
+more lenient (the last duplicate wins, integers beyond 64 bits turn into floats), so its answer counts only when writing it again gives
+the very same bytes; whatever else it meets goes to the judge. So each reads what the other wrote, and both refuse the same.
+"""
+
+from __future__ import annotations
+
+import collections
+import enum
+import importlib
+import json
+from typing import Any, Protocol
+
+from trioactors.errors import EngineMissing, RecordCorrupt
+from trioactors.serializer.forms import ARRAY, OBJECT, TEXT
+from trioactors.serializer.problems import Problem, shown
+
+__all__ = ["Engine", "JsonEngine", "engine_for"]
+
+
+class Engine(enum.Enum):
+    """Which JSON implementation does the work. Records are the same."""
+
+    STANDARD = "json"
+    FAST = "orjson"
+    """Needs `pip install "trioactors[fast]"`."""
+
+
+class JsonEngine(Protocol):
+    """Plain values to UTF-8 JSON and back."""
+
+    def write(self, form: Any) -> bytes:
+        """*form* without any white space; the same form gives the same bytes."""
+        ...
+
+    def read(self, data: bytes) -> Any:
+        """The one value *data* holds."""
+        ...
+
+
+def engine_for(engine: Engine) -> JsonEngine:
+    """The implementation behind a choice."""
+    if engine is Engine.STANDARD:
+        return StandardEngine()
+    try:
+        orjson = importlib.import_module("orjson")
+    except ModuleNotFoundError:
+        raise EngineMissing("orjson is not installed", next_step='pip install "trioactors[fast]"') from None
+    return FastEngine(orjson)
+
+
+class StandardEngine:
+    """The standard library's json, made strict."""
+
+    def __init__(self) -> None:
+        self._encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")).encode
+        self._decode = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant).decode
+
+    def write(self, form: Any) -> bytes:
+        """Plain values to bytes."""
+        try:
+            return self._encode(form).encode()
+        except UnicodeEncodeError:
+            raise _surrogate_in(form) from None
+        except RecursionError:
+            raise Problem("nested too deep to be written") from None
+
+    def read(self, data: bytes) -> Any:
+        """Bytes to plain values."""
+        try:
+            text = data.decode()
+            value = self._decode(text)
+            if "\\u" in text:  # escapes can spell what UTF-8 cannot
+                self._encode(value).encode()
+        except RecursionError:
+            raise Problem("nested too deep to be read", "", RecordCorrupt) from None
+        except ValueError as error:
+            raise Problem(f"not JSON: {error}"[:300], "", RecordCorrupt) from error
+        return value
+
+
+class FastEngine:
+    """orjson, believed only where it and the judge cannot differ."""
+
+    def __init__(self, orjson: Any) -> None:
+        self._dumps = orjson.dumps
+        self._loads = orjson.loads
+        self._judge = StandardEngine()
+
+    def write(self, form: Any) -> bytes:
+        """Plain values to bytes."""
+        try:
+            data: bytes = self._dumps(form)
+        except TypeError:  # orjson.JSONEncodeError is one; the judge says what is wrong, if anything is
+            return self._judge.write(form)
+        return data
+
+    def read(self, data: bytes) -> Any:
+        """Bytes to plain values."""
+        try:
+            value = self._loads(data)
+            if self._dumps(value) == data:
+                return value
+        except (ValueError, TypeError):  # orjson.JSONDecodeError and JSONEncodeError
+            return self._judge.read(data)
+        return self._judge.read(data)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        twice, _ = collections.Counter(name for name, _ in pairs).most_common(1)[0]
+        raise ValueError(f"the key {shown(twice)} stands there twice")
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _surrogate_in(form: Any) -> Problem:
+    """The problem of a text that is no Unicode, with the path to it."""
+    waiting: list[tuple[Any, tuple[str, ...]]] = [(form, ())]
+    steps: tuple[str, ...] = ()
+    while waiting:
+        value, steps = waiting.pop()
+        if type(value) is TEXT and not _is_unicode(value):
+            break
+        if type(value) is ARRAY:
+            waiting.extend((item, (*steps, f"[{index}]")) for index, item in enumerate(value))
+        elif type(value) is OBJECT:
+            waiting.extend((item, (*steps, f".{key}")) for key, item in value.items())
+            waiting.extend((key, steps) for key in value)
+    problem = Problem("a text with lone surrogates has no UTF-8 form", "carry it as bytes (os.fsencode), or as a Path if it is one")
+    problem.steps = list(reversed(steps))
+    return problem
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

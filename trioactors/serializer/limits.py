@@ -1,0 +1,75 @@
+"""How much input is too much, decided before a parser sees a byte.
+
+The scan is linear and runs at the speed of C: whole-buffer passes, never a loop over bytes. It only counts; whether the bytes are
+JSON at all is the parser's business, so what does not balance is let through for the parser to refuse.
+"""
+
+from __future__ import annotations
+
+import re
+
+import attrs
+
+from trioactors.errors import OverLimit
+
+__all__ = ["Limits", "check_size"]
+
+# Possessive, and the last alternative always matches: no input makes it go back.
+_STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+_BRACKETS_AND_COMMAS = b"[]{},"
+_ALL_BUT_STRUCTURE = bytes(byte for byte in range(256) if byte not in _BRACKETS_AND_COMMAS)
+_ONE_KIND = bytes.maketrans(b"{}", b"[]")
+
+
+def _at_least_one(_instance: object, attribute: attrs.Attribute[int], value: int) -> None:
+    if type(value) is not int or value < 1:
+        msg = f"{attribute.name} must be a whole number from 1, not {value!r}"
+        raise ValueError(msg)
+
+
+@attrs.frozen(kw_only=True)
+class Limits:
+    """The largest record that is written or read. What can be written can be read: both sides obey the same numbers."""
+
+    bytes: int = attrs.field(default=64 * 1024 * 1024, validator=_at_least_one)
+    """Length of a record, envelope included."""
+
+    depth: int = attrs.field(default=64, validator=_at_least_one)
+    """Nesting of arrays and objects, envelope included."""
+
+    elements: int = attrs.field(default=2_000_000, validator=_at_least_one)
+    """Values in a record: its commas and opening brackets."""
+
+
+def check_size(data: bytes, limits: Limits, type_name: str) -> None:
+    """Refuse *data* when it is over one of *limits*; cheap upper bounds first, the exact scan only when they do not settle it."""
+    if len(data) > limits.bytes:
+        raise _over("bytes", f"{len(data):,} bytes", limits.bytes, type_name)
+    opened = data.count(b"[") + data.count(b"{")
+    if opened <= limits.depth and opened + data.count(b",") <= limits.elements:
+        return
+    structure = _STRINGS.sub(b"", data).translate(None, _ALL_BUT_STRUCTURE)
+    elements = len(structure) - structure.count(b"]") - structure.count(b"}")
+    if elements > limits.elements:
+        raise _over("elements", f"{elements:,} elements", limits.elements, type_name)
+    if _is_deeper(structure, limits.depth):
+        raise _over("depth", f"more than {limits.depth} levels", limits.depth, type_name)
+
+
+def _is_deeper(structure: bytes, depth: int) -> bool:
+    """Whether brackets nest more than *depth* deep: each pass takes the innermost level away; what never closes counts too."""
+    brackets = structure.translate(_ONE_KIND, b",")
+    for levels in range(depth + 1):
+        peeled = brackets.replace(b"[]", b"")
+        if len(peeled) == len(brackets):
+            return levels + brackets.count(b"[") > depth
+        brackets = peeled
+    return True
+
+
+def _over(limit: str, found: str, allowed: int, type_name: str) -> OverLimit:
+    return OverLimit(
+        f"{found}, the limit is {allowed:,}",
+        type_name=type_name,
+        next_step=f"keep less in one record, or raise Limits({limit}=...)",
+    )
