@@ -13,6 +13,7 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -154,15 +155,20 @@ class RealDisk:
     """The disk of this machine."""
 
     def make_folder(self, path: Path) -> None:
-        """Create the folder and its parents, and sync each folder that got a new name."""
+        """Create the folder and its parents, and sync each folder that got a new name.
+
+        The deepest folder that was there may have been made a moment ago by a process that was killed before it synced.
+        """
         missing: list[Path] = []
         folder = path
         while not folder.is_dir():
             missing.append(folder)
             folder = folder.parent
+        with suppress(PermissionError):  # then it was not made by us
+            self.sync_folder(folder.parent)
         for folder in reversed(missing):
             folder.mkdir(0o700)
-            self.sync_folder(folder.parent)
+            self._sync_or_remove(folder)
 
     def names(self, folder: Path) -> Sequence[str]:
         """What is in the folder, sorted."""
@@ -188,3 +194,11 @@ class RealDisk:
             _sync(descriptor)
         finally:
             os.close(descriptor)
+
+    def _sync_or_remove(self, folder: Path) -> None:
+        """A second sync would prove nothing, so after a failed one the name must be made again."""
+        try:
+            self.sync_folder(folder.parent)
+        except OSError:
+            folder.rmdir()
+            raise

@@ -52,7 +52,7 @@ def _path(url: str, scheme: str, location: str) -> str:
         return ""
     if not location.startswith("///"):
         raise BadStoreURL(url, f"write {scheme}:///relative/path or {scheme}:////absolute/path; a host has no place in it")
-    path = unquote(location[3:], errors="strict") if "%" in location else location[3:]
+    path = unquote(location[3:], errors="surrogateescape")  # a file name may be any bytes: %ff is one of them
     if "\0" in path:
         raise BadStoreURL(url, "a path holds no NUL")
     return str(Path(path).resolve()) if path else ""

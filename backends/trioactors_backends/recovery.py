@@ -158,7 +158,7 @@ def _replay(reading: _Reading, header: Header, keyspace: Keyspace, log: bytes) -
             _see_that_it_is_the_end(reading, header, log, offset, number)
             tidy = False
             break
-        tidy = tidy and frame.whole
+        tidy = tidy and frame.whole and frame.number == number
         keyspace.apply(frame.entries, keyspace.sequence + len(frame.entries))
         offset, number = frame.end, frame.number + 1
     if reading.verify is Verification.FULL and reading.mark is not None and reading.mark.number >= number:

@@ -50,9 +50,9 @@ from trioactors.persistence import (
     Verification,
     decide,
 )
-from trioactors_backends.generations import new_identity
+from trioactors_backends.generations import new_identity, sure
 from trioactors_backends.ownership import Mark, Ownership
-from trioactors_backends.sqlite_file import connect, copy_database, files_of, lock_of, look, set_up
+from trioactors_backends.sqlite_file import connect, copy_database, files_of, lock_of, look, move_log, set_up
 from trioactors_backends.sqlite_schema import (
     KEEP_BOOK,
     Book,
@@ -200,8 +200,8 @@ class SQLiteStore:
         try:
             if state.poison is None:
                 with self._explained():
-                    busy, *_ = state.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-                if not busy:
+                    moved = move_log(state.connection)
+                if moved or self.blocking:
                     state.ownership.acknowledge(_mark(state.book, clean=True))
         finally:
             state.connection.close()
@@ -223,9 +223,10 @@ class SQLiteStore:
 
     def _recover(self, connection: sqlite3.Connection, environment: Environment, ownership: Ownership) -> _Open:
         """Make what can be read durable, then see that it is all there."""
-        busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        if busy:
-            raise StoreUnavailable(f"{self._path}: another program is reading it, and it must be left alone while it is opened")
+        if not move_log(connection):
+            raise StoreUnavailable(f"{self._path}: another program reads an older state of it. Stop that one first.")
+        with sure(self._path):  # the name of the log: SQLite does not look whether its own sync of it succeeds
+            RealDisk().sync_folder(self._path.parent)
         if self._options.durability is Durability.RELAXED:
             connection.execute("PRAGMA synchronous = NORMAL")
         connection.text_factory = bytes  # a damaged name is no text
@@ -310,7 +311,8 @@ class SQLiteStore:
             (size,) = state.connection.execute("PRAGMA page_size").fetchone()
             slack = self._options.limits.slack_bytes // size
             if free > slack:
-                state.connection.execute(f"PRAGMA incremental_vacuum({min(free - slack, slack + 1):d})").fetchall()
+                # a page is freed at each step of the statement, and `execute` takes only the first
+                state.connection.executescript(f"PRAGMA incremental_vacuum({min(free - slack, slack + 1):d})")
 
     def _found(self, space: Space, name: object, revision: object, checksum: object, data: object) -> Found:
         try:
@@ -330,6 +332,8 @@ class SQLiteStore:
             if isinstance(explained, StorePoisoned) and self._state is not None:
                 self._state.poison = explained
             raise explained from error
+        except UnicodeDecodeError as error:  # from a message about a damaged name
+            raise StoreCorrupt(f"{self._path} is damaged: {error.object!r}") from error
 
     def _sound(self) -> _Open:
         """The open store, unless it must not be used."""

@@ -17,7 +17,7 @@ from trioactors.errors import StoreUnavailable
 from trioactors.persistence import Creation, Limits
 from trioactors_backends.sqlite_schema import KEEP_BOOK, Book, migrate
 
-__all__ = ["connect", "copy_database", "files_of", "lock_of", "look", "set_up"]
+__all__ = ["connect", "copy_database", "files_of", "lock_of", "look", "move_log", "set_up"]
 
 
 def lock_of(path: Path) -> Path:
@@ -44,7 +44,7 @@ def look(path: Path, create: Creation) -> None:
 def connect(path: Path, limits: Limits) -> sqlite3.Connection:
     """Open the database, or make an empty one that only its owner can read."""
     if not path.exists():
-        RealDisk().open(path).close()
+        _make(path)
     return sqlite3.connect(path, timeout=limits.patience, isolation_level=None, check_same_thread=False)
 
 
@@ -52,7 +52,6 @@ def set_up(connection: sqlite3.Connection, path: Path, limits: Limits, identity:
     """Bring mode and schema up to date; the order matters, see the top of this file."""
     connection.execute("PRAGMA trusted_schema = OFF")
     connection.execute("PRAGMA cell_size_check = ON")
-    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # heeded by a new database only
     connection.execute("PRAGMA synchronous = EXTRA")
     if sys.platform == "darwin":
         connection.execute("PRAGMA fullfsync = ON")
@@ -62,7 +61,12 @@ def set_up(connection: sqlite3.Connection, path: Path, limits: Limits, identity:
     (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
         raise StoreUnavailable(f"{path}: this file system does not carry SQLite's write-ahead log. Choose another place.")
-    RealDisk().sync_folder(path.parent)
+
+
+def move_log(connection: sqlite3.Connection) -> bool:
+    """Write the log into the database and sync that; False where a reader of an older state is in the way."""
+    busy, pages, moved = connection.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
+    return not busy and pages == moved
 
 
 def copy_database(connection: sqlite3.Connection, book: Book, identity: str, to: Path) -> None:
@@ -82,6 +86,17 @@ def copy_database(connection: sqlite3.Connection, book: Book, identity: str, to:
         disk.sync_folder(to.parent)
     except OSError as error:
         raise refusal(error, f"backup to {to}") from error
+
+
+def _make(path: Path) -> None:
+    """Make an empty file; one whose name could not be synced is removed, since a second sync would prove nothing."""
+    disk = RealDisk()
+    disk.open(path).close()
+    try:
+        disk.sync_folder(path.parent)
+    except OSError:
+        disk.remove(path)
+        raise
 
 
 def _give_identity(path: Path, book: Book, identity: str) -> None:

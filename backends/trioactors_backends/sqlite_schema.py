@@ -218,5 +218,6 @@ def _apply_migrations(connection: sqlite3.Connection, identity: str) -> None:
         connection.execute("INSERT INTO store VALUES (1, ?, ?, ?, ?, ?, ?)", book.row())
         connection.execute("PRAGMA user_version = 1")
 
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # heeded before the first table only
     connection.execute(f"PRAGMA application_id = {APPLICATION}")
     migrations.apply(Database(connection))

@@ -206,7 +206,10 @@ class SimulatedDisk:
         except OSError:
             inode.pending.clear()
             raise
-        inode.durable = bytes(inode.cached)
+        arrived = bytearray(inode.durable)
+        for offset, data in inode.pending:
+            _put(arrived, offset, data)
+        inode.durable = bytes(arrived)
         inode.pending.clear()
 
     def lock(self, inode: _Inode, epoch: int) -> bool:
