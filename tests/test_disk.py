@@ -219,7 +219,7 @@ def test_sectors_can_arrive_in_any_order() -> None:
 
 def test_a_failed_sync_loses_the_data_for_good(disk: SimulatedDisk) -> None:
     file = written(disk, b"data")
-    disk.failures[disk.operations + 1] = errno.EIO
+    disk.power.failures[disk.operations + 1] = errno.EIO
 
     with pytest.raises(OSError, match="Input/output"):
         file.sync()
@@ -232,7 +232,7 @@ def test_a_failed_sync_loses_the_data_for_good(disk: SimulatedDisk) -> None:
 
 def test_a_failed_folder_sync_loses_the_name_for_good(disk: SimulatedDisk) -> None:
     disk.open(SIMULATED / "a")
-    disk.failures[disk.operations + 1] = errno.EIO
+    disk.power.failures[disk.operations + 1] = errno.EIO
 
     with pytest.raises(OSError, match="Input/output"):
         disk.sync_folder(SIMULATED)
@@ -265,7 +265,7 @@ def test_a_file_from_before_the_cut_is_dead(disk: SimulatedDisk) -> None:
 
 def test_the_power_stays_off_until_it_is_cut(disk: SimulatedDisk) -> None:
     file = written(disk, b"data")
-    disk.cut_at = disk.operations + 1
+    disk.power.cut_at = disk.operations + 1
 
     for _ in range(2):
         with pytest.raises(PowerCut):

@@ -167,7 +167,7 @@ class RealDisk:
         with suppress(PermissionError):  # then it was not made by us
             self.sync_folder(folder.parent)
         for folder in reversed(missing):
-            folder.mkdir(0o700)
+            folder.mkdir(0o700, exist_ok=True)  # another process may make it at the same time
             self._sync_or_remove(folder)
 
     def names(self, folder: Path) -> Sequence[str]:
@@ -200,5 +200,6 @@ class RealDisk:
         try:
             self.sync_folder(folder.parent)
         except OSError:
-            folder.rmdir()
+            with suppress(OSError):  # somebody else's files are in it by now
+                folder.rmdir()
             raise

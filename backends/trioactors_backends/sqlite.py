@@ -14,7 +14,7 @@ import importlib.util
 import os
 import sqlite3
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import attrs
@@ -199,13 +199,18 @@ class SQLiteStore:
             return
         try:
             if state.poison is None:
-                with self._explained():
-                    moved = move_log(state.connection)
-                if moved or self.blocking:
-                    state.ownership.acknowledge(_mark(state.book, clean=True))
+                self._finish(state)
         finally:
             state.connection.close()
             state.ownership.release()
+
+    def _finish(self, state: _Open) -> None:
+        """Move the log into the database; where there is no room for it, opening will."""
+        moved = False
+        with suppress(StoreUnavailable), self._explained():
+            moved = move_log(state.connection)
+        if moved or self.blocking:
+            state.ownership.acknowledge(_mark(state.book, clean=True))
 
     def _start(self, environment: Environment, ownership: Ownership) -> _Open:
         connection: sqlite3.Connection | None = None

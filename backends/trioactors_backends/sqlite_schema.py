@@ -186,7 +186,7 @@ def recount(connection: sqlite3.Connection, book: Book) -> Book:
 
 def _corrupt(where: str, problem: str) -> StoreCorrupt:
     return StoreCorrupt(
-        f"{where}: {problem}. Nothing of it is served. Restore a backup, or open it with verify=no to see what is left."
+        f"{where}: {problem}. Nothing of it is served. Restore a backup, or open it with verify=none to see what is left."
     )
 
 

@@ -239,7 +239,7 @@ def test_without_room_for_a_snapshot_the_log_goes_on() -> None:
     folder = Path("/simulated/store")
     store = opened(folder, Environment(disk=disk), Options(limits=Limits(slack_bytes=100)))
     store.commit([put("a", b"x" * 100)])
-    disk.failures[disk.operations + 1] = errno.ENOSPC  # the new log cannot be made
+    disk.power.failures[disk.operations + 1] = errno.ENOSPC  # the new log cannot be made
 
     [answer] = store.commit([put("a", b"y" * 100, expected=1)])
 

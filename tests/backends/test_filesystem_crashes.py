@@ -222,7 +222,7 @@ def test_a_failed_sync_is_never_repeated() -> None:
     disk = SimulatedDisk()
     store = FilesystemStore(FOLDER, OPTIONS)
     store.open(Environment(disk=disk))
-    disk.failures[disk.operations + 2] = errno.EIO
+    disk.power.failures[disk.operations + 2] = errno.EIO
 
     with pytest.raises(StorePoisoned) as first:
         store.commit([put("a", b"1")])

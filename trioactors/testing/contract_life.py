@@ -311,12 +311,16 @@ class LifeContract(ContractBase):
                 closed.open(environment)
             except StoreError:
                 return
+            say("opened")
             perform(closed, say)
+            closed.close()
+            say("closed")
 
         said = _in_a_child(work)
         closed.open(environment)
 
         acknowledged = said.count("kept")
+        assert ("opened" in said) == ("closed" in said)
         assert _contents(closed) in states_of_the_script()[acknowledged : acknowledged + 1 + said.count("maybe")]
         assert list(closed.commit([put("room", b"again", expected=ABSENT)]))
         closed.close()

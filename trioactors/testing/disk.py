@@ -19,7 +19,7 @@ import attrs
 
 from trioactors.disk import DiskFile
 
-__all__ = ["Keep", "PowerCut", "SimulatedDisk"]
+__all__ = ["Keep", "Power", "PowerCut", "SimulatedDisk"]
 
 T = TypeVar("T")
 
@@ -77,27 +77,53 @@ def _move(names: dict[str, _Inode], old: str | None, new: str | None, inode: _In
         names[new] = inode
 
 
+@attrs.define
+class Power:
+    """Counts the operations, and fails them when it is time."""
+
+    random: random.Random
+    failures: dict[int, int]
+    """By operation, the errno with which it fails."""
+
+    cut_at: int | None
+    """The operation in which the power is cut."""
+
+    operations: int = 0
+    epoch: int = 0
+
+    def step(self) -> None:
+        """Begin an operation."""
+        self.operations += 1
+        if self.cut_at is not None and self.operations >= self.cut_at:
+            raise PowerCut
+        code = self.failures.get(self.operations)
+        if code is not None:
+            raise OSError(code, os.strerror(code))
+
+    def end_of_process(self) -> None:
+        """Whatever was open is dead."""
+        self.epoch += 1
+        self.cut_at = None
+
+
 class SimulatedDisk:
     """Files in memory with the manners of a disk; `operations` counts what changed something, from one on."""
 
     def __init__(self, *, seed: int = 0, failures: Mapping[int, int] | None = None, cut_at: int | None = None) -> None:
-        self._random = random.Random(seed)  # noqa: S311 - to replay, not to guard
+        self.power = Power(random.Random(seed), dict(failures or {}), cut_at)  # noqa: S311 - to replay, not to guard
         self._folders: dict[Path, _Folder] = {}
-        self._epoch = 0
-        self.operations = 0
-        self.failures = dict(failures or {})
-        """By operation: the errno with which it fails."""
-
-        self.cut_at = cut_at
-        """The operation in which the power is cut."""
 
     def __repr__(self) -> str:
         return f"<SimulatedDisk after {self.operations} operations>"
 
+    @property
+    def operations(self) -> int:
+        """How many there have been."""
+        return self.power.operations
+
     def power_cut(self, keep: Keep) -> None:
         """Forget what did not arrive; every open file and every lock is gone. The disk serves again after it."""
-        self._epoch += 1
-        self.cut_at = None
+        self.power.end_of_process()
         inodes = {inode for folder in self._folders.values() for inode in (*folder.cached.values(), *folder.durable.values())}
         for folder in self._folders.values():
             for old, new, inode in self._survivors(folder.pending, keep):
@@ -112,8 +138,7 @@ class SimulatedDisk:
 
     def kill(self) -> None:
         """End the process but not the machine: locks and open files are gone, everything written is there."""
-        self._epoch += 1
-        self.cut_at = None
+        self.power.end_of_process()
         for folder in self._folders.values():
             for inode in folder.cached.values():
                 inode.locked = False
@@ -131,7 +156,7 @@ class SimulatedDisk:
     def make_folder(self, path: Path) -> None:
         """Make the folder; it is durable at once."""
         if path not in self._folders:
-            self._step()
+            self.power.step()
             self._folders[path] = _Folder()
 
     def names(self, folder: Path) -> Sequence[str]:
@@ -144,7 +169,7 @@ class SimulatedDisk:
         if name not in folder.cached:
             inode = _Inode(names=1)
             self._rename(folder, None, name, inode)
-        return _SimulatedFile(self, folder.cached[name], self._epoch)
+        return _SimulatedFile(self.power, folder.cached[name], self.power.epoch)
 
     def rename(self, old: Path, new: Path) -> None:
         """Give the file another name."""
@@ -167,7 +192,7 @@ class SimulatedDisk:
         """Make the names durable."""
         folder = self._folder(path)
         try:
-            self._step()
+            self.power.step()
         except OSError:
             folder.pending.clear()
             raise
@@ -175,70 +200,9 @@ class SimulatedDisk:
             _move(folder.durable, old, new, inode)
         folder.pending.clear()
 
-    def write_to(self, inode: _Inode, epoch: int, offset: int, data: bytes) -> None:
-        """Write to an open file; when it fails, a part is written."""
-        self._check(epoch)
-        part = data[: self._random.randrange(len(data))] if data else b""
-        try:
-            self._step()
-        except OSError:
-            inode.pending.append((offset, part))
-            _put(inode.cached, offset, part)
-            raise
-        except PowerCut:
-            inode.pending.append((offset, data))
-            raise
-        inode.pending.append((offset, data))
-        _put(inode.cached, offset, data)
-
-    def truncate(self, inode: _Inode, epoch: int, size: int) -> None:
-        """Cut an open file."""
-        self._check(epoch)
-        self._step()
-        inode.pending.append((size, None))
-        _put(inode.cached, size, None)
-
-    def sync(self, inode: _Inode, epoch: int) -> None:
-        """Make an open file durable; when it fails, what was not durable never will be."""
-        self._check(epoch)
-        try:
-            self._step()
-        except OSError:
-            inode.pending.clear()
-            raise
-        arrived = bytearray(inode.durable)
-        for offset, data in inode.pending:
-            _put(arrived, offset, data)
-        inode.durable = bytes(arrived)
-        inode.pending.clear()
-
-    def lock(self, inode: _Inode, epoch: int) -> bool:
-        """Lock an open file."""
-        self._check(epoch)
-        free = not inode.locked
-        inode.locked = True
-        return free
-
-    def unlock(self, inode: _Inode, epoch: int) -> None:
-        """Unlock a file that is closed by the one who locked it."""
-        if epoch == self._epoch:
-            inode.locked = False
-
-    def _step(self) -> None:
-        self.operations += 1
-        if self.cut_at is not None and self.operations >= self.cut_at:
-            raise PowerCut
-        code = self.failures.get(self.operations)
-        if code is not None:
-            raise OSError(code, os.strerror(code))
-
-    def _check(self, epoch: int) -> None:
-        if epoch != self._epoch:
-            raise OSError(errno.EBADF, "this file was open before the power was cut")
-
     def _rename(self, folder: _Folder, old: str | None, new: str | None, inode: _Inode) -> None:
         try:
-            self._step()
+            self.power.step()
         except PowerCut:
             folder.pending.append((old, new, inode))
             raise
@@ -252,9 +216,9 @@ class SimulatedDisk:
             case Keep.EVERYTHING:
                 return tuple(pending)
             case Keep.PREFIX:
-                return tuple(pending[: self._random.randint(0, len(pending))])
+                return tuple(pending[: self.power.random.randint(0, len(pending))])
             case Keep.ANYTHING:
-                return tuple(one for one in pending if self._random.random() < 0.5)  # noqa: PLR2004 - a coin
+                return tuple(one for one in pending if self.power.random.random() < 0.5)  # noqa: PLR2004 - a coin
 
     def _settle(self, inode: _Inode, keep: Keep) -> None:
         content = bytearray(inode.durable)
@@ -274,7 +238,7 @@ class SimulatedDisk:
             if not data:
                 pieces.append((offset, data))
                 continue
-            size = _SECTOR_BYTES if keep is Keep.ANYTHING else self._random.randint(1, len(data))
+            size = _SECTOR_BYTES if keep is Keep.ANYTHING else self.power.random.randint(1, len(data))
             pieces.extend((offset + at, data[at : at + size]) for at in range(0, len(data), size))
         return pieces
 
@@ -297,7 +261,7 @@ class SimulatedDisk:
 
 @attrs.define(eq=False)
 class _SimulatedFile:
-    _disk: SimulatedDisk
+    power: Power
     _inode: _Inode
     _epoch: int
     _holds: bool = False
@@ -310,18 +274,52 @@ class _SimulatedFile:
         return bytes(self._inode.cached)
 
     def write(self, offset: int, data: bytes) -> None:
-        self._disk.write_to(self._inode, self._epoch, offset, data)
+        """When it fails, a part is written."""
+        self._check()
+        part = data[: self.power.random.randrange(len(data))] if data else b""
+        try:
+            self.power.step()
+        except OSError:
+            self._change(offset, part)
+            raise
+        except PowerCut:
+            self._inode.pending.append((offset, data))
+            raise
+        self._change(offset, data)
 
     def truncate(self, size: int) -> None:
-        self._disk.truncate(self._inode, self._epoch, size)
+        self._check()
+        self.power.step()
+        self._change(size, None)
 
     def sync(self) -> None:
-        self._disk.sync(self._inode, self._epoch)
+        """When it fails, what was not durable never will be."""
+        self._check()
+        try:
+            self.power.step()
+        except OSError:
+            self._inode.pending.clear()
+            raise
+        arrived = bytearray(self._inode.durable)
+        for offset, data in self._inode.pending:
+            _put(arrived, offset, data)
+        self._inode.durable = bytes(arrived)
+        self._inode.pending.clear()
 
     def lock(self) -> bool:
-        self._holds = self._disk.lock(self._inode, self._epoch)
+        self._check()
+        self._holds = not self._inode.locked
+        self._inode.locked = True
         return self._holds
 
     def close(self) -> None:
-        if self._holds:
-            self._disk.unlock(self._inode, self._epoch)
+        if self._holds and self._epoch == self.power.epoch:
+            self._inode.locked = False
+
+    def _change(self, offset: int, data: bytes | None) -> None:
+        self._inode.pending.append((offset, data))
+        _put(self._inode.cached, offset, data)
+
+    def _check(self) -> None:
+        if self._epoch != self.power.epoch:
+            raise OSError(errno.EBADF, "this file was open before the power was cut")
