@@ -14,7 +14,7 @@ import attrs
 import pytest
 
 from trioactors.environment import Environment
-from trioactors.errors import Outcome, StoreError, StorePoisoned
+from trioactors.errors import Outcome, StoreError, StoreFull, StorePoisoned
 from trioactors.persistence import ABSENT, Committed, Durability, Limits, Options, Record, Space
 from trioactors.testing.contract_records import put, state
 from trioactors.testing.disk import Keep, PowerCut, SimulatedDisk
@@ -276,3 +276,31 @@ def _honest(disk: SimulatedDisk, path: Path, original: bytes, bit: int, files: d
     return set(found) == {f"key-{number}" for number in range(3)} and all(
         data == name[-1].encode() * 9 for name, data in sound.items()
     )
+
+
+def test_a_frame_written_in_part_is_cut_off() -> None:
+    disk = SimulatedDisk(seed=3)
+    store = FilesystemStore(FOLDER)
+    store.open(Environment(disk=disk))
+    [log] = [name for name in disk.names(FOLDER) if name.endswith(".log")]
+    before = disk.contents(FOLDER / log)
+    disk.power.failures[disk.operations + 1] = errno.ENOSPC
+
+    with pytest.raises(StoreFull) as caught:
+        store.commit([put("a", b"x" * 1_000)])
+
+    assert caught.value.outcome is Outcome.FAILED
+    assert disk.contents(FOLDER / log) == before
+    store.close()
+
+
+def test_a_frame_that_cannot_be_cut_off_poisons() -> None:
+    disk = SimulatedDisk(seed=3)
+    store = FilesystemStore(FOLDER)
+    store.open(Environment(disk=disk))
+    disk.power.failures.update({disk.operations + 1: errno.ENOSPC, disk.operations + 2: errno.EIO})
+
+    with pytest.raises(StorePoisoned):
+        store.commit([put("a", b"x" * 1_000)])
+
+    store.close()
