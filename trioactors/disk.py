@@ -152,7 +152,7 @@ class _RealFile:
 
 @attrs.frozen
 class RealDisk:
-    """The disk of this machine."""
+    """The real one."""
 
     def make_folder(self, path: Path) -> None:
         """Create the folder and its parents, and sync each folder that got a new name.

@@ -15,10 +15,7 @@ from trioactors.errors import (
     Outcome,
     StoreConflict,
     StoreCorrupt,
-    StoreError,
-    StoreFull,
     StoreLocked,
-    StorePoisoned,
     StoreUnavailable,
 )
 from trioactors.persistence import Committed, Corrupt, Durability, Limits, Options, Record, Space, Store, Verification
@@ -26,7 +23,6 @@ from trioactors.testing.contract_records import put, remove, state
 from trioactors.testing.stores import StoreContract
 from trioactors_backends.sqlite import SQLiteStore
 from trioactors_backends.sqlite_file import connect
-from trioactors_backends.sqlite_schema import explain
 
 
 class TestSQLiteStore(StoreContract):
@@ -294,35 +290,3 @@ def test_free_pages_are_given_back(path: Path, environment: Environment) -> None
     store.close()
 
     assert path.stat().st_size < 2 * limits.slack_bytes
-
-
-def _error(code: int) -> sqlite3.Error:
-    error = sqlite3.OperationalError("told so")
-    error.sqlite_errorcode = code
-    return error
-
-
-@pytest.mark.parametrize(
-    ("code", "expected"),
-    [
-        (sqlite3.SQLITE_FULL, StoreFull),
-        (sqlite3.SQLITE_BUSY, StoreUnavailable),
-        (sqlite3.SQLITE_BUSY_SNAPSHOT, StoreUnavailable),
-        (sqlite3.SQLITE_READONLY, StoreUnavailable),
-        (sqlite3.SQLITE_READONLY_DBMOVED, StoreUnavailable),
-        (sqlite3.SQLITE_CANTOPEN, StoreUnavailable),
-        (sqlite3.SQLITE_IOERR_WRITE, StoreUnavailable),
-        (sqlite3.SQLITE_IOERR_READ, StoreUnavailable),
-        (sqlite3.SQLITE_IOERR_FSYNC, StorePoisoned),
-        (sqlite3.SQLITE_IOERR_DIR_FSYNC, StorePoisoned),
-        (sqlite3.SQLITE_CORRUPT, StoreCorrupt),
-        (sqlite3.SQLITE_NOTADB, StoreCorrupt),
-        (sqlite3.SQLITE_ERROR, StoreCorrupt),
-    ],
-)
-def test_each_error_of_sqlite_is_one_of_the_stores(code: int, expected: type[StoreError]) -> None:
-    assert type(explain(_error(code), "store.db")) is expected
-
-
-def test_an_error_without_a_code_is_damage() -> None:
-    assert type(explain(sqlite3.ProgrammingError("?"), "store.db")) is StoreCorrupt

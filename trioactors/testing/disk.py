@@ -27,7 +27,7 @@ _SECTOR_BYTES = 512
 
 
 class PowerCut(BaseException):
-    """The machine stopped in the middle of an operation. Nothing catches it but the test."""
+    """The power went in the middle of an operation. Nothing catches it but the test."""
 
 
 class Keep(enum.Enum):
@@ -137,7 +137,7 @@ class SimulatedDisk:
                 inode.names = 1
 
     def kill(self) -> None:
-        """End the process but not the machine: locks and open files are gone, everything written is there."""
+        """End the process and leave the power on: locks and open files are gone, everything written is there."""
         self.power.end_of_process()
         for folder in self._folders.values():
             for inode in folder.cached.values():
