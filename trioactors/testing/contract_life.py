@@ -130,6 +130,7 @@ _USES: tuple[Callable[[Store, Path], object], ...] = (
 )
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # the child touches no other thread's locks
 class LifeContract(ContractBase):
     """Opening, locks, backups, other processes."""
 
