@@ -1,8 +1,8 @@
 """The one port for everything that is not deterministic.
 
-Wall clock, random streams, ids and the place where blocking calls run reach the runtime through one frozen value, handed to the
-system when it opens. Nothing else in the runtime reads a clock but Trio's, draws a random number or starts a thread; so a test
-that hands in another `Environment` decides all of them, and two systems in one process can live by different ones.
+Wall clock, random streams, ids, the disk and the place where blocking calls run reach the runtime through one frozen value, handed
+to the system when it opens. Nothing else in the runtime reads a clock but Trio's, draws a random number, starts a thread or opens a
+file; so a test that hands in another `Environment` decides all of them, and two systems in one process can live by different ones.
 
 A mock clock jumps ahead while a worker thread is busy. That is why *where* a blocking call runs is part of this port: in a thread
 for production, in place under virtual time.
@@ -18,6 +18,8 @@ from typing import Protocol, TypeVar
 
 import attrs
 import trio
+
+from trioactors.disk import Disk, RealDisk
 
 __all__ = ["Environment", "RunBlocking", "run_in_place", "run_in_thread"]
 
@@ -67,3 +69,6 @@ class Environment:
 
     run_blocking: RunBlocking = run_in_thread
     """Where blocking calls run."""
+
+    disk: Disk = attrs.field(factory=RealDisk)
+    """Where the files of a store live."""

@@ -193,7 +193,7 @@ class Shell:
     def launch(self, cell: Cell) -> Life:
         """Begin a life of *cell*, in the supervisor's context, whoever asked for it."""
         life = cell.new_life()
-        self._context.run(partial(self.nursery.start_soon, run_life, cell, life, name=cell.name))
+        self._context.run(lambda: self.nursery.start_soon(run_life, cell, life, name=cell.name))
         return life
 
     async def start(self, cell: Cell) -> bool:

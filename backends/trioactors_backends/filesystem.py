@@ -1,0 +1,314 @@
+"""A store in a folder: one append-only log, a snapshot before it, and everything in memory while it is open.
+
+A commit is one frame at the end of the log and one sync. When the log carries more dead weight than the limits allow, a snapshot
+begins a new generation. What opening finds after anything but an orderly close is written once more, as a new generation, before it
+is served: what was read may be in the system's cache only.
+
+No name ever becomes a path: keys are inside the files, and the files are numbered.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import attrs
+
+from trioactors.disk import Disk, DiskFile, refusal
+from trioactors.environment import Environment
+from trioactors.errors import BadStoreURL, StoreLocked, StorePoisoned, StoreUnavailable
+from trioactors.persistence import (
+    SCAN_LIMIT,
+    Address,
+    Answer,
+    Batch,
+    Corrupt,
+    Creation,
+    Durability,
+    Found,
+    Key,
+    Limits,
+    Options,
+    Record,
+    Space,
+    Verification,
+)
+from trioactors_backends.frames import HEADER_BYTES, Header, Kind, pack_frame
+from trioactors_backends.generations import log_name, new_identity, start_log, sure, write_generation, write_store
+from trioactors_backends.keyspace import Keyspace, entry_of
+from trioactors_backends.ownership import Mark, Ownership
+from trioactors_backends.recovery import Folder, Recovered, recover
+
+__all__ = ["FilesystemStore"]
+
+_OWNER = "owner"
+
+
+@attrs.define
+class _Open:
+    """What an open store holds."""
+
+    environment: Environment
+    ownership: Ownership
+    header: Header
+    keyspace: Keyspace
+    log: DiskFile
+    last: int
+    """The number of the last frame."""
+
+    end: int
+    """Where the next frame goes."""
+
+    due: int
+    """From which end on the log is too long."""
+
+    stale: bool = False
+    """Whether what was read may not be what is on the disk, so that it must be written anew before anything is added."""
+
+    poison: StorePoisoned | None = None
+
+    @property
+    def disk(self) -> Disk:
+        return self.environment.disk
+
+
+class FilesystemStore:
+    """Records in the files of one folder."""
+
+    def __init__(self, folder: str | os.PathLike[str], options: Options | None = None) -> None:
+        self._folder = Path(folder).resolve()
+        self._options = Options() if options is None else options
+        self._state: _Open | None = None
+
+    def __repr__(self) -> str:
+        state = self._state
+        if state is None:
+            return f"<FilesystemStore {self._folder} closed>"
+        word = "open" if state.poison is None else "poisoned"
+        return f"<FilesystemStore {self._folder} {word}: {len(state.keyspace)} records, frame {state.last}>"
+
+    @classmethod
+    def from_address(cls, address: Address, limits: Limits) -> FilesystemStore:
+        """The store of `file:///folder`."""
+        if not address.path:
+            raise BadStoreURL(address.url, "which folder? Write file:///relative/folder or file:////absolute/folder")
+        return cls(address.path, address.known_options(limits))
+
+    @property
+    def blocking(self) -> bool:
+        """A durable commit waits for the disk."""
+        return self._options.durability is Durability.DURABLE
+
+    def open(self, environment: Environment) -> None:
+        """Lock the folder, read it, and make what was read durable."""
+        if self._state is not None:
+            raise StoreLocked(str(self._folder), "this very store, which is open")
+        self._look(environment.disk)
+        ownership = Ownership.take(environment.disk, self._folder / _OWNER, str(self._folder))
+        try:
+            self._state = self._start(environment, ownership)
+        except BaseException:
+            ownership.release()
+            raise
+
+    def read(self, keys: Sequence[Key]) -> Sequence[Record | Corrupt | None]:
+        """What is committed under each of *keys*."""
+        keyspace = self._sound().keyspace
+        return [keyspace.read(key) for key in keys]
+
+    def scan(
+        self, space: Space, start: str = "", stop: str | None = None, *, limit: int = SCAN_LIMIT, reverse: bool = False
+    ) -> Sequence[Found]:
+        """Records of the space by name."""
+        return self._sound().keyspace.scan(space, start, stop, limit, reverse=reverse)
+
+    def commit(self, batches: Sequence[Batch]) -> Sequence[Answer]:
+        """Append one frame for all the batches, and sync it."""
+        state = self._sound()
+        if not (state.log.linked and state.ownership.linked):
+            raise StoreUnavailable(f"{self._folder} was deleted while in use. Nothing is written to what cannot be found again.")
+        decision = state.keyspace.decide(batches, self._options.limits)
+        if not decision.changes:
+            return decision.answers
+        if state.stale or state.end >= state.due:
+            self._clean_up(state)
+        entries = [entry_of(change.key, change.revision, change.data) for change in decision.changes]
+        frame = pack_frame(state.last + 1, entries, state.header.identity)
+        self._append(state, frame)
+        state.last += 1
+        state.end += len(frame)
+        state.keyspace.apply(entries, decision.sequence)
+        if self.blocking:
+            state.ownership.acknowledge(Mark(state.header.identity, state.last))
+        return decision.answers
+
+    def backup(self, to: Path) -> None:
+        """Write a whole store to the folder *to*."""
+        state = self._sound()
+        write_store(state.environment, to.resolve(), state.keyspace, self._options)
+
+    def close(self) -> None:
+        """Sync what is not synced yet, say that all is in order, and give the folder back."""
+        state, self._state = self._state, None
+        if state is None:
+            return
+        try:
+            if state.poison is None and not state.stale:
+                self._finish(state)
+        finally:
+            state.log.close()
+            state.ownership.release()
+
+    def _look(self, disk: Disk) -> Folder:
+        """See what is in the folder; it is made if it is missing and may be."""
+        try:
+            if self._options.create is Creation.CREATE:
+                disk.make_folder(self._folder)
+            folder = Folder.of(disk.names(self._folder), _OWNER)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise StoreUnavailable(f"{self._folder} is no folder. file: needs one; a single file is what sqlite: is for") from error
+        except OSError as error:
+            raise refusal(error, f"{self._folder} cannot be opened as a folder") from error
+        if folder.empty and self._options.create is Creation.REFUSE:
+            raise StoreUnavailable(f"there is no store in {self._folder}, and none is to be made (create=no)")
+        if folder.empty and folder.foreign:
+            raise StoreUnavailable(f"{self._folder} holds other files ({folder.foreign[0]!r}). Choose an empty folder.")
+        return folder
+
+    def _start(self, environment: Environment, ownership: Ownership) -> _Open:
+        """Recover the store, or make a new one."""
+        disk = environment.disk
+        folder = self._look(disk)  # once more: it was not ours when we looked first
+        found = recover(folder, lambda name: self._read(disk, name), ownership.mark, str(self._folder), self._options.verify)
+        if found is None:
+            return self._create(environment, ownership)
+        state = self._resume(environment, ownership, found)
+        try:
+            if state.stale and self._options.verify is Verification.FULL:
+                self._renew(state)
+            self._sweep(state)
+        except BaseException:
+            state.log.close()
+            raise
+        return state
+
+    def _create(self, environment: Environment, ownership: Ownership) -> _Open:
+        header = self._header(new_identity(environment), first=1, sequence=0)
+        log = start_log(environment.disk, self._folder, header)
+        ownership.acknowledge(Mark(header.identity, 0))
+        return _Open(environment, ownership, header, Keyspace(), log, 0, HEADER_BYTES, self._due(0))
+
+    def _resume(self, environment: Environment, ownership: Ownership, found: Recovered) -> _Open:
+        """Go on with the log that was found; it needs writing anew unless it was closed in order."""
+        log = self._open_file(environment.disk, log_name(found.header.first))
+        closed = ownership.mark == Mark(found.header.identity, found.last, clean=True)
+        sound = found.tidy and closed and found.header.durability is self._options.durability
+        due = self._due(found.keyspace.live_bytes)
+        return _Open(environment, ownership, found.header, found.keyspace, log, found.last, found.end, due, stale=not sound)
+
+    def _append(self, state: _Open, frame: bytes) -> None:
+        try:
+            state.log.write(state.end, frame)
+        except OSError as error:
+            self._take_back(state)
+            raise refusal(error, f"{self._folder}: the commit was not written") from error
+        if self.blocking:
+            self._sync(state)
+
+    def _take_back(self, state: _Open) -> None:
+        """Cut off a frame that was written in part."""
+        try:
+            state.log.truncate(state.end)
+        except OSError as error:
+            state.poison = StorePoisoned(f"{self._folder}: a frame written in part cannot be cut off ({error.strerror})")
+            raise state.poison from error
+
+    def _sync(self, state: _Open) -> None:
+        try:
+            with sure(self._folder):
+                state.log.sync()
+        except StorePoisoned as poison:
+            state.poison = poison
+            raise
+
+    def _clean_up(self, state: _Open) -> None:
+        """Begin a new generation; where there is no room for one, the old log goes on growing for a while."""
+        try:
+            self._renew(state)
+        except StoreUnavailable:
+            if state.stale:
+                raise
+            state.due = state.end + self._options.limits.slack_bytes
+            return
+        except StorePoisoned as poison:
+            state.poison = poison
+            raise
+        self._sweep(state)
+
+    def _renew(self, state: _Open) -> None:
+        """Write everything as a new generation, and go on with that.
+
+        Its names must be new: where the sync of a folder has failed, a name can be there and never become durable.
+        """
+        first = max(state.last, self._list(state.disk).newest) + 1
+        header = self._header(state.header.identity, first, state.keyspace.sequence)
+        log = write_generation(state.disk, self._folder, header, state.keyspace)
+        state.log.close()
+        state.log, state.header, state.last, state.end = log, header, first - 1, HEADER_BYTES
+        state.due = self._due(state.keyspace.live_bytes)
+        state.stale = False
+        state.ownership.acknowledge(Mark(header.identity, state.last))
+
+    def _sweep(self, state: _Open) -> None:
+        """Remove what earlier generations left; what cannot be removed now is removed at another time."""
+        if state.stale:
+            return
+        try:
+            for name in self._list(state.disk).others(state.header.first):
+                state.disk.remove(self._folder / name)
+        except (OSError, StoreUnavailable):
+            return
+
+    def _finish(self, state: _Open) -> None:
+        if not self.blocking:
+            self._sync(state)
+        state.ownership.acknowledge(Mark(state.header.identity, state.last, clean=True))
+
+    def _list(self, disk: Disk) -> Folder:
+        try:
+            return Folder.of(disk.names(self._folder), _OWNER)
+        except OSError as error:
+            raise refusal(error, str(self._folder)) from error
+
+    def _header(self, identity: bytes, first: int, sequence: int) -> Header:
+        durability = self._options.durability
+        return Header(kind=Kind.LOG, durability=durability, identity=identity, first=first, sequence=sequence)
+
+    def _due(self, live_bytes: int) -> int:
+        return HEADER_BYTES + max(self._options.limits.slack_bytes, live_bytes)
+
+    def _read(self, disk: Disk, name: str) -> bytes:
+        file = self._open_file(disk, name)
+        try:
+            return file.read()
+        except OSError as error:
+            raise refusal(error, f"{self._folder}/{name}") from error
+        finally:
+            file.close()
+
+    def _open_file(self, disk: Disk, name: str) -> DiskFile:
+        try:
+            return disk.open(self._folder / name)
+        except OSError as error:
+            raise refusal(error, f"{self._folder}/{name}") from error
+
+    def _sound(self) -> _Open:
+        """The open store, unless it must not be used."""
+        if self._state is None:
+            raise StoreUnavailable(f"the store in {self._folder} is not open")
+        if self._state.poison is not None:
+            raise StorePoisoned(
+                f"{self._folder}: an earlier sync failed. Close the store and open it again."
+            ) from self._state.poison
+        return self._state

@@ -1,0 +1,170 @@
+"""The bytes of a filesystem store: headers and frames, as pure functions. docs/stores.md has the format as a table.
+
+A file is one header and then frames. A frame is what one commit wrote: a head with every key, revision and length, and a body with
+the data. The head has a checksum of its own and each record another, so damage in a record's data is that record's alone; damage
+in a head hides what the frame was about, and then the whole store is refused. Checksums begin from the store's identity: the bytes
+of another store's log, kept as a record in this one, are no frame here.
+"""
+
+from __future__ import annotations
+
+import enum
+import struct
+from collections.abc import Iterable, Sequence
+from zlib import crc32
+
+import attrs
+
+from trioactors.errors import NewerSchema, StoreCorrupt
+from trioactors.persistence import Durability, Key, Space
+from trioactors_backends.keyspace import Entry
+
+__all__ = ["FORMAT", "HEADER_BYTES", "Frame", "Header", "Kind", "find_frame", "pack_frame", "read_frame"]
+
+FORMAT = 1
+"""The newest format this version writes and reads."""
+
+_HEADER = struct.Struct(">8sHBB16sQQ")
+_MAGIC = b"TRIOFILE"
+_CHECKSUM = struct.Struct(">I")
+HEADER_BYTES = _HEADER.size + _CHECKSUM.size
+"""How long a header is."""
+
+_FRAME = struct.Struct(">4sQIQ")  # magic, number, bytes of the head's entries, bytes of the body
+_FRAME_MAGIC = b"\xf5\x9dTA"
+_PREFIX_BYTES = _FRAME.size + _CHECKSUM.size
+_ENTRY = struct.Struct(">BBQIII")  # space, fate, revision, bytes of the name, bytes of the data, checksum of the data
+_KEPT, _REMOVED = 0, 1
+
+_CODES = {
+    Space.STATE: 1,
+    Space.EVENT: 2,
+    Space.SNAPSHOT: 3,
+    Space.OUTBOX: 4,
+    Space.INBOX: 5,
+    Space.TIMER: 6,
+    Space.DEAD_LETTER: 7,
+    Space.QUARANTINE: 8,
+    Space.META: 9,
+}
+_SPACES = {code: space for space, code in _CODES.items()}
+_DURABILITIES = (Durability.DURABLE, Durability.RELAXED)
+
+
+class Kind(enum.IntEnum):
+    """What a file of the store is."""
+
+    LOG = 1
+    SNAPSHOT = 2
+
+
+@attrs.frozen(kw_only=True)
+class Header:
+    """The beginning of a file."""
+
+    kind: Kind
+    durability: Durability
+    identity: bytes
+    """Sixteen bytes that belong to this store alone."""
+
+    first: int
+    """The generation: the number of the first frame of its log."""
+
+    sequence: int
+    """The last revision given before that frame."""
+
+    def pack(self) -> bytes:
+        """The header as bytes."""
+        body = _HEADER.pack(
+            _MAGIC, FORMAT, self.kind, _DURABILITIES.index(self.durability), self.identity, self.first, self.sequence
+        )
+        return body + _CHECKSUM.pack(crc32(body))
+
+    @classmethod
+    def unpack(cls, data: bytes, where: str) -> Header:
+        """The header that *data* begins with; *where* names the file in errors."""
+        body = data[: _HEADER.size]
+        if not body.startswith(_MAGIC):
+            raise StoreCorrupt(f"{where} does not begin as a file of a trioactors store")
+        if len(data) >= HEADER_BYTES and int.from_bytes(body[8:10], "big") > FORMAT:
+            raise NewerSchema(where, int.from_bytes(body[8:10], "big"), FORMAT)
+        if data[_HEADER.size : HEADER_BYTES] != _CHECKSUM.pack(crc32(body)):
+            raise StoreCorrupt(f"{where} has a damaged header")
+        _, _, kind, code, identity, first, sequence = _HEADER.unpack(body)
+        durability: Durability = _DURABILITIES[int(code)]
+        return cls(kind=Kind(kind), durability=durability, identity=identity, first=first, sequence=sequence)
+
+
+@attrs.frozen
+class Frame:
+    """One frame as it was read."""
+
+    number: int
+    entries: Sequence[Entry]
+    end: int
+    """Where the next one begins."""
+
+    whole: bool
+    """Whether all of its data is there and sound."""
+
+
+def pack_frame(number: int, entries: Iterable[Entry], identity: bytes) -> bytes:
+    """The frame as bytes."""
+    head: list[bytes] = []
+    body: list[bytes] = []
+    for entry in entries:
+        name = entry.key.name.encode()
+        data = entry.data or b""
+        fate = _REMOVED if entry.data is None else _KEPT
+        head.append(_ENTRY.pack(_CODES[entry.key.space], fate, entry.revision, len(name), len(data), entry.checksum))
+        head.append(name)
+        body.append(data)
+    heads, bodies = b"".join(head), b"".join(body)
+    prefix = _FRAME.pack(_FRAME_MAGIC, number, len(heads), len(bodies))
+    return b"".join((prefix, _CHECKSUM.pack(_head_checksum(prefix, heads, identity)), heads, bodies))
+
+
+def read_frame(data: bytes, offset: int, identity: bytes) -> Frame | None:
+    """The frame at *offset*; None if no sound head of one is there."""
+    prefix = data[offset : offset + _FRAME.size]
+    if len(prefix) < _FRAME.size or not prefix.startswith(_FRAME_MAGIC):
+        return None
+    _, number, head_bytes, body_bytes = _FRAME.unpack(prefix)
+    begin = offset + _PREFIX_BYTES
+    heads = data[begin : begin + head_bytes]
+    stated = data[offset + _FRAME.size : begin]
+    if len(heads) < head_bytes or stated != _CHECKSUM.pack(_head_checksum(prefix, heads, identity)):
+        return None
+    body = data[begin + head_bytes : begin + head_bytes + body_bytes]
+    entries = _entries(heads, body)
+    whole = len(body) == body_bytes and all(crc32(entry.data or b"") == entry.checksum for entry in entries)
+    return Frame(number, entries, begin + head_bytes + body_bytes, whole)
+
+
+def find_frame(data: bytes, offset: int, identity: bytes, number: int) -> Frame | None:
+    """The first frame at or after *offset* that has at least this number."""
+    at = data.find(_FRAME_MAGIC, offset)
+    while at >= 0:
+        frame = read_frame(data, at, identity)
+        if frame is not None and frame.number >= number:
+            return frame
+        at = data.find(_FRAME_MAGIC, at + 1)
+    return None
+
+
+def _head_checksum(prefix: bytes, heads: bytes, identity: bytes) -> int:
+    return crc32(heads, crc32(prefix, crc32(identity)))
+
+
+def _entries(heads: bytes, body: bytes) -> Sequence[Entry]:
+    entries: list[Entry] = []
+    at = begin = 0
+    while at < len(heads):
+        code, fate, revision, name_bytes, data_bytes, checksum = _ENTRY.unpack_from(heads, at)
+        at += _ENTRY.size
+        name = heads[at : at + name_bytes].decode()
+        at += name_bytes
+        data = None if fate == _REMOVED else body[begin : begin + data_bytes]
+        begin += data_bytes
+        entries.append(Entry(Key(_SPACES[code], name), revision, data, checksum))
+    return entries

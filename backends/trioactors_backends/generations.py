@@ -1,0 +1,149 @@
+"""Writing the files of a filesystem store: a generation is a snapshot of everything and the log of what came after it.
+
+The order is what makes it safe. The new log is there, synced, before the new snapshot gets its name; the snapshot is synced before
+it gets its name; and the old generation goes only after that name is synced. A power cut anywhere leaves one whole generation, and
+at most an empty log or a temporary file of the next.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import attrs
+
+from trioactors.disk import Disk, DiskFile, refusal
+from trioactors.environment import Environment
+from trioactors.errors import StorePoisoned, StoreUnavailable
+from trioactors.persistence import Options
+from trioactors_backends.frames import Header, Kind, pack_frame
+from trioactors_backends.keyspace import Entry, Keyspace
+
+__all__ = ["log_name", "new_identity", "snapshot_name", "start_log", "sure", "write_generation", "write_store"]
+
+_CHUNK_BYTES = 1024 * 1024
+"""How much of a snapshot goes into one frame."""
+
+
+def log_name(first: int) -> str:
+    """The file of the log whose first frame has this number."""
+    return f"{first:020d}.log"
+
+
+def snapshot_name(first: int) -> str:
+    """The file with everything that was committed before that frame."""
+    return f"{first:020d}.snapshot"
+
+
+def new_identity(environment: Environment) -> bytes:
+    """Sixteen bytes for a new store."""
+    return hashlib.blake2b(environment.new_id().encode(), digest_size=16).digest()
+
+
+@contextmanager
+def sure(where: Path) -> Generator[None]:
+    """Around a sync or a rename: where it fails, nobody knows what is on the disk."""
+    try:
+        yield
+    except OSError as error:
+        raise StorePoisoned(f"{where}: a sync failed ({error.strerror}). Close the store and open it again.") from error
+
+
+def write_generation(disk: Disk, folder: Path, header: Header, keyspace: Keyspace) -> DiskFile:
+    """Write snapshot and log of the generation that *header* (of the log) begins; returns the log, open."""
+    log = start_log(disk, folder, header)
+    try:
+        _write_snapshot(disk, folder, attrs.evolve(header, kind=Kind.SNAPSHOT), keyspace)
+    except BaseException:
+        log.close()
+        raise
+    return log
+
+
+def start_log(disk: Disk, folder: Path, header: Header) -> DiskFile:
+    """Write an empty log and make its name safe."""
+    name = log_name(header.first)
+    log = _write_new(disk, folder / name, [header.pack()])
+    try:
+        with sure(folder):
+            disk.sync_folder(folder)
+    except StorePoisoned:
+        log.close()
+        raise
+    return log
+
+
+def write_store(environment: Environment, folder: Path, keyspace: Keyspace, options: Options) -> None:
+    """Write a whole new store with everything that is in *keyspace* to *folder*."""
+    disk = environment.disk
+    try:
+        disk.make_folder(folder)
+        present = disk.names(folder)
+    except OSError as error:
+        raise refusal(error, f"backup to {folder}") from error
+    if present:
+        raise StoreUnavailable(f"backup to {folder}: the folder is not empty. Choose a new one.")
+    header = Header(
+        kind=Kind.LOG,
+        durability=options.durability,
+        identity=new_identity(environment),
+        first=1,
+        sequence=keyspace.sequence,
+    )
+    write_generation(disk, folder, header, keyspace).close()
+
+
+def _write_snapshot(disk: Disk, folder: Path, header: Header, keyspace: Keyspace) -> None:
+    path = folder / snapshot_name(header.first)
+    part = path.with_name(path.name + ".new")
+    _write_new(disk, part, _snapshot(header, keyspace.entries())).close()
+    with sure(folder):
+        disk.rename(part, path)
+        disk.sync_folder(folder)
+
+
+def _write_new(disk: Disk, path: Path, parts: Iterable[bytes]) -> DiskFile:
+    """Write a file from its beginning and sync it; what was there before is cut off."""
+    try:
+        file = disk.open(path)
+    except OSError as error:
+        raise refusal(error, str(path)) from error
+    try:
+        _fill(file, path, parts)
+        with sure(path):
+            file.sync()
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _fill(file: DiskFile, path: Path, parts: Iterable[bytes]) -> None:
+    offset = 0
+    try:
+        file.truncate(0)
+        for part in parts:
+            file.write(offset, part)
+            offset += len(part)
+    except OSError as error:
+        raise refusal(error, str(path)) from error
+
+
+def _snapshot(header: Header, entries: Iterable[Entry]) -> Iterator[bytes]:
+    """The parts of a snapshot. The last frame is empty: without it, the file is not the whole."""
+    yield header.pack()
+    number = 1
+    chunk: list[Entry] = []
+    size = 0
+    for entry in entries:
+        chunk.append(entry)
+        size += len(entry.data or b"")
+        if size >= _CHUNK_BYTES or len(chunk) >= _CHUNK_BYTES // 256:
+            yield pack_frame(number, chunk, header.identity)
+            number, chunk, size = number + 1, [], 0
+    if chunk:
+        yield pack_frame(number, chunk, header.identity)
+        number += 1
+    yield pack_frame(number, (), header.identity)

@@ -1,0 +1,116 @@
+"""An ordered keyspace in memory: what the memory store is, and what the filesystem store serves from.
+
+Every record is kept with the checksum it was written with, and verified whenever it is read.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator, Sequence
+from zlib import crc32
+
+import attrs
+
+from trioactors.persistence import ABSENT, Batch, Corrupt, Decision, Found, Key, Limits, Record, Space, decide
+
+__all__ = ["Entry", "Keyspace", "entry_of"]
+
+
+@attrs.frozen
+class Entry:
+    """One change of one key; `data` is None where the key was removed. `checksum` is that of the data as it was written."""
+
+    key: Key
+    revision: int
+    data: bytes | None = attrs.field(repr=False)
+    checksum: int
+
+
+def entry_of(key: Key, revision: int, data: bytes | None) -> Entry:
+    """The entry of sound data."""
+    return Entry(key, revision, data, 0 if data is None else crc32(data))
+
+
+@attrs.define
+class _Shelf:
+    """The records of one space, by name; `names` is sorted."""
+
+    entries: dict[str, Entry] = attrs.field(factory=dict[str, Entry])
+    names: list[str] = attrs.field(factory=list[str])
+
+    def put(self, entry: Entry) -> None:
+        name = entry.key.name
+        if name not in self.entries:
+            insort(self.names, name)
+        self.entries[name] = entry
+
+    def remove(self, name: str) -> None:
+        if self.entries.pop(name, None) is not None:
+            del self.names[bisect_left(self.names, name)]
+
+    def between(self, start: str, stop: str | None, limit: int, *, reverse: bool) -> Sequence[str]:
+        low = bisect_left(self.names, start)
+        high = len(self.names) if stop is None else max(low, bisect_left(self.names, stop))
+        if reverse:
+            return self.names[max(low, high - limit) : high][::-1]
+        return self.names[low : min(high, low + limit)]
+
+
+@attrs.define
+class Keyspace:
+    """Records by key, and the last revision that was ever given."""
+
+    sequence: int = 0
+    live_bytes: int = 0
+    _shelves: dict[Space, _Shelf] = attrs.field(factory=lambda: {space: _Shelf() for space in Space}, repr=False)
+
+    def __len__(self) -> int:
+        return sum(len(shelf.names) for shelf in self._shelves.values())
+
+    def revision(self, key: Key) -> int:
+        """What the key is at."""
+        entry = self._shelves[key.space].entries.get(key.name)
+        return ABSENT if entry is None else entry.revision
+
+    def read(self, key: Key) -> Record | Corrupt | None:
+        """What is under the key."""
+        entry = self._shelves[key.space].entries.get(key.name)
+        return None if entry is None else _verified(entry)
+
+    def scan(self, space: Space, start: str, stop: str | None, limit: int, *, reverse: bool) -> Sequence[Found]:
+        """As `Store.scan`."""
+        shelf = self._shelves[space]
+        names = shelf.between(start, stop, max(0, limit), reverse=reverse)
+        return [(entry.key, _verified(entry)) for entry in map(shelf.entries.__getitem__, names)]
+
+    def decide(self, batches: Sequence[Batch], limits: Limits) -> Decision:
+        """What a commit of the batches would do."""
+        return decide(batches, limits=limits, sequence=self.sequence, revision=self.revision)
+
+    def apply(self, entries: Iterable[Entry], sequence: int) -> None:
+        """Make the changes; *sequence* is the last revision given now."""
+        for entry in entries:
+            shelf = self._shelves[entry.key.space]
+            self.live_bytes += _weight(entry) - _weight(shelf.entries.get(entry.key.name))
+            if entry.data is None:
+                shelf.remove(entry.key.name)
+            else:
+                shelf.put(entry)
+        self.sequence = sequence
+
+    def entries(self) -> Iterator[Entry]:
+        """Everything, space by space, in order of names."""
+        for shelf in self._shelves.values():
+            for name in shelf.names:
+                yield shelf.entries[name]
+
+
+def _weight(entry: Entry | None) -> int:
+    return 0 if entry is None or entry.data is None else len(entry.data) + len(entry.key.name)
+
+
+def _verified(entry: Entry) -> Record | Corrupt:
+    data = entry.data or b""
+    if crc32(data) == entry.checksum:
+        return Record(data, entry.revision)
+    return Corrupt(entry.key, "its checksum does not match its data", data)

@@ -1,0 +1,194 @@
+"""Reading the files of a filesystem store: what was committed, or why that cannot be said.
+
+A log may end in a frame that was never finished; it was never acknowledged either, and is dropped. The same bytes could be an
+acknowledged frame that was damaged since. Three witnesses tell them apart: the owner's mark (up to there everything was
+acknowledged), a sound frame after the bad one (frames are synced one by one, so only the last can be unfinished), and the checksum
+of the frame's head (a frame whose keys can be read, and which must be complete, has damaged records and is no end).
+A log written with relaxed durability has only the mark: without syncs, a power cut may leave frames out of the middle.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+import attrs
+
+from trioactors.errors import StoreCorrupt
+from trioactors.persistence import Durability, Verification
+from trioactors_backends.frames import HEADER_BYTES, Frame, Header, Kind, find_frame, read_frame
+from trioactors_backends.generations import log_name, snapshot_name
+from trioactors_backends.keyspace import Keyspace
+from trioactors_backends.ownership import Mark
+
+__all__ = ["Folder", "Recovered", "recover"]
+
+_NAME = re.compile(r"(\d{20})\.(log|snapshot)")
+_TEMPORARY = re.compile(r"\d{20}\.snapshot\.new")
+
+
+@attrs.frozen
+class Folder:
+    """The files of a store, by what their names say."""
+
+    logs: frozenset[int]
+    snapshots: frozenset[int]
+    temporary: tuple[str, ...]
+    foreign: tuple[str, ...]
+
+    @classmethod
+    def of(cls, names: Sequence[str], own: str) -> Folder:
+        """Sort the names of a folder; *own* is the owner's file."""
+        matches = [match for match in map(_NAME.fullmatch, names) if match]
+        kinds = {kind: frozenset(int(m[1]) for m in matches if m[2] == kind) for kind in ("log", "snapshot")}
+        rest = [name for name in names if not _NAME.fullmatch(name) and name != own]
+        temporary = tuple(name for name in rest if _TEMPORARY.fullmatch(name))
+        return cls(kinds["log"], kinds["snapshot"], temporary, tuple(name for name in rest if name not in temporary))
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is no store in it yet."""
+        return not self.logs and not self.snapshots
+
+    @property
+    def newest(self) -> int:
+        """The highest number that a file has."""
+        return max(self.logs | self.snapshots, default=0)
+
+    def others(self, first: int) -> Sequence[str]:
+        """The files that are not of this generation."""
+        logs = [log_name(n) for n in sorted(self.logs) if n != first]
+        return [*logs, *(snapshot_name(n) for n in sorted(self.snapshots) if n != first), *self.temporary]
+
+
+@attrs.frozen
+class Recovered:
+    """What was committed, and where the log goes on."""
+
+    header: Header
+    keyspace: Keyspace
+    last: int
+    """The number of the last frame."""
+
+    end: int
+    """Where the next frame goes."""
+
+    tidy: bool
+    """Whether nothing was dropped or passed over."""
+
+
+@attrs.frozen
+class _Reading:
+    where: str
+    read: Callable[[str], bytes]
+    mark: Mark | None
+    verify: Verification
+
+    def corrupt(self, problem: str) -> StoreCorrupt:
+        return StoreCorrupt(
+            f"{self.where}: {problem}. Nothing of it is served. Restore a backup, or open it with verify=none to see what is left."
+        )
+
+
+def recover(folder: Folder, read: Callable[[str], bytes], mark: Mark | None, where: str, verify: Verification) -> Recovered | None:
+    """What the files hold; None if a store was never finished being made. *read* gives a file by its name."""
+    reading = _Reading(where, read, mark, verify)
+    first = _generation(reading, folder)
+    if first is None:
+        return None
+    log = read(log_name(first))
+    if not folder.snapshots and mark is None and len(log) <= HEADER_BYTES and not _has_header(log, where):
+        return None
+    header = Header.unpack(log, f"{where}/{log_name(first)}")
+    if header.kind is not Kind.LOG or header.first != first:
+        raise reading.corrupt(f"{log_name(first)} is the file of another generation")
+    if mark is not None and mark.identity != header.identity:
+        reading = attrs.evolve(reading, mark=None)  # the mark of another store, left in the folder
+    keyspace = Keyspace(sequence=header.sequence)
+    if first in folder.snapshots:
+        _load_snapshot(reading, header, keyspace)
+    return _replay(reading, header, keyspace, log)
+
+
+def _generation(reading: _Reading, folder: Folder) -> int | None:
+    """The newest whole generation; None if there is none yet."""
+    acknowledged = 0 if reading.mark is None else reading.mark.number
+    if folder.empty and acknowledged == 0:
+        return None
+    first = max(folder.snapshots, default=1)
+    if first not in folder.logs:
+        raise reading.corrupt(f"{log_name(first)} is missing")
+    for later in sorted(folder.logs):
+        if later > first and len(reading.read(log_name(later))) > HEADER_BYTES:
+            raise reading.corrupt(f"{snapshot_name(later)} is missing")
+    return first
+
+
+def _has_header(log: bytes, where: str) -> bool:
+    try:
+        Header.unpack(log, where)
+    except StoreCorrupt:
+        return False
+    return True
+
+
+def _load_snapshot(reading: _Reading, log: Header, keyspace: Keyspace) -> None:
+    name = snapshot_name(log.first)
+    data = reading.read(name)
+    if Header.unpack(data, f"{reading.where}/{name}") != attrs.evolve(log, kind=Kind.SNAPSHOT):
+        raise reading.corrupt(f"{name} and {log_name(log.first)} do not belong together")
+    offset, number = HEADER_BYTES, 1
+    while True:
+        frame = _frame(reading, data, offset, log.identity, number)
+        if frame is None:
+            if reading.verify is Verification.NONE:
+                return
+            raise reading.corrupt(f"{name} is damaged at byte {offset}")
+        keyspace.apply(frame.entries, log.sequence)
+        offset, number = frame.end, frame.number + 1
+        if not frame.entries:
+            return
+
+
+def _replay(reading: _Reading, header: Header, keyspace: Keyspace, log: bytes) -> Recovered:
+    offset, number, tidy = HEADER_BYTES, header.first, True
+    while offset < len(log):
+        frame = _frame(reading, log, offset, header.identity, number)
+        if frame is None or not (frame.whole or _acknowledged(reading, header, log, frame)):
+            _see_that_it_is_the_end(reading, header, log, offset, number)
+            tidy = False
+            break
+        tidy = tidy and frame.whole and frame.number == number
+        keyspace.apply(frame.entries, keyspace.sequence + len(frame.entries))
+        offset, number = frame.end, frame.number + 1
+    if reading.verify is Verification.FULL and reading.mark is not None and reading.mark.number >= number:
+        raise reading.corrupt(f"{log_name(header.first)} ends at frame {number - 1}, and {reading.mark.number} were acknowledged")
+    return Recovered(header, keyspace, number - 1, offset, tidy)
+
+
+def _frame(reading: _Reading, data: bytes, offset: int, identity: bytes, number: int) -> Frame | None:
+    """The frame that must come next; where nothing is verified, the next that can be read."""
+    frame = read_frame(data, offset, identity)
+    if frame is not None and frame.number == number:
+        return frame
+    if reading.verify is Verification.NONE:
+        return find_frame(data, offset, identity, number)
+    return None
+
+
+def _acknowledged(reading: _Reading, header: Header, log: bytes, frame: Frame) -> bool:
+    """Whether a frame that is not whole once was."""
+    if reading.mark is not None and frame.number <= reading.mark.number:
+        return True
+    if header.durability is Durability.RELAXED:
+        return False
+    return find_frame(log, frame.end, header.identity, frame.number + 1) is not None
+
+
+def _see_that_it_is_the_end(reading: _Reading, header: Header, log: bytes, offset: int, number: int) -> None:
+    """Refuse the store unless what is at *offset* can be a frame that was never finished."""
+    if reading.verify is Verification.NONE or header.durability is Durability.RELAXED:
+        return
+    later = find_frame(log, offset + 1, header.identity, number + 1)
+    if later is not None:
+        raise reading.corrupt(f"{log_name(header.first)} is damaged at byte {offset}: frame {later.number} follows it")

@@ -1,0 +1,388 @@
+"""A store in one SQLite file, which any SQLite tool can read.
+
+A commit is one transaction in write-ahead mode, synced before it is acknowledged (`durable`) or at the next checkpoint
+(`relaxed`). The lock is a file of its own beside the database: locks on the database itself would keep readers out, and would not
+tell two stores of one process apart. What opening finds in the write-ahead log is moved into the database and synced before it is
+served: it may be in the system's cache only.
+
+The tables are in `sqlite_schema`, what concerns the file as a file in `sqlite_file`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sqlite3
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import attrs
+
+from trioactors.disk import RealDisk, refusal
+from trioactors.environment import Environment
+from trioactors.errors import (
+    BackendMissing,
+    BadStoreURL,
+    StoreConflict,
+    StoreCorrupt,
+    StoreError,
+    StoreLocked,
+    StorePoisoned,
+    StoreUnavailable,
+)
+from trioactors.persistence import (
+    ABSENT,
+    SCAN_LIMIT,
+    Address,
+    Answer,
+    Batch,
+    Change,
+    Corrupt,
+    Decision,
+    Durability,
+    Found,
+    Key,
+    Limits,
+    Options,
+    Record,
+    Space,
+    Verification,
+    decide,
+)
+from trioactors_backends.generations import new_identity, sure
+from trioactors_backends.ownership import Mark, Ownership
+from trioactors_backends.sqlite_file import connect, copy_database, files_of, lock_of, look, move_log, set_up
+from trioactors_backends.sqlite_schema import (
+    KEEP_BOOK,
+    Book,
+    explain,
+    fold,
+    folded,
+    read_book,
+    recount,
+    row_checksum,
+    verify,
+)
+
+__all__ = ["SQLiteStore"]
+
+_INSTALL = ("pip", "install", '"trioactors[sqlite]"')
+_TIDY_EVERY = 1_000
+"""Commits between two looks at how many pages are free."""
+
+_REVISION = "SELECT revision FROM records WHERE space = ? AND name = ?"
+_READ = "SELECT revision, checksum, data FROM records WHERE space = ? AND name = ?"
+_PUT = "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?)"
+_REMOVE = "DELETE FROM records WHERE space = ? AND name = ?"
+_SCAN = "SELECT name, revision, checksum, data FROM records WHERE space = ? AND name >= ?"
+_SCANS = {
+    (stops, reverse): f"{_SCAN}{' AND name < ?' if stops else ''} ORDER BY name{' DESC' if reverse else ''} LIMIT ?"
+    for stops in (False, True)
+    for reverse in (False, True)
+}
+
+_HARMLESS_COMMIT_ERRORS = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR_WRITE})
+"""Those of COMMIT after which the write-ahead log has no whole transaction: nothing happened."""
+
+
+@attrs.define
+class _Open:
+    """What an open store holds."""
+
+    environment: Environment
+    connection: sqlite3.Connection
+    ownership: Ownership
+    book: Book
+    written: int
+    """The sequence in the table; another one there means that somebody else wrote."""
+
+    files: dict[Path, tuple[int, int]]
+    """The files in use, by path: their device and number."""
+
+    commits: int = 0
+    poison: StorePoisoned | None = None
+
+
+class SQLiteStore:
+    """Records in a SQLite database."""
+
+    def __init__(self, path: str | os.PathLike[str], options: Options | None = None) -> None:
+        if importlib.util.find_spec("sqlite_utils") is None:
+            raise BackendMissing(f"sqlite:///{os.fspath(path)}", "sqlite-utils", _INSTALL)
+        self._path = Path(path).resolve()
+        self._options = Options() if options is None else options
+        self._state: _Open | None = None
+
+    def __repr__(self) -> str:
+        state = self._state
+        if state is None:
+            return f"<SQLiteStore {self._path} closed>"
+        word = "open" if state.poison is None else "poisoned"
+        return f"<SQLiteStore {self._path} {word}: {state.book.records} records, revision {state.book.sequence}>"
+
+    @classmethod
+    def from_address(cls, address: Address, limits: Limits) -> SQLiteStore:
+        """The store of `sqlite:///file.db`."""
+        if not address.path or Path(address.path).name == ":memory:":
+            raise BadStoreURL(
+                address.url, "which file? Write sqlite:///relative.db or sqlite:////absolute.db; in memory is memory:"
+            )
+        return cls(address.path, address.known_options(limits))
+
+    @property
+    def blocking(self) -> bool:
+        """A durable commit waits for the disk."""
+        return self._options.durability is Durability.DURABLE
+
+    def open(self, environment: Environment) -> None:
+        """Lock the file, bring its schema up to date, move the log into it, and verify it."""
+        if self._state is not None:
+            raise StoreLocked(str(self._path), "this very store, which is open")
+        look(self._path, self._options.create)
+        ownership = Ownership.take(RealDisk(), lock_of(self._path), str(self._path))
+        try:
+            self._state = self._start(environment, ownership)
+        except BaseException:
+            ownership.release()
+            raise
+
+    def read(self, keys: Sequence[Key]) -> Sequence[Record | Corrupt | None]:
+        """What is committed under each of *keys*."""
+        state = self._sound()
+        found: list[Record | Corrupt | None] = []
+        with self._explained():
+            for key in keys:
+                row = state.connection.execute(_READ, (key.space.value, key.name)).fetchone()
+                found.append(None if row is None else _verified(key, *row))
+        return found
+
+    def scan(
+        self, space: Space, start: str = "", stop: str | None = None, *, limit: int = SCAN_LIMIT, reverse: bool = False
+    ) -> Sequence[Found]:
+        """Records of the space by name."""
+        state = self._sound()
+        bounds = (space.value, start) if stop is None else (space.value, start, stop)
+        with self._explained():
+            rows = state.connection.execute(_SCANS[stop is not None, reverse], (*bounds, max(0, limit))).fetchall()
+        return [self._found(space, *row) for row in rows]
+
+    def commit(self, batches: Sequence[Batch]) -> Sequence[Answer]:
+        """Keep the batches in one transaction."""
+        state = self._sound()
+        self._see_that_it_is_there(state)
+        self._tidy(state)
+        with self._explained():
+            state.connection.execute("BEGIN IMMEDIATE")
+        try:
+            with self._explained():
+                decision, book = self._write(state, batches)
+            if decision.changes:
+                self._commit(state)
+        finally:
+            self._end_transaction(state)
+        if decision.changes:
+            state.book, state.written = book, book.sequence
+            self._acknowledge(state)
+        return decision.answers
+
+    def backup(self, to: Path) -> None:
+        """Write a whole database to the path *to*."""
+        state = self._sound()
+        with self._explained():
+            copy_database(state.connection, state.book, new_identity(state.environment).hex(), to.resolve())
+
+    def close(self) -> None:
+        """Move the log into the database, and let go of it."""
+        state, self._state = self._state, None
+        if state is None:
+            return
+        try:
+            if state.poison is None:
+                self._finish(state)
+        finally:
+            state.connection.close()
+            state.ownership.release()
+
+    def _finish(self, state: _Open) -> None:
+        """Move the log into the database; where there is no room for it, opening will."""
+        moved = False
+        with suppress(StoreUnavailable), self._explained():
+            moved = move_log(state.connection)
+        if moved or self.blocking:
+            state.ownership.acknowledge(_mark(state.book, clean=True))
+
+    def _start(self, environment: Environment, ownership: Ownership) -> _Open:
+        connection: sqlite3.Connection | None = None
+        try:
+            with self._explained():
+                connection = connect(self._path, self._options.limits)
+                set_up(connection, self._path, self._options.limits, new_identity(environment).hex())
+                return self._recover(connection, environment, ownership)
+        except OSError as error:
+            _close(connection)
+            raise refusal(error, str(self._path)) from error
+        except BaseException:
+            _close(connection)
+            raise
+
+    def _recover(self, connection: sqlite3.Connection, environment: Environment, ownership: Ownership) -> _Open:
+        """Make what can be read durable, then see that it is all there."""
+        if not move_log(connection):
+            raise StoreUnavailable(f"{self._path}: another program reads an older state of it. Stop that one first.")
+        with sure(self._path):  # the name of the log: SQLite does not look whether its own sync of it succeeds
+            RealDisk().sync_folder(self._path.parent)
+        if self._options.durability is Durability.RELAXED:
+            connection.execute("PRAGMA synchronous = NORMAL")
+        connection.text_factory = bytes  # a damaged name is no text
+        book = read_book(connection, str(self._path))
+        written = book.sequence
+        if self._options.verify is Verification.FULL:
+            verify(connection, book, str(self._path))
+            self._compare(ownership.mark, book)
+        else:
+            book = recount(connection, book)
+        ownership.acknowledge(_mark(book))
+        return _Open(environment, connection, ownership, book, written, files_of(self._path))
+
+    def _compare(self, mark: Mark | None, book: Book) -> None:
+        if mark is not None and mark.identity.hex() == book.identity and mark.number > book.sequence:
+            raise StoreCorrupt(
+                f"{self._path} ends at revision {book.sequence}, and {mark.number} was acknowledged. Its log is damaged, or "
+                f"an older copy was put in its place. To go on with it all the same, remove {lock_of(self._path)}."
+            )
+
+    def _see_that_it_is_there(self, state: _Open) -> None:
+        try:
+            sound = files_of(self._path) == state.files
+        except FileNotFoundError:
+            sound = False
+        if not sound:
+            raise StoreUnavailable(f"{self._path} was deleted while in use. Nothing is written to what cannot be found again.")
+
+    def _write(self, state: _Open, batches: Sequence[Batch]) -> tuple[Decision, Book]:
+        before: dict[Key, int] = {}
+
+        def revision(key: Key) -> int:
+            if key not in before:
+                row = state.connection.execute(_REVISION, (key.space.value, key.name)).fetchone()
+                before[key] = ABSENT if row is None else row[0]
+            return before[key]
+
+        decision = decide(batches, limits=self._options.limits, sequence=state.book.sequence, revision=revision)
+        last = {change.key: change for change in decision.changes}
+        if not last:
+            return decision, state.book
+        _store(state.connection, last)
+        book = attrs.evolve(_counted(state.book, last, before), sequence=decision.sequence)
+        if state.connection.execute(KEEP_BOOK, (*book.row(), state.written)).rowcount != 1:
+            raise StoreConflict(
+                f"{self._path}: somebody else wrote to this store since revision {state.written}. Nothing was kept.",
+                expected=state.written,
+            )
+        return decision, book
+
+    def _commit(self, state: _Open) -> None:
+        try:
+            state.connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            code = error.sqlite_errorcode
+            if code in _HARMLESS_COMMIT_ERRORS or code & 0xFF in _HARMLESS_COMMIT_ERRORS:
+                raise explain(error, str(self._path)) from error
+            state.poison = StorePoisoned(f"{self._path}: the commit was not synced ({error}). Close the store and open it again.")
+            raise state.poison from error
+
+    def _end_transaction(self, state: _Open) -> None:
+        """Undo what was not committed."""
+        if not state.connection.in_transaction:
+            return
+        try:
+            state.connection.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            state.poison = StorePoisoned(f"{self._path}: a transaction cannot be undone ({error})")
+            raise state.poison from error
+
+    def _acknowledge(self, state: _Open) -> None:
+        if self.blocking:
+            state.ownership.acknowledge(_mark(state.book))
+
+    def _tidy(self, state: _Open) -> None:
+        """Now and then, give free pages back to the system, a bounded number at a time."""
+        state.commits += 1
+        if state.commits % _TIDY_EVERY:
+            return
+        with self._explained():
+            (free,) = state.connection.execute("PRAGMA freelist_count").fetchone()
+            (size,) = state.connection.execute("PRAGMA page_size").fetchone()
+            slack = self._options.limits.slack_bytes // size
+            if free > slack:
+                # a page is freed at each step of the statement, and `execute` takes only the first
+                state.connection.executescript(f"PRAGMA incremental_vacuum({min(free - slack, slack + 1):d})")
+
+    def _found(self, space: Space, name: object, revision: object, checksum: object, data: object) -> Found:
+        try:
+            text = name.decode() if isinstance(name, bytes) else ""
+        except UnicodeDecodeError as error:
+            raise StoreCorrupt(f"{self._path}: a name in the space {space.value!r} is damaged") from error
+        key = Key(space, text)
+        return key, _verified(key, revision, checksum, data)
+
+    @contextmanager
+    def _explained(self) -> Generator[None]:
+        """Around calls of SQLite: its errors leave as the store's."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            explained: StoreError = explain(error, str(self._path))
+            if isinstance(explained, StorePoisoned) and self._state is not None:
+                self._state.poison = explained
+            raise explained from error
+        except UnicodeDecodeError as error:  # from a message about a damaged name
+            raise StoreCorrupt(f"{self._path} is damaged: {error.object!r}") from error
+
+    def _sound(self) -> _Open:
+        """The open store, unless it must not be used."""
+        if self._state is None:
+            raise StoreUnavailable(f"the store {self._path} is not open")
+        if self._state.poison is not None:
+            raise StorePoisoned(f"{self._path}: an earlier sync failed. Close the store and open it again.") from self._state.poison
+        return self._state
+
+
+def _store(connection: sqlite3.Connection, changes: dict[Key, Change]) -> None:
+    put: list[tuple[str, str, int, int, bytes]] = []
+    for change in changes.values():
+        space, name = change.key.space.value, change.key.name
+        if change.data is None:
+            connection.execute(_REMOVE, (space, name))
+        else:
+            put.append((space, name, change.revision, row_checksum(space, name, change.revision, change.data), change.data))
+    connection.executemany(_PUT, put)
+
+
+def _counted(book: Book, changes: dict[Key, Change], before: dict[Key, int]) -> Book:
+    """The book after the changes, as to which keys there are."""
+    records, keys = book.records, book.keys
+    for change in changes.values():
+        came = (change.data is not None) - (before[change.key] != ABSENT)
+        if came:
+            records += came
+            keys = folded(keys, came * fold(change.key.space.value, change.key.name))
+    return attrs.evolve(book, records=records, keys=keys)
+
+
+def _verified(key: Key, revision: object, checksum: object, data: object) -> Record | Corrupt:
+    if not isinstance(data, bytes) or not isinstance(revision, int):
+        return Corrupt(key, "its row does not hold what such a row holds")
+    if row_checksum(key.space.value, key.name, revision, data) != checksum:
+        return Corrupt(key, "its checksum does not match its row", data)
+    return Record(data, revision)
+
+
+def _mark(book: Book, *, clean: bool = False) -> Mark:
+    return Mark(bytes.fromhex(book.identity), book.sequence, clean)
+
+
+def _close(connection: sqlite3.Connection | None) -> None:
+    if connection is not None:
+        connection.close()

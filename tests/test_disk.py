@@ -1,0 +1,276 @@
+"""The real disk does what the port says, and the simulated one forgets what it may forget."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from trioactors.disk import Disk, DiskFile, RealDisk, refusal
+from trioactors.errors import Outcome, StoreFull, StoreUnavailable
+from trioactors.testing.disk import Keep, PowerCut, SimulatedDisk
+
+SIMULATED = Path("/simulated")
+
+
+@pytest.fixture(params=["real", "simulated"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Disk, Path]:
+    disk: Disk = RealDisk() if request.param == "real" else SimulatedDisk()
+    folder = tmp_path / "folder"
+    disk.make_folder(folder)
+    return disk, folder
+
+
+def test_what_is_written_is_read(place: tuple[Disk, Path]) -> None:
+    disk, folder = place
+    file = disk.open(folder / "a")
+
+    file.write(0, b"hello")
+    file.write(7, b"there")
+    file.write(1, b"E")
+
+    assert file.read() == b"hEllo\0\0there"
+    file.close()
+
+
+def test_a_file_can_be_cut(place: tuple[Disk, Path]) -> None:
+    disk, folder = place
+    file = disk.open(folder / "a")
+    file.write(0, b"hello")
+
+    file.truncate(2)
+    file.sync()
+
+    assert file.read() == b"he"
+    file.close()
+
+
+def test_names_are_sorted(place: tuple[Disk, Path]) -> None:
+    disk, folder = place
+    for name in ("b", "c", "a"):
+        disk.open(folder / name).close()
+
+    disk.rename(folder / "c", folder / "0")
+    disk.remove(folder / "b")
+    disk.sync_folder(folder)
+
+    assert list(disk.names(folder)) == ["0", "a"]
+
+
+def test_a_removed_file_knows_it(place: tuple[Disk, Path]) -> None:
+    disk, folder = place
+    file = disk.open(folder / "a")
+    before = file.linked
+
+    disk.remove(folder / "a")
+
+    assert (before, file.linked) == (True, False)
+    file.close()
+
+
+def test_a_replaced_file_knows_it(place: tuple[Disk, Path]) -> None:
+    disk, folder = place
+    file = disk.open(folder / "a")
+    disk.open(folder / "b").close()
+
+    disk.rename(folder / "b", folder / "a")
+
+    assert not file.linked
+    file.close()
+
+
+def test_a_lock_is_held_once(place: tuple[Disk, Path]) -> None:
+    disk, folder = place
+    first, second = disk.open(folder / "a"), disk.open(folder / "a")
+
+    assert first.lock()
+    assert not second.lock()
+    second.close()
+    third = disk.open(folder / "a")
+    assert not third.lock()
+    first.close()
+    assert third.lock()
+    third.close()
+
+
+def test_what_is_missing_is_an_os_error(place: tuple[Disk, Path]) -> None:
+    disk, folder = place
+
+    for wrong in (
+        lambda: disk.names(folder / "none"),
+        lambda: disk.remove(folder / "none"),
+        lambda: disk.open(folder / "none" / "a"),
+    ):
+        with pytest.raises(FileNotFoundError):
+            wrong()
+
+
+def test_a_folder_is_made_with_its_parents(tmp_path: Path) -> None:
+    RealDisk().make_folder(tmp_path / "a" / "b" / "c")
+    RealDisk().make_folder(tmp_path / "a" / "b" / "c")
+
+    assert (tmp_path / "a" / "b" / "c").is_dir()
+
+
+def test_a_folder_whose_name_cannot_be_synced_is_not_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+
+    def fail(descriptor: int) -> None:
+        calls.append(descriptor)
+        if len(calls) == 2:
+            raise OSError(errno.EIO, "told so")
+
+    monkeypatch.setattr(os, "fsync", fail)
+
+    with pytest.raises(OSError, match="told so"):
+        RealDisk().make_folder(tmp_path / "a")
+
+    assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_no_room_is_full(code: int) -> None:
+    error = refusal(OSError(code, os.strerror(code)), "store")
+
+    assert type(error) is StoreFull
+    assert error.retryable
+    assert error.outcome is Outcome.FAILED
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS, errno.EIO, errno.EMFILE])
+def test_anything_else_is_unavailable(code: int) -> None:
+    assert type(refusal(OSError(code, os.strerror(code)), "store")) is StoreUnavailable
+
+
+@pytest.fixture
+def disk() -> SimulatedDisk:
+    disk = SimulatedDisk()
+    disk.make_folder(SIMULATED)
+    return disk
+
+
+def written(disk: SimulatedDisk, data: bytes) -> DiskFile:
+    """A file whose name is durable and whose data is not."""
+    file = disk.open(SIMULATED / "a")
+    disk.sync_folder(SIMULATED)
+    file.write(0, data)
+    return file
+
+
+def test_unsynced_data_is_gone(disk: SimulatedDisk) -> None:
+    written(disk, b"data")
+
+    disk.power_cut(Keep.NOTHING)
+
+    assert disk.contents(SIMULATED / "a") == b""
+
+
+def test_unsynced_data_may_be_there(disk: SimulatedDisk) -> None:
+    written(disk, b"data")
+
+    disk.power_cut(Keep.EVERYTHING)
+
+    assert disk.contents(SIMULATED / "a") == b"data"
+
+
+def test_synced_data_is_there(disk: SimulatedDisk) -> None:
+    written(disk, b"data").sync()
+
+    disk.power_cut(Keep.NOTHING)
+
+    assert disk.contents(SIMULATED / "a") == b"data"
+
+
+def test_a_name_is_gone_unless_its_folder_was_synced(disk: SimulatedDisk) -> None:
+    file = disk.open(SIMULATED / "a")
+    file.write(0, b"data")
+    file.sync()
+
+    disk.power_cut(Keep.NOTHING)
+
+    assert disk.names(SIMULATED) == []
+
+
+def test_a_write_can_be_torn() -> None:
+    ends: set[bytes] = set()
+    for seed in range(60):
+        disk = SimulatedDisk(seed=seed)
+        disk.make_folder(SIMULATED)
+        written(disk, b"abcd")
+        disk.power_cut(Keep.PREFIX)
+        ends.add(disk.contents(SIMULATED / "a"))
+
+    assert ends == {b"", b"a", b"ab", b"abc", b"abcd"}
+
+
+def test_sectors_can_arrive_in_any_order() -> None:
+    ends: set[bytes] = set()
+    for seed in range(60):
+        disk = SimulatedDisk(seed=seed)
+        disk.make_folder(SIMULATED)
+        written(disk, b"x" * 1024)
+        disk.power_cut(Keep.ANYTHING)
+        ends.add(disk.contents(SIMULATED / "a"))
+
+    assert ends == {b"", b"x" * 512, b"x" * 1024, bytes(512) + b"x" * 512}
+
+
+def test_a_failed_sync_loses_the_data_for_good(disk: SimulatedDisk) -> None:
+    file = written(disk, b"data")
+    disk.power.failures[disk.operations + 1] = errno.EIO
+
+    with pytest.raises(OSError, match="Input/output"):
+        file.sync()
+    file.sync()
+
+    assert file.read() == b"data"
+    disk.power_cut(Keep.EVERYTHING)
+    assert disk.contents(SIMULATED / "a") == b""
+
+
+def test_a_failed_folder_sync_loses_the_name_for_good(disk: SimulatedDisk) -> None:
+    disk.open(SIMULATED / "a")
+    disk.power.failures[disk.operations + 1] = errno.EIO
+
+    with pytest.raises(OSError, match="Input/output"):
+        disk.sync_folder(SIMULATED)
+    disk.sync_folder(SIMULATED)
+
+    assert disk.names(SIMULATED) == ["a"]
+    disk.power_cut(Keep.EVERYTHING)
+    assert disk.names(SIMULATED) == []
+
+
+def test_a_killed_process_loses_nothing_but_its_locks(disk: SimulatedDisk) -> None:
+    file = written(disk, b"data")
+    file.lock()
+
+    disk.kill()
+
+    again = disk.open(SIMULATED / "a")
+    assert again.read() == b"data"
+    assert again.lock()
+
+
+def test_a_file_from_before_the_cut_is_dead(disk: SimulatedDisk) -> None:
+    file = written(disk, b"data")
+
+    disk.power_cut(Keep.EVERYTHING)
+
+    with pytest.raises(OSError, match="before the power was cut"):
+        file.write(0, b"more")
+
+
+def test_the_power_stays_off_until_it_is_cut(disk: SimulatedDisk) -> None:
+    file = written(disk, b"data")
+    disk.power.cut_at = disk.operations + 1
+
+    for _ in range(2):
+        with pytest.raises(PowerCut):
+            file.write(4, b"more")
+
+    disk.power_cut(Keep.NOTHING)
+    disk.open(SIMULATED / "a").write(0, b"on again")
+    assert str(disk.operations) in repr(disk)

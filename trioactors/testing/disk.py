@@ -1,0 +1,325 @@
+"""A disk that forgets: what was not synced may be gone, in part or whole, when the power is cut.
+
+It keeps, for each file and each folder, what is on the disk and what was done since, in order. A sync moves the second into the
+first; a sync that fails loses it, as operating systems do: reading still shows it, no later sync will save it. A power cut decides
+by `Keep` what of the rest arrived. Every operation that changes something is counted, so that a test can cut, or fail, at each.
+"""
+
+from __future__ import annotations
+
+import enum
+import errno
+import os
+import random
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import attrs
+
+from trioactors.disk import DiskFile
+
+__all__ = ["Keep", "Power", "PowerCut", "SimulatedDisk"]
+
+T = TypeVar("T")
+
+_SECTOR_BYTES = 512
+
+
+class PowerCut(BaseException):
+    """The power went in the middle of an operation. Nothing catches it but the test."""
+
+
+class Keep(enum.Enum):
+    """What was not synced and survives a power cut all the same."""
+
+    NOTHING = "nothing"
+    EVERYTHING = "everything"
+    PREFIX = "prefix"
+    """What was done first, up to some point; the last write may be torn."""
+
+    ANYTHING = "anything"
+    """Any sectors of any writes, and any of the changes of names."""
+
+
+@attrs.define(eq=False)
+class _Inode:
+    cached: bytearray = attrs.field(factory=bytearray)
+    durable: bytes = b""
+    pending: list[tuple[int, bytes | None]] = attrs.field(factory=list[tuple[int, bytes | None]])
+    """Writes (where, what) and cuts (where, None) since the last sync."""
+
+    names: int = 0
+    locked: bool = False
+
+
+@attrs.define(eq=False)
+class _Folder:
+    cached: dict[str, _Inode] = attrs.field(factory=dict[str, _Inode])
+    durable: dict[str, _Inode] = attrs.field(factory=dict[str, _Inode])
+    pending: list[tuple[str | None, str | None, _Inode]] = attrs.field(factory=list[tuple[str | None, str | None, _Inode]])
+    """Changes of names since the last sync: from, to, of which file."""
+
+
+def _put(content: bytearray, offset: int, data: bytes | None) -> None:
+    if data is None:
+        del content[offset:]
+        return
+    if len(content) < offset:
+        content.extend(bytes(offset - len(content)))
+    content[offset : offset + len(data)] = data
+
+
+def _move(names: dict[str, _Inode], old: str | None, new: str | None, inode: _Inode) -> None:
+    if old is not None and names.get(old) is inode:
+        del names[old]
+    if new is not None:
+        names[new] = inode
+
+
+@attrs.define
+class Power:
+    """Counts the operations, and fails them when it is time."""
+
+    random: random.Random
+    failures: dict[int, int]
+    """By operation, the errno with which it fails."""
+
+    cut_at: int | None
+    """The operation in which the power is cut."""
+
+    operations: int = 0
+    epoch: int = 0
+
+    def step(self) -> None:
+        """Begin an operation."""
+        self.operations += 1
+        if self.cut_at is not None and self.operations >= self.cut_at:
+            raise PowerCut
+        code = self.failures.get(self.operations)
+        if code is not None:
+            raise OSError(code, os.strerror(code))
+
+    def end_of_process(self) -> None:
+        """Whatever was open is dead."""
+        self.epoch += 1
+        self.cut_at = None
+
+
+class SimulatedDisk:
+    """Files in memory with the manners of a disk; `operations` counts what changed something, from one on."""
+
+    def __init__(self, *, seed: int = 0, failures: Mapping[int, int] | None = None, cut_at: int | None = None) -> None:
+        self.power = Power(random.Random(seed), dict(failures or {}), cut_at)  # noqa: S311 - to replay, not to guard
+        self._folders: dict[Path, _Folder] = {}
+
+    def __repr__(self) -> str:
+        return f"<SimulatedDisk after {self.operations} operations>"
+
+    @property
+    def operations(self) -> int:
+        """How many there have been."""
+        return self.power.operations
+
+    def power_cut(self, keep: Keep) -> None:
+        """Forget what did not arrive; every open file and every lock is gone. The disk serves again after it."""
+        self.power.end_of_process()
+        inodes = {inode for folder in self._folders.values() for inode in (*folder.cached.values(), *folder.durable.values())}
+        for folder in self._folders.values():
+            for old, new, inode in self._survivors(folder.pending, keep):
+                _move(folder.durable, old, new, inode)
+            folder.pending.clear()
+            folder.cached = dict(folder.durable)
+        for inode in sorted(inodes, key=lambda one: (len(one.cached), bytes(one.cached))):
+            self._settle(inode, keep)
+        for folder in self._folders.values():
+            for inode in folder.cached.values():
+                inode.names = 1
+
+    def kill(self) -> None:
+        """End the process and leave the power on: locks and open files are gone, everything written is there."""
+        self.power.end_of_process()
+        for folder in self._folders.values():
+            for inode in folder.cached.values():
+                inode.locked = False
+
+    def contents(self, path: Path) -> bytes:
+        """What a reader sees in the file."""
+        return bytes(self._find(path).cached)
+
+    def damage(self, path: Path, content: bytes) -> None:
+        """Replace what is on the disk, behind everybody's back."""
+        inode = self._find(path)
+        inode.cached, inode.durable = bytearray(content), content
+        inode.pending.clear()
+
+    def make_folder(self, path: Path) -> None:
+        """Make the folder; it is durable at once."""
+        if path not in self._folders:
+            self.power.step()
+            self._folders[path] = _Folder()
+
+    def names(self, folder: Path) -> Sequence[str]:
+        """What is in the folder."""
+        return sorted(self._folder(folder).cached)
+
+    def open(self, path: Path) -> DiskFile:
+        """Open or create the file."""
+        folder, name = self._split(path)
+        if name not in folder.cached:
+            inode = _Inode(names=1)
+            self._rename(folder, None, name, inode)
+        return _SimulatedFile(self.power, folder.cached[name], self.power.epoch)
+
+    def rename(self, old: Path, new: Path) -> None:
+        """Give the file another name."""
+        folder, name = self._split(old)
+        inode = self._find(old)
+        target = new.name
+        replaced = folder.cached.get(target)
+        if replaced is not None:
+            replaced.names = 0
+        self._rename(folder, name, target, inode)
+
+    def remove(self, path: Path) -> None:
+        """Remove the name."""
+        folder, name = self._split(path)
+        inode = self._find(path)
+        inode.names = 0
+        self._rename(folder, name, None, inode)
+
+    def sync_folder(self, path: Path) -> None:
+        """Make the names durable."""
+        folder = self._folder(path)
+        try:
+            self.power.step()
+        except OSError:
+            folder.pending.clear()
+            raise
+        for old, new, inode in folder.pending:
+            _move(folder.durable, old, new, inode)
+        folder.pending.clear()
+
+    def _rename(self, folder: _Folder, old: str | None, new: str | None, inode: _Inode) -> None:
+        try:
+            self.power.step()
+        except PowerCut:
+            folder.pending.append((old, new, inode))
+            raise
+        folder.pending.append((old, new, inode))
+        _move(folder.cached, old, new, inode)
+
+    def _survivors(self, pending: Sequence[T], keep: Keep) -> Sequence[T]:
+        match keep:
+            case Keep.NOTHING:
+                return ()
+            case Keep.EVERYTHING:
+                return tuple(pending)
+            case Keep.PREFIX:
+                return tuple(pending[: self.power.random.randint(0, len(pending))])
+            case Keep.ANYTHING:
+                return tuple(one for one in pending if self.power.random.random() < 0.5)  # noqa: PLR2004 - a coin
+
+    def _settle(self, inode: _Inode, keep: Keep) -> None:
+        content = bytearray(inode.durable)
+        for offset, data in self._survivors(self._torn(inode.pending, keep), keep):
+            _put(content, offset, data)
+        inode.durable = bytes(content)
+        inode.cached = content
+        inode.pending.clear()
+        inode.locked = False
+
+    def _torn(self, pending: Sequence[tuple[int, bytes | None]], keep: Keep) -> Sequence[tuple[int, bytes | None]]:
+        """The writes in the pieces in which they can arrive."""
+        if keep not in (Keep.PREFIX, Keep.ANYTHING):
+            return pending
+        pieces: list[tuple[int, bytes | None]] = []
+        for offset, data in pending:
+            if not data:
+                pieces.append((offset, data))
+                continue
+            size = _SECTOR_BYTES if keep is Keep.ANYTHING else self.power.random.randint(1, len(data))
+            pieces.extend((offset + at, data[at : at + size]) for at in range(0, len(data), size))
+        return pieces
+
+    def _split(self, path: Path) -> tuple[_Folder, str]:
+        return self._folder(path.parent), path.name
+
+    def _folder(self, path: Path) -> _Folder:
+        folder = self._folders.get(path)
+        if folder is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+        return folder
+
+    def _find(self, path: Path) -> _Inode:
+        folder, name = self._split(path)
+        inode = folder.cached.get(name)
+        if inode is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+        return inode
+
+
+@attrs.define(eq=False)
+class _SimulatedFile:
+    power: Power
+    _inode: _Inode
+    _epoch: int
+    _holds: bool = False
+
+    @property
+    def linked(self) -> bool:
+        return self._inode.names > 0
+
+    def read(self) -> bytes:
+        return bytes(self._inode.cached)
+
+    def write(self, offset: int, data: bytes) -> None:
+        """When it fails, a part is written."""
+        self._check()
+        part = data[: self.power.random.randrange(len(data))] if data else b""
+        try:
+            self.power.step()
+        except OSError:
+            self._change(offset, part)
+            raise
+        except PowerCut:
+            self._inode.pending.append((offset, data))
+            raise
+        self._change(offset, data)
+
+    def truncate(self, size: int) -> None:
+        self._check()
+        self.power.step()
+        self._change(size, None)
+
+    def sync(self) -> None:
+        """When it fails, what was not durable never will be."""
+        self._check()
+        try:
+            self.power.step()
+        except OSError:
+            self._inode.pending.clear()
+            raise
+        arrived = bytearray(self._inode.durable)
+        for offset, data in self._inode.pending:
+            _put(arrived, offset, data)
+        self._inode.durable = bytes(arrived)
+        self._inode.pending.clear()
+
+    def lock(self) -> bool:
+        self._check()
+        self._holds = not self._inode.locked
+        self._inode.locked = True
+        return self._holds
+
+    def close(self) -> None:
+        if self._holds and self._epoch == self.power.epoch:
+            self._inode.locked = False
+
+    def _change(self, offset: int, data: bytes | None) -> None:
+        self._inode.pending.append((offset, data))
+        _put(self._inode.cached, offset, data)
+
+    def _check(self) -> None:
+        if self._epoch != self.power.epoch:
+            raise OSError(errno.EBADF, "this file was open before the power was cut")

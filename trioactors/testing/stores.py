@@ -1,0 +1,173 @@
+"""For authors and users of stores: the contract that every store passes, and a store that fails when it is told to.
+
+    class TestMyStore(StoreContract):
+        def make(self, path: Path) -> Store:
+            return MyStore(path)
+
+`StoreContract` has the promises of `trioactors.persistence` as tests. They need pytest, touch nothing outside their temporary
+folders, and fork where they need another process.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import attrs
+
+from trioactors.environment import Environment
+from trioactors.errors import StoreError, StoreUnavailable
+from trioactors.persistence import (
+    SCAN_LIMIT,
+    Answer,
+    Batch,
+    Committed,
+    Corrupt,
+    Found,
+    Key,
+    Record,
+    Space,
+    Store,
+    Write,
+)
+from trioactors.testing.contract_commits import CommitContract
+from trioactors.testing.contract_life import LifeContract
+from trioactors.testing.contract_records import RecordContract
+
+__all__ = ["Fault", "FaultyStore", "Operation", "StoreContract"]
+
+T = TypeVar("T")
+
+
+class StoreContract(RecordContract, CommitContract, LifeContract):
+    """Every promise of a store, as a test. Subclass it, name the class Test..., and say how a store is made."""
+
+
+class Operation(enum.Enum):
+    """What a fault counts."""
+
+    OPEN = "open"
+    READ = "read"
+    SCAN = "scan"
+    COMMIT = "commit"
+    ANY = "any"
+
+
+@attrs.frozen(kw_only=True)
+class Fault:
+    """What happens at the nth operation, counted from one."""
+
+    at: int
+    operation: Operation = Operation.COMMIT
+    wait: Callable[[], object] | None = None
+    """Called before the operation; it takes as long as it likes."""
+
+    before: StoreError | None = None
+    """Raised instead of the operation."""
+
+    after: StoreError | None = None
+    """Raised when the operation is done."""
+
+    forget: bool = False
+    """From here on commits are acknowledged and not synced: a power cut takes them."""
+
+
+class FaultyStore:
+    """A store that works, but for its faults."""
+
+    def __init__(self, inner: Store, *faults: Fault) -> None:
+        self._inner = inner
+        self._faults = faults
+        self._counts = dict.fromkeys(Operation, 0)
+        self._undo: list[Write] | None = None
+
+    def __repr__(self) -> str:
+        return f"<FaultyStore after {self._counts[Operation.ANY]} operations, over {self._inner!r}>"
+
+    @property
+    def blocking(self) -> bool:
+        """As the store inside."""
+        return self._inner.blocking
+
+    def count(self, operation: Operation) -> int:
+        """How many there have been."""
+        return self._counts[operation]
+
+    def open(self, environment: Environment) -> None:
+        """Open the store inside."""
+        self._run(Operation.OPEN, lambda: self._inner.open(environment))
+
+    def read(self, keys: Sequence[Key]) -> Sequence[Record | Corrupt | None]:
+        """Read from the store inside."""
+        return self._run(Operation.READ, lambda: self._inner.read(keys))
+
+    def scan(
+        self, space: Space, start: str = "", stop: str | None = None, *, limit: int = SCAN_LIMIT, reverse: bool = False
+    ) -> Sequence[Found]:
+        """Scan the store inside."""
+        return self._run(Operation.SCAN, lambda: self._inner.scan(space, start, stop, limit=limit, reverse=reverse))
+
+    def commit(self, batches: Sequence[Batch]) -> Sequence[Answer]:
+        """Commit to the store inside."""
+        return self._run(Operation.COMMIT, lambda: self._remembering(batches))
+
+    def backup(self, to: Path) -> None:
+        """Back up the store inside."""
+        self._inner.backup(to)
+
+    def close(self) -> None:
+        """Close the store inside."""
+        self._inner.close()
+
+    def power_cut(self) -> None:
+        """Take back what was acknowledged and not synced, and close the store."""
+        undo, self._undo = self._undo, None
+        for write in reversed(undo or ()):
+            self._inner.commit([Batch((write,))])
+        self._inner.close()
+
+    def _run(self, operation: Operation, do: Callable[[], T]) -> T:
+        due = self._due(operation)
+        for fault in due:
+            if fault.wait is not None:
+                fault.wait()
+            if fault.forget and self._undo is None:
+                self._undo = []
+            if fault.before is not None:
+                raise fault.before
+        result = do()
+        for fault in due:
+            if fault.after is not None:
+                raise fault.after
+        return result
+
+    def _due(self, operation: Operation) -> Sequence[Fault]:
+        for counted in (operation, Operation.ANY):
+            self._counts[counted] += 1
+        return [
+            fault
+            for fault in self._faults
+            if fault.operation in (operation, Operation.ANY) and fault.at == self._counts[fault.operation]
+        ]
+
+    def _remembering(self, batches: Sequence[Batch]) -> Sequence[Answer]:
+        """Commit, and remember how to take it back where it is not synced."""
+        if self._undo is None:
+            return self._inner.commit(batches)
+        keys = list(dict.fromkeys(write.key for batch in batches for write in batch.writes))
+        before = self._inner.read(keys)
+        answers = self._inner.commit(batches)
+        kept = {
+            write.key
+            for batch, answer in zip(batches, answers, strict=True)
+            for write in batch.writes
+            if isinstance(answer, Committed)
+        }
+        for key, record in zip(keys, before, strict=True):
+            if isinstance(record, Corrupt):
+                raise StoreUnavailable(f"cannot remember a damaged record: {record}")
+            if key in kept:
+                self._undo.append(Write(key, None if record is None else record.data, expected=None))
+        return answers
