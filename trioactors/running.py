@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from typing import TypeVar, cast
 
+import outcome
 import trio
 
 __all__ = ["run"]
@@ -21,33 +22,35 @@ def run(
 ) -> T:
     """`trio.run`, with signals: SIGINT and SIGTERM cancel *main*, so open systems stop in order, within their graces.
 
-    Afterwards SIGINT raises `KeyboardInterrupt` and SIGTERM `SystemExit` (143, as a shell would tell), unless *main* returned all the same.
-    A second signal while stopping changes nothing. Bind arguments of *main* with `partial`. Call it in the main thread.
+    Then SIGINT raises `KeyboardInterrupt` and SIGTERM `SystemExit` (143, as a shell would tell), also when *main* returned all the same;
+    an error of *main* leaves as itself. Only the first signal counts: those that follow while it stops change nothing. Bind arguments of
+    *main* with `partial`. Call it in the main thread.
     """
     received: list[int] = []
-    results: list[T] = []
-
-    async def guarded() -> T:
-        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            async with trio.open_nursery() as nursery:
-
-                async def listen() -> None:
-                    async for number in signals:
-                        received.append(number)
-                        nursery.cancel_scope.cancel(reason=signal.Signals(number).name)
-
-                nursery.start_soon(listen, name="signals")
-                results.append(await main())
-                nursery.cancel_scope.cancel()
-        if not results:
-            raise _Stopped
-        return results[0]
-
-    try:
-        return trio.run(guarded, clock=clock, instruments=instruments)
-    except _Stopped:
-        raise SystemExit(128 + signal.SIGTERM) if received[0] == signal.SIGTERM else KeyboardInterrupt from None
+    done = trio.run(_heeding, main, received, clock=clock, instruments=instruments)
+    result = done.unwrap()
+    if received:
+        raise SystemExit(128 + signal.SIGTERM) if received[0] == signal.SIGTERM else KeyboardInterrupt
+    return cast("T", result)
 
 
-class _Stopped(Exception):
-    """A signal ended the program."""
+async def _heeding(main: Callable[[], Awaitable[T]], received: list[int]) -> outcome.Outcome[T | None]:
+    """Run *main* under the signals' scope. They are listened to until it is over: one that nobody took would be raised once more."""
+    scope = trio.CancelScope()
+
+    async def listen() -> None:
+        async for number in signals:
+            received.append(number)
+            scope.cancel(reason=signal.Signals(number).name)
+
+    async def stoppable() -> T | None:
+        with scope:
+            return await main()
+        return None
+
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(listen, name="signals")
+            done = await outcome.acapture(stoppable)
+            nursery.cancel_scope.cancel()
+    return done
