@@ -20,7 +20,7 @@ R = TypeVar("R")
 
 
 class Portal:
-    """Calls and casts from threads. Made by `system.portal()`, inside the system; used anywhere but in its own thread."""
+    """Calls and casts from threads. Made by `system.portal()`, inside the system; used in threads where no Trio runs."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
@@ -33,7 +33,7 @@ class Portal:
     def call(self, handler: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call a handler of a ref (or any async function) in the system's thread, and block until it has answered.
 
-        Raises what the call raises; `SystemClosed` when the system is gone; `WrongThread` in the system's own thread.
+        Raises what the call raises; `SystemClosed` when the system is gone; `WrongThread` in a Trio thread.
         """
 
         async def calling() -> R:
@@ -57,4 +57,4 @@ class Portal:
             trio.lowlevel.current_task()
         except RuntimeError:
             return
-        raise WrongThread("the portal, which would block the Trio thread (await the handler instead),")
+        raise WrongThread(repr(self), "was used in a Trio thread, which it would block: await the handler instead.")

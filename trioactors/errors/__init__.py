@@ -8,7 +8,7 @@
     │   ├── NameTaken                       the name belongs to another child of this system
     │   ├── UnknownName (LookupError)       no child has this name
     │   ├── WrongClass (TypeError)          the name belongs to something of another class
-    │   ├── WrongThread                     a ref was used outside the Trio run of its system
+    │   ├── WrongThread                     a ref was used outside the Trio run of its system, or a portal in it
     │   └── TooManyTimers                   an actor asked for more timers than its settings allow
     ├── AdministrationError             a supervisor refuses what was asked, in its present state
     │   ├── ChildRunning
@@ -38,7 +38,7 @@
     │       ├── RecordOfOtherType               the record holds another class
     │       ├── RecordTooNew                    written by a newer version of the class or of this library
     │       └── RecordTooOld                    no upcaster is left for this version
-    └── StoreError                      durable state could not be read or kept; `outcome` says what is known
+    └── StoreError                      durable state could not be read or kept; its `Outcome` says what is known
         ├── StoreUnavailable                the store cannot do it now; the same may work later
         │   └── StoreFull                       there is no room: make some, then try again
         ├── StoreConflict                   somebody else wrote: this owner is not the only one

@@ -94,10 +94,14 @@ class WrongClass(UsageError, TypeError):
 
 
 class WrongThread(UsageError, RuntimeError):
-    """A ref works inside the Trio run of its system only; other threads go through `system.portal()`."""
+    """A ref works inside the Trio run of its system only, a portal only outside of it."""
 
-    def __init__(self, target: str) -> None:
-        super().__init__(f"{target} was used outside the Trio run of its system. From another thread, go through system.portal().")
+    def __init__(
+        self,
+        target: str,
+        problem: str = "was used outside the Trio run of its system. From another thread, go through system.portal().",
+    ) -> None:
+        super().__init__(f"{target} {problem}")
 
 
 class TooManyTimers(UsageError):
