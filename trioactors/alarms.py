@@ -158,21 +158,21 @@ class Alarms:
         """Ring what becomes due, in order, until cancelled."""
         while True:
             now = trio.current_time()
+            self.wakes = math.inf  # what a ring adds is earlier than that, and says so by itself
             first = self._ring_heap(now)
-            for series in self._series.values():
+            for series in tuple(self._series.values()):
                 first = min(first, _ring_series(series.queue, now))
-            self.wakes = first
-            with trio.CancelScope(deadline=first) as self._sleep:
+            self.wakes = min(self.wakes, first)
+            with trio.CancelScope(deadline=self.wakes) as self._sleep:
                 await trio.sleep_forever()
 
     def _ring_heap(self, now: float) -> float:
-        """Ring what is due; when the next one is."""
-        heap = self._heap
-        while heap and (heap[0][0] <= now or not heap[0][2].pending):
-            entry = heapq.heappop(heap)[2]
+        """Ring what is due; when the next one is. A ring may add entries, and so have the heap swept: look at it anew each time."""
+        while self._heap and (self._heap[0][0] <= now or not self._heap[0][2].pending):
+            entry = heapq.heappop(self._heap)[2]
             if entry.pending:
                 entry.ring()
-        return heap[0][0] if heap else math.inf
+        return self._heap[0][0] if self._heap else math.inf
 
     def _sweep(self) -> None:
         self._heap = [item for item in self._heap if item[2].pending]
