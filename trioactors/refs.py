@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, ParamSpec, TypeVar, cast
 
 import trio
-from trio.lowlevel import current_root_task, current_task, wait_task_rescheduled
+from trio.lowlevel import checkpoint, current_root_task, current_task, wait_task_rescheduled
 
 from trioactors.alarms import Unordered
-from trioactors.errors import NotAHandler, UsageError
+from trioactors.errors import DeliveryError, NotAHandler, UsageError
 from trioactors.lives import Life, current_life, waiting_life
 from trioactors.mailbox import refused
 from trioactors.messages import Call, Envelope
@@ -66,13 +66,22 @@ class RemoteHandler(Generic[P, R]):
         spec = self._spec
         runtime = self._runtime
         values = args if len(args) == spec.arity and not kwargs else spec.bind(args, kwargs)
-        if current_root_task() is not self._root:
+        try:
+            here = current_root_task() is self._root
+        except RuntimeError:  # no Trio runs in this thread
+            here = False
+        if not here:
             runtime.check_thread(self._cell)
         sender = current_life.get()
         call = Call(spec, values, sender, runtime.now() + self._timeout, current_task(), self._cell)
-        if sender is not None and (life := waiting_life()) is not None:
-            return await self._nested(call, life)
-        self._mailbox.put_call(call)
+        life = None if sender is None else waiting_life()
+        try:
+            if life is not None:
+                return await self._nested(call, life)
+            self._mailbox.put_call(call)
+        except DeliveryError:  # at once, perhaps: a loop that tries again must not keep everybody else out
+            await checkpoint()  # noqa: ASYNC120 - who is cancelled need not hear of the refusal as well
+            raise
         self._deadlines.add(call)
         if self._watchers:
             self._tell(call)
@@ -99,8 +108,8 @@ class RemoteHandler(Generic[P, R]):
 
         Raises `ActorStopped`, `MailboxFull`, `CallCycle`, and `TypeError` where the arguments do not fit.
         """
-        await trio.lowlevel.checkpoint_if_cancelled()
         cast = self._envelope(args, kwargs)
+        await trio.lowlevel.checkpoint_if_cancelled()
         if self._mailbox.put(cast):
             await trio.lowlevel.cancel_shielded_checkpoint()
         else:
@@ -122,10 +131,11 @@ class RemoteHandler(Generic[P, R]):
         """Deliver and go on, or raise `MailboxFull` at once."""
         spec = self._spec
         values = args if len(args) == spec.arity and not kwargs else spec.bind(args, kwargs)
-        if current_root_task() is not self._root or self._cast_timeout is not None:
-            cast = self._envelope(args, kwargs)
-        else:
-            cast = Envelope(spec, values, current_life.get())
+        try:
+            simple = current_root_task() is self._root and self._cast_timeout is None
+        except RuntimeError:  # no Trio runs in this thread
+            simple = False
+        cast = Envelope(spec, values, current_life.get()) if simple else self._envelope(args, kwargs)
         if not self._mailbox.put(cast):
             raise refused(self._mailbox)
         if self._watchers:
@@ -134,7 +144,11 @@ class RemoteHandler(Generic[P, R]):
     def _envelope(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Envelope:
         spec = self._spec
         values = args if len(args) == spec.arity and not kwargs else spec.bind(args, kwargs)
-        if current_root_task() is not self._root:
+        try:
+            here = current_root_task() is self._root
+        except RuntimeError:
+            here = False
+        if not here:
             self._runtime.check_thread(self._cell)
         if self._cast_timeout is None:
             return Envelope(spec, values, current_life.get())
@@ -170,6 +184,11 @@ class Ref:
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         """Refused: an actor's state is its own."""
+        cell: ActorCell = self.__dict__["_cell"]
+        raise NotAHandler(repr(self), name, sorted(cell.plan.handlers))
+
+    def __delattr__(self, name: str) -> NoReturn:
+        """Refused, for the same reason."""
         cell: ActorCell = self.__dict__["_cell"]
         raise NotAHandler(repr(self), name, sorted(cell.plan.handlers))
 
