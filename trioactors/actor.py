@@ -11,13 +11,13 @@ import sys
 import types
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, ClassVar, Final, ForwardRef, Generic, TypeVar, cast, get_args, get_origin
+from typing import TYPE_CHECKING, Any, ClassVar, Final, ForwardRef, Generic, TypeVar, Union, cast, get_args, get_origin
 
 import attrs
 
 from trioactors.errors import DefinitionError, UsageError
 from trioactors.exits import Exit
-from trioactors.handlers import Handler, HandlerSpec
+from trioactors.handlers import Handler, HandlerSpec, hidden_in
 from trioactors.settings import Overflow, choice, count, seconds
 
 if TYPE_CHECKING:
@@ -46,9 +46,9 @@ class ActorPlan:
     module: str = attrs.field(repr=False)
 
     def new_state(self) -> Any:
-        """The state of a fresh actor: its class, called without arguments; None where the actor declares none."""
+        """The state of a fresh actor: its class, called without arguments; None where the actor declares none, or where it may be None."""
         kind = self._resolved()
-        if kind is None or isinstance(kind, TypeVar):
+        if kind is None or kind in _SHAPELESS or isinstance(kind, TypeVar):
             return None
         try:
             return kind()
@@ -67,9 +67,17 @@ class ActorPlan:
                 kind = eval(kind, vars(sys.modules[self.module]))  # noqa: S307 - an annotation of the user's own class
             except NameError as error:
                 raise DefinitionError(f"{self.name}: its state {self.state_type!r} cannot be resolved: {error}") from None
-        if isinstance(kind, types.UnionType):
-            return None
         return get_origin(kind) or kind
+
+    def check(self, cls: type) -> None:
+        """Refuse *cls* if a decorator rewrote it in place after it was defined. Raises `DefinitionError`."""
+        for base in cls.__mro__:
+            if hasattr(base, "__actor_plan__"):
+                _refuse_value_class(base)
+
+
+_SHAPELESS: Final = (Any, Union, types.UnionType)
+"""What a state can be declared as that is no class: nothing to call, so it begins as None."""
 
 
 class _NotRunning:
@@ -105,7 +113,7 @@ class Actor(Generic[State]):
         super().__init_subclass__()
         inherited: ActorPlan | None = getattr(cls, "__actor_plan__", None)
         where = cls.__qualname__
-        _refuse_value_classes(cls)
+        _refuse_value_class(cls)
         _check_hooks(cls)
         _check_annotations(cls)
         cls.__actor_plan__ = ActorPlan(
@@ -151,7 +159,7 @@ def _option(inherited: ActorPlan | None, name: str, value: Any) -> Any:
     return getattr(inherited, name) if value is None and inherited is not None else value
 
 
-def _refuse_value_classes(cls: type) -> None:
+def _refuse_value_class(cls: type) -> None:
     """A decorator that rewrites the class would define it twice, the second time without its options."""
     for mark, decorator in (("__attrs_attrs__", "@attrs.define"), ("__dataclass_fields__", "@dataclass")):
         if mark in vars(cls):
@@ -188,6 +196,10 @@ def _collect_handlers(cls: type) -> dict[str, HandlerSpec]:
     for name, member in _members(cls):
         if isinstance(member, Handler):
             found[name] = _named(cls, name, cast("Handler[..., Any]", member).spec)
+        elif hidden_in(member):
+            raise DefinitionError(
+                f"{cls.__qualname__}.{name}: a handler inside {member!r} is none; put @handler on top of all decorators"
+            )
         elif name in found:
             raise DefinitionError(f"{cls.__qualname__}.{name} overrides a handler; mark it @handler too, or rename it")
     return found

@@ -16,7 +16,7 @@ from __future__ import annotations
 import inspect
 import keyword
 from collections.abc import Callable, Coroutine
-from functools import cached_property, partial
+from functools import cached_property, partial, partialmethod
 from operator import attrgetter
 from types import FunctionType
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast, overload
@@ -26,7 +26,7 @@ import attrs
 from trioactors.errors import DefinitionError
 from trioactors.settings import seconds
 
-__all__ = ["RESERVED", "BoundHandler", "Handler", "HandlerSpec", "LocalHandler", "handler"]
+__all__ = ["RESERVED", "BoundHandler", "Handler", "HandlerSpec", "LocalHandler", "handler", "hidden_in"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -173,6 +173,20 @@ class LocalHandler(Generic[P, R]):
     def within(self, seconds: float) -> BoundHandler[P, R]:
         """The handler as others see it, with a deadline of its own."""
         return self._remote().within(seconds)
+
+
+def hidden_in(member: object) -> bool:
+    """Whether *member* is another decorator's product around a handler, which would never be found there."""
+    while not isinstance(member, Handler):
+        if isinstance(member, property):
+            member = member.fget
+        elif isinstance(member, partialmethod | cached_property):
+            member = cast("object", member.func)
+        else:
+            member = getattr(member, "__wrapped__", None)
+        if member is None:
+            return False
+    return True
 
 
 class _Decorator(Protocol):

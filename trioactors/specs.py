@@ -10,8 +10,8 @@ import inspect
 import math
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeGuard, TypeVar, cast, get_origin
+from functools import lru_cache, partial, wraps
+from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, ParamSpec, TypeGuard, TypeVar, cast, get_origin
 
 import attrs
 
@@ -39,6 +39,7 @@ __all__ = [
     "target_of",
 ]
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 BRUTAL_KILL: Final = 0.0
@@ -112,8 +113,12 @@ def resource(enter: Callable[[], AbstractAsyncContextManager[T]]) -> Resource[T]
 
     *enter* is called at each start. What `async with` yields is found with `system.get(Class, name)` while it runs.
     """
-    if not callable(enter):
-        raise SpecError(f"resource() takes a function that makes an async context manager, not {enter!r}")
+    given: object = enter
+    if not callable(given) or isinstance(given, AbstractAsyncContextManager):
+        raise SpecError(
+            f"resource() takes a function that makes an async context manager, not {enter!r}: "
+            f"each start makes a new one, so write ta.resource(pool) or ta.resource(partial(pool, size)), not ta.resource(pool())"
+        )
     return Resource(enter)
 
 
@@ -136,7 +141,9 @@ def target_of(make: object) -> object:
 def kind_of(make: object) -> ChildKind:
     """What kind of child *make* makes. Raises `SpecError` for anything that cannot be one."""
     target = target_of(make)
-    if isinstance(target, type) and hasattr(cast("type[object]", target), "__actor_plan__"):
+    plan = getattr(cast("type[object]", target), "__actor_plan__", None) if isinstance(target, type) else None
+    if plan is not None:
+        plan.check(target)
         return ChildKind.ACTOR
     if isinstance(target, Resource):
         return ChildKind.RESOURCE
@@ -230,6 +237,16 @@ def child(
     )
 
 
+def _wants_name(init: Callable[Concatenate[T, P], None]) -> Callable[Concatenate[T, P], None]:
+    @wraps(init)
+    def checked(self: T, /, *children: P.args, **options: P.kwargs) -> None:
+        if "name" not in options:
+            raise SpecError("a supervisor needs a name, by which it is found and shown: ta.Supervisor(..., name='workers')")
+        init(self, *children, **options)
+
+    return checked
+
+
 @attrs.frozen(init=False)
 class Supervisor:
     """A supervisor and its children, in start order. A value: it runs when a system is opened with it."""
@@ -250,6 +267,7 @@ class Supervisor:
 
         def __attrs_init__(self, **fields: Any) -> None: ...
 
+    @_wants_name
     def __init__(
         self,
         *children: ChildSpec | Supervisor,
@@ -283,10 +301,10 @@ class Supervisor:
         self._check()
 
     def as_top(self) -> Supervisor:
-        """The same supervisor as the top of a system: when it ends, the system does."""
+        """The same supervisor as the top of a system: when it ends, the system does, and the root above it is not counted as depth."""
         fields: dict[str, Any] = {field.name: getattr(self, field.name) for field in attrs.fields(Supervisor)}
         top = object.__new__(Supervisor)
-        top.__attrs_init__(**{**fields, "restart": Restart.TRANSIENT, "significant": True})
+        top.__attrs_init__(**{**fields, "restart": Restart.TRANSIENT, "significant": True, "depth": self.depth - 1})
         return top
 
     kind = ChildKind.SUPERVISOR
@@ -298,6 +316,7 @@ class Supervisor:
             if not isinstance(spec, ChildSpec | Supervisor):  # pyright: ignore[reportUnnecessaryIsInstance] - callers err
                 raise SpecError(f"{where}: {spec!r} is no child; wrap it in ta.child(...)")
             check_significance(spec, self)
+        _check_siblings(self.children, where)
         if self.depth > MAX_DEPTH:
             raise SpecError(f"{where} is {self.depth} supervisors deep; {MAX_DEPTH} is the limit. Make the tree wider.")
         if self.strategy is Strategy.DYNAMIC:
@@ -305,6 +324,18 @@ class Supervisor:
                 raise SpecError(f"{where} is dynamic: it declares no children, they are started at run time")
             if self.auto_shutdown is not AutoShutdown.NEVER:
                 raise SpecError(f"{where} is dynamic: auto_shutdown must be 'never'")
+
+
+def _check_siblings(children: tuple[ChildSpec | Supervisor, ...], where: str) -> None:
+    positions: dict[str, int] = {}
+    for position, spec in enumerate(children, start=1):
+        if spec.name is None:
+            continue
+        first = positions.setdefault(spec.name, position)
+        if first != position:
+            raise SpecError(
+                f"{where}: its children {first} and {position} share the name {spec.name!r}; names are unique in a system"
+            )
 
 
 def check_significance(spec: ChildSpec | Supervisor, parent: Supervisor) -> None:
