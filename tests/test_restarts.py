@@ -151,7 +151,7 @@ def test_no_back_off_is_no_delay() -> None:
 
 @pytest.mark.parametrize(("restarts", "delay"), [(0, 1.0), (1, 1.0), (2, 2.0), (3, 4.0), (4, 5.0), (100_000, 5.0)])
 def test_the_delay_doubles_up_to_the_cap(restarts: int, delay: float) -> None:
-    assert delay_before(ta.Backoff(base=1, factor=2, cap=5, jitter=0), restarts, 0.9) == delay
+    assert delay_before(ta.Backoff(base=1.0, factor=2.0, cap=5.0, jitter=0.0), restarts, 0.9) == delay
 
 
 backoffs = st.builds(

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
+from typing import assert_never
 
 import attrs
 
@@ -78,6 +79,8 @@ def comes_back(restart: Restart, reason: Exit) -> bool:
             return not reason.orderly
         case Restart.TEMPORARY:
             return False
+        case _:
+            assert_never(restart)
 
 
 def casualties(strategy: Strategy, children: Sequence[str], failed: str) -> tuple[str, ...]:
@@ -89,6 +92,8 @@ def casualties(strategy: Strategy, children: Sequence[str], failed: str) -> tupl
             return tuple(children[children.index(failed) :])
         case Strategy.ONE_FOR_ALL:
             return tuple(children)
+        case _:
+            assert_never(strategy)
 
 
 def ends_supervisor(rule: AutoShutdown, ended: str, significant: Mapping[str, ChildStatus]) -> bool:
@@ -106,6 +111,8 @@ def ends_supervisor(rule: AutoShutdown, ended: str, significant: Mapping[str, Ch
         case AutoShutdown.ALL_SIGNIFICANT:
             others = (status for name, status in significant.items() if name != ended)
             return all(status is ChildStatus.UNDEFINED for status in others)
+        case _:
+            assert_never(rule)
 
 
 def delay_before(backoff: Backoff | None, restarts: int, chance: float) -> float:
