@@ -124,8 +124,11 @@ async def test_it(system, autojump_clock):
 
 def test_a_leak_fails_the_test_and_is_named(outcome_of: Callable[[str], pytest.RunResult]) -> None:
     result = outcome_of("""
+KEPT = []
+
 async def test_it(system):
-    await ta.watch(await system.start(Echo, name="echo")).__aenter__()
+    KEPT.append(ta.watch(await system.start(Echo, name="echo")))
+    await KEPT[0].__aenter__()
 """)
 
     assert result.parseoutcomes().get("passed", 0) == 0

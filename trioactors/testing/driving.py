@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
+import outcome
 import trio
 
 from trioactors.errors import ActorStopped, UsageError
@@ -45,20 +46,25 @@ def _running(ref: object) -> Life:
     return life
 
 
-async def restarted(ref: object, *, timeout: float = 60.0) -> None:
-    """Wait until an incarnation of the actor runs that is not about to end. Raises `ActorStopped` if there will be none."""
+async def restarted(ref: object, *, after: int = 0, timeout: float = 60.0) -> None:
+    """Wait until an incarnation of the actor runs that is not about to end. Raises `ActorStopped` if there will be none.
+
+    An actor that falls with another runs on until its supervisor comes to it: wait for an incarnation *after* the one you saw.
+    """
     cell = cell_of(ref)
     with trio.fail_after(timeout), _changes(cell) as change:
         await trio.lowlevel.checkpoint()
-        while not _settled(cell):
+        while not _settled(cell, after):
             await change.wait()
 
 
-def _settled(cell: ActorCell) -> bool:
+def _settled(cell: ActorCell, after: int) -> bool:
     if cell.mailbox.closed is not None:
         raise cell.stopped()
     life = cell.life
-    return cell.status is ChildStatus.RUNNING and life is not None and life.fatal is None and life.killed is None
+    if life is None or life.number <= after:
+        return False
+    return cell.status is ChildStatus.RUNNING and life.fatal is None and life.killed is None
 
 
 class _Change:
@@ -86,23 +92,30 @@ def _changes(cell: Cell) -> Generator[_Change, None, None]:
 
 
 async def until(ref: Actor[S], predicate: Callable[[S], bool], *, timeout: float = 60.0) -> None:
-    """Wait until *predicate* holds for the actor's state, looked at after each message, and now."""
+    """Wait until *predicate* has held for the actor's state: now, or after some message. What it raises leaves here."""
     cell = cell_of(ref)
-    change = _Change()
+    found: list[outcome.Outcome[bool]] = []
+    over = trio.Event()
 
-    def look() -> bool:
+    def look() -> None:
+        """Between two messages, in the actor's own task: nothing may be raised here, and what is seen here may be gone soon."""
         life = cell.life
-        return life is not None and life.ready and predicate(life.actor.state)
+        if not found and life is not None and life.ready and cell.mailbox.current is None:
+            seen = outcome.capture(predicate, life.actor.state)
+            if isinstance(seen, outcome.Error) or seen.value:
+                found.append(seen)
+                over.set()
 
     await trio.lowlevel.checkpoint()
-    cell.mailbox.lookers = [*cell.mailbox.lookers, change]
+    cell.mailbox.lookers = [*cell.mailbox.lookers, look]
     cell.mailbox.attention = True
     try:
-        with trio.fail_after(timeout):  # noqa: ASYNC912 - if it holds already there is nothing to wait for
-            while not (cell.mailbox.current is None and look()):
-                await change.wait()
+        look()
+        with trio.fail_after(timeout):
+            await over.wait()
     finally:
-        cell.mailbox.lookers = [other for other in cell.mailbox.lookers if other is not change]
+        cell.mailbox.lookers = [other for other in cell.mailbox.lookers if other is not look]
+    found[0].unwrap()
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 Looked at before the system closes: watches that are still open, deferred replies that are still owed. After it has closed: alarms that
 still wait, ledgers that do not balance, system tasks and threads that were not there before. Trio keeps idle worker threads for later;
-those are not counted.
+those are not counted. A worker thread bears its task's name while it is busy, so each thread is looked at with its name.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import trio
-from trio.testing import active_thread_count
 
 from trioactors.cells import ActorCell, Cell
 from trioactors.settings import Settings
@@ -36,7 +35,7 @@ async def isolated_system(
     tree: Supervisor | None = None, *, settings: Settings | None = None, environment: Environment | None = None
 ) -> AsyncGenerator[System, None]:
     """Open a system as `open_system` does, in a virtual environment, and check for leaks when the block is over. Raises `Leak`."""
-    tasks, threads = set(_system_tasks()), set(threading.enumerate())
+    tasks, threads, workers = set(_system_tasks()), _threads(), _busy_workers()
     found: list[str] = []
     world = virtual_environment() if environment is None else environment
     async with open_system(tree, settings=settings, environment=world) as system:
@@ -48,9 +47,9 @@ async def isolated_system(
     found += _unbalanced(system, cells)
     found += [f"timer: {alarm!r} still waits" for alarm in runtime_of(system).alarms.pending()]
     found += [f"task: {task.name} still runs" for task in _system_tasks() if task not in tasks]
-    found += [f"thread: {thread.name} still runs" for thread in threading.enumerate() if _foreign(thread, threads)]
-    if active_thread_count():
-        found.append(f"thread: {active_thread_count()} worker threads are still busy")
+    found += [f"thread: {name} still runs" for _, name in _threads() - threads]
+    if _busy_workers() > workers:
+        found.append(f"thread: {_busy_workers() - workers} more worker threads are busy than before")
     if found:
         raise Leak("the test left something behind:\n  " + "\n  ".join(found))
 
@@ -85,5 +84,11 @@ def _system_tasks() -> Iterator[trio.lowlevel.Task]:
         yield from (task for task in nursery.child_tasks if task not in ancestors)
 
 
-def _foreign(thread: threading.Thread, before: set[threading.Thread]) -> bool:
-    return thread not in before and not thread.name.startswith("Trio")
+def _threads() -> set[tuple[threading.Thread, str]]:
+    """All threads with their present names, but Trio's idle ones."""
+    return {(thread, thread.name) for thread in threading.enumerate() if not thread.name.startswith("Trio thread")}
+
+
+def _busy_workers() -> float:
+    """How many worker threads are at work. One that its task abandoned counts until it is done."""
+    return trio.to_thread.current_default_thread_limiter().borrowed_tokens
