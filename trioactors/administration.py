@@ -5,29 +5,35 @@ Every operation is a request to the supervisor's serial loop, so it sees and lea
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import attrs
+import trio
 
 from trioactors.beside import abandon_start, independent, not_added, start_beside, stop_beside
 from trioactors.bodies import make_cell
 from trioactors.cells import ActorCell, Cell
-from trioactors.errors import ChildPresent, ChildRestarting, ChildRunning, Ignore, NameTaken, StartFailed, UnknownName
+from trioactors.errors import (
+    ChildPresent,
+    ChildRestarting,
+    ChildRunning,
+    Ignore,
+    NameTaken,
+    SpecError,
+    StartFailed,
+    UnknownName,
+)
 from trioactors.lives import waiting_life
 from trioactors.restarts import ChildStatus
-from trioactors.specs import ChildKind, ChildSpec, Restart, Strategy, Supervisor, check_significance
-from trioactors.waiting import waiting
+from trioactors.shell import start_failure
+from trioactors.specs import MAX_DEPTH, ChildKind, ChildSpec, Restart, Strategy, Supervisor, check_significance
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from trioactors.refs import Ref
     from trioactors.shell import Shell
     from trioactors.supervisor import SupervisorCell
 
 __all__ = ["ChildInfo", "SupervisorHandle", "restart_cell", "start_in", "stop_cell"]
-
-T = TypeVar("T")
 
 
 @attrs.frozen(kw_only=True)
@@ -41,17 +47,10 @@ class ChildInfo:
     restart: Restart
 
 
-async def _ask(supervisor: SupervisorCell, what: str, action: Callable[[Shell], Awaitable[T]], *targets: Cell) -> T:
-    """Request *action*; a handler that does so waits for the supervisor and for *targets*."""
-    supervisor.runtime.check_thread(supervisor)
-    with waiting(waiting_life(), *targets, supervisor):
-        return await supervisor.request(what, action)
-
-
 async def start_in(supervisor: SupervisorCell, spec: ChildSpec | Supervisor, *, dynamic: bool) -> Cell:
     """Start one child more. Raises `NameTaken`, `ChildRunning`, `ChildPresent`, `StartFailed` (its cause may be `Ignore`)."""
-    supervisor.runtime.check_thread(supervisor)
     check_significance(spec, supervisor.plan)
+    _check_depth(supervisor, spec)
     what = f"starting {spec.name or 'a child'}"
     added: list[Cell] = []
 
@@ -66,11 +65,15 @@ async def start_in(supervisor: SupervisorCell, spec: ChildSpec | Supervisor, *, 
         for cell in added:
             abandon_start(cell)
 
-    life = waiting_life()
-    if independent(supervisor) and life is None:
+    if independent(supervisor) and waiting_life() is None:
+        supervisor.runtime.check_thread(supervisor)
         return await start_beside(supervisor.working(what), _add(supervisor, spec, dynamic=dynamic))
-    with waiting(life, supervisor):
-        return await supervisor.request(what, action, withdrawn)
+    return await supervisor.request(what, action, withdrawn=withdrawn, spec=spec)
+
+
+def _check_depth(supervisor: SupervisorCell, spec: ChildSpec | Supervisor) -> None:
+    if isinstance(spec, Supervisor) and (depth := supervisor.level + spec.depth) > MAX_DEPTH:
+        raise SpecError(f"{spec.name!r} would be {depth} supervisors deep; {MAX_DEPTH} is the limit. Make the tree wider.")
 
 
 def _add(supervisor: SupervisorCell, spec: ChildSpec | Supervisor, *, dynamic: bool) -> Cell:
@@ -90,9 +93,10 @@ def _known_already(cell: Cell) -> Exception:
 
 
 async def stop_cell(cell: Cell) -> None:
-    """Stop *cell* for good: a dynamic or temporary child is forgotten, another stays known as undefined."""
+    """Stop *cell* for good: a dynamic or temporary child is forgotten, another stays known as undefined. Stopping twice is once."""
     supervisor = cell.parent
     assert supervisor is not None  # nobody outside the system has the root's cell
+    what = f"stopping {cell.name}"
 
     async def action(shell: Shell) -> None:
         if not supervisor.is_child(cell):
@@ -102,13 +106,13 @@ async def stop_cell(cell: Cell) -> None:
         if cell.dynamic or cell.spec.restart is Restart.TEMPORARY:
             supervisor.forget_child(cell)
 
-    what = f"stopping {cell.name}"
-    if cell.dynamic and independent(supervisor) and waiting_life() is None:
+    if cell.runtime.closed or not supervisor.is_child(cell):
+        await trio.lowlevel.checkpoint()
+    elif cell.dynamic and independent(supervisor) and waiting_life() is None:
         supervisor.runtime.check_thread(supervisor)
-        if supervisor.is_child(cell):
-            await stop_beside(supervisor.working(what), cell)
-            return
-    await _ask(supervisor, what, action, cell)
+        await stop_beside(supervisor.working(what), cell)
+    else:
+        await supervisor.request(what, action, cell)
 
 
 async def restart_cell(cell: Cell) -> None:
@@ -120,10 +124,20 @@ async def restart_cell(cell: Cell) -> None:
         if not supervisor.is_child(cell):
             raise UnknownName(cell.name, list(supervisor.children))
         await shell.stop(cell)
-        if not await shell.start(cell):
-            raise shell.start_failure(cell)
+        await _start_again(shell, cell)
 
-    await _ask(supervisor, f"restarting {cell.name}", action, cell)
+    await supervisor.request(f"restarting {cell.name}", action, cell)
+
+
+async def _start_again(shell: Shell, cell: Cell) -> None:
+    """Start *cell* by hand. If that fails nobody will try again, so nobody may wait for it. Raises `StartFailed`."""
+    if await shell.start(cell):
+        return
+    failure = start_failure(cell)
+    cell.close("it could not be started again")
+    if cell.dynamic:
+        shell.cell.forget_child(cell)
+    raise failure
 
 
 class SupervisorHandle:
@@ -167,15 +181,17 @@ class SupervisorHandle:
         """
         cell = self._find(name)
 
-        async def action(shell: Shell) -> bool:
+        async def action(shell: Shell) -> None:
             self._check_undefined(cell)
-            if await shell.start(cell):
-                return True
-            if cell.life is not None and cell.life.ignored:
-                return False
-            raise shell.start_failure(cell)
+            await _start_again(shell, cell)
 
-        return await _ask(self._cell, f"restarting {name}", action, cell)
+        try:
+            await self._cell.request(f"restarting {name}", action, cell)
+        except StartFailed as failed:
+            if isinstance(failed.__cause__, Ignore):
+                return False
+            raise
+        return True
 
     async def delete_child(self, name: str) -> None:
         """Forget a child that is *undefined*. Raises `ChildRunning`, `ChildRestarting`, `UnknownName`."""
@@ -185,7 +201,7 @@ class SupervisorHandle:
             self._check_undefined(cell)
             self._cell.forget_child(cell)
 
-        await _ask(self._cell, f"deleting {name}", action, cell)
+        await self._cell.request(f"deleting {name}", action, cell)
 
     def _check_undefined(self, cell: Cell) -> None:
         self._find(cell.name)

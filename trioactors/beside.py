@@ -15,11 +15,11 @@ import trio
 
 from trioactors.cells import Cell
 from trioactors.errors import Ignore, StartFailed
+from trioactors.shell import Shell, start_failure
 from trioactors.specs import Strategy
 
 if TYPE_CHECKING:
     from trioactors.lives import Life
-    from trioactors.shell import Shell
     from trioactors.supervisor import SupervisorCell
 
 __all__ = ["abandon_start", "independent", "not_added", "start_beside", "stop_beside"]
@@ -28,7 +28,7 @@ __all__ = ["abandon_start", "independent", "not_added", "start_beside", "stop_be
 def independent(supervisor: SupervisorCell) -> bool:
     """Whether its children can be started and stopped beside its loop, now."""
     shell = supervisor.shell
-    return supervisor.plan.strategy is Strategy.DYNAMIC and shell is not None and shell.idle
+    return supervisor.plan.strategy is Strategy.DYNAMIC and shell is not None and not shell.busy
 
 
 async def start_beside(shell: Shell, cell: Cell) -> Cell:
@@ -55,7 +55,7 @@ def abandon_start(cell: Cell) -> None:
 
 def not_added(shell: Shell, cell: Cell) -> StartFailed:
     """The error for a start at run time; unless it was ignored, its spec is discarded."""
-    error = shell.start_failure(cell)
+    error = start_failure(cell)
     if not isinstance(error.__cause__, Ignore):
         shell.cell.forget_child(cell)
     return error

@@ -77,7 +77,7 @@ class Cell:
         return self.runtime.settings.start_timeout if self.spec.start_timeout is None else self.spec.start_timeout
 
     @property
-    def start_may_wait(self) -> bool:
+    def _start_may_wait(self) -> bool:
         """Whether a start runs code that could wait."""
         return True
 
@@ -92,7 +92,7 @@ class Cell:
         self.life = Life(self, self.incarnation)
         self.status = ChildStatus.STARTING
         allowed = self.start_timeout
-        if allowed != math.inf and self.start_may_wait:
+        if allowed != math.inf and self._start_may_wait:
             self.life.deadline = self.runtime.now() + allowed
             self.runtime.alarms.series(allowed).add(self.life)
         return self.life
@@ -121,10 +121,15 @@ class Cell:
             record = ChildExited(time=trio.current_time(), child=self.name, incarnation=life.number, reason=reason)
             runtime.observers.emit(record)
         life.tell()
-        if reason.kind is CRASH and not life.ignored:
+        if reason.kind is CRASH and not life.ignored and not self._reported(reason):
             runtime.report(life, reason)
         if self.parent is not None and self.parent.shell is not None:
             self.parent.shell.child_ended(self, life)
+
+    def _reported(self, reason: Exit) -> bool:
+        """Whether somebody was told of *reason* already."""
+        del reason
+        return False
 
     def close(self, cause: str) -> None:
         """It will not come back by itself."""
@@ -138,7 +143,7 @@ class Cell:
         """Whom it waits for now."""
         life = self.life
         if life is not None and life.ended is None:
-            yield from list(life.waits or ())
+            yield from [target for wait in life.waits or () for target in wait.targets]
         elif self.parent is not None:
             yield self.parent
 
@@ -203,7 +208,7 @@ class ActorCell(Cell):
         return self.mailbox.current
 
     @property
-    def start_may_wait(self) -> bool:
+    def _start_may_wait(self) -> bool:
         """Only `on_start` can."""
         return "on_start" in self.plan.hooks
 
@@ -232,7 +237,8 @@ class ActorCell(Cell):
         for timer in (life.timers or {}).values():
             timer.cancel()
         for call in life.deferred or ():
-            call.fail(self.crashed(reason) if reason.kind is CRASH else self.stopped())
+            ended = ActorStopped(f"{self.name} ended ({reason}) before it answered")
+            call.fail(self.crashed(reason) if reason.kind is CRASH else ended)
         life.timers = life.deferred = None
         mailbox.current = None
         super().end(life, reason)
@@ -240,20 +246,27 @@ class ActorCell(Cell):
 
     def close(self, cause: str) -> None:
         """Refuse and bury what waits."""
+        was_open = self.mailbox.closed is None
         self.mailbox.close(self.stopped, cause)
+        if was_open and self.life is not None:
+            self.life.tell()  # that no life will follow is news to those who wait for one
 
     def forget(self) -> None:
-        """Keep its account, give its name back."""
-        if self.runtime.registry.knows(self):
-            super().forget()
-            if self.mailbox.accepted:
-                self.runtime.retired += self.mailbox.ledger
+        """Give its name back, and keep its account."""
+        if not self.runtime.registry.knows(self):
+            return
+        self.runtime.registry.release(self)
+        self.close("it was stopped for good")
+        if self.mailbox.accepted:
+            self.runtime.retired += self.mailbox.ledger
 
     def stopped(self) -> ActorStopped:
         """The error for those who address it now."""
         if self.runtime.closed:
             return SystemClosed(f"{self.name}: its system is closed")
         why = f" ({self.last_exit})" if self.last_exit else ""
+        if self.life is not None and self.life.ignored:
+            why = " (its start was ignored)"
         return ActorStopped(f"{self.name} does not run{why} and will not come back by itself")
 
     def crashed(self, reason: Exit) -> ActorCrashed:

@@ -7,10 +7,11 @@ others are not; every rule about restarts asks this and nothing else.
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 
 import attrs
 
-__all__ = ["CRASH", "KILLED", "NORMAL", "SHUTDOWN", "Exit", "ExitKind"]
+__all__ = ["CRASH", "KILLED", "NORMAL", "SHUTDOWN", "Exit", "ExitKind", "described"]
 
 
 class ExitKind(enum.Enum):
@@ -48,3 +49,11 @@ class Exit:
 NORMAL = Exit(ExitKind.NORMAL)
 SHUTDOWN = Exit(ExitKind.SHUTDOWN)
 KILLED = Exit(ExitKind.KILLED)
+
+
+def described(value: object, form: Callable[[object], str] = str) -> str:
+    """*value* for a text, whatever its own methods do: it is of a user's class."""
+    try:
+        return form(value) or repr(value)
+    except Exception:  # a broken repr must not turn a report into a second failure
+        return f"<{type(value).__name__}, which cannot be shown>"

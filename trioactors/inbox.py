@@ -65,8 +65,11 @@ class Request(Generic[T]):
 
     def ring(self) -> None:
         """The deadline passed."""
-        late = CallTimeout(f"{self.what}: not done in time", begun=True, inherited=False)
-        self.settle(outcome.Error(late))
+        self.fail(CallTimeout(f"{self.what}: not done in time", begun=True, inherited=False))
+
+    def fail(self, error: Exception) -> None:
+        """Raise *error* in the asker, who wants nothing any more."""
+        self.settle(outcome.Error(error))
         self._withdraw()
 
     def abandon(self, _: object) -> trio.lowlevel.Abort:

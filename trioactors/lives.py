@@ -20,7 +20,7 @@ import attrs
 import trio
 
 from trioactors.errors import Ignore, Shutdown, StartFailed
-from trioactors.exits import CRASH, KILLED, NORMAL, Exit, ExitKind
+from trioactors.exits import CRASH, KILLED, NORMAL, Exit, ExitKind, described
 from trioactors.restarts import ChildStatus
 from trioactors.trace import ChildStarted
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from trioactors.messages import Call, Envelope
     from trioactors.tasks import TaskHolder
     from trioactors.timers import Timer
+    from trioactors.waiting import Wait
 
 __all__ = ["Life", "current_life", "is_group", "judge", "leaves", "pass_through", "run_life", "waiting_life"]
 
@@ -60,6 +61,8 @@ class Life:
     """When the handler in progress began."""
     fatal: Envelope | None = None
     """The message whose handling ended this life."""
+    fatal_caller: str = ""
+    """Who had sent it."""
     deadline: float = math.inf
     """When its start is too late; a life is its own entry among the alarms."""
     grace: Alarm | None = attrs.field(default=None, repr=False)
@@ -71,8 +74,8 @@ class Life:
     deferred: set[Call] | None = attrs.field(default=None, repr=False)
     timers: dict[object, Timer] | None = attrs.field(default=None, repr=False)
     holder: TaskHolder | None = attrs.field(default=None, repr=False)
-    waits: dict[Cell, int] | None = attrs.field(default=None, repr=False)
-    """Whom its handler waits for now; the edges of the wait-for graph."""
+    waits: list[Wait] | None = attrs.field(default=None, repr=False)
+    """What its handler waits for now; the edges of the wait-for graph."""
 
     @property
     def settled(self) -> bool:
@@ -123,16 +126,17 @@ class Life:
         self.crash(StartFailed(f"{self.cell.name} was not ready within {allowed:g} s (start_timeout)"))
 
     def kill(self, why: str) -> None:
-        """Cancel everything in this life."""
+        """Cancel everything in this life; nothing more is begun in it."""
         if self.killed is None:
             self.killed = why
+            self.asked = self.asked or KILLED
             self.scope.cancel(reason=why)
 
     def crash(self, error: BaseException) -> None:
         """Something outside the main task of this life failed: end it for that reason."""
         if self.failure is None:
             self.failure = error
-            self.kill(f"{self.cell.name} failed: {error!r}")
+            self.kill(f"{self.cell.name} failed: {described(error, repr)}")
 
 
 def waiting_life() -> Life | None:

@@ -18,7 +18,6 @@ from collections import deque
 from collections.abc import Callable
 
 import attrs
-import outcome
 import trio
 
 from trioactors.errors import ActorStopped, MailboxFull
@@ -132,9 +131,8 @@ class Mailbox:
                 raise refused(self)
             self._wait_for_room(call)
 
-    async def put_when_room(self, cast: Envelope) -> None:
-        """Wait until *cast* is accepted. Cancelled means: it was not."""
-        admission = Admission(cast, trio.lowlevel.current_task())
+    async def put_when_room(self, admission: Admission) -> None:
+        """Wait until the cast is accepted. Cancelled means: it was not."""
         self._wait_for_room(admission)
         await trio.lowlevel.wait_task_rescheduled(admission.abandon)
 
@@ -147,18 +145,32 @@ class Mailbox:
     def _make_room(self) -> bool:
         """The limit is reached: shed what nobody waits for, else do as `overflow` says."""
         if any(envelope.gone for envelope in self.queue):
-            kept = [envelope for envelope in self.queue if not envelope.gone]
-            self.abandoned += len(self.queue) - len(kept)
-            self.queue.clear()
-            self.queue.extend(kept)
-            return True
+            self._shed_gone()
+            self._admit()
+            if len(self.queue) < self.limit:
+                return True
         if self.overflow is not Overflow.DROP_OLDEST:
             return False
         oldest = self.queue.popleft()
         self.dropped += 1
+        if oldest.tick is not None:
+            oldest.tick.delivered()
         if isinstance(oldest, Call):
             oldest.fail(MailboxFull(f"the mailbox of {self.owner} was full, and this message the oldest in it: dropped"))
         return True
+
+    def _shed_gone(self) -> None:
+        kept: list[Envelope] = []
+        now = trio.current_time()
+        for envelope in self.queue:
+            if not envelope.gone:
+                kept.append(envelope)
+            elif envelope.deadline <= now:
+                self.expired += 1
+            else:
+                self.abandoned += 1
+        self.queue.clear()
+        self.queue.extend(kept)
 
     def rouse(self) -> None:
         """There is something to do: a message, a start, or a stop that was asked for."""
@@ -185,6 +197,8 @@ class Mailbox:
             self.attend()
         self.active = False
         self._activity.less()
+        if self.queue:  # somebody who waited for room was let in just now
+            self.rouse()
 
     def unpark(self, _: object) -> trio.lowlevel.Abort:
         """The parked task is cancelled."""
@@ -208,7 +222,7 @@ class Mailbox:
             self.queue.append(sender)
             self.accepted += 1
             if isinstance(sender, Admission):
-                sender.settle(outcome.Value(None))
+                sender.accept()
 
     def withdraw_tick(self, timer: object) -> None:
         """Drop the waiting tick of a timer that is cancelled."""
@@ -232,11 +246,7 @@ class Mailbox:
                 self.dead_lettered += 1
                 self._bury(envelope, cause)
         while self._senders:
-            sender = self._senders.popleft()
-            if isinstance(sender, Admission):
-                sender.settle(outcome.Error(closed()))
-            else:
-                sender.fail(closed())
+            self._senders.popleft().fail(closed())
         if self.current is None:
             self.rest()
 

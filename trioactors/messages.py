@@ -78,11 +78,18 @@ class Admission(Envelope):
         self.gone = True
         return trio.lowlevel.Abort.SUCCEEDED
 
-    def settle(self, answer: outcome.Outcome[None]) -> None:
-        """Let the caller go on: the message was accepted, or never will be."""
+    def accept(self) -> None:
+        """Let the caller go on: the message is in."""
         if self.caller is not None:
             caller, self.caller = self.caller, None
-            trio.lowlevel.reschedule(caller, answer)
+            reschedule(caller)
+
+    def fail(self, error: BaseException) -> None:
+        """Raise *error* in the caller: the message will never be in."""
+        if self.caller is not None:
+            self.gone = True
+            caller, self.caller = self.caller, None
+            reschedule(caller, outcome.Error(error))
 
 
 class Call(Envelope):

@@ -124,6 +124,7 @@ class Watch:
         self._cell = cell
         self._deaths: deque[Death] = deque(maxlen=limit)
         self._parked = trio.Event()
+        self._told = 0
         self.lost = 0
         """How many ends were dropped because nobody read them."""
 
@@ -133,8 +134,9 @@ class Watch:
 
     def tell(self, life: Life) -> None:
         """A life has begun, or ended."""
-        if life.ended is None:
+        if life.ended is None or life.number <= self._told:
             return
+        self._told = life.number
         self.lost += len(self._deaths) == self._deaths.maxlen
         death = Death(name=self._cell.name, incarnation=life.number, reason=life.ended, time=trio.current_time())
         self._deaths.append(death)

@@ -15,7 +15,7 @@ from trioactors.alarms import Unordered
 from trioactors.errors import DeliveryError, NotAHandler, UsageError
 from trioactors.lives import Life, current_life, waiting_life
 from trioactors.mailbox import refused
-from trioactors.messages import Call, Envelope
+from trioactors.messages import Admission, Call, Envelope
 from trioactors.settings import Overflow
 from trioactors.settings import seconds as checked_seconds
 from trioactors.trace import MessageAccepted
@@ -90,7 +90,7 @@ class RemoteHandler(Generic[P, R]):
     async def _nested(self, call: Call, life: Life) -> R:
         """A call made while a handler waits: it is an edge of the wait-for graph, and it inherits the handler's deadline."""
         outer = life.cell.current_envelope()
-        with waiting(life, self._cell):
+        with waiting(life, call.fail, self._cell):
             if outer is not None and outer.deadline <= call.deadline:
                 call.deadline = outer.deadline
                 call.inherited = True
@@ -122,8 +122,9 @@ class RemoteHandler(Generic[P, R]):
         life = waiting_life()
         if mailbox.overflow is Overflow.FAIL or (life is not None and life.cell is self._cell):
             raise refused(mailbox)
-        with waiting(life, self._cell), trio.move_on_after(self._timeout) as scope:
-            await mailbox.put_when_room(cast)
+        admission = Admission(cast, current_task())
+        with waiting(life, admission.fail, self._cell), trio.move_on_after(self._timeout) as scope:
+            await mailbox.put_when_room(admission)
         if scope.cancelled_caught:
             raise refused(mailbox)
 

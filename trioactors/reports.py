@@ -70,7 +70,7 @@ class CrashReports:
             lines.append(f"when: {reason.detail}")
         if life.fatal is not None:
             lines.append(f"message: {shown(life.fatal)}")
-            lines.append(f"from: {_caller(life.fatal)}")
+            lines.append(f"from: {life.fatal_caller}")
         if life.killed is not None:
             lines.append(f"cancelled because: {life.killed}")
         lines += [f"cancelled: {text}" for text in _cancellations(reason.error)]
@@ -92,13 +92,6 @@ def shown(envelope: Envelope) -> str:
         return _short.repr(envelope.message)
     except Exception as error:  # a broken __repr__ must not turn a report into a second crash
         return f"<{envelope.spec.name}: its arguments cannot be shown: {type(error).__name__}>"
-
-
-def _caller(envelope: Envelope) -> str:
-    if envelope.sender is not None:
-        return str(envelope.sender.cell.path)
-    task = getattr(envelope, "asker", None)
-    return f"task {task}" if task else "outside the system"
 
 
 def _cancellations(error: BaseException | None) -> list[str]:

@@ -65,6 +65,12 @@ class Runtime:
                 raise SystemClosed(f"{target!r}: its system is closed")
             raise WrongThread(repr(target))
 
+    def check_open(self, target: object) -> None:
+        """Refuse to be used when the system is closed, or outside its Trio run."""
+        if self.closed:
+            raise SystemClosed(f"{target!r} is closed")
+        self.check_thread(target)
+
     def bury(self, target: str, envelope: Envelope, cause: str) -> None:
         """Keep what cannot be delivered."""
         self.buried += 1

@@ -23,8 +23,8 @@ from trio.lowlevel import checkpoint, wait_task_rescheduled
 from trioactors.actor import Actor
 from trioactors.context import Context, Deferred
 from trioactors.errors import ActorStopped, CallTimeout, DefinitionError, Shutdown
-from trioactors.exits import Exit, ExitKind
-from trioactors.lives import Life, current_life, judge
+from trioactors.exits import Exit, ExitKind, described
+from trioactors.lives import Life, current_life, judge, leaves
 from trioactors.messages import Call, Envelope
 from trioactors.trace import MessageHandled, MessageShed
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from trioactors.runtime import Runtime
     from trioactors.specs import ChildSpec
 
-__all__ = ["CLOCK_EVERY", "Row", "live"]
+__all__ = ["CLOCK_EVERY", "Row", "caller_of", "live"]
 
 CLOCK_EVERY: Final = 8
 """How many messages are handled between two looks at the clock."""
@@ -114,12 +114,12 @@ async def _serve(life: Life, cell: ActorCell, actor: Actor[Any]) -> None:
         except BaseException as error:  # noqa: ASYNC103 - _failed raises again what is no answer
             _failed(life, cell, envelope, error)
         else:
-            mailbox.handled += 1
             if watchers or life.deferral is not None:
                 _settle(life, cell, envelope, result)
             else:
+                mailbox.handled += 1
                 envelope.reply(result)
-        mailbox.current = None
+        mailbox.current = result = None  # an idle actor keeps no answer alive, nor a token that was lost
 
 
 class Row:
@@ -152,6 +152,15 @@ def _take(mailbox: Mailbox, envelope: Envelope) -> None:
     mailbox.attend()
 
 
+def caller_of(envelope: Envelope) -> str:
+    """Who sent *envelope*, for people."""
+    if envelope.sender is not None:
+        return str(envelope.sender.cell.path)
+    if isinstance(envelope, Call) and envelope.caller is not None:
+        return f"outside the system (task {envelope.caller.name})"
+    return "outside the system"
+
+
 def _shed(cell: ActorCell, envelope: Envelope) -> None:
     if envelope.gone and envelope.deadline > trio.current_time():
         cell.mailbox.abandoned += 1
@@ -165,54 +174,68 @@ def _shed(cell: ActorCell, envelope: Envelope) -> None:
 def _failed(life: Life, cell: ActorCell, envelope: Envelope, error: BaseException) -> None:
     """Settle a message whose handler raised. Raises *error* again if it ends the incarnation."""
     mailbox = cell.mailbox
-    life.deferral = None
-    if cell.runtime.observers.listeners:
-        _tell(life, cell, envelope, error)
+    mailbox.current = life.deferral = None
     if isinstance(error, envelope.spec.raises):
         mailbox.handled += 1
         envelope.fail(error)
+        _tell(life, cell, envelope, error)
     elif _inherited_deadline_passed(envelope, error):
         mailbox.expired += 1
+        _tell(life, cell, envelope, error)
     else:
-        mailbox.current = None
-        life.fatal = envelope
-        if isinstance(error, Shutdown):
-            mailbox.handled += 1
-            envelope.fail(ActorStopped(f"{cell.name} ended in order ({judge(error)}) while it handled {envelope.spec.name!r}"))
-        else:
-            mailbox.crashed += 1
-            envelope.fail(cell.crashed(judge(error)))
+        _fatal(life, cell, envelope, error)
         raise error
+
+
+def _fatal(life: Life, cell: ActorCell, envelope: Envelope, error: BaseException) -> None:
+    life.fatal = envelope
+    life.fatal_caller = caller_of(envelope)
+    reason = judge(error) if life.failure is None else Exit(ExitKind.CRASH, error=life.failure)
+    if isinstance(error, Shutdown):
+        cell.mailbox.handled += 1
+        envelope.fail(ActorStopped(f"{cell.name} ended in order ({reason}) while it handled {envelope.spec.name!r}"))
+    else:
+        cell.mailbox.crashed += 1
+        envelope.fail(error if isinstance(error, _DeferredAndReturned) else cell.crashed(reason))
+    _tell(life, cell, envelope, error)
 
 
 def _inherited_deadline_passed(envelope: Envelope, error: BaseException) -> bool:
-    return isinstance(error, CallTimeout) and error.inherited and envelope.deadline <= trio.current_time()
+    """Whether nothing went wrong but that the caller's time was up, in one nested call or in several at once."""
+    if envelope.deadline > trio.current_time():
+        return False
+    parts = [leaf for leaf in leaves(error) if not isinstance(leaf, trio.Cancelled)]
+    return bool(parts) and all(isinstance(leaf, CallTimeout) and leaf.inherited for leaf in parts)
 
 
-def _settle(life: Life, cell: ActorCell, envelope: Envelope, result: object) -> None:
+def _settle(life: Life, cell: ActorCell, envelope: Envelope, result: Any) -> None:
     """Answer a message that somebody watches, or whose reply is deferred."""
-    if life.deferral is None:
-        envelope.reply(result)
-    else:
-        _deferred(life, envelope, result)
-    if cell.runtime.observers.listeners:
-        _tell(life, cell, envelope, None)
-
-
-def _deferred(life: Life, envelope: Envelope, result: object) -> None:
-    """The handler deferred its reply: the call stays open until the token is used, lost or dead."""
     token, life.deferral = life.deferral, None
-    if result is not None and not isinstance(result, Deferred):
-        error = DefinitionError(f"{envelope.spec.owner}.{envelope.spec.name} deferred its reply and then returned {result!r:.80}")
-        envelope.fail(error)
-        raise error
-    if isinstance(envelope, Call) and envelope.pending:
+    if token is not None and result is not None and not isinstance(result, Deferred):
+        where = f"{envelope.spec.owner}.{envelope.spec.name}"
+        _failed(
+            life,
+            cell,
+            envelope,
+            _DeferredAndReturned(f"{where} deferred its reply and then returned {described(result, repr):.80}"),
+        )
+    cell.mailbox.handled += 1
+    cell.mailbox.current = None
+    if token is None:
+        envelope.reply(cast("object", result))
+    elif isinstance(envelope, Call) and envelope.pending:
         life.deferred = set() if life.deferred is None else life.deferred
         life.deferred.add(envelope)
-    del token
+    _tell(life, cell, envelope, None)
+
+
+class _DeferredAndReturned(DefinitionError):
+    """A handler gave its reply twice: the call stays open until the token is used, lost or dead."""
 
 
 def _tell(life: Life, cell: ActorCell, envelope: Envelope, error: BaseException | None) -> None:
+    if not cell.runtime.observers.listeners:
+        return
     now = trio.current_time()
     cell.runtime.observers.emit(
         MessageHandled(

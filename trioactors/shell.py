@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextvars
 from collections import deque
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,19 +23,21 @@ import attrs
 import outcome
 import trio
 
+from trioactors.alarms import Alarm
 from trioactors.cells import Cell
 from trioactors.errors import ActorStopped, StartFailed, SupervisorGaveUp, TrioactorsError
-from trioactors.exits import CRASH, KILLED, SHUTDOWN, Exit
+from trioactors.exits import CRASH, KILLED, SHUTDOWN, Exit, ExitKind, described
 from trioactors.inbox import Again, Ended, Message, Request, StopAsked
 from trioactors.lives import Life, run_life
 from trioactors.restarts import ChildStatus, RestartEntry, RestartHistory, casualties, comes_back, delay_before, ends_supervisor
 from trioactors.specs import GiveUp, Restart, Strategy, Supervisor
 from trioactors.trace import ChildIgnored, ChildStartFailed, GaveUp, RestartScheduled, TraceRecord
+from trioactors.waiting import break_cycle
 
 if TYPE_CHECKING:
     from trioactors.supervisor import SupervisorCell
 
-__all__ = ["Shell"]
+__all__ = ["Shell", "start_failure"]
 
 _JITTER: Final = "supervisor-backoff"
 
@@ -53,7 +56,11 @@ class Shell:
     _inbox: deque[Message] = attrs.field(factory=deque["Message"], init=False)
     _known: dict[Cell, Life] = attrs.field(factory=dict["Cell", "Life"], init=False)
     _parked: trio.lowlevel.Task | None = attrs.field(default=None, init=False)
-    _busy: bool = attrs.field(default=False, init=False)
+    busy: bool = attrs.field(default=False, init=False)
+    """Whether its loop has something to do."""
+    _stopping: bool = attrs.field(default=False, init=False)
+    _backoffs: dict[Cell, Alarm] = attrs.field(factory=dict["Cell", "Alarm"], init=False)
+    _chance: Callable[[], float] | None = attrs.field(default=None, init=False)
     _context: contextvars.Context = attrs.field(factory=contextvars.copy_context, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -68,11 +75,6 @@ class Shell:
         if not self.cell.suspended:
             self.wake()
 
-    @property
-    def idle(self) -> bool:
-        """Whether its loop has nothing to do."""
-        return not self._busy
-
     def child_ready(self, cell: Cell, life: Life) -> None:
         """A child's start is done."""
         self._known[cell] = life
@@ -83,8 +85,10 @@ class Shell:
         """A child's task reports its end."""
         if self._known.get(cell) is life and life.ready:
             self.post(Ended(cell, life))
-        elif self.attending is not None or self.life.asked is not None:
+        elif self.attending is not None or self._stopping:
             self.wake()
+        if self.attending is not None:
+            break_cycle(self.attending, self.cell)
 
     def wake(self) -> None:
         """Something happened that the loop may be waiting for."""
@@ -94,8 +98,8 @@ class Shell:
 
     def begin_work(self) -> None:
         """There is something to do; `quiesce` waits for it."""
-        if not self._busy:
-            self._busy = True
+        if not self.busy:
+            self.busy = True
             self.cell.runtime.activity.busy += 1
 
     def end(self) -> None:
@@ -105,6 +109,8 @@ class Shell:
             if isinstance(message, Request):
                 message.settle(outcome.Error(ActorStopped(f"{message.what}: {self.cell!r} ended before it came to this")))
         self._known.clear()
+        for alarm in self._backoffs.values():
+            alarm.cancel()
         self._rest()
 
     # --- the loop ---
@@ -125,7 +131,7 @@ class Shell:
         await self._stop_all()
         if self.cell.gave_up is not None and self.plan.give_up is GiveUp.CRASH:
             raise self.cell.gave_up
-        self.life.asked = self.life.asked or SHUTDOWN
+        self.life.asked = self.life.asked or Exit(ExitKind.SHUTDOWN, error=self.cell.gave_up)
 
     async def _loop(self) -> None:
         while self.life.asked is None:
@@ -168,8 +174,8 @@ class Shell:
         return trio.lowlevel.Abort.SUCCEEDED
 
     def _rest(self) -> None:
-        if self._busy:
-            self._busy = False
+        if self.busy:
+            self.busy = False
             self.cell.runtime.activity.less()
 
     def _tell(self, record: TraceRecord) -> None:
@@ -181,14 +187,7 @@ class Shell:
         self.cell.adopt()
         for cell in tuple(self.cell.children.values()):
             if not await self.start(cell) and not (cell.life is not None and cell.life.ignored):
-                raise self.start_failure(cell)
-
-    def start_failure(self, cell: Cell) -> StartFailed:
-        """The error that says why *cell* did not start."""
-        reason = cell.last_exit
-        error = StartFailed(f"{cell.path} could not be started: {reason and (reason.error or reason)}")
-        error.__cause__ = None if reason is None else reason.error
-        return error
+                raise start_failure(cell)
 
     def launch(self, cell: Cell) -> Life:
         """Begin a life of *cell*, in the supervisor's context, whoever asked for it."""
@@ -233,13 +232,17 @@ class Shell:
     def ask_to_stop(self, cell: Cell) -> Life | None:
         """Begin to stop *cell*, if it runs; its exit is not news any more."""
         self._known.pop(cell, None)
+        if cell in self._backoffs:
+            self._backoffs.pop(cell).cancel()
         life = cell.life
         if life is None or life.ended is not None:
             cell.status = ChildStatus.UNDEFINED
             return None
         cell.status = ChildStatus.STOPPING
         grace = cell.grace
-        if grace > 0:
+        if life.grace is not None:
+            pass  # it is being stopped already
+        elif grace > 0:
             life.grace = self.cell.runtime.alarms.at(self.cell.runtime.now() + grace, partial(self._kill, cell, life))
             cell.ask(life, SHUTDOWN)
         else:
@@ -251,6 +254,7 @@ class Shell:
         life = self.ask_to_stop(cell)
         if life is not None:
             before, self.attending = self.attending, cell
+            break_cycle(cell, self.cell)
             while life.ended is None:
                 await self._park()
             self.attending = before
@@ -262,6 +266,7 @@ class Shell:
             cell.close("it was stopped for good")
 
     async def _stop_all(self) -> None:
+        self._stopping = True
         cells = list(reversed(self.cell.children.values()))
         if self.plan.strategy is Strategy.DYNAMIC:
             for life in [self.ask_to_stop(cell) for cell in cells]:
@@ -278,14 +283,13 @@ class Shell:
         del self._known[cell]
         reason = life.ended
         assert reason is not None  # it ended
-        if comes_back(cell.spec.restart, reason):
+        if comes_back(cell.spec.restart, reason) and not isinstance(reason.error, KeyboardInterrupt | SystemExit):
             await self._restart(cell, reason)
             return
         significant = {c.name: c.status for c in self.cell.children.values() if c.spec.significant}
+        cell.close(f"it ended: {reason}")
         if cell.dynamic or cell.spec.restart is Restart.TEMPORARY:
             self.cell.forget_child(cell)
-        else:
-            cell.close(f"it ended: {reason}")
         if ends_supervisor(self.plan.auto_shutdown, cell.name, significant):
             raise StopAsked
 
@@ -294,25 +298,25 @@ class Shell:
         now = trio.current_time()
         self.history = self.history.add(RestartEntry(now, cell.name, reason))
         if self.history.exhausted:
-            self._give_up(cell, now)
+            self._give_up(cell.name, now)
             raise StopAsked
         children = self.cell.children
         group = casualties(self.plan.strategy, tuple(children), cell.name)
         for other in [children[name] for name in reversed(group) if name != cell.name]:
             await self._fall(other)
-        delay = delay_before(self.plan.backoff, len(self.history.entries), self._chance())
+        delay = delay_before(self.plan.backoff, len(self.history.entries), self._draw())
         self._tell(RestartScheduled(time=now, child=cell.name, delay=delay, group=group))
         if delay > 0:
             cell.status = ChildStatus.RESTARTING
             again = Again(cell, group, counts=False, reason=reason)
-            self.cell.runtime.alarms.at(now + delay, lambda: self._go_on(again))
+            self._backoffs[cell] = self.cell.runtime.alarms.at(now + delay, partial(self._go_on, again))
         else:
             await self._bring_back(group)
 
     def _go_on(self, again: Again) -> None:
         """The back-off is over."""
-        if self.life.ended is None:
-            self.post(again)
+        del self._backoffs[again.cell]
+        self.post(again)
 
     async def _fall(self, cell: Cell) -> None:
         """Stop one that falls with another; a temporary one is forgotten."""
@@ -339,20 +343,32 @@ class Shell:
         else:
             await self._bring_back(message.group)
 
-    def _chance(self) -> float:
-        return self.cell.runtime.environment.random(_JITTER).random() if self.plan.backoff is not None else 0.0
+    def _draw(self) -> float:
+        """A number in [0, 1) for the jitter, from one stream for this life."""
+        if self.plan.backoff is None:
+            return 0.0
+        self._chance = self._chance or self.cell.runtime.environment.random(f"{_JITTER}/{self.cell.name}").random
+        return self._chance()
 
-    def _give_up(self, cell: Cell, now: float) -> None:
+    def _give_up(self, culprit: str, now: float) -> None:
         """Too many restarts: end, as OTP does, and say so loudly."""
-        cell.close("its supervisor gave up")
         entries = self.history.entries
         allowed = self.history.intensity
         error = SupervisorGaveUp(
             f"supervisor {self.cell.path} gave up: {len(entries)} restarts within {allowed.period:g} s, {allowed.limit} are allowed; "
-            f"the last was of {cell.name}, which ended ({entries[-1].reason})",
+            f"the last was of {culprit}, which ended ({entries[-1].reason})",
             entries,
         )
         error.__cause__ = entries[-1].reason.error
         self.cell.gave_up = error
         self.cell.runtime.report(self.life, Exit(CRASH, "gave up", error))
         self._tell(GaveUp(time=now, child=self.cell.name, restarts=len(entries)))
+
+
+def start_failure(cell: Cell) -> StartFailed:
+    """The error that says why *cell* did not start."""
+    reason = cell.last_exit
+    cause = reason if reason is None or reason.error is None else described(reason.error)
+    error = StartFailed(f"{cell.path} could not be started: {cause}")
+    error.__cause__ = None if reason is None else reason.error
+    return error

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from typing import TypeVar, cast
 
 import attrs
 import trio
 
 from trioactors.cells import Cell
-from trioactors.errors import ActorStopped, SupervisorGaveUp
+from trioactors.errors import ActorStopped, StartFailed, SupervisorGaveUp
 from trioactors.exits import Exit
 from trioactors.inbox import Request
-from trioactors.lives import Life
+from trioactors.lives import Life, waiting_life
+from trioactors.registry import INTERNAL
 from trioactors.restarts import ChildStatus
 from trioactors.shell import Shell
 from trioactors.specs import ChildSpec, Supervisor
+from trioactors.waiting import waiting
 
 __all__ = ["SupervisorCell", "supervise"]
 
@@ -38,26 +41,47 @@ class SupervisorCell(Cell):
         """What was declared."""
         return cast("Supervisor", self.spec)
 
+    @property
+    def level(self) -> int:
+        """How many supervisors deep it is, itself included; the system's own do not count."""
+        above = 0 if self.parent is None else self.parent.level
+        return above + (not self.name.startswith(INTERNAL))
+
     def working(self, what: str) -> Shell:
         """Its shell, if it is there to do *what*. Raises `ActorStopped` otherwise."""
         if self.shell is None or self.life is None or self.life.ended is not None or self.life.asked is not None:
             raise ActorStopped(f"{what}: {self!r} does not run")
         return self.shell
 
-    async def request(self, what: str, action: Callable[[Shell], Awaitable[T]], withdrawn: Callable[[], None] | None = None) -> T:
+    async def request(
+        self,
+        what: str,
+        action: Callable[[Shell], Awaitable[T]],
+        *targets: Cell,
+        withdrawn: Callable[[], None] | None = None,
+        spec: ChildSpec | Supervisor | None = None,
+    ) -> T:
         """Let the loop run *action* when its turn comes, and wait for the result.
 
-        Raises what the action raises, `ActorStopped` if the supervisor does not run, and `CallTimeout` when the time is up that the
-        longest start and the longest stop would have needed.
+        A handler that asks waits for the supervisor and for *targets*. Raises what the action raises, `ActorStopped` if the supervisor does
+        not run, `CallCycle`, and `CallTimeout` when the time is up that the longest start and the longest stop would have needed.
         """
+        self.runtime.check_thread(self)
         shell = self.working(what)
-        request = Request(lambda: action(shell), trio.lowlevel.current_task(), what, withdrawn)
+        request = Request(partial(action, shell), trio.lowlevel.current_task(), what, withdrawn)
+        with waiting(waiting_life(), request.fail, *targets, self):
+            self.runtime.alarms.add(trio.current_time() + self._allowed(targets, spec), request)
+            shell.post(request)
+            answer: T = await trio.lowlevel.wait_task_rescheduled(request.abandon)
+            return answer
+
+    def _allowed(self, targets: tuple[Cell, ...], spec: ChildSpec | Supervisor | None) -> float:
+        """Seconds that a request may take: what the system allows for a start and a stop, and what its targets allow themselves."""
         settings = self.runtime.settings
-        allowed = settings.start_timeout + settings.grace + settings.call_timeout
-        self.runtime.alarms.add(trio.current_time() + allowed, request)
-        shell.post(request)
-        answer: T = await trio.lowlevel.wait_task_rescheduled(request.abandon)
-        return answer
+        own = 0.0 if spec is None else (spec.start_timeout or 0.0)
+        return (
+            settings.start_timeout + settings.grace + settings.call_timeout + own + sum(c.grace + c.start_timeout for c in targets)
+        )
 
     def adopt(self) -> None:
         """Back to what was declared: cells that are known already are kept, with their refs and mailboxes. Raises `NameTaken`."""
@@ -111,6 +135,12 @@ class SupervisorCell(Cell):
         """It will not come back by itself, so neither will its children."""
         for cell in self.children.values():
             cell.close(cause)
+
+    def _reported(self, reason: Exit) -> bool:
+        """Giving up is reported when it happens, and a failed start where it failed."""
+        return isinstance(reason.error, SupervisorGaveUp | StartFailed) and (
+            reason.error is self.gave_up or reason.error.__cause__ is not None
+        )
 
     def forget(self) -> None:
         """Gone for good, with all its children."""

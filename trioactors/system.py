@@ -12,7 +12,9 @@ import trio
 from trioactors.administration import SupervisorHandle, start_in
 from trioactors.cells import ActorCell, Cell, ResourceCell
 from trioactors.environment import Environment
-from trioactors.errors import CallTimeout, SpecError, WrongClass
+from trioactors.errors import CallTimeout, SpecError, UsageError, WrongClass
+from trioactors.exits import described
+from trioactors.lives import current_life
 from trioactors.messages import DeadLetter, Ledger
 from trioactors.portal import Portal
 from trioactors.registry import INTERNAL
@@ -24,7 +26,7 @@ from trioactors.specs import ChildKind, Restart, Supervisor, child, target_of
 from trioactors.supervisor import SupervisorCell
 from trioactors.trace import Observer
 
-__all__ = ["System", "open_system", "runtime_of"]
+__all__ = ["System", "current_system", "open_system", "runtime_of"]
 
 A = TypeVar("A")
 
@@ -59,7 +61,7 @@ class System:
         spec = child(make, name=name, restart=restart, grace=grace, start_timeout=start_timeout)
         if spec.kind is not ChildKind.ACTOR:
             raise SpecError(f"start() is for actors; for {make!r} use system.supervisor().start_child(ta.child(...))")
-        self._runtime.check_thread(self)
+        self._runtime.check_open(self)
         cell = await start_in(cast("SupervisorCell", self._runtime.registry.find(DYNAMIC)), spec, dynamic=True)
         return cast("A", cast("ActorCell", cell).ref)
 
@@ -142,6 +144,15 @@ class System:
         return Portal(self._runtime)
 
 
+def current_system() -> System:
+    """The system in which the running child lives: for functions and resources, which have no `self.context`. Raises `UsageError`."""
+    life = current_life.get()
+    system = None if life is None else life.cell.runtime.system
+    if system is None:
+        raise UsageError("current_system() is for code that runs in a child of a system")
+    return system
+
+
 def runtime_of(system: System) -> Runtime:
     """What is inside a system, for tools that look there."""
     return system._runtime  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - this is the door
@@ -174,12 +185,11 @@ async def open_system(
             await root.started()
             with root.body:
                 yield system
-        except trio.Cancelled:
-            raise
-        except BaseException as error:  # the nursery would put it into a group; nothing else in there raises
+        except BaseException as error:  # noqa: ASYNC103 - raised again below, outside the nursery, which would put it into a group
             failed = error
         finally:
-            await root.stop()  # noqa: ASYNC102 - shielded in there, and bounded by the graces
+            nursery.cancel_scope.shield = True  # the body is over; what is left is the ordered stop
+            await root.stop()  # noqa: ASYNC102 - shielded, and bounded by the graces
     _leave(root.failure(), failed)
 
 
@@ -205,7 +215,7 @@ def _leave(failure: BaseException | None, failed: BaseException | None) -> None:
     """Raise what ended the system, as one plain chain."""
     if failure is not None and failure is not failed:
         if failed is not None:
-            failure.add_note(f"meanwhile the body of the system raised {failed!r}")
+            failure.add_note(f"meanwhile the body of the system raised {described(failed, repr)}")
         raise failure
     if failed is not None:
         raise failed

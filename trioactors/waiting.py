@@ -1,16 +1,19 @@
 """The live wait-for graph, and the cycles that must not close.
 
 A cell waits for others while its handler in progress does: for the target of a call, of a cast that waits for room, of a start or stop
-request. A cell that does not run waits for its supervisor, and a supervisor for the child it is just starting or stopping. An edge that
-would close a cycle is refused with `CallCycle` before anything is sent. What this cannot see (deferred replies, locks, pools) ends by
-its deadline.
+request. A cell that does not run waits for its supervisor, a supervisor for the child it is just starting or stopping. An edge that
+would close a cycle is refused with `CallCycle` before anything is sent; where the closing edge is a supervisor's (it must stop an actor
+that waits for it), the actor's wait ends with `CallCycle` instead. What this cannot see (deferred replies, locks, pools) ends by its
+deadline.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+import attrs
 
 from trioactors.errors import CallCycle
 
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from trioactors.cells import Cell
     from trioactors.lives import Life
 
-__all__ = ["chain_between", "drawn", "waiting"]
+__all__ = ["Wait", "break_cycle", "chain_between", "drawn", "waiting"]
 
 
 def chain_between(start: Cell, goal: Cell) -> list[Cell] | None:
@@ -45,25 +48,41 @@ def _path(paths: dict[Cell, Cell | None], goal: Cell) -> list[Cell]:
     return path[::-1]
 
 
+@attrs.frozen(eq=False)
+class Wait:
+    """One thing that a handler waits for: these cells, until `end` is called with an error or the wait is over."""
+
+    targets: tuple[Cell, ...]
+    end: Callable[[Exception], None] = attrs.field(repr=False)
+
+
 @contextmanager
-def waiting(life: Life | None, *targets: Cell) -> Generator[None, None, None]:
-    """While in this block, *life* waits for *targets*. Raises `CallCycle` if that would be for ever."""
+def waiting(life: Life | None, end: Callable[[Exception], None], *targets: Cell) -> Generator[None, None, None]:
+    """While in this block, *life* waits for *targets*. Raises `CallCycle` if that would be for ever.
+
+    *end* makes the wait end with an error: a supervisor that must stop this actor may close a cycle later.
+    """
     if life is None:
         yield
         return
     for target in targets:
         if chain := chain_between(target, life.cell):
             raise CallCycle([life.cell.name, *(cell.name for cell in chain)])
-    waits = life.waits = {} if life.waits is None else life.waits
-    for target in targets:
-        waits[target] = waits.get(target, 0) + 1
+    wait = Wait(targets, end)
+    life.waits = [*(life.waits or ()), wait]
     try:
         yield
     finally:
-        for target in targets:
-            waits[target] -= 1
-            if not waits[target]:
-                del waits[target]
+        life.waits = [other for other in life.waits if other is not wait]
+
+
+def break_cycle(waiter: Cell, supervisor: Cell) -> None:
+    """*supervisor* waits for *waiter* to end: whatever *waiter* waits for that waits for *supervisor* in turn ends now."""
+    for wait in tuple((waiter.life and waiter.life.waits) or ()):
+        chains = (chain_between(target, supervisor) for target in wait.targets)
+        chain = next((chain for chain in chains if chain is not None), None)
+        if chain is not None:
+            wait.end(CallCycle([waiter.name, *(cell.name for cell in chain), waiter.name]))
 
 
 def drawn(cell: Cell) -> str:

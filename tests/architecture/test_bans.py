@@ -26,6 +26,13 @@ THREADS: Allowed = {
     "trioactors.testing.leaks": "it looks for threads that were left behind",
 }
 FILES: Allowed = {
+    "trioactors.disk": "the port to the disk",
+    "trioactors.persistence": "a backup goes to a path",
+    "trioactors.serializer.library": "it carries paths and ids",
+    "trioactors.store_urls": "a URL names a path",
+    "trioactors.testing.contract_life": "it breaks the files of a store",
+    "trioactors.testing.disk": "a disk that exists in memory only",
+    "trioactors.testing.stores": "the contract of stores",
     "trioactors_backends.*": "keeping files is what a store is for",
     "trioactors.conformance": "it reads the scenario files named on its command line",
 }
@@ -48,9 +55,14 @@ BANNED: Mapping[str, Allowed] = {
     "datetime.datetime.today": PORT,
     "datetime.datetime.utcnow": PORT,
     # chance and ids
-    "random": {**PORT, "trioactors.testing.clocks": "it seeds an environment's streams"},
+    "random": {
+        **PORT,
+        "trioactors.testing.clocks": "it seeds an environment's streams",
+        "trioactors.testing.contract_commits": "it seeds a play of commits",
+        "trioactors.testing.disk": "it seeds what a power cut keeps",
+    },
     "secrets": PORT,
-    "uuid": PORT,
+    "uuid": {**PORT, "trioactors.serializer.library": "it carries ids, it makes none"},
     "os.urandom": PORT,
     # files, and settings that come from nowhere
     "open": FILES,
