@@ -18,7 +18,7 @@ class Ledger(ta.Actor[None]):
 class Gateway(ta.Actor[None]):
     @ta.handler
     async def pay(self) -> int:
-        await trio.sleep(0)
+        await trio.lowlevel.checkpoint()
         return await self.context.system.get(Ledger, "ledger").book()
 
     @ta.handler
