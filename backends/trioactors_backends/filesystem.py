@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import attrs
@@ -106,11 +107,10 @@ class FilesystemStore:
             raise StoreLocked(str(self._folder), "this very store, which is open")
         self._look(environment.disk)
         ownership = Ownership.take(environment.disk, self._folder / _OWNER, str(self._folder))
-        try:
+        with ExitStack() as undo:
+            undo.callback(ownership.release)
             self._state = self._start(environment, ownership)
-        except BaseException:
-            ownership.release()
-            raise
+            undo.pop_all()
 
     def read(self, keys: Sequence[Key]) -> Sequence[Record | Corrupt | None]:
         """What is committed under each of *keys*."""
@@ -184,13 +184,12 @@ class FilesystemStore:
         if found is None:
             return self._create(environment, ownership)
         state = self._resume(environment, ownership, found)
-        try:
+        with ExitStack() as undo:
+            undo.callback(lambda: state.log.close())  # noqa: PLW0108 - renewing puts another log in its place
             if state.stale and self._options.verify is Verification.FULL:
                 self._renew(state)
             self._sweep(state)
-        except BaseException:
-            state.log.close()
-            raise
+            undo.pop_all()
         return state
 
     def _create(self, environment: Environment, ownership: Ownership) -> _Open:

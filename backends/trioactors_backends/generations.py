@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import attrs
@@ -54,11 +54,10 @@ def sure(where: Path) -> Generator[None]:
 def write_generation(disk: Disk, folder: Path, header: Header, keyspace: Keyspace) -> DiskFile:
     """Write snapshot and log of the generation that *header* (of the log) begins; returns the log, open."""
     log = start_log(disk, folder, header)
-    try:
+    with ExitStack() as undo:
+        undo.callback(log.close)
         _write_snapshot(disk, folder, attrs.evolve(header, kind=Kind.SNAPSHOT), keyspace)
-    except BaseException:
-        log.close()
-        raise
+        undo.pop_all()
     return log
 
 
@@ -66,12 +65,11 @@ def start_log(disk: Disk, folder: Path, header: Header) -> DiskFile:
     """Write an empty log and make its name safe."""
     name = log_name(header.first)
     log = _write_new(disk, folder / name, [header.pack()])
-    try:
+    with ExitStack() as undo:
+        undo.callback(log.close)
         with sure(folder):
             disk.sync_folder(folder)
-    except StorePoisoned:
-        log.close()
-        raise
+        undo.pop_all()
     return log
 
 
@@ -110,13 +108,12 @@ def _write_new(disk: Disk, path: Path, parts: Iterable[bytes]) -> DiskFile:
         file = disk.open(path)
     except OSError as error:
         raise refusal(error, str(path)) from error
-    try:
+    with ExitStack() as undo:
+        undo.callback(file.close)
         _fill(file, path, parts)
         with sure(path):
             file.sync()
-    except BaseException:
-        file.close()
-        raise
+        undo.pop_all()
     return file
 
 

@@ -14,7 +14,7 @@ import importlib.util
 import os
 import sqlite3
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import attrs
@@ -141,11 +141,10 @@ class SQLiteStore:
             raise StoreLocked(str(self._path), "this very store, which is open")
         look(self._path, self._options.create)
         ownership = Ownership.take(RealDisk(), lock_of(self._path), str(self._path))
-        try:
+        with ExitStack() as undo:
+            undo.callback(ownership.release)
             self._state = self._start(environment, ownership)
-        except BaseException:
-            ownership.release()
-            raise
+            undo.pop_all()
 
     def read(self, keys: Sequence[Key]) -> Sequence[Record | Corrupt | None]:
         """What is committed under each of *keys*."""
@@ -213,18 +212,16 @@ class SQLiteStore:
             state.ownership.acknowledge(_mark(state.book, clean=True))
 
     def _start(self, environment: Environment, ownership: Ownership) -> _Open:
-        connection: sqlite3.Connection | None = None
         try:
-            with self._explained():
+            with ExitStack() as undo, self._explained():
                 connection = connect(self._path, self._options.limits)
+                undo.callback(connection.close)
                 set_up(connection, self._path, self._options.limits, new_identity(environment).hex())
-                return self._recover(connection, environment, ownership)
+                state = self._recover(connection, environment, ownership)
+                undo.pop_all()
+                return state
         except OSError as error:
-            _close(connection)
             raise refusal(error, str(self._path)) from error
-        except BaseException:
-            _close(connection)
-            raise
 
     def _recover(self, connection: sqlite3.Connection, environment: Environment, ownership: Ownership) -> _Open:
         """Make what can be read durable, then see that it is all there."""
@@ -381,8 +378,3 @@ def _verified(key: Key, revision: object, checksum: object, data: object) -> Rec
 
 def _mark(book: Book, *, clean: bool = False) -> Mark:
     return Mark(bytes.fromhex(book.identity), book.sequence, clean)
-
-
-def _close(connection: sqlite3.Connection | None) -> None:
-    if connection is not None:
-        connection.close()
