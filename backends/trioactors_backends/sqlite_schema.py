@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "APPLICATION",
     "FORMAT",
+    "KEEP_BOOK",
     "Book",
     "explain",
     "fold",

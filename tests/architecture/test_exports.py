@@ -1,12 +1,14 @@
 """What a module offers is what its `__all__` says: nothing more, nothing less, nothing that is not there.
 
-A module offers what it defines under a name without underscore; a package offers what its `__init__` brings in.
+A module offers what it defines under a name without underscore, and what it hands on from a module below it, said twice:
+`from ... import x as x`, and `x` in its `__all__`. A package offers what its `__init__` brings in.
 """
 
 from __future__ import annotations
 
 import ast
 import importlib
+from collections.abc import Iterator
 from pathlib import Path
 
 TYPE_VARIABLES = frozenset({"NewType", "ParamSpec", "TypeVar", "TypeVarTuple"})
@@ -26,10 +28,19 @@ def exports(source: str) -> list[str] | None:
     return None
 
 
+def top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements of a module; those under an `if` count as well, whichever branch they are in."""
+    for node in body:
+        if isinstance(node, ast.If):
+            yield from top_level(node.body + node.orelse)
+        else:
+            yield node
+
+
 def defined(source: str) -> set[str]:
     """Public names that a module makes itself. Type variables are nobody's business."""
     names: set[str] = set()
-    for node in ast.parse(source).body:
+    for node in top_level(ast.parse(source).body):
         match node:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
                 names.add(name)
@@ -53,6 +64,14 @@ def brought_in(source: str) -> set[str]:
     return {name for name in names if not name.startswith("_")}
 
 
+def handed_on(source: str) -> set[str]:
+    """Public names that a module imports for others: `from trioactors.x import y as y`."""
+    own = (
+        node for node in ast.parse(source).body if isinstance(node, ast.ImportFrom) and str(node.module).startswith("trioactors")
+    )
+    return {alias.name for node in own for alias in node.names if alias.asname == alias.name and not alias.name.startswith("_")}
+
+
 def order(name: str) -> tuple[int, str]:
     """CONSTANTS, then Classes, then functions, each by the alphabet."""
     return (0 if name.isupper() else 1 if name[0].isupper() else 2, name)
@@ -74,7 +93,7 @@ def test_all_says_what_every_module_offers(files: dict[str, Path], sources: dict
     findings: list[str] = []
     for name, source in sources.items():
         package = files[name].name == "__init__.py"
-        offered = (brought_in(source) | defined(source)) if package else defined(source)
+        offered = defined(source) | (brought_in(source) if package else handed_on(source))
         private = name.rpartition(".")[2].startswith("_") and not package
         findings += [] if private else differences(name, source, offered)
 
@@ -113,6 +132,12 @@ def test_a_silent_a_ghostly_and_an_unordered_name_are_told() -> None:
     ]
 
 
+def test_what_is_defined_under_a_condition_counts() -> None:
+    planted = "if TYPE_CHECKING:\n    Json = int | str\nelif new:\n    def late(): ...\nelse:\n    _own = 1\n"
+
+    assert defined(planted) == {"Json", "late"}
+
+
 def test_a_module_with_something_to_offer_must_have_all() -> None:
     assert differences("planted", "", {"Actor"}) == ["planted has no __all__"]
     assert differences("planted", "", set()) == []
@@ -124,3 +149,17 @@ def test_a_package_offers_what_it_brings_in() -> None:
     )
 
     assert brought_in(planted) == {"Actor", "child"}
+
+
+def test_a_module_hands_on_what_it_imports_under_its_own_name() -> None:
+    planted = (
+        "import attrs as attrs\nfrom trio import run as run\nfrom trioactors.actor import Actor, Ref as R\n"
+        "from trioactors.specs import child as child\n__all__ = ['child']\n"
+    )
+
+    assert handed_on(planted) == {"child"}
+    assert differences("planted", planted, handed_on(planted)) == []
+    assert differences("planted", planted.replace("child'", "Actor'"), handed_on(planted)) == [
+        "planted offers child, and its __all__ is silent",
+        "planted says Actor in __all__, and offers none",
+    ]

@@ -62,7 +62,7 @@ def fields_of(kind: Any) -> tuple[Field, ...]:
         kind = field.kind
         if _is_unresolved(kind):
             kind = _evaluate(owner, field.name, inspect.get_annotations(owner).get(field.name, kind))
-        found.append(attrs.evolve(field, kind=substitute(kind, filled.get(owner, {}))))
+        found.append(attrs.evolve(field, kind=_substitute(kind, filled.get(owner, {}))))
     return tuple(found)
 
 
@@ -77,11 +77,11 @@ def open_alias(kind: Any) -> Any:
     alias = origin_of(kind)
     if hasattr(alias, "__value__"):
         mapping = dict(zip(alias.__type_params__, get_args(kind), strict=False))
-        return substitute(alias.__value__, mapping)
+        return _substitute(alias.__value__, mapping)
     return kind
 
 
-def substitute(kind: Any, mapping: Mapping[Any, Any]) -> Any:
+def _substitute(kind: Any, mapping: Mapping[Any, Any]) -> Any:
     """*kind* with its type variables replaced."""
     if isinstance(kind, TypeVar):
         return mapping.get(kind, kind)
@@ -161,7 +161,7 @@ def _arguments_by_owner(kind: Any) -> dict[type[Any], dict[Any, Any]]:
 
     def visit(alias: Any, outer: Mapping[Any, Any]) -> None:
         cls = origin_of(alias)
-        arguments = tuple(substitute(argument, outer) for argument in get_args(alias))
+        arguments = tuple(_substitute(argument, outer) for argument in get_args(alias))
         mapping = dict(zip(getattr(cls, "__parameters__", ()), arguments, strict=False))
         found.setdefault(cls, mapping)
         for base in cls.__dict__.get("__orig_bases__", cls.__bases__):

@@ -17,8 +17,8 @@ from trioactors.serializer.problems import Problem, at_key, expected
 
 __all__ = ["deque_form", "fixed_tuple_form", "mapping_form", "sequence_form", "set_form"]
 
-TUPLE: Any = tuple
-DEQUE: Any = deque
+_TUPLE: Any = tuple
+_DEQUE: Any = deque
 
 _CANONICAL = json.JSONEncoder(separators=(",", ":"), sort_keys=True)
 
@@ -48,7 +48,7 @@ def fixed_tuple_form(items: tuple[Form, ...]) -> Form:
     steps = tuple((f"[{index}]", item) for index, item in enumerate(items))
 
     def dump(values: Any) -> list[Any]:
-        if type(values) is not TUPLE or len(values) != len(steps):
+        if type(values) is not _TUPLE or len(values) != len(steps):
             raise expected(name, values)
         return [_at(step, item.dump, value) for (step, item), value in zip(steps, values, strict=True)]
 
@@ -65,7 +65,7 @@ def deque_form(item: Form) -> Form:
     dump_items, load_items = _dump_each(item), _load_each(item)
 
     def dump(values: Any) -> Any:
-        if type(values) is not DEQUE:
+        if type(values) is not _DEQUE:
             raise expected("deque", values)
         forms = dump_items(values)
         return forms if values.maxlen is None else {"maxlen": values.maxlen, "items": forms}

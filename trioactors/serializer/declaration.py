@@ -13,7 +13,18 @@ import attrs
 
 from trioactors.errors import BadDeclaration
 
-__all__ = ["TRANSIENT", "UNKNOWN_FIELDS", "Declaration", "Upcaster", "declaration_of", "stored", "transient", "unknown_fields"]
+__all__ = [
+    "TRANSIENT",
+    "UNKNOWN_FIELDS",
+    "Declaration",
+    "Upcaster",
+    "declaration_of",
+    "is_transient",
+    "keeps_unknown",
+    "stored",
+    "transient",
+    "unknown_fields",
+]
 
 T = TypeVar("T")
 C = TypeVar("C", bound=type[Any])

@@ -43,15 +43,15 @@ class JsonEngine(Protocol):
 def engine_for(engine: Engine) -> JsonEngine:
     """The implementation behind a choice."""
     if engine is Engine.STANDARD:
-        return StandardEngine()
+        return _StandardEngine()
     try:
         orjson = importlib.import_module("orjson")
     except ModuleNotFoundError:
         raise EngineMissing("orjson is not installed", next_step='pip install "trioactors[fast]"') from None
-    return FastEngine(orjson)
+    return _FastEngine(orjson)
 
 
-class StandardEngine:
+class _StandardEngine:
     """The standard library's json, made strict."""
 
     def __init__(self) -> None:
@@ -81,13 +81,13 @@ class StandardEngine:
         return value
 
 
-class FastEngine:
+class _FastEngine:
     """orjson, believed only where it and the judge cannot differ."""
 
     def __init__(self, orjson: Any) -> None:
         self._dumps = orjson.dumps
         self._loads = orjson.loads
-        self._judge = StandardEngine()
+        self._judge = _StandardEngine()
 
     def write(self, form: Any) -> bytes:
         """Plain values to bytes."""

@@ -34,19 +34,19 @@ SCRIPT: tuple[Batch, ...] = (
 )
 """What the crash tests commit, one batch at a time."""
 
-FULL_DISKS = (0, 100, 300, 1_000, 3_000, 5_000, 9_000, 13_000, 17_000, 25_000, 33_000, 49_000, 66_000)
+_FULL_DISKS = (0, 100, 300, 1_000, 3_000, 5_000, 9_000, 13_000, 17_000, 25_000, 33_000, 49_000, 66_000)
 """Sizes beyond which no file may grow."""
 
-DAMAGES = 96
+_DAMAGES = 96
 """At how many places a store is damaged, one at a time."""
 
-Contents = dict[Key, bytes]
-Say = Callable[[str], object]
+_Contents = dict[Key, bytes]
+_Say = Callable[[str], object]
 
 
-def states_of_the_script() -> Sequence[Contents]:
+def states_of_the_script() -> Sequence[_Contents]:
     """What the store holds after none, one, two ... of the script's batches."""
-    states: list[Contents] = [{}]
+    states: list[_Contents] = [{}]
     for batch in SCRIPT:
         now = dict(states[-1])
         for write in batch.writes:
@@ -58,7 +58,7 @@ def states_of_the_script() -> Sequence[Contents]:
     return states
 
 
-def perform(store: Store, said: Say) -> None:
+def perform(store: Store, said: _Say) -> None:
     """Commit the script from where the store is, and say what became of each batch."""
     for batch in SCRIPT:
         try:
@@ -69,9 +69,9 @@ def perform(store: Store, said: Say) -> None:
         said("kept" if isinstance(answer, Committed) else "refused")
 
 
-def _contents(store: Store) -> Contents | None:
+def _contents(store: Store) -> _Contents | None:
     """Everything that is in it; None if a part of it is reported as damaged."""
-    contents: Contents = {}
+    contents: _Contents = {}
     for space in Space:
         for key, record in store.scan(space):
             if isinstance(record, Corrupt):
@@ -97,7 +97,7 @@ def _damaged(file: Path, at: int) -> Generator[None]:
             sibling.write_bytes(original)
 
 
-def _fork(task: Callable[[Say], object]) -> tuple[int, int]:
+def _fork(task: Callable[[_Say], object]) -> tuple[int, int]:
     """Run *task* in a process of its own, which kills itself after it; its id, and the pipe on which it says things."""
     reading, writing = os.pipe()
     child = os.fork()
@@ -110,7 +110,7 @@ def _fork(task: Callable[[Say], object]) -> tuple[int, int]:
     return child, reading
 
 
-def _in_a_child(task: Callable[[Say], object], kill_after: int | None = None) -> Sequence[str]:
+def _in_a_child(task: Callable[[_Say], object], kill_after: int | None = None) -> Sequence[str]:
     """Run *task* in a process that is killed: in the middle of what it does after it has said so much, or at its end."""
     child, reading = _fork(task)
     with os.fdopen(reading) as pipe:
@@ -246,7 +246,7 @@ class LifeContract(ContractBase):
     def test_a_second_process_is_kept_out(self, store: Store, path: Path) -> None:
         self.needs_another_process()
 
-        def intrude(say: Say) -> None:
+        def intrude(say: _Say) -> None:
             try:
                 self.make(path).open(Environment())
             except StoreLocked:
@@ -258,7 +258,7 @@ class LifeContract(ContractBase):
     def test_a_killed_process_lets_go(self, closed: Store, environment: Environment) -> None:
         self.needs_another_process()
 
-        def work(say: Say) -> None:
+        def work(say: _Say) -> None:
             closed.open(environment)
             perform(closed, say)
 
@@ -273,7 +273,7 @@ class LifeContract(ContractBase):
     def test_killed_between_commits(self, closed: Store, environment: Environment, at: int) -> None:
         self.needs_another_process()
 
-        def work(say: Say) -> None:
+        def work(say: _Say) -> None:
             closed.open(environment)
             for batch in SCRIPT[:at]:
                 closed.commit([batch])
@@ -290,7 +290,7 @@ class LifeContract(ContractBase):
         """The process is killed as soon as it has acknowledged so many, while it goes on with the next."""
         self.needs_another_process()
 
-        def work(say: Say) -> None:
+        def work(say: _Say) -> None:
             closed.open(environment)
             say("open")
             perform(closed, say)
@@ -301,12 +301,12 @@ class LifeContract(ContractBase):
         assert _contents(closed) in states_of_the_script()[said : said + 2]
         closed.close()
 
-    @pytest.mark.parametrize("size", FULL_DISKS)
+    @pytest.mark.parametrize("size", _FULL_DISKS)
     def test_on_a_full_disk(self, closed: Store, environment: Environment, size: int) -> None:
         """No file may grow beyond *size*: opening or a commit is refused, and nothing that was acknowledged is lost."""
         self.needs_another_process()
 
-        def work(say: Say) -> None:
+        def work(say: _Say) -> None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
             try:
                 closed.open(environment)
@@ -346,7 +346,7 @@ class LifeContract(ContractBase):
         closed.close()
         files = [file for file in sorted(path.parent.rglob("*")) if file.is_file()]
         places = [(file, at) for file in files for at in range(file.stat().st_size)]
-        for file, at in places[:: max(1, len(places) // DAMAGES)]:
+        for file, at in places[:: max(1, len(places) // _DAMAGES)]:
             with _damaged(file, at):
                 assert self._honest(closed, environment), f"{file.name} at {at}"
 
