@@ -31,6 +31,7 @@ FILES: Allowed = {
     "trioactors.serializer.library": "it carries paths and ids",
     "trioactors.store_urls": "a URL names a path",
     "trioactors.testing.contract_life": "it breaks the files of a store",
+    "trioactors.testing.contract_records": "it gives each store under test a place",
     "trioactors.testing.disk": "a disk that exists in memory only",
     "trioactors.testing.stores": "the contract of stores",
     "trioactors_backends.*": "keeping files is what a store is for",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -76,15 +77,15 @@ def names_of(
     return [key.name for key, _ in store.scan(Space.STATE, start, stop, limit=limit, reverse=reverse)]
 
 
-class ContractBase:
+class ContractBase(ABC):
     """What a store's author says, and the fixtures that follow from it."""
 
     on_disk = True
     """Whether the store outlives its process. Where it does not, what needs another process is skipped."""
 
+    @abstractmethod
     def make(self, path: Path) -> Store:
         """A closed store at *path*; the same path again is the same store."""
-        raise NotImplementedError
 
     def restored(self, copy: Path) -> Store:
         """A closed store over what `backup` wrote to *copy*."""
