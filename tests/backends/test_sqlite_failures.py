@@ -74,7 +74,7 @@ class FailingConnection(sqlite3.Connection):
 
     codes: ClassVar[dict[str, int]] = {}
 
-    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:  # noqa: ANN401 - as in sqlite3
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:  # as in sqlite3
         if sql in self.codes:
             raise _error(self.codes[sql])
         return super().execute(sql, parameters)
