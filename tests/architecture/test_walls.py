@@ -16,11 +16,13 @@ import pytest
 
 WALLS: Mapping[str, str] = {
     # "module.Class.function": "why a catch-all is right there",
+    "trioactors.exits.described": "a user's error may have a broken repr",
     "trioactors.lives.run_life": "the wall between a child and its supervisor: every end becomes an exit",
     "trioactors.reports.shown": "a user's broken __repr__ must not turn a report into a second crash",
     "trioactors.serving._farewell_after_crash": "a second failure must not hide the first, and is reported",
     "trioactors.serving._serve": "the actor loop: settle the message, then let the error through",
     "trioactors.serving.live": "on_stop after a crash, then the error goes on",
+    "trioactors.store_urls._load": "a plug-in may fail in any way while it is loaded: the error names it and its URL",
     "trioactors.system.open_system": "the body's error leaves outside the nursery, which would put it into a group",
     "trioactors.tasks.TaskHolder._hold": "a failing task is its actor's crash, not its supervisor's",
     "trioactors.trace.Observers.emit": "an observer must never stop what it watches",
