@@ -12,7 +12,7 @@ import trio
 
 from trioactors.beside import abandon_start, independent, not_added, start_beside, stop_beside
 from trioactors.bodies import make_cell
-from trioactors.cells import ActorCell, Cell
+from trioactors.cells import ActorCell, Cell, start_failure
 from trioactors.errors import (
     ChildPresent,
     ChildRestarting,
@@ -25,7 +25,6 @@ from trioactors.errors import (
 )
 from trioactors.lives import waiting_life
 from trioactors.restarts import ChildStatus
-from trioactors.shell import start_failure
 from trioactors.specs import MAX_DEPTH, ChildKind, ChildSpec, Restart, Strategy, Supervisor, check_significance
 
 if TYPE_CHECKING:

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from trioactors.cells import Cell
+from trioactors.cells import Cell, start_failure
 from trioactors.errors import Ignore, StartFailed
-from trioactors.shell import Shell, start_failure
 from trioactors.specs import Strategy
 
 if TYPE_CHECKING:
     from trioactors.lives import Life
+    from trioactors.shell import Shell
     from trioactors.supervisor import SupervisorCell
 
 __all__ = ["abandon_start", "independent", "not_added", "start_beside", "stop_beside"]

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import trio
 
-from trioactors.errors import ActorCrashed, ActorStopped, CallTimeout, SystemClosed
-from trioactors.exits import CRASH, Exit
+from trioactors.errors import ActorCrashed, ActorStopped, CallTimeout, StartFailed, SystemClosed
+from trioactors.exits import CRASH, Exit, described
 from trioactors.handlers import HandlerSpec
 from trioactors.lives import Life
 from trioactors.mailbox import Mailbox
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from trioactors.refs import Ref
     from trioactors.supervisor import SupervisorCell
 
-__all__ = ["ActorCell", "Cell", "FunctionCell", "ResourceCell"]
+__all__ = ["ActorCell", "Cell", "FunctionCell", "ResourceCell", "start_failure"]
 
 
 @attrs.define(eq=False, repr=False)
@@ -46,6 +46,8 @@ class Cell:
     body: Callable[[Any], Awaitable[None]]
     dynamic: bool = False
     """Whether it is forgotten when it ends or is stopped."""
+    start_may_wait: bool = True
+    """Whether a start runs code that could wait."""
     leaving: bool = False
     """Whether it is being stopped for good, with all below it."""
     status: ChildStatus = ChildStatus.UNDEFINED
@@ -76,11 +78,6 @@ class Cell:
         """Seconds it may take to become ready."""
         return self.runtime.settings.start_timeout if self.spec.start_timeout is None else self.spec.start_timeout
 
-    @property
-    def _start_may_wait(self) -> bool:
-        """Whether a start runs code that could wait."""
-        return True
-
     def leaves_for_good(self) -> bool:
         """Whether it, or a supervisor above it, is being stopped for good."""
         return self.leaving or (self.parent is not None and self.parent.leaves_for_good())
@@ -92,7 +89,7 @@ class Cell:
         self.life = Life(self, self.incarnation)
         self.status = ChildStatus.STARTING
         allowed = self.start_timeout
-        if allowed != math.inf and self._start_may_wait:
+        if allowed != math.inf and self.start_may_wait:
             self.life.deadline = self.runtime.now() + allowed
             self.runtime.alarms.series(allowed).add(self.life)
         return self.life
@@ -110,8 +107,8 @@ class Cell:
         """Ask *life* to end for *reason*; how is the kind's business."""
         life.asked = life.asked or reason
 
-    def end(self, life: Life, reason: Exit) -> None:
-        """*life* is over."""
+    def end(self, life: Life, reason: Exit) -> Life | None:
+        """*life* is over; the next one, if its task is to go on in it."""
         life.ended = self.last_exit = reason
         self.status = ChildStatus.UNDEFINED
         if life.grace is not None:
@@ -124,7 +121,8 @@ class Cell:
         if reason.kind is CRASH and not life.ignored and not self._reported(reason):
             runtime.report(life, reason)
         if self.parent is not None and self.parent.shell is not None:
-            self.parent.shell.child_ended(self, life)
+            return self.parent.shell.child_ended(self, life)
+        return None
 
     def _reported(self, reason: Exit) -> bool:
         """Whether somebody was told of *reason* already."""
@@ -177,10 +175,10 @@ class ResourceCell(Cell):
         else:
             life.scope.cancel(reason=f"{self.name} is stopped: {reason}")
 
-    def end(self, life: Life, reason: Exit) -> None:
+    def end(self, life: Life, reason: Exit) -> Life | None:
         """The value is gone with the life."""
         self.value = self.held = None
-        super().end(life, reason)
+        return super().end(life, reason)
 
 
 @attrs.define(eq=False, repr=False)
@@ -192,6 +190,7 @@ class ActorCell(Cell):
     mailbox: Mailbox = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        self.start_may_wait = "on_start" in self.plan.hooks
         self.mailbox = Mailbox(
             owner=self.name,
             limit=self.plan.mailbox or self.runtime.settings.mailbox,
@@ -206,11 +205,6 @@ class ActorCell(Cell):
     def current_envelope(self) -> Envelope | None:
         """The message in progress."""
         return self.mailbox.current
-
-    @property
-    def _start_may_wait(self) -> bool:
-        """Only `on_start` can."""
-        return "on_start" in self.plan.hooks
 
     def timeout_of(self, spec: HandlerSpec) -> float:
         """The deadline of a call, in seconds: the handler's, else the actor's, else the system's."""
@@ -231,7 +225,7 @@ class ActorCell(Cell):
         life.asked = life.asked or reason
         self.mailbox.rouse()
 
-    def end(self, life: Life, reason: Exit) -> None:
+    def end(self, life: Life, reason: Exit) -> Life | None:
         """Settle what this incarnation owes: its message, its deferred replies, its timers."""
         mailbox = self.mailbox
         for timer in (life.timers or {}).values():
@@ -241,8 +235,10 @@ class ActorCell(Cell):
             call.fail(self.crashed(reason) if reason.kind is CRASH else ended)
         life.timers = life.deferred = None
         mailbox.current = None
-        super().end(life, reason)
-        mailbox.rest()
+        following = super().end(life, reason)
+        if following is None:
+            mailbox.rest()
+        return following
 
     def close(self, cause: str) -> None:
         """Refuse and bury what waits."""
@@ -301,3 +297,12 @@ class ActorCell(Cell):
             f"<actor {self.path}: {self.plan.name}, {self.status.value}, incarnation {self.incarnation}, "
             f"{len(self.mailbox)} waiting>"
         )
+
+
+def start_failure(cell: Cell) -> StartFailed:
+    """The error that says why *cell* did not start."""
+    reason = cell.last_exit
+    cause = reason if reason is None or reason.error is None else described(reason.error)
+    error = StartFailed(f"{cell.path} could not be started: {cause}")
+    error.__cause__ = None if reason is None else reason.error
+    return error

@@ -55,6 +55,8 @@ class Life:
     """Why it was cancelled."""
     ended: Exit | None = None
     ignored: bool = False
+    torn: bool = False
+    """Whether a cancellation from outside ended it: its task cannot go on."""
     failure: BaseException | None = attrs.field(default=None, repr=False)
     """What a task of the actor's raised, or a start that was cancelled must report."""
     began: float = 0.0
@@ -186,7 +188,15 @@ def judge(error: BaseException) -> Exit:
 
 
 async def run_life(cell: Cell, life: Life) -> None:
-    """Live *life* to its end, whatever the end is, and tell the supervisor."""
+    """Live *life* to its end, whatever the end is, and tell the supervisor; live on in the next one, if it says so at once."""
+    following: Life | None = life
+    while following is not None:
+        following = await _live(cell, following)
+        if following is not None:
+            await trio.lowlevel.cancel_shielded_checkpoint()  # a row of poisoned messages must not stop the others
+
+
+async def _live(cell: Cell, life: Life) -> Life | None:
     reason = KILLED
     try:
         with life.scope:
@@ -196,13 +206,15 @@ async def run_life(cell: Cell, life: Life) -> None:
     except BaseException as error:  # noqa: ASYNC103 - pass_through raises what is not the child's
         reason = judge(error)
         life.ignored = not life.ready and isinstance(reason.error, Ignore)
+        life.torn = any(isinstance(leaf, trio.Cancelled) for leaf in leaves(error))
         pass_through(error, cell.runtime.interrupt)
     finally:
         if life.holder is not None:
             await life.holder.close()  # noqa: ASYNC102 - shielded in there, and its tasks are cancelled
         if life.failure is not None and reason is KILLED:
             reason = Exit(CRASH, error=life.failure)
-        cell.end(life, reason)
+        following = cell.end(life, reason)
+    return following
 
 
 def _verdict(life: Life) -> Exit:

@@ -71,7 +71,9 @@ class RestartHistory:
 
 
 def comes_back(restart: Restart, reason: Exit) -> bool:
-    """Whether a child that ended for *reason* by itself is restarted."""
+    """Whether a child that ended for *reason* by itself is restarted. An interrupt is everybody's end, and restarts nobody."""
+    if isinstance(reason.error, KeyboardInterrupt | SystemExit):
+        return False
     match restart:
         case Restart.PERMANENT:
             return True

@@ -44,13 +44,14 @@ class _RootCell(SupervisorCell):
         del life
         self.settled.set()
 
-    def end(self, life: Life, reason: Exit) -> None:
+    def end(self, life: Life, reason: Exit) -> Life | None:
         """The tree is gone."""
         super().end(life, reason)
         self.leaving = True
         self.close("its system ended")
         self.settled.set()
         self.over.set()
+        return None
 
 
 class Root:

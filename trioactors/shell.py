@@ -24,9 +24,9 @@ import outcome
 import trio
 
 from trioactors.alarms import Alarm
-from trioactors.cells import Cell
+from trioactors.cells import Cell, start_failure
 from trioactors.errors import ActorStopped, StartFailed, SupervisorGaveUp, TrioactorsError
-from trioactors.exits import CRASH, KILLED, SHUTDOWN, Exit, ExitKind, described
+from trioactors.exits import CRASH, KILLED, SHUTDOWN, Exit, ExitKind
 from trioactors.inbox import Again, Ended, Message, Request, StopAsked
 from trioactors.lives import Life, run_life
 from trioactors.restarts import ChildStatus, RestartEntry, RestartHistory, casualties, comes_back, delay_before, ends_supervisor
@@ -37,7 +37,7 @@ from trioactors.waiting import break_cycle
 if TYPE_CHECKING:
     from trioactors.supervisor import SupervisorCell
 
-__all__ = ["Shell", "start_failure"]
+__all__ = ["Shell"]
 
 _JITTER: Final = "supervisor-backoff"
 
@@ -81,14 +81,41 @@ class Shell:
         if self.attending is cell:
             self.wake()
 
-    def child_ended(self, cell: Cell, life: Life) -> None:
-        """A child's task reports its end."""
-        if self._known.get(cell) is life and life.ready:
+    def child_ended(self, cell: Cell, life: Life) -> Life | None:
+        """A child's task reports its end. Returns the life in which it is to go on, if that can be said at once."""
+        if self._known.get(cell) is life:
+            if life.ready and self._may_go_on(cell, life):
+                return self._go_on_in_place(cell, life)
             self.post(Ended(cell, life))
         elif self.attending is not None or self._stopping:
             self.wake()
         if self.attending is not None:
             break_cycle(self.attending, self.cell)
+        return None
+
+    def _may_go_on(self, cell: Cell, life: Life) -> bool:
+        """Whether the loop, if it were asked, would start *cell* again at once, do nothing else, and not have to wait for it."""
+        reason = life.ended
+        return (
+            not (self.busy or self._stopping or self.cell.suspended or cell.start_may_wait or life.torn)
+            and self.life.asked is None
+            and self.plan.backoff is None
+            and self.plan.strategy in {Strategy.ONE_FOR_ONE, Strategy.DYNAMIC}
+            and reason is not None
+            and comes_back(cell.spec.restart, reason)
+            and not self._counted(cell, reason).exhausted
+        )
+
+    def _go_on_in_place(self, cell: Cell, life: Life) -> Life:
+        """Restart *cell* in the task of its last life: the same as `_restart`, less two task switches and a new task."""
+        assert life.ended is not None  # it ended
+        self.history = self._counted(cell, life.ended)
+        self._tell(RestartScheduled(time=trio.current_time(), child=cell.name, delay=0.0, group=(cell.name,)))
+        following = self._known[cell] = cell.new_life()
+        return following
+
+    def _counted(self, cell: Cell, reason: Exit) -> RestartHistory:
+        return self.history.add(RestartEntry(trio.current_time(), cell.name, reason))
 
     def wake(self) -> None:
         """Something happened that the loop may be waiting for."""
@@ -146,7 +173,7 @@ class Shell:
         match message:
             case Ended(cell, life):
                 if self._known.get(cell) is life:
-                    await self._exited(cell, life)
+                    await (self._exited(cell, life) if life.ready else self._failed_in_place(cell, life))
             case Again(cell):
                 if cell.status is ChildStatus.RESTARTING and self.cell.is_child(cell):
                     await self._again(message)
@@ -283,7 +310,7 @@ class Shell:
         del self._known[cell]
         reason = life.ended
         assert reason is not None  # it ended
-        if comes_back(cell.spec.restart, reason) and not isinstance(reason.error, KeyboardInterrupt | SystemExit):
+        if comes_back(cell.spec.restart, reason):
             await self._restart(cell, reason)
             return
         significant = {c.name: c.status for c in self.cell.children.values() if c.spec.significant}
@@ -293,10 +320,18 @@ class Shell:
         if ends_supervisor(self.plan.auto_shutdown, cell.name, significant):
             raise StopAsked
 
+    async def _failed_in_place(self, cell: Cell, life: Life) -> None:
+        """A restart in place did not start: as in OTP, it is tried again, and counts again."""
+        del self._known[cell]
+        self.not_started(cell, life)
+        if not life.ignored:
+            cell.status = ChildStatus.RESTARTING
+            await self._restart(cell, life.ended or KILLED)
+
     async def _restart(self, cell: Cell, reason: Exit) -> None:
         """Count a restart, stop who falls with *cell*, and bring them back, now or after the back-off."""
         now = trio.current_time()
-        self.history = self.history.add(RestartEntry(now, cell.name, reason))
+        self.history = self._counted(cell, reason)
         if self.history.exhausted:
             self._give_up(cell.name, now)
             raise StopAsked
@@ -363,12 +398,3 @@ class Shell:
         self.cell.gave_up = error
         self.cell.runtime.report(self.life, Exit(CRASH, "gave up", error))
         self._tell(GaveUp(time=now, child=self.cell.name, restarts=len(entries)))
-
-
-def start_failure(cell: Cell) -> StartFailed:
-    """The error that says why *cell* did not start."""
-    reason = cell.last_exit
-    cause = reason if reason is None or reason.error is None else described(reason.error)
-    error = StartFailed(f"{cell.path} could not be started: {cause}")
-    error.__cause__ = None if reason is None else reason.error
-    return error

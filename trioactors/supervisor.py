@@ -115,14 +115,15 @@ class SupervisorCell(Cell):
             self.shell.begin_work()
             self.shell.wake()
 
-    def end(self, life: Life, reason: Exit) -> None:
+    def end(self, life: Life, reason: Exit) -> Life | None:
         """The supervisor's own life is over."""
         shell, self.shell = self.shell, None
         for cell in self.children.values():
             cell.status = ChildStatus.UNDEFINED
-        super().end(life, reason)
+        following = super().end(life, reason)
         if shell is not None:
             shell.end()
+        return following
 
     def blockers(self) -> Iterator[Cell]:
         """A supervisor waits for the child it attends to."""
