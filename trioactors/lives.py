@@ -90,7 +90,8 @@ class Life:
             return
         self.ready = True
         cell = self.cell
-        cell.status = ChildStatus.RUNNING
+        if cell.status is ChildStatus.STARTING:
+            cell.status = ChildStatus.RUNNING
         observers = cell.runtime.observers
         if observers.listeners:
             observers.emit(ChildStarted(time=trio.current_time(), child=cell.name, incarnation=self.number))

@@ -76,8 +76,9 @@ class Shell:
             self.wake()
 
     def child_ready(self, cell: Cell, life: Life) -> None:
-        """A child's start is done."""
-        self._known[cell] = life
+        """A child's start is done. If it is being stopped already, its end will be no news."""
+        if cell.status is not ChildStatus.STOPPING:
+            self._known[cell] = life
         if self.attending is cell:
             self.wake()
 
