@@ -104,19 +104,16 @@ class Shell:
             and self.plan.strategy in {Strategy.ONE_FOR_ONE, Strategy.DYNAMIC}
             and reason is not None
             and comes_back(cell.spec.restart, reason)
-            and not self._counted(cell, reason).exhausted
+            and not _counted(self.history, cell, reason).exhausted
         )
 
     def _go_on_in_place(self, cell: Cell, life: Life) -> Life:
         """Restart *cell* in the task of its last life: the same as `_restart`, less two task switches and a new task."""
         assert life.ended is not None  # it ended
-        self.history = self._counted(cell, life.ended)
+        self.history = _counted(self.history, cell, life.ended)
         self._tell(RestartScheduled(time=trio.current_time(), child=cell.name, delay=0.0, group=(cell.name,)))
         following = self._known[cell] = cell.new_life()
         return following
-
-    def _counted(self, cell: Cell, reason: Exit) -> RestartHistory:
-        return self.history.add(RestartEntry(trio.current_time(), cell.name, reason))
 
     def wake(self) -> None:
         """Something happened that the loop may be waiting for."""
@@ -268,13 +265,11 @@ class Shell:
             return None
         cell.status = ChildStatus.STOPPING
         grace = cell.grace
-        if life.grace is not None:
-            pass  # it is being stopped already
-        elif grace > 0:
+        if grace <= 0:
+            self._kill(cell, life)
+        elif life.grace is None:  # it is not being stopped already
             life.grace = self.cell.runtime.alarms.at(self.cell.runtime.now() + grace, partial(self._kill, cell, life))
             cell.ask(life, SHUTDOWN)
-        else:
-            self._kill(cell, life)
         return life
 
     async def stop(self, cell: Cell) -> None:
@@ -332,7 +327,7 @@ class Shell:
     async def _restart(self, cell: Cell, reason: Exit) -> None:
         """Count a restart, stop who falls with *cell*, and bring them back, now or after the back-off."""
         now = trio.current_time()
-        self.history = self._counted(cell, reason)
+        self.history = _counted(self.history, cell, reason)
         if self.history.exhausted:
             self._give_up(cell.name, now)
             raise StopAsked
@@ -399,3 +394,7 @@ class Shell:
         self.cell.gave_up = error
         self.cell.runtime.report(self.life, Exit(CRASH, "gave up", error))
         self._tell(GaveUp(time=now, child=self.cell.name, restarts=len(entries)))
+
+
+def _counted(history: RestartHistory, cell: Cell, reason: Exit) -> RestartHistory:
+    return history.add(RestartEntry(trio.current_time(), cell.name, reason))

@@ -17,7 +17,7 @@ import pytest
 WALLS: Mapping[str, str] = {
     # "module.Class.function": "why a catch-all is right there",
     "trioactors.exits.described": "a user's error may have a broken repr",
-    "trioactors.lives.run_life": "the wall between a child and its supervisor: every end becomes an exit",
+    "trioactors.lives._live": "the wall between a child and its supervisor: every end becomes an exit",
     "trioactors.reports.shown": "a user's broken __repr__ must not turn a report into a second crash",
     "trioactors.serving._farewell_after_crash": "a second failure must not hide the first, and is reported",
     "trioactors.serving._serve": "the actor loop: settle the message, then let the error through",
