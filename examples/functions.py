@@ -33,10 +33,9 @@ class Sensor:
             print("sensor closed")
 
 
-async def sample(
-    sensor: Sensor, out: trio.MemorySendChannel[int], *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
-) -> None:
+async def sample(out: trio.MemorySendChannel[int], *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
     """Read the sensor ten times a second, for ever. The next sibling is not started before this one says that it is ready."""
+    sensor = ta.current_system().get(Sensor, "sensor")  # an elder sibling: it is open, or this one would not have been started
     await trio.sleep(0.05)  # warming up
     print("sampler ready")
     task_status.started()
@@ -59,7 +58,7 @@ def tree(sensor: Sensor, out: trio.MemorySendChannel[int], readings: trio.Memory
     """A sampler that fails takes its sensor along (ONE_FOR_ALL), but not the reporter, who is outside their supervisor."""
     probe = ta.Supervisor(
         ta.child(ta.resource(sensor.connection), name="sensor"),
-        ta.child(partial(sample, sensor, out), name="sampler"),
+        ta.child(partial(sample, out), name="sampler"),
         name="probe",
         strategy=ta.Strategy.ONE_FOR_ALL,
     )

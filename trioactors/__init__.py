@@ -53,7 +53,7 @@ from trioactors.specs import (
     child,
     resource,
 )
-from trioactors.system import System, open_system
+from trioactors.system import System, current_system, open_system
 from trioactors.trace import (
     CallTimedOut,
     ChildExited,
@@ -148,6 +148,7 @@ __all__ = [
     "WrongClass",
     "WrongThread",
     "child",
+    "current_system",
     "flush",
     "handler",
     "info",
