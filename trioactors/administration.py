@@ -120,11 +120,12 @@ async def restart_cell(cell: Cell) -> None:
     assert supervisor is not None  # nobody outside the system has the root's cell
 
     async def action(shell: Shell) -> None:
-        if not supervisor.is_child(cell):
-            raise UnknownName(cell.name, list(supervisor.children))
         await shell.stop(cell)
+        if not supervisor.is_child(cell):  # also when somebody else was stopping it meanwhile
+            raise UnknownName(cell.name, list(supervisor.children))
         await _start_again(shell, cell)
 
+    cell.runtime.check_open(cell)
     await supervisor.request(f"restarting {cell.name}", action, cell)
 
 

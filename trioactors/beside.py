@@ -8,7 +8,6 @@ is the loop's business.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 import trio
@@ -18,7 +17,6 @@ from trioactors.errors import Ignore, StartFailed
 from trioactors.specs import Strategy
 
 if TYPE_CHECKING:
-    from trioactors.lives import Life
     from trioactors.shell import Shell
     from trioactors.supervisor import SupervisorCell
 
@@ -68,12 +66,5 @@ async def stop_beside(shell: Shell, cell: Cell) -> None:
     if life is None:
         shell.cell.forget_child(cell)
         return
-    cell.watchers = [*cell.watchers, partial(_forget, shell, cell)]
     while life.ended is None:
         await life.wait()
-
-
-def _forget(shell: Shell, cell: Cell, life: Life) -> None:
-    """The child that was stopped is gone."""
-    if life.ended is not None:
-        shell.cell.forget_child(cell)

@@ -13,7 +13,7 @@ import json
 import math
 import sys
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -97,6 +97,8 @@ class _Replay:
     plans: dict[str, list[str]] = attrs.field(factory=dict[str, list[str]])
     attempts: Counter[str] = attrs.field(factory=Counter[str])
     events: list[list[str]] = attrs.field(factory=list[list[str]])
+    supervisors: set[str] = attrs.field(factory=set[str])
+    ready: set[str] = attrs.field(factory=set[str])
     mismatch: Mismatch | None = None
 
     # --- what happens ---
@@ -115,18 +117,18 @@ class _Replay:
                 self.events.append(["start_failed", path])
                 raise _Boom("start")
 
-    def observe(self, record: TraceRecord, kinds: dict[str, bool], ready: set[str]) -> None:
+    def observe(self, record: TraceRecord) -> None:
         """Note the ends of all children, and the starts of supervisors; workers note their own."""
         if record.child.startswith(":") or record.child == _ROOT:
             return
         if isinstance(record, ChildStarted):
-            ready.add(record.child)
-            if kinds.get(record.child):
+            self.ready.add(record.child)
+            if record.child in self.supervisors:
                 self.events.append(["start", record.child])
-        elif isinstance(record, ChildStartFailed) and kinds.get(record.child):
+        elif isinstance(record, ChildStartFailed) and record.child in self.supervisors:
             self.events.append(["start_failed", record.child])
-        elif isinstance(record, ChildExited) and record.child in ready:
-            ready.discard(record.child)
+        elif isinstance(record, ChildExited) and record.child in self.ready:
+            self.ready.discard(record.child)
             reason = "boom" if isinstance(record.reason.error, _Boom) else str(record.reason)
             self.events.append(["stop", record.child, reason])
 
@@ -136,6 +138,7 @@ class _Replay:
         """One recorded child, as a child."""
         path = prefix + row["id"]
         if "children" in row:
+            self.supervisors.add(path)
             return self.supervisor(row, path, path + "/")
         self.plans[path] = row.get("plan", [])
         return child(
@@ -164,11 +167,9 @@ class _Replay:
 
     async def run(self) -> Mismatch | None:
         """_Replay all steps; the first mismatch, if there is one."""
-        kinds = dict(_kinds(self.scenario["children"], ""))
-        ready: set[str] = set()
         tree = self.supervisor(self.scenario, _ROOT, "")
         try:
-            async with open_system(tree, settings=_QUIET, observers=[partial(self.observe, kinds=kinds, ready=ready)]) as system:
+            async with open_system(tree, settings=_QUIET, observers=[self.observe]) as system:
                 return await self._steps(_Player(self, system, cast("SupervisorCell", _cell(system, _ROOT))))
         except SupervisorGaveUp:
             return self.mismatch
@@ -276,11 +277,11 @@ class _Player:
 
     async def _administer(self, supervisor: str, operation: str, argument: Any) -> str:
         cell = _cell(self.system, supervisor)
-        if cell is None or not self._alive(cell):
+        if not isinstance(cell, SupervisorCell) or not self._alive(cell):
             return "skipped"
         handle = self.system.supervisor(supervisor)
         try:
-            answer = await getattr(handle, operation)(argument)
+            await getattr(handle, operation)(argument)
         except (ChildRunning, NameTaken):
             return "error:already_started" if operation == "start_child" else "error:running"
         except ChildRestarting:
@@ -291,17 +292,14 @@ class _Player:
             return "error:not_found"
         except StartFailed:
             return "error:start_failed"
-        return _answer(operation, answer)
+        return self._done(operation, argument)
 
-
-def _answer(operation: str, answer: object) -> str:
-    match operation:
-        case "start_child":
-            return "ok:ignored" if answer is None else "ok:started"
-        case "restart_child":
-            return "ok:started" if answer else "ok:ignored"
-        case _:
+    def _done(self, operation: str, argument: Any) -> str:
+        """The result of an operation that raised nothing: a start may have been ignored."""
+        if operation not in {"start_child", "restart_child"}:
             return "ok"
+        started = _cell(self.system, argument if isinstance(argument, str) else argument.name)
+        return "ok:started" if started is not None and self._alive(started) else "ok:ignored"
 
 
 def _grace(shutdown: int | str) -> float:
@@ -312,14 +310,6 @@ def _grace(shutdown: int | str) -> float:
             return math.inf
         case _:
             return float(shutdown) / 1000
-
-
-def _kinds(rows: Sequence[_Json], prefix: str) -> Iterator[tuple[str, bool]]:
-    """Each path, and whether it is a supervisor."""
-    for row in rows:
-        path = prefix + row["id"]
-        yield path, "children" in row
-        yield from _kinds(row.get("children", []), path + "/")
 
 
 def _cell(system: System, name: str) -> Cell | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Hashable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 import trio
 
@@ -26,9 +26,12 @@ if TYPE_CHECKING:
     from trioactors.refs import Ref
     from trioactors.system import System
 
-__all__ = ["Context", "Deferred"]
+__all__ = ["SHORTEST_PERIOD", "Context", "Deferred"]
 
 R = TypeVar("R")
+
+SHORTEST_PERIOD: Final = 0.001
+"""Seconds between two ticks, at the least: below this a timer is a busy loop."""
 
 
 class Deferred(Generic[R]):
@@ -172,8 +175,7 @@ class Context:
 
     def every(self, period: float, send: Callable[[], Awaitable[Any]], *, key: Hashable | None = None) -> Hashable:
         """Send *send* every *period* seconds, on the grid that begins now; a tick that cannot be sent in time is skipped."""
-        if seconds(period, "every: period") <= 0:
-            raise SpecError("every: period must be positive")
+        seconds(period, "every: period", least=SHORTEST_PERIOD)
         return self._set_timer(period, period, send, key)
 
     def cancel(self, key: Hashable) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import attrs
 import outcome
@@ -14,7 +15,10 @@ from trioactors.errors import CallTimeout
 from trioactors.exits import Exit
 from trioactors.lives import Life
 
-__all__ = ["Again", "Ended", "Message", "Request", "StopAsked"]
+if TYPE_CHECKING:
+    from trioactors.supervisor import SupervisorCell
+
+__all__ = ["Again", "Ended", "Inbox", "Message", "Request", "StopAsked"]
 
 T = TypeVar("T")
 
@@ -84,3 +88,48 @@ class Request(Generic[T]):
 
 
 Message = Ended | Again | Request[Any]
+
+
+@attrs.define(eq=False)
+class Inbox:
+    """The inbox of one supervisor, and the place where its loop waits: for a message, or for a child."""
+
+    cell: SupervisorCell
+    queue: deque[Message] = attrs.field(factory=deque["Message"], init=False)
+    busy: bool = attrs.field(default=False, init=False)
+    """Whether its loop has something to do."""
+    _parked: trio.lowlevel.Task | None = attrs.field(default=None, init=False)
+
+    def post(self, message: Message) -> None:
+        """Put *message* into the inbox."""
+        self.queue.append(message)
+        self.begin_work()
+        if not self.cell.suspended:
+            self.wake()
+
+    def wake(self) -> None:
+        """Something happened that the loop may be waiting for."""
+        if self._parked is not None:
+            parked, self._parked = self._parked, None
+            trio.lowlevel.reschedule(parked)
+
+    def begin_work(self) -> None:
+        """There is something to do; `quiesce` waits for it."""
+        if not self.busy:
+            self.busy = True
+            self.cell.runtime.activity.busy += 1
+
+    async def park(self) -> None:
+        """Wait until somebody wakes the loop."""
+        self._parked = trio.lowlevel.current_task()
+        await trio.lowlevel.wait_task_rescheduled(self._unpark)
+
+    def _unpark(self, _: object) -> trio.lowlevel.Abort:
+        self._parked = None
+        return trio.lowlevel.Abort.SUCCEEDED
+
+    def rest(self) -> None:
+        """There is nothing to do."""
+        if self.busy:
+            self.busy = False
+            self.cell.runtime.activity.less()

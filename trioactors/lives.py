@@ -212,7 +212,7 @@ async def _live(cell: Cell, life: Life) -> Life | None:
     finally:
         if life.holder is not None:
             await life.holder.close()  # noqa: ASYNC102 - shielded in there, and its tasks are cancelled
-        if life.failure is not None and reason is KILLED:
+        if life.failure is not None and (reason is KILLED or reason.orderly):
             reason = Exit(CRASH, error=life.failure)
         following = cell.end(life, reason)
     return following

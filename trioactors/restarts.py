@@ -17,6 +17,7 @@ from typing import assert_never
 
 import attrs
 
+from trioactors.errors import SupervisorGaveUp
 from trioactors.exits import Exit
 from trioactors.settings import Backoff, Intensity
 from trioactors.specs import AutoShutdown, Restart, Strategy
@@ -29,6 +30,7 @@ __all__ = [
     "comes_back",
     "delay_before",
     "ends_supervisor",
+    "gave_up",
 ]
 
 
@@ -126,3 +128,15 @@ def delay_before(backoff: Backoff | None, restarts: int, chance: float) -> float
     except OverflowError:
         full = backoff.cap
     return full * (1.0 - backoff.jitter * chance)
+
+
+def gave_up(supervisor: str, history: RestartHistory) -> SupervisorGaveUp:
+    """The error of a *supervisor* whose *history* is exhausted, with the last failure as its cause."""
+    last, allowed = history.entries[-1], history.intensity
+    error = SupervisorGaveUp(
+        f"supervisor {supervisor} gave up: {len(history.entries)} restarts within {allowed.period:g} s, {allowed.limit} are allowed; "
+        f"the last was of {last.child}, which ended ({last.reason})",
+        history.entries,
+    )
+    error.__cause__ = last.reason.error
+    return error

@@ -14,7 +14,6 @@ dealt with already and is dropped.
 from __future__ import annotations
 
 import contextvars
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -25,17 +24,26 @@ import trio
 
 from trioactors.alarms import Alarm
 from trioactors.cells import Cell, start_failure
-from trioactors.errors import ActorStopped, StartFailed, SupervisorGaveUp, TrioactorsError
+from trioactors.errors import ActorStopped, StartFailed, TrioactorsError
 from trioactors.exits import CRASH, KILLED, SHUTDOWN, Exit, ExitKind
-from trioactors.inbox import Again, Ended, Message, Request, StopAsked
+from trioactors.inbox import Again, Ended, Inbox, Message, Request, StopAsked
 from trioactors.lives import Life, run_life
-from trioactors.restarts import ChildStatus, RestartEntry, RestartHistory, casualties, comes_back, delay_before, ends_supervisor
+from trioactors.restarts import (
+    ChildStatus,
+    RestartEntry,
+    RestartHistory,
+    casualties,
+    comes_back,
+    delay_before,
+    ends_supervisor,
+    gave_up,
+)
 from trioactors.specs import GiveUp, Restart, Strategy, Supervisor
 from trioactors.trace import ChildIgnored, ChildStartFailed, GaveUp, RestartScheduled, TraceRecord
 from trioactors.waiting import break_cycle
 
 if TYPE_CHECKING:
-    from trioactors.supervisor import SupervisorCell
+    pass
 
 __all__ = ["Shell"]
 
@@ -43,23 +51,20 @@ _JITTER: Final = "supervisor-backoff"
 
 
 @attrs.define(eq=False)
-class Shell:
+class Shell(Inbox):
     """The supervisor at work."""
 
-    cell: SupervisorCell
     life: Life
     nursery: trio.Nursery = attrs.field(repr=False)
     plan: Supervisor = attrs.field(repr=False)
     attending: Cell | None = attrs.field(default=None, init=False)
     """The child it is just starting or stopping."""
     history: RestartHistory = attrs.field(init=False)
-    _inbox: deque[Message] = attrs.field(factory=deque["Message"], init=False)
     _known: dict[Cell, Life] = attrs.field(factory=dict["Cell", "Life"], init=False)
-    _parked: trio.lowlevel.Task | None = attrs.field(default=None, init=False)
-    busy: bool = attrs.field(default=False, init=False)
-    """Whether its loop has something to do."""
     _stopping: bool = attrs.field(default=False, init=False)
     _backoffs: dict[Cell, Alarm] = attrs.field(factory=dict["Cell", "Alarm"], init=False)
+    _held_up: dict[Cell, tuple[str, ...]] = attrs.field(factory=dict["Cell", "tuple[str, ...]"], init=False)
+    """Who comes back only after the restart of the key."""
     _chance: Callable[[], float] | None = attrs.field(default=None, init=False)
     _context: contextvars.Context = attrs.field(factory=contextvars.copy_context, init=False)
 
@@ -67,13 +72,6 @@ class Shell:
         self.history = RestartHistory(self.plan.intensity or self.cell.runtime.settings.intensity)
 
     # --- from outside ---
-
-    def post(self, message: Message) -> None:
-        """Put *message* into the inbox."""
-        self._inbox.append(message)
-        self.begin_work()
-        if not self.cell.suspended:
-            self.wake()
 
     def child_ready(self, cell: Cell, life: Life) -> None:
         """A child's start is done. If it is being stopped already, its end will be no news."""
@@ -88,7 +86,9 @@ class Shell:
             if life.ready and self._may_go_on(cell, life):
                 return self._go_on_in_place(cell, life)
             self.post(Ended(cell, life))
-        elif self.attending is not None or self._stopping:
+        elif cell.leaving and cell.dynamic:
+            self.cell.forget_child(cell)
+        if self.attending is not None or self._stopping:
             self.wake()
         if self.attending is not None:
             break_cycle(self.attending, self.cell)
@@ -113,30 +113,20 @@ class Shell:
         self.history = _counted(self.history, cell, life.ended)
         self._tell(RestartScheduled(time=trio.current_time(), child=cell.name, delay=0.0, group=(cell.name,)))
         following = self._known[cell] = cell.new_life()
+        if life.task is not None:
+            life.task.context = self._context.copy()  # what the last life left in context variables ends with it
         return following
-
-    def wake(self) -> None:
-        """Something happened that the loop may be waiting for."""
-        if self._parked is not None:
-            parked, self._parked = self._parked, None
-            trio.lowlevel.reschedule(parked)
-
-    def begin_work(self) -> None:
-        """There is something to do; `quiesce` waits for it."""
-        if not self.busy:
-            self.busy = True
-            self.cell.runtime.activity.busy += 1
 
     def end(self) -> None:
         """The life is over: nobody will come to what is left in the inbox."""
-        while self._inbox:
-            message = self._inbox.popleft()
+        while self.queue:
+            message = self.queue.popleft()
             if isinstance(message, Request):
                 message.settle(outcome.Error(ActorStopped(f"{message.what}: {self.cell!r} ended before it came to this")))
         self._known.clear()
         for alarm in self._backoffs.values():
             alarm.cancel()
-        self._rest()
+        self.rest()
 
     # --- the loop ---
 
@@ -160,12 +150,12 @@ class Shell:
 
     async def _loop(self) -> None:
         while self.life.asked is None:
-            if not self._inbox or self.cell.suspended:
-                if not self._inbox:
-                    self._rest()
-                await self._park()
+            if not self.queue or self.cell.suspended:
+                if not self.queue:
+                    self.rest()
+                await self.park()
             else:
-                await self._handle(self._inbox.popleft())
+                await self._handle(self.queue.popleft())
 
     async def _handle(self, message: Message) -> None:
         match message:
@@ -190,19 +180,6 @@ class Shell:
             answer = outcome.Error(error)
         request.settle(answer)
 
-    async def _park(self) -> None:
-        self._parked = trio.lowlevel.current_task()
-        await trio.lowlevel.wait_task_rescheduled(self._unpark)
-
-    def _unpark(self, _: object) -> trio.lowlevel.Abort:
-        self._parked = None
-        return trio.lowlevel.Abort.SUCCEEDED
-
-    def _rest(self) -> None:
-        if self.busy:
-            self.busy = False
-            self.cell.runtime.activity.less()
-
     def _tell(self, record: TraceRecord) -> None:
         self.cell.runtime.observers.emit(record)
 
@@ -226,7 +203,7 @@ class Shell:
         self.attending = cell
         try:
             while not life.settled:
-                await self._park()
+                await self.park()
                 if self.life.asked is not None and not life.settled:
                     await self.stop(cell)
                     raise StopAsked
@@ -279,14 +256,19 @@ class Shell:
             before, self.attending = self.attending, cell
             break_cycle(cell, self.cell)
             while life.ended is None:
-                await self._park()
+                await self.park()
             self.attending = before
         self._stopped(cell)
 
     def _stopped(self, cell: Cell) -> None:
         cell.status = ChildStatus.UNDEFINED
-        if cell.leaves_for_good():
-            cell.close("it was stopped for good")
+        held_up = self._held_up.pop(cell, ())
+        if not cell.leaves_for_good():
+            return
+        cell.close("it was stopped for good")
+        for other in [self.cell.children[name] for name in held_up if name in self.cell.children]:
+            if other not in self._known:
+                other.close(f"it fell with {cell.name}, which will not be restarted")
 
     async def _stop_all(self) -> None:
         self._stopping = True
@@ -294,7 +276,7 @@ class Shell:
         if self.plan.strategy is Strategy.DYNAMIC:
             for life in [self.ask_to_stop(cell) for cell in cells]:
                 while life is not None and life.ended is None:
-                    await self._park()
+                    await self.park()
         for cell in cells:
             await self.stop(cell)
             if cell.dynamic:
@@ -309,7 +291,8 @@ class Shell:
         if comes_back(cell.spec.restart, reason):
             await self._restart(cell, reason)
             return
-        significant = {c.name: c.status for c in self.cell.children.values() if c.spec.significant}
+        children = self.cell.children.values()  # who has died but was not handled yet still counts as running
+        significant = {c.name: ChildStatus.RUNNING if c in self._known else c.status for c in children if c.spec.significant}
         cell.close(f"it ended: {reason}")
         if cell.dynamic or cell.spec.restart is Restart.TEMPORARY:
             self.cell.forget_child(cell)
@@ -329,7 +312,7 @@ class Shell:
         now = trio.current_time()
         self.history = _counted(self.history, cell, reason)
         if self.history.exhausted:
-            self._give_up(cell.name, now)
+            self._give_up(now)
             raise StopAsked
         children = self.cell.children
         group = casualties(self.plan.strategy, tuple(children), cell.name)
@@ -339,6 +322,7 @@ class Shell:
         self._tell(RestartScheduled(time=now, child=cell.name, delay=delay, group=group))
         if delay > 0:
             cell.status = ChildStatus.RESTARTING
+            self._held_up[cell] = group
             again = Again(cell, group, counts=False, reason=reason)
             self._backoffs[cell] = self.cell.runtime.alarms.at(now + delay, partial(self._go_on, again))
         else:
@@ -365,10 +349,12 @@ class Shell:
             life = cell.life
             if life is not None and life.ended is not None and not life.ignored:
                 cell.status = ChildStatus.RESTARTING
+                self._held_up[cell] = group
                 self.post(Again(cell, (), counts=True, reason=life.ended))
                 return
 
     async def _again(self, message: Again) -> None:
+        self._held_up.pop(message.cell, None)
         if message.counts:
             await self._restart(message.cell, message.reason)
         else:
@@ -381,19 +367,12 @@ class Shell:
         self._chance = self._chance or self.cell.runtime.environment.random(f"{_JITTER}/{self.cell.name}").random
         return self._chance()
 
-    def _give_up(self, culprit: str, now: float) -> None:
+    def _give_up(self, now: float) -> None:
         """Too many restarts: end, as OTP does, and say so loudly."""
-        entries = self.history.entries
-        allowed = self.history.intensity
-        error = SupervisorGaveUp(
-            f"supervisor {self.cell.path} gave up: {len(entries)} restarts within {allowed.period:g} s, {allowed.limit} are allowed; "
-            f"the last was of {culprit}, which ended ({entries[-1].reason})",
-            entries,
-        )
-        error.__cause__ = entries[-1].reason.error
+        error = gave_up(self.cell.path, self.history)
         self.cell.gave_up = error
         self.cell.runtime.report(self.life, Exit(CRASH, "gave up", error))
-        self._tell(GaveUp(time=now, child=self.cell.name, restarts=len(entries)))
+        self._tell(GaveUp(time=now, child=self.cell.name, restarts=len(self.history.entries)))
 
 
 def _counted(history: RestartHistory, cell: Cell, reason: Exit) -> RestartHistory:

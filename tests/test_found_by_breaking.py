@@ -1,0 +1,165 @@
+"""Faults that somebody found by trying to break it; each test would have caught one."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+import trioactors as ta
+from trioactors.conformance import replay
+from trioactors.testing import crash, isolated_system, restarted
+
+MOOD: ContextVar[str] = ContextVar("mood", default="clean")
+
+
+class Slow(ta.Actor[None]):
+    """Takes its time to stop."""
+
+    @ta.handler
+    async def incarnation(self) -> int:
+        return self.context.incarnation
+
+    async def on_stop(self, _reason: ta.Exit) -> None:
+        await trio.sleep(1)
+
+
+class Moody(ta.Actor[None]):
+    @ta.handler
+    async def spoil(self) -> None:
+        MOOD.set("dirty")
+        raise ValueError
+
+    @ta.handler
+    async def mood(self) -> str:
+        return MOOD.get()
+
+
+class Untidy(ta.Actor[None]):
+    """Has a task that fails when it is told to clean up."""
+
+    @ta.handler
+    async def begin(self) -> None:
+        async def task() -> None:
+            try:
+                await trio.sleep_forever()
+            finally:
+                raise ValueError("in clean-up")
+
+        self.context.start_soon(task)
+
+
+class Ticking(ta.Actor[None]):
+    @ta.handler
+    def tick(self) -> None: ...
+
+    @ta.handler
+    def begin(self, period: float) -> None:
+        self.context.every(period, self.tick)
+
+
+async def test_a_restart_during_a_stop_finds_nobody(system: ta.System) -> None:
+    slow = await system.start(Slow, name="slow")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ta.stop, slow)
+        await trio.sleep(0.1)
+        with pytest.raises(ta.UnknownName):
+            await ta.restart(slow)
+
+    assert system.names() == ()
+
+
+async def test_a_stop_that_nobody_waits_for_any_more_leaves_no_watch(system: ta.System) -> None:
+    slow = await system.start(Slow, name="slow")
+
+    with trio.move_on_after(0.1):
+        await ta.stop(slow)
+    await trio.sleep(2)
+
+    assert system.names() == ()
+
+
+def test_who_died_but_was_not_handled_yet_still_counts_as_running() -> None:
+    row = {"restart": "transient", "shutdown": 5000, "significant": True, "plan": []}
+    running = {"a": "running", "b": "running"}
+    scenario = {
+        "id": "two significant deaths at once",
+        "flags": {"strategy": "one_for_one", "intensity": 3, "period": 3600, "auto_shutdown": "all_significant"},
+        "children": [{"id": "a", **row}, {"id": "b", **row}],
+        "steps": [
+            {"action": "start", "result": "started", "events": [["start", "a"], ["start", "b"]], "children": running},
+            {
+                "action": ["exits", [["a", "normal"], ["b", "boom"]]],
+                "result": "sent",
+                "events": [["stop", "a", "normal"], ["stop", "b", "boom"], ["start", "b"]],
+                "children": {"a": "undefined", "b": "running"},
+            },
+        ],
+    }
+    for step in scenario["steps"]:
+        step.update(alive=True, reason=None)
+
+    assert replay([scenario]) == []
+
+
+async def test_siblings_of_a_culprit_that_is_stopped_in_its_back_off_are_closed(autojump_clock: MockClock) -> None:
+    tree = ta.Supervisor(
+        ta.child(Moody, name="a"),
+        ta.child(Moody, name="b"),
+        strategy="one_for_all",
+        backoff=ta.Backoff(base=2),
+        name="top",
+    )
+
+    async with isolated_system(tree) as system:
+        a, b = system.get(Moody, "a"), system.get(Moody, "b")
+        crash(a)
+        await system.quiesce()
+        await b.mood.cast()
+        await ta.stop(a)
+
+        assert [letter.target for letter in system.dead_letters()] == ["b"]
+        with pytest.raises(ta.ActorStopped):
+            await b.mood()
+
+
+async def test_context_variables_of_a_crashed_life_are_gone(system: ta.System) -> None:
+    moody = await system.start(Moody, name="moody")
+
+    with pytest.raises(ta.ActorCrashed):
+        await moody.spoil()
+
+    assert await moody.mood() == "clean"
+
+
+async def test_a_task_that_fails_in_its_clean_up_is_reported(system: ta.System, caplog: pytest.LogCaptureFixture) -> None:
+    untidy = await system.start(Untidy, name="untidy")
+    await untidy.begin()
+    await trio.testing.wait_all_tasks_blocked()
+
+    await ta.stop(untidy)
+
+    assert "in clean-up" in caplog.text
+
+
+async def test_a_period_that_would_be_a_busy_loop_is_refused(system: ta.System) -> None:
+    ticking = await system.start(Ticking, name="ticking")
+
+    with pytest.raises(ta.ActorCrashed) as caught:
+        await ticking.begin(1e-14)
+
+    assert isinstance(caught.value.__cause__, ta.SpecError)
+    await restarted(ticking)
+
+
+@pytest.mark.parametrize("operation", [ta.restart, ta.flush])
+async def test_a_closed_system_says_so(autojump_clock: MockClock, operation: Callable[[object], Awaitable[None]]) -> None:
+    async with isolated_system() as system:
+        slow = await system.start(Slow, name="slow")
+
+    with pytest.raises(ta.SystemClosed):
+        await operation(slow)
