@@ -83,9 +83,11 @@ class Series:
         """Let *entry* ring at its deadline, which is not before that of the last one."""
         queue = self.queue
         queue.append(entry)
-        if entry.deadline < self._alarms.wakes:
-            self._alarms.rewind(entry.deadline)
-        if len(queue) >= self._sweep_at:
+        length = len(queue)
+        if length == 1:  # otherwise the task wakes for an earlier entry anyway
+            if entry.deadline < self._alarms.wakes:
+                self._alarms.rewind(entry.deadline)
+        elif length >= self._sweep_at:
             kept = [entry for entry in queue if entry.pending]
             queue.clear()
             queue.extend(kept)

@@ -190,13 +190,17 @@ class Mailbox:
 
     # --- the actor's side ---
 
-    def park(self) -> None:
-        """The actor's own task is about to wait until there is something to do. The queue is empty."""
-        self._reader = trio.lowlevel.current_task()
+    def park(self, task: trio.lowlevel.Task) -> None:
+        """The actor's own *task* is about to wait until there is something to do. The queue is empty."""
+        self._reader = task
         if self.attention:
             self.attend()
         self.active = False
-        self._activity.less()
+        activity = self._activity
+        if activity.busy > 1:
+            activity.busy -= 1
+        else:
+            activity.less()
         if self.queue:  # somebody who waited for room was let in just now
             self.rouse()
 

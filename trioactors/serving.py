@@ -82,13 +82,13 @@ async def _farewell_after_crash(life: Life, actor: Actor[Any], reason: Exit) -> 
 
 async def _serve(life: Life, cell: ActorCell, actor: Actor[Any]) -> None:
     mailbox = cell.mailbox
-    queue, unpark = mailbox.queue, mailbox.unpark
+    queue, unpark, task = mailbox.queue, mailbox.unpark, trio.lowlevel.current_task()
     watchers = cell.runtime.observers.listeners
     row, now = Row(cell.runtime), cell.runtime.now
     left = row.length
     while life.asked is None:
         if not queue:
-            mailbox.park()
+            mailbox.park(task)
             await wait_task_rescheduled(unpark)
             left = row.length
             row.until = math.inf
