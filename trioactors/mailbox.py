@@ -24,7 +24,7 @@ from trioactors.errors import ActorStopped, MailboxFull
 from trioactors.messages import Admission, Call, Envelope, Ledger
 from trioactors.settings import Overflow
 
-__all__ = ["Activity", "Mailbox", "refused"]
+__all__ = ["Activity", "Mailbox", "count_shed", "refused"]
 
 
 @attrs.define(eq=False)
@@ -161,14 +161,11 @@ class Mailbox:
 
     def _shed_gone(self) -> None:
         kept: list[Envelope] = []
-        now = trio.current_time()
         for envelope in self.queue:
-            if not envelope.gone:
-                kept.append(envelope)
-            elif envelope.deadline <= now:
-                self.expired += 1
+            if envelope.gone:
+                count_shed(self, envelope)
             else:
-                self.abandoned += 1
+                kept.append(envelope)
         self.queue.clear()
         self.queue.extend(kept)
 
@@ -279,3 +276,11 @@ def refused(mailbox: Mailbox) -> MailboxFull:
     """The error for a message that was not accepted, counted."""
     mailbox.rejected += 1
     return MailboxFull(f"the mailbox of {mailbox.owner} is full: {len(mailbox.queue)} messages wait; nothing was sent")
+
+
+def count_shed(mailbox: Mailbox, envelope: Envelope) -> None:
+    """Count a message that is dropped unhandled: its deadline passed, or before that its caller had gone."""
+    if envelope.deadline <= trio.current_time():
+        mailbox.expired += 1
+    else:
+        mailbox.abandoned += 1

@@ -47,8 +47,6 @@ class Runtime:
     activity: Activity = attrs.field(factory=Activity)
     observers: Observers = attrs.field(factory=Observers)
     registry: Registry = attrs.field(factory=Registry, repr=False)
-    buried: int = 0
-    """All dead letters there ever were."""
     retired: Ledger = attrs.field(factory=Ledger)
     """The ledgers of children that are forgotten, summed."""
     system: System | None = attrs.field(default=None, repr=False)
@@ -73,7 +71,6 @@ class Runtime:
 
     def bury(self, target: str, envelope: Envelope, cause: str) -> None:
         """Keep what cannot be delivered."""
-        self.buried += 1
         now = trio.current_time()
         self.dead_letters.append(DeadLetter(time=now, target=target, cause=cause, message=envelope.message))
         if self.observers.listeners:

@@ -25,6 +25,7 @@ from trioactors.context import Context, Deferred
 from trioactors.errors import ActorStopped, CallTimeout, DefinitionError, Shutdown
 from trioactors.exits import Exit, ExitKind, described
 from trioactors.lives import Life, current_life, judge, leaves
+from trioactors.mailbox import count_shed
 from trioactors.messages import Call, Envelope
 from trioactors.trace import MessageHandled, MessageShed
 
@@ -162,10 +163,7 @@ def caller_of(envelope: Envelope) -> str:
 
 
 def _shed(cell: ActorCell, envelope: Envelope) -> None:
-    if envelope.gone and envelope.deadline > trio.current_time():
-        cell.mailbox.abandoned += 1
-    else:
-        cell.mailbox.expired += 1
+    count_shed(cell.mailbox, envelope)
     observers = cell.runtime.observers
     if observers.listeners:
         observers.emit(MessageShed(time=trio.current_time(), child=cell.name, handler=envelope.spec.name))

@@ -83,8 +83,9 @@ class Shell(Inbox):
     def child_ended(self, cell: Cell, life: Life) -> Life | None:
         """A child's task reports its end. Returns the life in which it is to go on, if that can be said at once."""
         if self._known.get(cell) is life:
-            if life.ready and self._may_go_on(cell, life):
-                return self._go_on_in_place(cell, life)
+            following = self._in_place(cell, life)
+            if following is not None:
+                return following
             self.post(Ended(cell, life))
         elif cell.leaving and cell.dynamic:
             self.cell.forget_child(cell)
@@ -94,23 +95,22 @@ class Shell(Inbox):
             break_cycle(self.attending, self.cell)
         return None
 
-    def _may_go_on(self, cell: Cell, life: Life) -> bool:
-        """Whether the loop, if it were asked, would start *cell* again at once, do nothing else, and not have to wait for it."""
-        reason = life.ended
-        return (
-            not (self.busy or self._stopping or self.cell.suspended or cell.start_may_wait or life.torn)
-            and self.life.asked is None
-            and self.plan.backoff is None
-            and self.plan.strategy in {Strategy.ONE_FOR_ONE, Strategy.DYNAMIC}
-            and reason is not None
-            and comes_back(cell.spec.restart, reason)
-            and not _counted(self.history, cell, reason).exhausted
-        )
+    def _in_place(self, cell: Cell, life: Life) -> Life | None:
+        """Restart *cell* in the task of its last life: the same as `_restart`, less two task switches and a new task.
 
-    def _go_on_in_place(self, cell: Cell, life: Life) -> Life:
-        """Restart *cell* in the task of its last life: the same as `_restart`, less two task switches and a new task."""
-        assert life.ended is not None  # it ended
-        self.history = _counted(self.history, cell, life.ended)
+        Only where the loop, if it were asked, would start *cell* again at once, do nothing else, and not have to wait for it.
+        """
+        reason = life.ended
+        if reason is None or not life.ready or life.torn or cell.start_may_wait or not comes_back(cell.spec.restart, reason):
+            return None
+        if self.busy or self._stopping or self.cell.suspended or self.life.asked is not None:
+            return None
+        if self.plan.backoff is not None or self.plan.strategy not in {Strategy.ONE_FOR_ONE, Strategy.DYNAMIC}:
+            return None
+        history = _counted(self.history, cell, reason)
+        if history.exhausted:
+            return None
+        self.history = history
         self._tell(RestartScheduled(time=trio.current_time(), child=cell.name, delay=0.0, group=(cell.name,)))
         following = self._known[cell] = cell.new_life()
         if life.task is not None:
