@@ -1,4 +1,4 @@
-"""What can be checked, and how: `nox -l` lists it, plain `nox` does all of it but `fast`, `repeat` and `bench`.
+"""What can be checked, and how: `nox -l` lists it, plain `nox` does all of it but `fast`, `repeat` and the `bench` ones.
 
 Each session installs what it needs into an environment of its own and uses nothing from outside. Sessions run on the newest
 supported Python that is present; `tests` runs on every one. A run ends with one line that counts the tests of all its sessions.
@@ -191,3 +191,10 @@ def bench(session: nox.Session) -> None:
     # Where triotp cannot be installed, the table says so.
     session.install("--no-deps", "-r", "benchmarks/without-dependencies.txt", success_codes=[0, 1])
     session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session(python=NEWEST)
+def bench_durable(session: nox.Session) -> None:
+    """Measure durable actors against the bare store and the peers, at equal durability; prints tables, proves nothing by itself."""
+    _install(session, "bench")
+    session.run("python", "-m", "benchmarks.durable", *session.posargs)

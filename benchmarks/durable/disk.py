@@ -1,0 +1,31 @@
+"""The disk: 260 bytes at the end of a file, then `fdatasync`. Whoever is faster has not waited for it.
+
+If this costs next to nothing, nothing is synced here, and the table is void.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from benchmarks.durable.folder import fresh_folder
+from benchmarks.durable.payload import tallies
+from benchmarks.measure import Stopwatch
+
+__all__: list[str] = []
+
+SYNC = os.fsync if sys.platform == "darwin" else os.fdatasync
+
+
+def one_caller(count: int) -> float:
+    """A sync for each record."""
+    records = tallies(count)
+    with fresh_folder() as folder:
+        file = os.open(folder / "bench.log", os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+        with Stopwatch() as watch:
+            for record in records:
+                os.write(file, record)
+                SYNC(file)
+        os.close(file)
+        assert (folder / "bench.log").stat().st_size == sum(map(len, records))
+    return watch.seconds
