@@ -19,7 +19,7 @@ Checksums are the store's business; a flipped bit that still reads as a valid va
 from __future__ import annotations
 
 from trioactors.serializer.choices import Json
-from trioactors.serializer.codec import FORMAT, Codec
+from trioactors.serializer.codec import Codec
 from trioactors.serializer.declaration import (
     TRANSIENT,
     UNKNOWN_FIELDS,
@@ -31,6 +31,7 @@ from trioactors.serializer.declaration import (
     unknown_fields,
 )
 from trioactors.serializer.engines import Engine
+from trioactors.serializer.envelopes import FORMAT, Envelope, read_envelope
 from trioactors.serializer.limits import Limits
 from trioactors.serializer.registry import Serializer
 from trioactors.serializer.rules import Rule
@@ -42,12 +43,14 @@ __all__ = [
     "Codec",
     "Declaration",
     "Engine",
+    "Envelope",
     "Json",
     "Limits",
     "Rule",
     "Serializer",
     "Upcaster",
     "declaration_of",
+    "read_envelope",
     "stored",
     "transient",
     "unknown_fields",

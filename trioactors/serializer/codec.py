@@ -17,37 +17,24 @@ import attrs
 
 from trioactors.errors import (
     OverLimit,
-    RecordCorrupt,
     RecordInvalid,
     RecordOfOtherType,
     RecordTooNew,
-    SerializationError,
     ValueRefused,
 )
 from trioactors.serializer.builder import reachable
 from trioactors.serializer.declaration import Declaration
 from trioactors.serializer.engines import JsonEngine
-from trioactors.serializer.forms import OBJECT, Form, Load
+from trioactors.serializer.envelopes import FORMAT, corrupt, unwrap
+from trioactors.serializer.forms import Form, Load
 from trioactors.serializer.limits import Limits, check_size
-from trioactors.serializer.problems import Problem, expected, shown
+from trioactors.serializer.problems import Problem, shown
 
-__all__ = ["FORMAT", "Codec"]
+__all__ = ["Codec"]
 
 T = TypeVar("T")
 
-FORMAT = 1
-"""The version of the envelope itself."""
-
 _READERS_KEPT = 16
-_REQUIRED = {"format", "type", "version", "value"}
-
-
-@attrs.frozen
-class _Envelope:
-    name: str
-    version: int
-    classes: Mapping[str, int]
-    value: Any
 
 
 @attrs.define(eq=False, init=False, repr=False)
@@ -110,7 +97,7 @@ class Codec(Generic[T]):
         return value
 
     def _decode_other(self, data: bytes) -> Any:
-        envelope = _open(self._engine.read(data))
+        envelope = unwrap(self._engine.read(data))
         own = self._declared[0]
         if envelope.name not in own.names:
             raise Problem(
@@ -151,40 +138,8 @@ def _head(own: Declaration, declared: tuple[Declaration, ...]) -> bytes:
     return (json.dumps(envelope, ensure_ascii=False, separators=(",", ":"))[:-1] + ',"value":').encode()
 
 
-def _open(envelope: Any) -> _Envelope:
-    """The parts of an envelope, each checked."""
-    if type(envelope) is not OBJECT or "format" not in envelope:
-        raise _corrupt("this is not a record of trioactors")
-    if (format_version := _whole("format", envelope["format"])) > FORMAT:
-        raise Problem(f"the record has format {format_version}, this program knows {FORMAT}", "run the newer program", RecordTooNew)
-    if envelope.keys() - {"classes"} != _REQUIRED:
-        raise _corrupt(f"an envelope with the wrong parts: {', '.join(sorted(map(shown, envelope))[:8])}")
-    classes = envelope.get("classes", {})
-    if type(classes) is not OBJECT:
-        raise _corrupt("`classes` in the envelope is not an object")
-    if type(envelope["type"]) is not str:
-        raise _corrupt("`type` in the envelope is not text")
-    return _Envelope(
-        envelope["type"],
-        _whole("version", envelope["version"]),
-        {name: _whole(f"classes.{name}", version) for name, version in classes.items()},
-        envelope["value"],
-    )
-
-
 def _version_of(declaration: Declaration, classes: Mapping[str, int]) -> int:
     found = [classes[name] for name in declaration.names if name in classes]
     if len(found) > 1:
-        raise _corrupt(f"the envelope names {declaration.name} twice")
+        raise corrupt(f"the envelope names {declaration.name} twice")
     return found[0] if found else 1
-
-
-def _whole(what: str, value: object) -> int:
-    if type(value) is not int or value < 1:
-        raise _corrupt(f"`{what}` in the envelope: {expected('a whole number from 1', value).what}")
-    return value
-
-
-def _corrupt(what: str) -> Problem:
-    error: type[SerializationError] = RecordCorrupt
-    return Problem(what, "", error)
