@@ -170,11 +170,15 @@ class FilesystemStore:
             raise StoreUnavailable(f"{self._folder} is no folder. file: needs one; a single file is what sqlite: is for") from error
         except OSError as error:
             raise refusal(error, f"{self._folder} cannot be opened as a folder") from error
-        if folder.empty and self._options.create is Creation.REFUSE:
-            raise StoreUnavailable(f"there is no store in {self._folder}, and none is to be made (create=no)")
+        if folder.empty:
+            self._see_that_one_may_be_made()
         if folder.empty and folder.foreign:
             raise StoreUnavailable(f"{self._folder} holds other files ({folder.foreign[0]!r}). Choose an empty folder.")
         return folder
+
+    def _see_that_one_may_be_made(self) -> None:
+        if self._options.create is Creation.REFUSE:
+            raise StoreUnavailable(f"there is no store in {self._folder}, and none is to be made (create=no)")
 
     def _start(self, environment: Environment, ownership: Ownership) -> _Open:
         """Recover the store, or make a new one."""
@@ -182,6 +186,7 @@ class FilesystemStore:
         folder = self._look(disk)  # once more: it was not ours when we looked first
         found = recover(folder, lambda name: self._read(disk, name), ownership.mark, str(self._folder), self._options.verify)
         if found is None:
+            self._see_that_one_may_be_made()
             return self._create(environment, ownership)
         state = self._resume(environment, ownership, found)
         with ExitStack() as undo:

@@ -105,9 +105,8 @@ def recover(folder: Folder, read: Callable[[str], bytes], mark: Mark | None, whe
     if mark is not None and mark.identity != header.identity:
         reading = attrs.evolve(reading, mark=None)  # the mark of another store, left in the folder
     keyspace = Keyspace(sequence=header.sequence)
-    if first in folder.snapshots:
-        _load_snapshot(reading, header, keyspace)
-    return _replay(reading, header, keyspace, log)
+    whole = first not in folder.snapshots or _load_snapshot(reading, header, keyspace)
+    return _replay(reading, header, keyspace, log, tidy=whole)
 
 
 def _generation(reading: _Reading, folder: Folder) -> int | None:
@@ -132,26 +131,29 @@ def _has_header(log: bytes, where: str) -> bool:
     return True
 
 
-def _load_snapshot(reading: _Reading, log: Header, keyspace: Keyspace) -> None:
+def _load_snapshot(reading: _Reading, log: Header, keyspace: Keyspace) -> bool:
+    """Put what the snapshot holds into *keyspace*; whether that is all it should hold."""
     name = snapshot_name(log.first)
     data = reading.read(name)
     if Header.unpack(data, f"{reading.where}/{name}") != attrs.evolve(log, kind=Kind.SNAPSHOT):
         raise reading.corrupt(f"{name} and {log_name(log.first)} do not belong together")
-    offset, number = HEADER_BYTES, 1
+    offset, number, whole = HEADER_BYTES, 1, True
     while True:
         frame = _frame(reading, data, offset, log.identity, number)
         if frame is None:
             if reading.verify is Verification.NONE:
-                return
+                return False
             raise reading.corrupt(f"{name} is damaged at byte {offset}")
         keyspace.apply(frame.entries, log.sequence)
+        whole = whole and frame.number == number
         offset, number = frame.end, frame.number + 1
         if not frame.entries:
-            return
+            return whole
 
 
-def _replay(reading: _Reading, header: Header, keyspace: Keyspace, log: bytes) -> Recovered:
-    offset, number, tidy = HEADER_BYTES, header.first, True
+def _replay(reading: _Reading, header: Header, keyspace: Keyspace, log: bytes, *, tidy: bool) -> Recovered:
+    """Go on from *keyspace* with what the log holds; *tidy* tells whether it is whole so far."""
+    offset, number = HEADER_BYTES, header.first
     while offset < len(log):
         frame = _frame(reading, log, offset, header.identity, number)
         if frame is None or not (frame.whole or _acknowledged(reading, header, log, frame)):

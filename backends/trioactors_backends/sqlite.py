@@ -60,8 +60,9 @@ from trioactors_backends.sqlite_schema import (
     fold,
     folded,
     read_book,
-    recount,
+    revision_in,
     row_checksum,
+    survey,
     verify,
 )
 
@@ -94,11 +95,14 @@ class _Open:
     connection: sqlite3.Connection
     ownership: Ownership
     book: Book
-    written: int
-    """The sequence in the table; another one there means that somebody else wrote."""
+    written: int | None
+    """The sequence in the table; another one there means that somebody else wrote. None where the table is damaged."""
 
     files: dict[Path, tuple[int, int]]
     """The files in use, by path: their device and number."""
+
+    looking: bool
+    """Whether nothing was verified, and nothing written since: then what the owner's mark witnesses is left alone."""
 
     commits: int = 0
     poison: StorePoisoned | None = None
@@ -181,7 +185,7 @@ class SQLiteStore:
         finally:
             self._end_transaction(state)
         if decision.changes:
-            state.book, state.written = book, book.sequence
+            state.book, state.written, state.looking = book, book.sequence, False
             self._acknowledge(state)
         return decision.answers
 
@@ -208,7 +212,7 @@ class SQLiteStore:
         moved = False
         with suppress(StoreUnavailable), self._explained():
             moved = move_log(state.connection)
-        if moved or self.blocking:
+        if (moved or self.blocking) and not state.looking:
             state.ownership.acknowledge(_mark(state.book, clean=True))
 
     def _start(self, environment: Environment, ownership: Ownership) -> _Open:
@@ -232,15 +236,15 @@ class SQLiteStore:
         if self._options.durability is Durability.RELAXED:
             connection.execute("PRAGMA synchronous = NORMAL")
         connection.text_factory = bytes  # a damaged name is no text
-        book = read_book(connection, str(self._path))
-        written = book.sequence
-        if self._options.verify is Verification.FULL:
-            verify(connection, book, str(self._path))
-            self._compare(ownership.mark, book)
-        else:
-            book = recount(connection, book)
+        files, where = files_of(self._path), str(self._path)
+        if self._options.verify is Verification.NONE:
+            book, written = survey(connection, where)
+            return _Open(environment, connection, ownership, book, written, files, looking=True)
+        book = read_book(connection, where)
+        verify(connection, book, where)
+        self._compare(ownership.mark, book)
         ownership.acknowledge(_mark(book))
-        return _Open(environment, connection, ownership, book, written, files_of(self._path))
+        return _Open(environment, connection, ownership, book, book.sequence, files, looking=False)
 
     def _compare(self, mark: Mark | None, book: Book) -> None:
         if mark is not None and mark.identity.hex() == book.identity and mark.number > book.sequence:
@@ -258,12 +262,14 @@ class SQLiteStore:
             raise StoreUnavailable(f"{self._path} was deleted while in use. Nothing is written to what cannot be found again.")
 
     def _write(self, state: _Open, batches: Sequence[Batch]) -> tuple[Decision, Book]:
+        if state.written is None:
+            raise StoreCorrupt(f"{self._path}: its table 'store' is damaged, so it can only be looked at. Restore a backup.")
         before: dict[Key, int] = {}
 
         def revision(key: Key) -> int:
             if key not in before:
                 row = state.connection.execute(_REVISION, (key.space.value, key.name)).fetchone()
-                before[key] = ABSENT if row is None else row[0]
+                before[key] = revision_in(row, state.book.sequence)
             return before[key]
 
         decision = decide(batches, limits=self._options.limits, sequence=state.book.sequence, revision=revision)

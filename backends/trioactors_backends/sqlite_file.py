@@ -37,7 +37,7 @@ def look(path: Path, create: Creation) -> None:
         raise StoreUnavailable(f"{path} is a folder. sqlite: needs a file; a folder is what file: is for")
     if not path.parent.is_dir():
         raise StoreUnavailable(f"the folder {path.parent} does not exist. Create it first.")
-    if create is Creation.REFUSE and not path.exists():
+    if create is Creation.REFUSE and not (path.exists() and path.stat().st_size):  # an empty file is no store yet
         raise StoreUnavailable(f"there is no store at {path}, and none is to be made (create=no)")
 
 

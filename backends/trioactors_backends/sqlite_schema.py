@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from zlib import crc32
 
 import attrs
 
 from trioactors.errors import NewerSchema, StoreCorrupt, StoreError, StoreFull, StorePoisoned, StoreUnavailable
+from trioactors.persistence import ABSENT
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -29,8 +31,9 @@ __all__ = [
     "folded",
     "migrate",
     "read_book",
-    "recount",
+    "revision_in",
     "row_checksum",
+    "survey",
     "verify",
 ]
 
@@ -167,22 +170,44 @@ def verify(connection: sqlite3.Connection, book: Book, where: str) -> None:
         raise _corrupt(where, finding.decode("utf-8", "replace"))
     if _schema_checksum(connection.execute(_SCHEMA)) != book.schema:
         raise _corrupt(where, "its schema is not the one it was made with")
-    found = recount(connection, book)
+    found, ordered = _recount(connection, book)
+    if not ordered:  # then a search misses names that are there
+        raise _corrupt(where, "the names in its table 'records' are not in order")
     if found != book:
         raise _corrupt(where, f"it holds {found.records} records whose names add up, instead of {book.records}")
 
 
-def recount(connection: sqlite3.Connection, book: Book) -> Book:
-    """The book as the rows say it should be, never behind the one that is there."""
+def survey(connection: sqlite3.Connection, where: str) -> tuple[Book, int | None]:
+    """A book for what can be read where nothing is verified, and the sequence in the table; None where that is damaged."""
+    try:
+        book = read_book(connection, where)
+    except (sqlite3.DatabaseError, StoreCorrupt):
+        blank = Book(identity="00" * 16, sequence=0, records=0, keys=0, schema=0)
+        return _recount(connection, blank, sqlite3.DatabaseError)[0], None
+    return _recount(connection, book, sqlite3.DatabaseError)[0], book.sequence
+
+
+def revision_in(row: tuple[object] | None, sequence: int) -> int:
+    """The revision that *row* states. A damaged row states none that it could have; then it counts as the last one given."""
+    if row is None:
+        return ABSENT
+    stated = row[0]
+    return stated if isinstance(stated, int) and ABSENT < stated <= sequence else sequence
+
+
+def _recount(connection: sqlite3.Connection, book: Book, *tolerated: type[Exception]) -> tuple[Book, bool]:
+    """The book as the rows say it should be, never behind the one that is there; and whether they are in order."""
     records = keys = 0
-    sequence = book.sequence
-    for space, name, revision in connection.execute("SELECT space, name, revision FROM records"):
-        records += 1
-        if isinstance(space, bytes) and isinstance(name, bytes):
-            keys += crc32(name, crc32(space))
-        if isinstance(revision, int):
-            sequence = max(sequence, revision)
-    return attrs.evolve(book, records=records, keys=keys % _FOLD_LIMIT, sequence=sequence)
+    sequence, ordered, last = book.sequence, True, (b"", b"")
+    with suppress(*tolerated):
+        for space, name, revision in connection.execute("SELECT space, name, revision FROM records"):
+            records += 1
+            if isinstance(space, bytes) and isinstance(name, bytes):
+                keys += crc32(name, crc32(space))
+                ordered, last = ordered and last < (space, name), (space, name)
+            if isinstance(revision, int):
+                sequence = max(sequence, revision)
+    return attrs.evolve(book, records=records, keys=keys % _FOLD_LIMIT, sequence=sequence), ordered
 
 
 def _corrupt(where: str, problem: str) -> StoreCorrupt:

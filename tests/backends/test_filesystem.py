@@ -9,7 +9,7 @@ import pytest
 
 from trioactors.environment import Environment
 from trioactors.errors import StoreCorrupt, StoreUnavailable
-from trioactors.persistence import Committed, Corrupt, Durability, Limits, Options, Record, Space, Store, Verification
+from trioactors.persistence import Committed, Corrupt, Creation, Durability, Limits, Options, Record, Space, Store, Verification
 from trioactors.testing.contract_records import put, state
 from trioactors.testing.disk import SimulatedDisk
 from trioactors.testing.stores import StoreContract
@@ -204,6 +204,34 @@ def test_a_cut_snapshot_is_refused(tmp_path: Path, environment: Environment, cut
 
     with pytest.raises(StoreCorrupt):
         store.open(environment)
+
+
+def test_unverified_a_commit_replaces_a_damaged_snapshot(tmp_path: Path, environment: Environment) -> None:
+    store = opened(tmp_path, environment, Options(limits=Limits(slack_bytes=100)))
+    for number in range(20):
+        store.commit([put(f"key-{number % 3}", b"%d" % number * 20, expected=None)])
+    store.close()
+    [snapshot] = tmp_path.glob("*.snapshot")
+    snapshot.write_bytes(snapshot.read_bytes()[:100])
+    left = opened(tmp_path, environment, Options(verify=Verification.NONE))
+    kept = [key.name for key, _ in left.scan(Space.STATE)]
+    left.commit([put("repaired", b"")])
+    left.close()
+
+    store.open(environment)
+
+    assert [key.name for key, _ in store.scan(Space.STATE)] == [*kept, "repaired"]
+    store.close()
+
+
+def test_what_was_never_finished_being_made_is_no_store(tmp_path: Path, environment: Environment) -> None:
+    torn = tmp_path / "00000000000000000001.log"
+    torn.write_bytes(b"TRIOFILE")
+
+    with pytest.raises(StoreUnavailable, match="there is no store"):
+        opened(tmp_path, environment, Options(create=Creation.REFUSE))
+
+    assert torn.read_bytes() == b"TRIOFILE"
 
 
 def test_files_of_two_stores_do_not_mix(tmp_path: Path, environment: Environment) -> None:

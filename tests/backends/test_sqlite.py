@@ -18,7 +18,7 @@ from trioactors.errors import (
     StoreLocked,
     StoreUnavailable,
 )
-from trioactors.persistence import Committed, Corrupt, Durability, Limits, Options, Record, Space, Store, Verification
+from trioactors.persistence import Committed, Corrupt, Creation, Durability, Limits, Options, Record, Space, Store, Verification
 from trioactors.testing.contract_records import put, remove, state
 from trioactors.testing.stores import StoreContract
 from trioactors_backends.sqlite import SQLiteStore
@@ -205,6 +205,96 @@ def test_unverified_it_shows_what_is_left_and_a_commit_makes_it_sound_again(path
     store.open(environment)
     assert [key.name for key, _ in store.scan(Space.STATE)] == ["b", "repaired"]
     store.close()
+
+
+def test_names_out_of_order_are_refused_also_after_an_unverified_commit(path: Path, environment: Environment) -> None:
+    """A search goes astray among them, so records that are there would look as if they had never been written."""
+    store = opened(path, environment)
+    store.commit([put(f"name-{letter}", b"1") for letter in "abcdefg"])
+    store.close()
+    content = path.read_bytes()
+    path.write_bytes(content[: (at := content.rindex(b"statename-d") + 10)] + b"z" + content[at + 1 :])
+    left = opened(path, environment, Options(verify=Verification.NONE))
+    left.commit([put("repaired?", b"")])
+    left.close()
+
+    with pytest.raises(StoreCorrupt, match="not in order"):
+        store.open(environment)
+
+
+def test_looking_without_verifying_takes_no_evidence_away(path: Path, environment: Environment) -> None:
+    store = opened(path, environment)
+    store.commit([put("a", b"then")])
+    store.close()
+    older = path.read_bytes()
+    store.open(environment)
+    store.commit([put("a", b"now", expected=1)])
+    store.close()
+    path.write_bytes(older)
+
+    left = opened(path, environment, Options(verify=Verification.NONE))
+    left.close()
+
+    with pytest.raises(StoreCorrupt, match="1, and 2 was acknowledged"):
+        store.open(environment)
+
+
+def test_unverified_it_shows_what_is_left_without_its_book(path: Path, environment: Environment) -> None:
+    store = opened(path, environment)
+    store.commit([put("a", b"1"), put("b", b"2")])
+    store.close()
+    with by_hand(path) as hand:
+        hand.execute("DELETE FROM store")
+
+    left = opened(path, environment, Options(verify=Verification.NONE))
+
+    assert [key.name for key, _ in left.scan(Space.STATE)] == ["a", "b"]
+    with pytest.raises(StoreCorrupt, match="only be looked at"):
+        left.commit([put("c", b"3")])
+    left.close()
+
+
+def test_unverified_it_shows_what_is_before_and_behind_a_damaged_page(path: Path, environment: Environment) -> None:
+    store = opened(path, environment)
+    store.commit([put(f"name-{number:03}", bytes(500)) for number in range(100)])
+    store.close()
+    content = path.read_bytes()
+    page = content.index(b"statename-050") // 4096 * 4096
+    path.write_bytes(content[:page] + bytes(4096) + content[page + 4096 :])
+
+    left = opened(path, environment, Options(verify=Verification.NONE))
+
+    assert left.scan(Space.STATE, limit=1)[0][0].name == "name-000"
+    assert left.scan(Space.STATE, limit=1, reverse=True)[0][0].name == "name-099"
+    with pytest.raises(StoreCorrupt):
+        left.scan(Space.STATE)
+    left.close()
+
+
+def test_a_row_that_has_lost_its_revision_can_be_removed(path: Path, environment: Environment) -> None:
+    store = opened(path, environment)
+    store.commit([put("hurt", b"1"), put("sound", b"2")])
+    store.close()
+    with by_hand(path) as hand:
+        hand.execute("UPDATE records SET revision = 0 WHERE name = 'hurt'")
+    store.open(environment)
+
+    store.commit([remove("hurt")])
+    store.close()
+
+    store.open(environment)
+    assert store.read([state("hurt"), state("sound")]) == [None, Record(b"2", 2)]
+    store.close()
+
+
+def test_an_empty_file_is_no_store(path: Path, environment: Environment) -> None:
+    path.touch()
+
+    with pytest.raises(StoreUnavailable, match="there is no store"):
+        opened(path, environment, Options(create=Creation.REFUSE))
+
+    assert [file.name for file in path.parent.iterdir()] == ["store.db"]
+    assert path.stat().st_size == 0
 
 
 def test_an_older_copy_is_refused_until_somebody_says_so(path: Path, environment: Environment) -> None:
