@@ -14,6 +14,7 @@ from trio.testing import MockClock
 
 import trioactors as ta
 from trioactors.testing import ThreadGuard, isolated_system, run, virtual_environment
+from trioactors.workers import run_on
 
 
 async def threaded() -> bool:
@@ -224,6 +225,6 @@ def test_its_wall_clock_follows_virtual_time() -> None:
 def test_it_runs_blocking_calls_in_place() -> None:
     async def main() -> bool:
         here = threading.current_thread()
-        return await virtual_environment().run_blocking(threading.current_thread) is here
+        return await run_on(virtual_environment().worker(), threading.current_thread) is here
 
     assert run(main)

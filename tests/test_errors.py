@@ -9,11 +9,21 @@ from typing import Any
 
 import pytest
 import trio
+from attrs import define
 
 import trioactors as ta
 from trioactors import errors
 from trioactors.errors import runtime
 from trioactors.testing import ThreadGuard, isolated_system
+
+
+@define
+class Sum:
+    total: int = 0
+
+
+class Lasting(ta.Actor[Sum], persist=ta.EVERY_MESSAGE):
+    """Cannot be without a store."""
 
 
 class Thing(ta.Actor[None], mailbox=1):
@@ -153,6 +163,11 @@ async def gave_up(_: ta.System, __: Thing) -> None:
         await trio.sleep_forever()
 
 
+async def store_missing(_: ta.System, __: Thing) -> None:
+    async with ta.open_system() as other:
+        await other.start(Lasting, name="lasting")
+
+
 ACTS: dict[type[ta.TrioactorsError], tuple[Callable[[ta.System, Thing], Awaitable[None]], list[str]]] = {
     ta.NotAHandler: (not_a_handler, ["thing", "'state'", "nothing", "add a method marked @handler"]),
     ta.NameTaken: (name_taken, ["'thing'", "choose another name, or stop that one first"]),
@@ -161,7 +176,8 @@ ACTS: dict[type[ta.TrioactorsError], tuple[Callable[[ta.System, Thing], Awaitabl
     ta.WrongThread: (wrong_thread, ["thing", "system.portal()"]),
     ta.TooManyTimers: (too_many_timers, ["thing", "2 timers", "Settings.timers"]),
     ta.SpecError: (spec_error, ["print", "give an actor class"]),
-    ta.DefinitionError: (definition_error, ["Typo.on_stat", "on_start, on_continue, on_stop"]),
+    ta.StoreMissing: (store_missing, ["'lasting'", "persist=", "open_system('sqlite:///state.db'"]),
+    ta.DefinitionError: (definition_error, ["Typo.on_stat", "on_start, on_continue, on_stop, on_save, on_load"]),
     ta.UsageError: (usage_error, ["'thing'", "pass what system.start or system.get returned"]),
     ta.ChildRunning: (child_running, ["declared", "terminate it first"]),
     ta.ChildPresent: (child_present, ["declared", "restart or delete it"]),

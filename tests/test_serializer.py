@@ -261,7 +261,7 @@ class TestTransient:
         class Session:
             user: str
             socket: object = transient(default=None)
-            cache: dict[object, object] = transient(factory=dict)  # noqa: RUF009 - it makes an attrs field
+            cache: dict[object, object] = transient(factory=dict)
 
         codec = Serializer().codec(Session)
         data = codec.encode(Session("ann", sys.stdout, {1: object()}))

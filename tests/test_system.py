@@ -73,7 +73,22 @@ async def test_it_says_whether_it_is_open(autojump_clock: MockClock) -> None:
 @pytest.mark.parametrize("tree", [Echo, "tree", 5])
 async def test_only_a_supervisor_can_be_the_tree(autojump_clock: MockClock, tree: Any) -> None:
     with pytest.raises(ta.SpecError, match=r"takes a ta\.Supervisor"):
-        async with ta.open_system(tree):
+        async with ta.open_system("memory:", tree):
+            pytest.fail("the body must not run")
+
+
+@pytest.mark.parametrize("store", [Echo, 5, ["memory:"]])
+async def test_only_a_store_or_its_url_can_come_first(autojump_clock: MockClock, store: Any) -> None:
+    with pytest.raises(ta.SpecError, match="the URL of a store, a store"):
+        async with ta.open_system(store):
+            pytest.fail("the body must not run")
+
+
+async def test_the_store_comes_before_the_tree(autojump_clock: MockClock) -> None:
+    tree: Any = ta.Supervisor(name="top")
+
+    with pytest.raises(ta.SpecError, match="store first and the tree second"):
+        async with ta.open_system(tree, tree):
             pytest.fail("the body must not run")
 
 

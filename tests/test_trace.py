@@ -8,14 +8,30 @@ from typing import Any
 
 import pytest
 import trio
+from attrs import define
 from attrs.exceptions import FrozenInstanceError
 from trio.testing import MockClock
 
 import trioactors as ta
 from trioactors import trace
 from trioactors.exits import SHUTDOWN
+from trioactors.store_urls import store_at
 from trioactors.testing import isolated_system, run
+from trioactors.testing.stores import Fault, FaultyStore
 from trioactors.trace import Observers, TraceRecord
+
+
+@define
+class Tally:
+    total: int = 0
+
+
+class Lasting(ta.Actor[Tally], persist=ta.EVERY_MESSAGE):
+    """Has its changes committed."""
+
+    @ta.handler
+    def add(self) -> None:
+        self.state.total += 1
 
 
 class Busy(ta.Actor[None]):
@@ -146,6 +162,14 @@ async def everything(system: ta.System, diary: Any) -> None:
     await busy.greet.cast()
     await ta.stop(busy)
     await diary.crash(system, "loop")
+    lasting = await system.start(Lasting, name="lasting")
+    await lasting.add()
+    with pytest.raises(ta.StoreFull):
+        await lasting.add()
+
+
+def store() -> FaultyStore:
+    return FaultyStore(store_at("memory:"), Fault(at=2, before=ta.StoreFull("no room")))
 
 
 def tree(diary: Any) -> ta.Supervisor:
@@ -160,7 +184,7 @@ def tree(diary: Any) -> ta.Supervisor:
 async def test_there_is_a_record_for_everything(autojump_clock: MockClock, diary: Any) -> None:
     recorder = ta.Recorder()
 
-    async with ta.open_system(tree(diary), observers=[recorder]) as system:
+    async with ta.open_system(store(), tree(diary), observers=[recorder]) as system:
         await everything(system, diary)
 
     kinds = {getattr(trace, name) for name in trace.__all__}
@@ -171,7 +195,7 @@ async def test_there_is_a_record_for_everything(autojump_clock: MockClock, diary
 async def test_records_come_in_the_order_of_what_happened(autojump_clock: MockClock, diary: Any) -> None:
     recorder = ta.Recorder()
 
-    async with ta.open_system(tree(diary), observers=[recorder]) as system:
+    async with ta.open_system(store(), tree(diary), observers=[recorder]) as system:
         await everything(system, diary)
 
     times = [entry.time for entry in recorder]
@@ -234,7 +258,7 @@ def replayed(diary_type: Any, observers: list[Any]) -> tuple[Any, ...]:
     diary = diary_type()
 
     async def main() -> tuple[Any, ...]:
-        async with ta.open_system(tree(diary), observers=observers) as system:
+        async with ta.open_system(store(), tree(diary), observers=observers) as system:
             async with trio.open_nursery() as nursery:
                 for _ in range(5):
                     nursery.start_soon(system.get(Busy, "other").greet.cast)

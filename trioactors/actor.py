@@ -15,20 +15,26 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, ForwardRef, Generic, Typ
 
 import attrs
 
+from trioactors.durable import StateKeeping
 from trioactors.errors import DefinitionError, UsageError
 from trioactors.exits import Exit
 from trioactors.handlers import Handler, HandlerSpec, hidden_in
+from trioactors.policies import Policy, checked_policy
+from trioactors.serializer import Serializer
 from trioactors.settings import Overflow, choice, count, seconds
 
 if TYPE_CHECKING:
     from trioactors.context import Context
 
-__all__ = ["HOOKS", "Actor", "ActorPlan"]
+__all__ = ["HOOKS", "Actor", "ActorPlan", "resolved"]
 
 State = TypeVar("State")
 
-HOOKS: Final = {"on_start": 0, "on_continue": 0, "on_stop": 1}
+HOOKS: Final = {"on_start": 0, "on_continue": 0, "on_stop": 1, "on_save": 0, "on_load": 0}
 """The hooks, and how many arguments each takes besides `self`."""
+
+_PLAIN: Final = frozenset({"on_save", "on_load"})
+"""Those that may not wait; they are a durable actor's only."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -42,12 +48,15 @@ class ActorPlan:
     mailbox: int | None
     overflow: Overflow | None
     timeout: float | None
+    keeping: StateKeeping | None
+    """How its state is kept; None where it is not durable."""
     state_type: Any = attrs.field(repr=False)
     module: str = attrs.field(repr=False)
 
     def new_state(self) -> Any:
         """The state of a fresh actor: its class, called without arguments; None where the actor declares none, or where it may be None."""
-        kind = self._resolved()
+        kind = resolved(self.state_type, self.name, self.module)
+        kind = get_origin(kind) or kind
         if kind is None or kind in _SHAPELESS or isinstance(kind, TypeVar):
             return None
         try:
@@ -58,22 +67,31 @@ class ActorPlan:
                 f"give its fields defaults, or set self.state in __init__"
             ) from None
 
-    def _resolved(self) -> Any:
-        kind = self.state_type
-        if isinstance(kind, ForwardRef):
-            kind = kind.__forward_arg__
-        if isinstance(kind, str):
-            try:
-                kind = eval(kind, vars(sys.modules[self.module]))  # noqa: S307 - an annotation of the user's own class
-            except NameError as error:
-                raise DefinitionError(f"{self.name}: its state {self.state_type!r} cannot be resolved: {error}") from None
-        return get_origin(kind) or kind
+    def check(self, cls: type, name: str | None) -> None:
+        """Refuse to make a child of *cls*: a decorator rewrote it in place after it was defined, or it is durable and could not be.
 
-    def check(self, cls: type) -> None:
-        """Refuse *cls* if a decorator rewrote it in place after it was defined. Raises `DefinitionError`."""
+        Raises `DefinitionError`, `SpecError`.
+        """
         for base in cls.__mro__:
             if hasattr(base, "__actor_plan__"):
                 _refuse_value_class(base)
+        if self.keeping is not None:
+            self.keeping.check_child(name)
+        elif unused := self.hooks & _PLAIN:
+            raise DefinitionError(
+                f"{self.name}: {', '.join(sorted(unused))} would never be called, as it is not durable (persist=...)"
+            )
+
+
+def resolved(declared: object, owner: str, module: str) -> Any:
+    """The state's type as a type. Raises `DefinitionError` if it is a name of nothing yet."""
+    kind = declared.__forward_arg__ if isinstance(declared, ForwardRef) else declared
+    if not isinstance(kind, str):
+        return kind
+    try:
+        return eval(kind, vars(sys.modules[module]))  # noqa: S307 - an annotation of the user's own class
+    except NameError as error:
+        raise DefinitionError(f"{owner}: its state {kind!r} cannot be resolved: {error}") from None
 
 
 _SHAPELESS: Final = (Any, Union, types.UnionType)
@@ -95,8 +113,10 @@ class Actor(Generic[State]):
     """Private state plus handlers, one message at a time. Subclass it as `Actor[YourState]`.
 
     Class options: *mailbox* (how many messages may wait), *overflow* (what a full mailbox does), *timeout* (the deadline of calls, in
-    seconds). The state is made by calling its class, unless `__init__` sets `self.state`. An instance that no system started is a plain
-    object: its handlers run when they are called, which is handy in unit tests.
+    seconds), *persist* (when the state is committed, `EVERY_MESSAGE` or `Within(seconds)`; without it the state dies with the
+    incarnation), *serializer* (how it becomes bytes, where it holds types of your own). The state is made by calling its class, unless
+    `__init__` sets `self.state`. An instance that no system started is a plain object: its handlers run when they are called, which is
+    handy in unit tests.
     """
 
     __actor_plan__: ClassVar[ActorPlan]
@@ -107,7 +127,13 @@ class Actor(Generic[State]):
         context = _NotRunning()
 
     def __init_subclass__(
-        cls, *, mailbox: int | None = None, overflow: Overflow | str | None = None, timeout: float | None = None
+        cls,
+        *,
+        mailbox: int | None = None,
+        overflow: Overflow | str | None = None,
+        timeout: float | None = None,
+        persist: Policy | None = None,
+        serializer: Serializer | None = None,
     ) -> None:
         """Check the definition. Raises `DefinitionError` or `SpecError`."""
         super().__init_subclass__()
@@ -116,6 +142,7 @@ class Actor(Generic[State]):
         _refuse_value_class(cls)
         _check_hooks(cls)
         _check_annotations(cls)
+        state_type = _state_type(cls, inherited)
         cls.__actor_plan__ = ActorPlan(
             name=where,
             handlers=_collect_handlers(cls),
@@ -123,7 +150,8 @@ class Actor(Generic[State]):
             mailbox=_option(inherited, "mailbox", None if mailbox is None else count(mailbox, f"{where}: mailbox", least=1)),
             overflow=_option(inherited, "overflow", None if overflow is None else choice(overflow, Overflow, f"{where}: overflow")),
             timeout=_option(inherited, "timeout", None if timeout is None else seconds(timeout, f"{where}: timeout")),
-            state_type=_state_type(cls, inherited),
+            keeping=_keeping(cls, inherited, state_type, persist, serializer),
+            state_type=state_type,
             module=cls.__module__,
         )
 
@@ -154,9 +182,32 @@ class Actor(Generic[State]):
     async def on_stop(self, reason: Exit) -> None:
         """Called when the actor ends (also after a crash, not when it is killed), within its grace."""
 
+    def on_save(self) -> None:
+        """Called before the state is encoded, which is after each message that may have changed it; durable actors only."""
+
+    def on_load(self) -> None:
+        """Called when the state was read: at a start that found a record, and when a message is undone. Transient fields are fresh then."""
+
 
 def _option(inherited: ActorPlan | None, name: str, value: Any) -> Any:
     return getattr(inherited, name) if value is None and inherited is not None else value
+
+
+def _keeping(
+    cls: type, inherited: ActorPlan | None, state_type: Any, persist: object, serializer: Serializer | None
+) -> StateKeeping | None:
+    """How *cls* keeps its state: as it says, else as its base does."""
+    base = None if inherited is None else inherited.keeping
+    if persist is None and base is None:
+        if serializer is not None:
+            raise DefinitionError(f"{cls.__qualname__}: serializer= is for durable actors; say when to commit with persist=")
+        return None
+    where, module = cls.__qualname__, cls.__module__
+    policy = base.policy if persist is None and base is not None else checked_policy(persist, where)
+    chosen = serializer or (None if base is None else base.serializer) or Serializer()
+    keeping = StateKeeping(where, policy, chosen, lambda: resolved(state_type, where, module), Actor)
+    keeping.check_definition(state_type)
+    return keeping
 
 
 def _refuse_value_class(cls: type) -> None:
@@ -175,8 +226,9 @@ def _check_hooks(cls: type) -> None:
         where = f"{cls.__qualname__}.{name}"
         if name not in HOOKS:
             raise DefinitionError(f"{where}: no such hook; `on_*` is reserved for {', '.join(HOOKS)}")
-        if isinstance(member, Handler) or not inspect.iscoroutinefunction(member):
-            raise DefinitionError(f"{where}: a hook is an `async def`, and no handler")
+        wanted = "a plain `def`: it may not wait" if name in _PLAIN else "an `async def`"
+        if isinstance(member, Handler) or not callable(member) or inspect.iscoroutinefunction(member) is (name in _PLAIN):
+            raise DefinitionError(f"{where}: this hook is {wanted}, and no handler")
         try:
             inspect.signature(member).bind(None, *[None] * HOOKS[name])
         except TypeError:
@@ -225,8 +277,10 @@ def _state_type(cls: type, inherited: ActorPlan | None) -> Any:
             return get_args(base)[0]
         if isinstance(origin, type) and issubclass(origin, Actor):
             state = origin.__actor_plan__.state_type
+            parameters = cast("tuple[Any, ...]", vars(cast("type", origin)).get("__parameters__", ()))
+            given = dict(zip(parameters, get_args(base), strict=True))
             if isinstance(state, TypeVar):
-                parameters = cast("tuple[Any, ...]", vars(cast("type", origin)).get("__parameters__", ()))
-                return dict(zip(parameters, get_args(base), strict=True)).get(state, state)
-            return state
+                return given.get(state, state)
+            open_ones = getattr(state, "__parameters__", ())
+            return state[tuple(given.get(each, each) for each in open_ones)] if open_ones else state
     return None if inherited is None else inherited.state_type

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import trio
 
 from trioactors.cells import ActorCell, Cell, FunctionCell, ResourceCell
-from trioactors.errors import UsageError
+from trioactors.errors import StoreMissing, UsageError
 from trioactors.lives import Life, current_life
 from trioactors.refs import Ref
 from trioactors.serving import live
@@ -15,9 +15,9 @@ from trioactors.specs import ChildKind, ChildSpec, Resource, Supervisor, target_
 from trioactors.supervisor import SupervisorCell, supervise
 
 if TYPE_CHECKING:
-    from trioactors.actor import Actor
+    from trioactors.actor import Actor, ActorPlan
 
-__all__ = ["TaskStatus", "make_cell"]
+__all__ = ["TaskStatus", "make_cell", "plan_of"]
 
 
 class TaskStatus:
@@ -59,6 +59,14 @@ async def _hold_resource(life: Life) -> None:
         await cell.held.wait()
 
 
+def plan_of(spec: ChildSpec) -> ActorPlan | None:
+    """What the framework knows of the actor that *spec* declares; None where it declares something else."""
+    if spec.kind is not ChildKind.ACTOR:
+        return None
+    plan: ActorPlan = cast("type[Actor[Any]]", target_of(spec.make)).__actor_plan__
+    return plan
+
+
 def make_cell(parent: SupervisorCell, spec: ChildSpec | Supervisor, *, dynamic: bool = False) -> Cell:
     """The lasting half of the child that *spec* declares."""
     runtime = parent.runtime
@@ -68,7 +76,10 @@ def make_cell(parent: SupervisorCell, spec: ChildSpec | Supervisor, *, dynamic: 
     name = spec.name or runtime.registry.fresh(getattr(target, "__name__", spec.kind.value))
     match spec.kind:
         case ChildKind.ACTOR:
-            plan = cast("type[Actor[Any]]", target).__actor_plan__
+            plan = plan_of(spec)
+            assert plan is not None  # an actor has one
+            if plan.keeping is not None and runtime.committer is None:
+                raise StoreMissing(name)
             cell = ActorCell(name, spec, runtime, parent, live, dynamic, plan=plan)
             cell.ref = Ref(cell)
             return cell

@@ -30,6 +30,7 @@ from trioactors.waiting import drawn
 if TYPE_CHECKING:
     from trioactors.actor import ActorPlan
     from trioactors.refs import Ref
+    from trioactors.saving import Saver
     from trioactors.supervisor import SupervisorCell
 
 __all__ = ["ActorCell", "Cell", "FunctionCell", "ResourceCell", "start_failure"]
@@ -186,11 +187,13 @@ class ActorCell(Cell):
     """A child that is an actor."""
 
     plan: ActorPlan = attrs.field(kw_only=True)
+    saver: Saver | None = attrs.field(default=None, init=False)
+    """What commits its state, or did so last, where it is durable."""
     ref: Ref = attrs.field(init=False)
     mailbox: Mailbox = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.start_may_wait = "on_start" in self.plan.hooks
+        self.start_may_wait = "on_start" in self.plan.hooks or self.plan.keeping is not None
         self.mailbox = Mailbox(
             owner=self.name,
             limit=self.plan.mailbox or self.runtime.settings.mailbox,
@@ -224,10 +227,14 @@ class ActorCell(Cell):
         """Let it finish the message in progress, then end."""
         life.asked = life.asked or reason
         self.mailbox.rouse()
+        if life.saver is not None:
+            life.saver.bell.ring()
 
     def end(self, life: Life, reason: Exit) -> Life | None:
         """Settle what this incarnation owes: its message, its deferred replies, its timers."""
         mailbox = self.mailbox
+        if life.saver is not None:
+            life.saver.close()
         for timer in (life.timers or {}).values():
             timer.cancel()
         for call in life.deferred or ():
@@ -280,6 +287,8 @@ class ActorCell(Cell):
             busy = f"has been handling {current.spec.name!r} for {now - self.life.began:g} s"
         elif self.status is not ChildStatus.RUNNING:
             busy = f"is {self.status.value}"
+        if (saver := self.saver) is not None and saver.busy:
+            busy += f" and waits for a commit since {now - saver.busy_since:g} s"
         begun = "this message had begun" if call.begun else "this message had not begun"
         graph = drawn(self)
         if self.runtime.observers.listeners:

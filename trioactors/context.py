@@ -15,6 +15,7 @@ from trioactors.errors import ActorStopped, NoReply, SpecError, TooManyTimers, U
 from trioactors.exits import NORMAL
 from trioactors.handlers import HandlerSpec, LocalHandler
 from trioactors.messages import Call
+from trioactors.outbox import Answered, Armed, Disarmed
 from trioactors.settings import seconds
 from trioactors.specs import is_partial
 from trioactors.tasks import TaskHolder
@@ -55,15 +56,25 @@ class Deferred(Generic[R]):
 
     def reply(self, value: R) -> None:
         """Answer the caller. Does nothing if it has gone. Raises `UsageError` on a second reply."""
-        call = self._settle()
-        if call is not None:
-            call.reply(value)
+        self._give(lambda call: call.reply(value))
 
     def fail(self, error: Exception) -> None:
         """Raise *error* in the caller. Raises `UsageError` on a second reply."""
+        self._give(lambda call: call.fail(error))
+
+    def _give(self, give: Callable[[Call], None]) -> None:
         call = self._settle()
-        if call is not None:
-            call.fail(error)
+        if call is None:
+            return
+        saver = self._life.saver
+        if saver is None or not saver.holding:
+            give(call)
+        else:
+            saver.hold(Answered(call, self._life, give, self._take_back))
+
+    def _take_back(self) -> None:
+        """The state behind the reply was not committed."""
+        self._settled = False
 
     def _settle(self) -> Call | None:
         if self._settled:
@@ -185,6 +196,8 @@ class Context:
         if timer is None:
             return False
         timer.cancel()
+        if (saver := self._life.saver) is not None and saver.holding:
+            saver.hold(Disarmed(timer))
         return True
 
     def _set_timer(self, delay: float, period: float | None, send: object, key: Hashable | None) -> Hashable:
@@ -193,14 +206,18 @@ class Context:
         if life.ended is not None:
             raise ActorStopped(f"{self.name}: this incarnation is over")
         timers = life.timers = {} if life.timers is None else life.timers
-        if key is not None:
-            self.cancel(key)
+        replaced = timers.pop(key, None)
+        if replaced is not None:
+            replaced.cancel()
         if len(timers) >= self._cell.runtime.settings.timers:
             raise TooManyTimers(f"{self.name} has {len(timers)} timers; use keys, or raise Settings.timers")
         chosen: Hashable = object() if key is None else key
         timer = Timer(chosen, spec, values, trio.current_time() + delay, period, life, self._cell)
         timers[chosen] = timer
-        timer.schedule()
+        if (saver := life.saver) is not None and saver.holding:
+            saver.hold(Armed(timer, replaced))
+        else:
+            timer.schedule()
         return chosen
 
     def _own_handler(self, send: object) -> tuple[HandlerSpec, tuple[Any, ...]]:

@@ -4,8 +4,8 @@ Wall clock, random streams, ids, the disk and the place where blocking calls run
 to the system when it opens. Nothing else in the runtime reads a clock but Trio's, draws a random number, starts a thread or opens a
 file; so a test that hands in another `Environment` decides all of them, and two systems in one process can live by different ones.
 
-A mock clock jumps ahead while a worker thread is busy. That is why *where* a blocking call runs is part of this port: in a thread
-for production, in place under virtual time.
+A mock clock jumps ahead while a worker thread is busy. That is why *where* a blocking call runs is part of this port: in a thread of
+the store's own for production, in place under virtual time (`workers.py`).
 """
 
 from __future__ import annotations
@@ -14,35 +14,13 @@ import random
 import time
 import uuid
 from collections.abc import Callable
-from typing import Protocol, TypeVar
 
 import attrs
-import trio
 
 from trioactors.disk import Disk, RealDisk
+from trioactors.workers import Worker, worker_for_this_run
 
-__all__ = ["Environment", "RunBlocking", "run_in_place", "run_in_thread"]
-
-T = TypeVar("T")
-
-
-class RunBlocking(Protocol):
-    """Runs a blocking function somewhere and waits for it."""
-
-    async def __call__(self, call: Callable[[], T], /) -> T:
-        """What *call* returns; what it raises is raised here."""
-        ...
-
-
-async def run_in_thread(call: Callable[[], T], /) -> T:
-    """Run *call* in one of Trio's worker threads; the caller waits, everybody else goes on."""
-    return await trio.to_thread.run_sync(call)
-
-
-async def run_in_place(call: Callable[[], T], /) -> T:
-    """Run *call* here and now: exact under a mock clock, and it stops the world meanwhile."""
-    await trio.lowlevel.checkpoint()
-    return call()
+__all__ = ["Environment"]
 
 
 def _stream(_: str) -> random.Random:
@@ -67,8 +45,8 @@ class Environment:
     new_id: Callable[[], str] = _new_id
     """A fresh unique id, as text."""
 
-    run_blocking: RunBlocking = run_in_thread
-    """Where blocking calls run."""
+    worker: Callable[[], Worker] = worker_for_this_run
+    """Where the blocking calls of a store run, one at a time; made once for each opening of a store, inside Trio."""
 
     disk: Disk = attrs.field(factory=RealDisk)
     """Where the files of a store live."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from trioactors.alarms import Alarm
     from trioactors.cells import Cell
     from trioactors.messages import Call, Envelope
+    from trioactors.saving import Saver
     from trioactors.tasks import TaskHolder
     from trioactors.timers import Timer
     from trioactors.waiting import Wait
@@ -76,6 +77,8 @@ class Life:
     deferred: set[Call] | None = attrs.field(default=None, repr=False)
     timers: dict[object, Timer] | None = attrs.field(default=None, repr=False)
     holder: TaskHolder | None = attrs.field(default=None, repr=False)
+    saver: Saver | None = attrs.field(default=None, repr=False)
+    """What commits its state, where the actor is durable."""
     waits: list[Wait] | None = attrs.field(default=None, repr=False)
     """What its handler waits for now; the edges of the wait-for graph."""
 

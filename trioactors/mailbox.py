@@ -86,7 +86,10 @@ class Mailbox:
     abandoned: int = 0
     dead_lettered: int = 0
     crashed: int = 0
+    undone: int = 0
     refused: int = 0
+    held: int = 0
+    """Messages that were handled and whose answers wait for a commit."""
     _senders: deque[Call | Admission] | None = attrs.field(default=None, repr=False)
     """Those who wait for room; made when the first one does, since an empty deque weighs as much as the rest of an idle actor's."""
     _reader: trio.lowlevel.Task | None = attrs.field(default=None, repr=False)
@@ -129,18 +132,17 @@ class Mailbox:
         elif not self.put(call):
             if self.overflow is Overflow.FAIL:
                 raise refused(self)
-            self._wait_for_room(call)
+            self.wait_for_room(call)
 
-    async def put_when_room(self, admission: Admission) -> None:
-        """Wait until the cast is accepted. Cancelled means: it was not."""
-        self._wait_for_room(admission)
-        await trio.lowlevel.wait_task_rescheduled(admission.abandon)
-
-    def _wait_for_room(self, sender: Call | Admission) -> None:
+    def wait_for_room(self, sender: Call | Admission, *, bounded: bool = False) -> bool:
+        """Let *sender* in when there is room. If *bounded*, no more wait for room than may wait inside; tell whether it may."""
         if self._senders is None:
             self._senders = deque()
+        if bounded and len(self._senders) >= self.limit:
+            return False
         self.attention = True
         self._senders.append(sender)
+        return True
 
     def _make_room(self) -> bool:
         """The limit is reached: shed what nobody waits for, else do as `overflow` says."""
@@ -257,13 +259,14 @@ class Mailbox:
         return Ledger(
             accepted=self.accepted,
             handled=self.handled,
-            in_progress=int(self.current is not None),
+            in_progress=int(self.current is not None) + self.held,
             waiting=len(self.queue),
             dropped=self.dropped,
             expired=self.expired,
             abandoned=self.abandoned,
             dead_lettered=self.dead_lettered,
             crashed=self.crashed,
+            undone=self.undone,
             refused=self.refused,
         )
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from trioactors.cells import ActorCell
     from trioactors.handlers import HandlerSpec
 
-__all__ = ["Admission", "Call", "DeadLetter", "Envelope", "Ledger"]
+__all__ = ["Admission", "Call", "DeadLetter", "Envelope", "Late", "Ledger"]
 
 
 class Envelope:
@@ -67,7 +67,7 @@ class Admission(Envelope):
 
     __slots__ = ("caller", "gone")
 
-    def __init__(self, cast: Envelope, caller: trio.lowlevel.Task) -> None:
+    def __init__(self, cast: Envelope, caller: trio.lowlevel.Task | None) -> None:
         super().__init__(cast.spec, cast.values, cast.sender, cast.deadline)
         self.caller: trio.lowlevel.Task | None = caller
         self.gone = False
@@ -90,6 +90,41 @@ class Admission(Envelope):
             self.gone = True
             caller, self.caller = self.caller, None
             reschedule(caller, outcome.Error(error))
+
+
+class Late(Admission):
+    """A cast that left with its sender's commit and found the mailbox full: it waits for room, and nobody waits for it."""
+
+    __slots__ = ("_bury",)
+
+    def __init__(self, cast: Envelope, deadline: float, bury: Callable[[Envelope, str], None]) -> None:
+        super().__init__(cast, None)
+        self.deadline = deadline
+        self._bury: Callable[[Envelope, str], None] | None = bury
+
+    @property
+    def pending(self) -> bool:
+        """Whether it still waits for room."""
+        return self._bury is not None
+
+    def accept(self) -> None:
+        """It is in. From here on it is a cast without a deadline, like any other."""
+        self._bury = None
+        self.deadline = math.inf
+
+    def ring(self) -> None:
+        """There was no room in time."""
+        self._give_up("its mailbox was full for too long after the sender's commit")
+
+    def fail(self, error: BaseException) -> None:
+        """The actor stopped."""
+        self._give_up(str(error))
+
+    def _give_up(self, cause: str) -> None:
+        if self._bury is not None:
+            bury, self._bury = self._bury, None
+            self.gone = True
+            bury(self, cause)
 
 
 class Call(Envelope):
@@ -171,6 +206,7 @@ class Ledger:
     handled: int = 0
     """Ended well, or by a declared error."""
     in_progress: int = 0
+    """Being handled, or handled and waiting for their commit."""
     waiting: int = 0
     dropped: int = 0
     """Pushed out by `Overflow.DROP_OLDEST`."""
@@ -182,6 +218,8 @@ class Ledger:
     """Casts left in the mailbox of an actor that stopped."""
     crashed: int = 0
     """The actor failed, or was killed, while it handled this."""
+    undone: int = 0
+    """The handler had ended, and its commit failed: the state is as before it."""
     refused: int = 0
     """Calls left in the mailbox of an actor that stopped; each caller got `ActorStopped`."""
 

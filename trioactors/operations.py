@@ -11,6 +11,7 @@ import trio
 
 from trioactors.administration import restart_cell, stop_cell
 from trioactors.cells import ActorCell
+from trioactors.errors import UsageError
 from trioactors.exits import Exit
 from trioactors.handlers import Handler, HandlerSpec
 from trioactors.lives import Life
@@ -19,7 +20,7 @@ from trioactors.refs import RemoteHandler, cell_of
 from trioactors.restarts import ChildStatus
 from trioactors.settings import seconds
 
-__all__ = ["ActorInfo", "Death", "Watch", "flush", "info", "restart", "stop", "watch"]
+__all__ = ["ActorInfo", "Death", "Watch", "flush", "forget", "info", "restart", "stop", "watch"]
 
 
 async def stop(ref: object) -> None:
@@ -36,6 +37,19 @@ async def restart(ref: object) -> None:
     await restart_cell(cell_of(ref))
 
 
+async def forget(ref: object) -> None:
+    """Stop an actor, as `stop` does, and delete its durable data for good: its next start begins anew.
+
+    Raises `UsageError` for one that is not durable, and `StoreError` when the data could not be deleted; then it is still there.
+    """
+    cell = cell_of(ref)
+    committer = cell.runtime.committer
+    if cell.plan.keeping is None or committer is None:
+        raise UsageError(f"{cell.name} is not durable, so there is nothing to forget")
+    await stop_cell(cell)
+    await committer.erase(cell.name)
+
+
 class _Flushed:
     """The handler behind `flush`."""
 
@@ -43,7 +57,7 @@ class _Flushed:
         """Nothing: when this is handled, everything before it has been."""
 
 
-_FLUSH: HandlerSpec = Handler[[], None](_Flushed.flush).spec
+_FLUSH: HandlerSpec = Handler[[], None](_Flushed.flush, reads=True).spec
 
 
 async def flush(ref: object, *, timeout: float | None = None) -> None:

@@ -6,26 +6,35 @@ exactly one per child. To the type checkers it is the actor itself; anything but
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, ParamSpec, TypeVar, cast
 
+import attrs
 import trio
 from trio.lowlevel import checkpoint, current_root_task, current_task, wait_task_rescheduled
 
 from trioactors.alarms import Unordered
-from trioactors.errors import DeliveryError, NotAHandler, UsageError
+from trioactors.errors import DeliveryError, NotAHandler, UsageError, WrongClass
 from trioactors.lives import Life, current_life, waiting_life
 from trioactors.mailbox import refused
 from trioactors.messages import Admission, Call, Envelope
+from trioactors.outbox import Sent
+from trioactors.serializer import Rule
 from trioactors.settings import Overflow
 from trioactors.settings import seconds as checked_seconds
+from trioactors.specs import ChildKind, ChildSpec, target_of
 from trioactors.trace import MessageAccepted
 from trioactors.waiting import waiting
 
 if TYPE_CHECKING:
-    from trioactors.cells import ActorCell
+    from trioactors.cells import ActorCell, Cell
     from trioactors.handlers import BoundHandler, HandlerSpec
+    from trioactors.registry import Registry
+    from trioactors.saving import Saver
 
-__all__ = ["Ref", "RemoteHandler", "cell_of"]
+__all__ = ["Ref", "RemoteHandler", "StoredName", "cell_of", "is_actor", "refs_by_name", "resolving"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -110,12 +119,26 @@ class RemoteHandler(Generic[P, R]):
         """
         cast = self._envelope(args, kwargs)
         await trio.lowlevel.checkpoint_if_cancelled()
+        saver = None if cast.sender is None else cast.sender.saver
+        if saver is not None and saver.holding:
+            self._hold(cast, saver)
+            await trio.lowlevel.cancel_shielded_checkpoint()
+            return
         if self._mailbox.put(cast):
             await trio.lowlevel.cancel_shielded_checkpoint()
         else:
             await self._wait_for_room(cast)
         if self._watchers:
             self._tell(cast)
+
+    def _hold(self, cast: Envelope, saver: Saver) -> None:
+        """Sent by a durable handler: it leaves with the commit, so all that can be said now is what is impossible already."""
+        mailbox = self._mailbox
+        if mailbox.closed is not None:
+            raise mailbox.closed()
+        if len(mailbox) >= mailbox.limit and (mailbox.overflow is Overflow.FAIL or cast.sender.cell is self._cell):
+            raise refused(mailbox)
+        saver.hold(Sent(cast, self._cell, self._tell if self._watchers else None))
 
     async def _wait_for_room(self, cast: Envelope) -> None:
         mailbox = self._mailbox
@@ -124,7 +147,8 @@ class RemoteHandler(Generic[P, R]):
             raise refused(mailbox)
         admission = Admission(cast, current_task())
         with waiting(life, admission.fail, self._cell), trio.move_on_after(self._timeout) as scope:
-            await mailbox.put_when_room(admission)
+            mailbox.wait_for_room(admission)
+            await wait_task_rescheduled(admission.abandon)
         if scope.cancelled_caught:
             raise refused(mailbox)
 
@@ -137,6 +161,12 @@ class RemoteHandler(Generic[P, R]):
         except RuntimeError:  # no Trio runs in this thread
             simple = False
         cast = Envelope(spec, values, current_life.get()) if simple else self._envelope(args, kwargs)
+        saver = None if cast.sender is None else cast.sender.saver
+        if saver is not None and saver.holding:
+            if len(self._mailbox) >= self._mailbox.limit:
+                raise refused(self._mailbox)
+            self._hold(cast, saver)
+            return
         if not self._mailbox.put(cast):
             raise refused(self._mailbox)
         if self._watchers:
@@ -168,29 +198,33 @@ class RemoteHandler(Generic[P, R]):
 
 
 class Ref:
-    """What `start` and `get` return, typed as the actor."""
+    """What `start` and `get` return, typed as the actor.
 
-    def __init__(self, cell: ActorCell) -> None:
+    One that was read from a state may know its actor by name only; then it finds it anew at each use.
+    """
+
+    def __init__(self, cell: ActorCell | StoredName) -> None:
         self.__dict__["_cell"] = cell
 
     def __getattr__(self, name: str) -> RemoteHandler[..., Any]:
         """A handler, made when it is first used."""
-        cell: ActorCell = self.__dict__["_cell"]
+        cell = cell_of(self)
         spec = cell.plan.handlers.get(name)
         if spec is None:
             raise NotAHandler(repr(self), name, sorted(cell.plan.handlers))
         bound: RemoteHandler[..., Any] = RemoteHandler(cell, spec)
-        self.__dict__[name] = bound
+        if self.__dict__["_cell"] is cell:
+            self.__dict__[name] = bound
         return bound
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         """Refused: an actor's state is its own."""
-        cell: ActorCell = self.__dict__["_cell"]
+        cell = cell_of(self)
         raise NotAHandler(repr(self), name, sorted(cell.plan.handlers))
 
     def __delattr__(self, name: str) -> NoReturn:
         """Refused, for the same reason."""
-        cell: ActorCell = self.__dict__["_cell"]
+        cell = cell_of(self)
         raise NotAHandler(repr(self), name, sorted(cell.plan.handlers))
 
     def __reduce__(self) -> NoReturn:
@@ -199,13 +233,82 @@ class Ref:
 
     def __repr__(self) -> str:
         """The state of the actor behind it."""
-        cell: ActorCell = self.__dict__["_cell"]
-        return f"<ref to {cell!r}>"
+        return f"<ref to {self.__dict__['_cell']!r}>"
 
 
 def cell_of(ref: object) -> ActorCell:
-    """The cell behind a ref. Raises `UsageError` for anything else."""
+    """The cell behind a ref. Raises `UsageError` for anything else, `UnknownName` and `WrongClass` for one that is known by name only."""
     if not isinstance(ref, Ref):
         raise UsageError(f"{ref!r} is not a ref: pass what system.start or system.get returned")
-    cell: ActorCell = ref.__dict__["_cell"]
-    return cell
+    cell: ActorCell | StoredName = ref.__dict__["_cell"]
+    return cell.find() if isinstance(cell, StoredName) else cell
+
+
+# --- refs inside a state ---
+
+_registry: ContextVar[Registry | None] = ContextVar("trioactors_registry", default=None)
+"""Where the names in a state that is being read are looked up."""
+
+
+@attrs.frozen
+class StoredName:
+    """An actor that a state names and that was not there when the state was read."""
+
+    name: str
+    kind: type
+    registry: Registry = attrs.field(repr=False, eq=False)
+
+    def find(self) -> ActorCell:
+        """Who has the name now. Raises `UnknownName`, `WrongClass`."""
+        cell = self.registry.find(self.name)
+        if not is_actor(cell, self.kind):
+            raise WrongClass(self.name, self.kind.__name__, repr(cell))
+        return cast("ActorCell", cell)
+
+
+def is_actor(cell: Cell, kind: object) -> bool:
+    """Whether *cell* is an actor of the class *kind*, or of one below it."""
+    spec = cell.spec
+    if not isinstance(spec, ChildSpec) or spec.kind is not ChildKind.ACTOR:
+        return False
+    made = target_of(spec.make)
+    return isinstance(made, type) and isinstance(kind, type) and issubclass(made, kind)
+
+
+@contextmanager
+def resolving(registry: Registry) -> Generator[None, None, None]:
+    """In this block, names in states mean the actors of this system."""
+    token = _registry.set(registry)
+    try:
+        yield
+    finally:
+        _registry.reset(token)
+
+
+def refs_by_name(annotation: Any) -> Rule[Any, Any]:
+    """How a ref to an actor of this class is carried: as the actor's name, which means the same after a restart."""
+    kind = cast("type", target_of(annotation))
+
+    def dump(ref: Ref) -> str:
+        held: ActorCell | StoredName = ref.__dict__["_cell"]
+        if isinstance(held, StoredName):
+            return held.name
+        if not is_actor(held, kind):
+            raise ValueError(f"{held!r} is no {kind.__name__}")
+        if held.spec.name is None:
+            raise ValueError(
+                f"{held.name} was given no name when it was started, so nothing could find it again; start it with name=..."
+            )
+        return held.name
+
+    def load(name: str) -> Ref:
+        registry = _registry.get()
+        if registry is None:
+            raise ValueError(f"{name!r} names an actor, and is read outside a system")
+        stored = StoredName(name, kind, registry)
+        try:
+            return stored.find().ref
+        except UsageError:  # it may start later
+            return Ref(stored)
+
+    return Rule(name=f"ref to {kind.__qualname__}", runtime=Ref, via=str, dump=dump, load=load)

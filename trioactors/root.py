@@ -4,9 +4,14 @@ The tree runs in one task of a nursery that `open_system` opens, inside a *shiel
 cancel all children at once and in random order. The body of the block is not shielded. Whatever ends the body (its end, an error, a
 cancellation, Ctrl-C) asks the root to stop, and the block is left when the ordered stop is done; its length is bounded by the graces.
 
-    root (internal)          ends when one of its children does
+    root (internal)          ends when the tree or dynamic does
+    ├── store                if the system has one: `committer.py`
     ├── the tree             as declared by the user, if there is one
     └── dynamic              what `system.start` starts; OTP's dynamic supervisor
+
+All durable state rests on the store, so the root is rest_for_one: when the store must be opened again (a failed sync, say), everything
+else is stopped first and started after it, with a back-off in between. Actors then read what was committed. Those of `system.start` come
+back too, unlike the children of other dynamic supervisors: whoever started them sees no supervisor that could have restarted.
 """
 
 from __future__ import annotations
@@ -17,13 +22,14 @@ import attrs
 import trio
 
 from trioactors.bodies import make_cell
-from trioactors.errors import StartFailed
+from trioactors.committer import STORE
+from trioactors.errors import StartFailed, StoreError
 from trioactors.exits import SHUTDOWN, Exit
 from trioactors.lives import Life, run_life
 from trioactors.registry import INTERNAL
 from trioactors.runtime import Runtime
-from trioactors.settings import Intensity
-from trioactors.specs import AutoShutdown, Strategy, Supervisor
+from trioactors.settings import Backoff, Intensity
+from trioactors.specs import AutoShutdown, Restart, Strategy, Supervisor, child
 from trioactors.supervisor import SupervisorCell, supervise
 
 __all__ = ["DYNAMIC", "Root"]
@@ -58,12 +64,16 @@ class Root:
     """The tree of one system, from its start to its end."""
 
     def __init__(self, tree: Supervisor | None, runtime: Runtime) -> None:
-        dynamic = Supervisor(name=DYNAMIC, strategy=Strategy.DYNAMIC).as_top()
+        store = runtime.committer
+        grace = 2 * runtime.settings.grace  # closing is bounded by one of them, inside
         spec = Supervisor(
+            *([child(store.run, name=STORE, restart=Restart.PERMANENT, grace=grace)] if store is not None else []),
             *([tree.as_top()] if tree is not None else []),
-            dynamic,
+            Supervisor(name=DYNAMIC, strategy=Strategy.DYNAMIC).as_top(),
             name=_ROOT,
-            intensity=Intensity(limit=0),
+            strategy=Strategy.REST_FOR_ONE,
+            intensity=Intensity(limit=0) if store is None else None,
+            backoff=None if store is None else Backoff(),
             auto_shutdown=AutoShutdown.ANY_SIGNIFICANT,
         )
         self._runtime = runtime
@@ -99,12 +109,16 @@ class Root:
                 nursery.cancel_scope.cancel()
 
     async def started(self) -> None:
-        """Wait until the tree is up. Raises `StartFailed`, the one that names the child."""
+        """Wait until the tree is up. Raises `StartFailed`, the one that names the child; where it is the store, its own error."""
         await self._cell.settled.wait()
         ended = self._cell.last_exit
-        error = None if ended is None else ended.error
+        error: BaseException | None = None if ended is None else ended.error
         while isinstance(error, StartFailed) and isinstance(error.__cause__, StartFailed):
             error = error.__cause__
+        if isinstance(error, StartFailed) and isinstance(error.__cause__, StoreError):
+            store = self._cell.children.get(STORE)
+            if store is not None and store.last_exit is not None and store.last_exit.error is error.__cause__:
+                error = error.__cause__
         if error is not None and self.failure() is None:
             raise error
 

@@ -22,6 +22,7 @@ from trioactors.settings import Settings
 from trioactors.trace import MessageDeadLettered, Observers
 
 if TYPE_CHECKING:
+    from trioactors.committer import Committer
     from trioactors.exits import Exit
     from trioactors.lives import Life
     from trioactors.system import System
@@ -49,6 +50,8 @@ class Runtime:
     registry: Registry = attrs.field(factory=Registry, repr=False)
     retired: Ledger = attrs.field(factory=Ledger)
     """The ledgers of children that are forgotten, summed."""
+    committer: Committer | None = attrs.field(default=None, repr=False)
+    """The way to the store, where the system has one."""
     system: System | None = attrs.field(default=None, repr=False)
     closed: bool = False
 

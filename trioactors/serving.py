@@ -15,6 +15,8 @@ Each message ends in exactly one way, and its ledger entry and its caller's answ
 from __future__ import annotations
 
 import math
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import trio
@@ -22,7 +24,7 @@ from trio.lowlevel import checkpoint, wait_task_rescheduled
 
 from trioactors.actor import Actor
 from trioactors.context import Context, Deferred
-from trioactors.errors import ActorStopped, CallTimeout, DefinitionError, Shutdown
+from trioactors.errors import ActorStopped, CallTimeout, DefinitionError, Shutdown, StoreMissing
 from trioactors.exits import Exit, ExitKind, described
 from trioactors.lives import Life, current_life, judge, leaves
 from trioactors.mailbox import count_shed
@@ -31,8 +33,10 @@ from trioactors.trace import MessageHandled, MessageShed
 
 if TYPE_CHECKING:
     from trioactors.cells import ActorCell
+    from trioactors.durable import StateKeeping
     from trioactors.mailbox import Mailbox
     from trioactors.runtime import Runtime
+    from trioactors.saving import Saver
     from trioactors.specs import ChildSpec
 
 __all__ = ["CLOCK_EVERY", "Row", "caller_of", "live"]
@@ -49,18 +53,38 @@ async def live(life: Life) -> None:
     actor.context = Context(life, actor)
     current_life.set(life)
     try:
+        if cell.plan.keeping is not None:
+            life.saver = await _loaded(life, cell.plan.keeping)
         if "on_start" in hooks:
-            await actor.on_start()
+            await _run_hook(life, actor.on_start)
         life.announce()
         if "on_continue" in hooks:
-            await actor.on_continue()
+            await _run_hook(life, actor.on_continue)
         await _serve(life, cell, actor)
     except Exception as error:
         if "on_stop" in hooks and life.ready:
+            life.saver = None  # what it does now belongs to no commit
             await _farewell_after_crash(life, actor, judge(error))  # noqa: ASYNC120 - killed meanwhile means killed
         raise
-    if "on_stop" in hooks and life.killed is None and life.asked is not None:
-        await actor.on_stop(life.asked)
+    if life.killed is None and life.asked is not None:
+        if "on_stop" in hooks:
+            await _run_hook(life, partial(actor.on_stop, life.asked))
+        if life.saver is not None:
+            await life.saver.finish()
+
+
+async def _loaded(life: Life, keeping: StateKeeping) -> Saver:
+    """What commits the state in this life; the actor has its committed state now."""
+    committer = life.cell.runtime.committer
+    if committer is None:
+        raise StoreMissing(life.cell.name)
+    saver = keeping.saver(life, committer)
+    await saver.load()
+    return saver
+
+
+async def _run_hook(life: Life, hook: Callable[[], Awaitable[None]]) -> None:
+    await (hook() if life.saver is None else life.saver.in_hook(hook))
 
 
 def _incarnate(cell: ActorCell) -> Actor[Any]:
@@ -83,14 +107,14 @@ async def _farewell_after_crash(life: Life, actor: Actor[Any], reason: Exit) -> 
 
 async def _serve(life: Life, cell: ActorCell, actor: Actor[Any]) -> None:
     mailbox = cell.mailbox
-    queue, unpark, task = mailbox.queue, mailbox.unpark, trio.lowlevel.current_task()
+    queue, task = mailbox.queue, trio.lowlevel.current_task()
     watchers = cell.runtime.observers.listeners
     row, now = Row(cell.runtime), cell.runtime.now
     left = row.length
+    saver = life.saver
     while life.asked is None:
-        if not queue:
-            mailbox.park(task)
-            await wait_task_rescheduled(unpark)
+        if not queue or (saver is not None and saver.blocked):
+            await _wait_for_work(mailbox, saver, task)
             left = row.length
             row.until = math.inf
             continue
@@ -115,12 +139,21 @@ async def _serve(life: Life, cell: ActorCell, actor: Actor[Any]) -> None:
         except BaseException as error:  # noqa: ASYNC103 - _failed raises again what is no answer
             _failed(life, cell, envelope, error)
         else:
-            if watchers or life.deferral is not None:
+            if saver is not None or watchers or life.deferral is not None:
                 _settle(life, cell, envelope, result)
             else:
                 mailbox.handled += 1
                 envelope.reply(result)
         mailbox.current = result = None  # an idle actor keeps no answer alive, nor a token that was lost
+
+
+async def _wait_for_work(mailbox: Mailbox, saver: Saver | None, task: trio.lowlevel.Task) -> None:
+    """Wait for a message or the wish to stop; or, if too much waits for a commit already, for that."""
+    if saver is not None and saver.blocked:
+        await saver.unblocked()
+    else:
+        mailbox.park(task)
+        await wait_task_rescheduled(mailbox.unpark)
 
 
 class Row:
@@ -170,22 +203,41 @@ def _shed(cell: ActorCell, envelope: Envelope) -> None:
 
 
 def _failed(life: Life, cell: ActorCell, envelope: Envelope, error: BaseException) -> None:
-    """Settle a message whose handler raised. Raises *error* again if it ends the incarnation."""
-    mailbox = cell.mailbox
-    mailbox.current = life.deferral = None
-    if isinstance(error, envelope.spec.raises):
-        mailbox.handled += 1
-        envelope.fail(error)
-        _tell(life, cell, envelope, error)
-    elif _inherited_deadline_passed(envelope, error):
-        mailbox.expired += 1
-        _tell(life, cell, envelope, error)
-    else:
+    """Settle a message whose handler raised. Raises again what ends the incarnation."""
+    cell.mailbox.current = life.deferral = None
+    try:
+        answered = _answered(life, cell, envelope, error)
+    except Exception as failed:  # the state before the message could not be restored
+        _fatal(life, cell, envelope, failed)
+        raise
+    if not answered:
         _fatal(life, cell, envelope, error)
         raise error
+    _tell(life, cell, envelope, error)
+
+
+def _answered(life: Life, cell: ActorCell, envelope: Envelope, error: BaseException) -> bool:
+    """Whether *error* is an answer, or nobody waits for one any more; then the message is settled."""
+    saver, mailbox = life.saver, cell.mailbox
+    if isinstance(error, envelope.spec.raises):
+        if saver is not None:
+            saver.declared(envelope, error)
+        else:
+            mailbox.handled += 1
+            envelope.fail(error)
+        return True
+    if _inherited_deadline_passed(envelope, error):
+        if saver is not None:
+            saver.expired(envelope)
+        else:
+            mailbox.expired += 1
+        return True
+    return False
 
 
 def _fatal(life: Life, cell: ActorCell, envelope: Envelope, error: BaseException) -> None:
+    if life.saver is not None:
+        life.saver.crashed()
     life.fatal = envelope
     life.fatal_caller = caller_of(envelope)
     reason = judge(error) if life.failure is None else Exit(ExitKind.CRASH, error=life.failure)
@@ -217,13 +269,20 @@ def _settle(life: Life, cell: ActorCell, envelope: Envelope, result: Any) -> Non
             envelope,
             _DeferredAndReturned(f"{where} deferred its reply and then returned {described(result, repr):.80}"),
         )
-    cell.mailbox.handled += 1
     cell.mailbox.current = None
-    if token is None:
-        envelope.reply(cast("object", result))
-    elif isinstance(envelope, Call) and envelope.pending:
+    if token is not None and isinstance(envelope, Call) and envelope.pending:
         life.deferred = set() if life.deferred is None else life.deferred
         life.deferred.add(envelope)
+    if life.saver is not None:
+        try:
+            life.saver.handled(envelope, envelope.reply if token is None else None, result)
+        except Exception as error:  # its state cannot be kept: that is the handler's crash
+            _fatal(life, cell, envelope, error)
+            raise
+    else:
+        cell.mailbox.handled += 1
+        if token is None:
+            envelope.reply(cast("object", result))
     _tell(life, cell, envelope, None)
 
 

@@ -28,6 +28,7 @@ from trioactors.errors import ActorStopped, StartFailed, TrioactorsError
 from trioactors.exits import CRASH, KILLED, SHUTDOWN, Exit, ExitKind
 from trioactors.inbox import Again, Ended, Inbox, Message, Request, StopAsked
 from trioactors.lives import Life, run_life
+from trioactors.registry import INTERNAL
 from trioactors.restarts import (
     ChildStatus,
     RestartEntry,
@@ -43,9 +44,9 @@ from trioactors.trace import ChildIgnored, ChildStartFailed, GaveUp, RestartSche
 from trioactors.waiting import break_cycle
 
 if TYPE_CHECKING:
-    pass
+    from trioactors.supervisor import SupervisorCell
 
-__all__ = ["Shell"]
+__all__ = ["Shell", "keeps_children"]
 
 _JITTER: Final = "supervisor-backoff"
 
@@ -187,6 +188,10 @@ class Shell(Inbox):
 
     async def _start_declared(self) -> None:
         self.cell.adopt()
+        if keeps_children(self.cell):  # they come back as from a restart: a start that fails is tried again, and counts
+            for cell in tuple(self.cell.children.values()):
+                self._known[cell] = self.launch(cell)
+            return
         for cell in tuple(self.cell.children.values()):
             if not await self.start(cell) and not (cell.life is not None and cell.life.ignored):
                 raise start_failure(cell)
@@ -277,9 +282,10 @@ class Shell(Inbox):
             for life in [self.ask_to_stop(cell) for cell in cells]:
                 while life is not None and life.ended is None:
                     await self.park()
+        keeps = keeps_children(self.cell) and not self.cell.leaves_for_good()
         for cell in cells:
             await self.stop(cell)
-            if cell.dynamic:
+            if cell.dynamic and not (keeps and cell.spec.restart is not Restart.TEMPORARY):
                 self.cell.forget_child(cell)
 
     # --- exits and restarts ---
@@ -373,6 +379,11 @@ class Shell(Inbox):
         self.cell.gave_up = error
         self.cell.runtime.report(self.life, Exit(CRASH, "gave up", error))
         self._tell(GaveUp(time=now, child=self.cell.name, restarts=len(self.history.entries)))
+
+
+def keeps_children(supervisor: SupervisorCell) -> bool:
+    """Whether children that were started at run time survive its own restart; only those of `system.start` do."""
+    return supervisor.plan.strategy is Strategy.DYNAMIC and supervisor.name.startswith(INTERNAL)
 
 
 def _counted(history: RestartHistory, cell: Cell, reason: Exit) -> RestartHistory:

@@ -138,12 +138,12 @@ def target_of(make: object) -> object:
             return make
 
 
-def kind_of(make: object) -> ChildKind:
-    """What kind of child *make* makes. Raises `SpecError` for anything that cannot be one."""
+def kind_of(make: object, name: str | None = None) -> ChildKind:
+    """What kind of child *make* makes, under *name*. Raises `SpecError` or `DefinitionError` for anything that cannot be one."""
     target = target_of(make)
     plan = getattr(cast("type[object]", target), "__actor_plan__", None) if isinstance(target, type) else None
     if plan is not None:
-        plan.check(target)
+        plan.check(target, name)
         return ChildKind.ACTOR
     if isinstance(target, Resource):
         return ChildKind.RESOURCE
@@ -222,7 +222,7 @@ def child(
     to stop (`BRUTAL_KILL` cancels at once), *start_timeout* how long to become ready; both in seconds, by default the system's.
     A function that takes `task_status` is ready when it calls `task_status.started()`, another at once. Raises `SpecError`.
     """
-    kind = kind_of(make)
+    kind = kind_of(make, name)
     wants_status = _check_arguments(make)
     default = Restart.TRANSIENT if kind is ChildKind.FUNCTION else Restart.PERMANENT
     return ChildSpec(

@@ -16,7 +16,7 @@ from trioactors.inbox import Request
 from trioactors.lives import Life, waiting_life
 from trioactors.registry import INTERNAL
 from trioactors.restarts import ChildStatus
-from trioactors.shell import Shell
+from trioactors.shell import Shell, keeps_children
 from trioactors.specs import ChildSpec, Supervisor
 from trioactors.waiting import waiting
 
@@ -92,7 +92,10 @@ class SupervisorCell(Cell):
             cell = self.make_cell(self, spec) if cell is None else cell
             self.children[cell.name] = cell
         for cell in known.values():
-            cell.forget()
+            if keeps_children(self):
+                self.children[cell.name] = cell
+            else:
+                cell.forget()
         for cell in self.children.values():
             self.runtime.registry.register(cell)
 

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
-from typing import Any, TypeVar, cast
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TypeVar, cast, overload
 
 import trio
 
 from trioactors.administration import SupervisorHandle, start_in
+from trioactors.bodies import plan_of
 from trioactors.cells import ActorCell, Cell, ResourceCell
+from trioactors.committer import Committer
 from trioactors.environment import Environment
-from trioactors.errors import CallTimeout, SpecError, UsageError, WrongClass
+from trioactors.errors import CallTimeout, SpecError, StoreMissing, UsageError, WrongClass
 from trioactors.exits import described
 from trioactors.lives import current_life
 from trioactors.messages import DeadLetter, Ledger
+from trioactors.persistence import Store
 from trioactors.portal import Portal
+from trioactors.refs import is_actor
 from trioactors.registry import INTERNAL
 from trioactors.reports import CrashReports
 from trioactors.root import DYNAMIC, Root
 from trioactors.runtime import Runtime
 from trioactors.settings import Settings, seconds
 from trioactors.specs import ChildKind, Restart, Supervisor, child, target_of
+from trioactors.store_urls import store_at
 from trioactors.supervisor import SupervisorCell
 from trioactors.trace import Observer
 
@@ -79,8 +84,7 @@ class System:
     def _typed(self, kind: type[A], cell: Cell) -> A:
         wanted = target_of(kind)
         if isinstance(cell, ActorCell):
-            found = target_of(cast("Any", cell.spec).make)
-            if not (isinstance(wanted, type) and issubclass(cast("type", found), wanted)):
+            if not is_actor(cell, wanted):
                 raise WrongClass(cell.name, kind.__name__, cell.plan.name)
             return cast("A", cell.ref)
         if isinstance(cell, ResourceCell) and isinstance(wanted, type) and isinstance(cell.value, wanted):
@@ -158,21 +162,58 @@ def runtime_of(system: System) -> Runtime:
     return system._runtime  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - this is the door
 
 
-@asynccontextmanager
-async def open_system(
+@overload
+def open_system(
+    store: str | Store | None,
     tree: Supervisor | None = None,
     *,
     settings: Settings | None = None,
     environment: Environment | None = None,
     observers: Sequence[Observer] = (),
-) -> AsyncGenerator[System, None]:
+) -> AbstractAsyncContextManager[System]: ...
+@overload
+def open_system(
+    tree: Supervisor | None = None,
+    /,
+    *,
+    settings: Settings | None = None,
+    environment: Environment | None = None,
+    observers: Sequence[Observer] = (),
+) -> AbstractAsyncContextManager[System]: ...
+def open_system(
+    store: str | Store | Supervisor | None = None,
+    tree: Supervisor | None = None,
+    *,
+    settings: Settings | None = None,
+    environment: Environment | None = None,
+    observers: Sequence[Observer] = (),
+) -> AbstractAsyncContextManager[System]:
     """Open a system: its tree runs while the block does, and is stopped in order when the block is left, however it is left.
 
-    *tree* is started before the block begins; `StartFailed` says which child failed and why, and nothing is left running. If the tree gives
-    up, the block is cancelled and `SupervisorGaveUp` leaves it, with the restart history.
+    *store* keeps the state of durable actors: a URL (`sqlite:///state.db`, `file:///folder`, `memory:`) or a `Store`; leave it out where
+    nothing is durable. *tree* is started before the block begins; `StartFailed` says which child failed and why, and nothing is left
+    running. A store that cannot be opened raises its own `StoreError`. If the tree gives up, the block is cancelled and
+    `SupervisorGaveUp` leaves it, with the restart history.
     """
+    if isinstance(store, Supervisor):
+        if tree is not None:
+            raise SpecError("open_system takes the store first and the tree second")
+        store, tree = None, store
     _check_tree(tree)
-    runtime = _runtime(Settings() if settings is None else settings, Environment() if environment is None else environment)
+    world = Environment() if environment is None else environment
+    chosen = _store(store)
+    if chosen is None:
+        _check_durable(tree)
+    return _opened(chosen, tree, Settings() if settings is None else settings, world, observers)
+
+
+@asynccontextmanager
+async def _opened(
+    store: Store | None, tree: Supervisor | None, settings: Settings, environment: Environment, observers: Sequence[Observer]
+) -> AsyncGenerator[System, None]:
+    runtime = _runtime(settings, environment)
+    if store is not None:
+        runtime.committer = Committer(store, environment, runtime.observers, settings.grace)
     root = Root(tree, runtime)
     system = runtime.system = System(runtime, root)
     runtime.interrupt = root.interrupt
@@ -196,6 +237,24 @@ async def open_system(
 def _check_tree(tree: object) -> None:
     if tree is not None and not isinstance(tree, Supervisor):
         raise SpecError(f"open_system takes a ta.Supervisor, not {tree!r}")
+
+
+def _store(given: object) -> Store | None:
+    """The store that *given* is or names. Raises `BadStoreURL`, `SpecError`."""
+    if isinstance(given, str):
+        return store_at(given)
+    if given is not None and (isinstance(given, type) or not hasattr(given, "commit")):
+        raise SpecError(f"open_system takes the URL of a store, a store, or a ta.Supervisor first, not {given!r}")
+    return cast("Store | None", given)
+
+
+def _check_durable(tree: Supervisor | None) -> None:
+    """Without a store nothing can be durable. Raises `StoreMissing`."""
+    for spec in () if tree is None else tree.children:
+        if isinstance(spec, Supervisor):
+            _check_durable(spec)
+        elif (plan := plan_of(spec)) is not None and plan.keeping is not None:
+            raise StoreMissing(str(spec.name))
 
 
 def _runtime(settings: Settings, environment: Environment) -> Runtime:

@@ -61,8 +61,16 @@ class Timer:
     def delivered(self) -> None:
         """The tick leaves the mailbox. A timer without a period is done with it."""
         self.waiting = False
-        if self.period is None and self.life.timers is not None:
-            del self.life.timers[self.key]
+        timers = self.life.timers
+        if self.period is None and timers is not None and timers.get(self.key) is self:
+            del timers[self.key]
+
+    def revive(self) -> None:
+        """It was cancelled or replaced, and that is undone: ring when it was due, or now."""
+        timers = self.life.timers
+        if timers is not None and self.life.ended is None:
+            again = timers[self.key] = attrs.evolve(self, pending=True, waiting=False)
+            again.schedule()
 
     def cancel(self) -> None:
         """Never ring again, and take back the tick that still waits."""

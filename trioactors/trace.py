@@ -21,6 +21,7 @@ __all__ = [
     "ChildIgnored",
     "ChildStartFailed",
     "ChildStarted",
+    "CommitFailed",
     "GaveUp",
     "MessageAccepted",
     "MessageDeadLettered",
@@ -30,6 +31,8 @@ __all__ = [
     "Observers",
     "Recorder",
     "RestartScheduled",
+    "StateCommitted",
+    "StoreCommitted",
     "TimerFired",
     "TraceRecord",
 ]
@@ -133,6 +136,30 @@ class TimerFired(TraceRecord):
     """A timer of an actor became due and sent its message."""
 
     handler: str
+
+
+@attrs.frozen(kw_only=True)
+class StateCommitted(TraceRecord):
+    """A durable actor's state of *size* bytes is kept, at *revision*."""
+
+    revision: int
+    size: int
+
+
+@attrs.frozen(kw_only=True)
+class CommitFailed(TraceRecord):
+    """A durable actor's state could not be kept; *error* says why. It is back at the last commit, or will be tried again."""
+
+    error: str
+
+
+@attrs.frozen(kw_only=True)
+class StoreCommitted(TraceRecord):
+    """The store has answered one group of commits: *batches* records of *size* bytes together; *error* names what failed them all."""
+
+    batches: int
+    size: int
+    error: str | None
 
 
 Observer = Callable[[TraceRecord], None]

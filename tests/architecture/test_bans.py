@@ -23,6 +23,7 @@ THREADS: Allowed = {
     **PORT,
     "trioactors.portal": "plain threads come in through it",
     "trioactors.serializer.records": "encoding may happen in a store's own thread",
+    "trioactors.workers": "the thread of a store; only `Environment` makes one",
     "trioactors.testing.leaks": "it looks for threads that were left behind",
 }
 FILES: Allowed = {

@@ -16,16 +16,21 @@ import pytest
 
 WALLS: Mapping[str, str] = {
     # "module.Class.function": "why a catch-all is right there",
+    "trioactors.committer.Committer._commit_group": "a store may fail in any way: everybody in the group is told, and it is opened again",
     "trioactors.exits.described": "a user's error may have a broken repr",
+    "trioactors.gate.Gate._lost": "a user's on_load failed in a callback: it is its actor's crash",
     "trioactors.lives._live": "the wall between a child and its supervisor: every end becomes an exit",
     "trioactors.reports.shown": "a user's broken __repr__ must not turn a report into a second crash",
     "trioactors.serving._farewell_after_crash": "a second failure must not hide the first, and is reported",
+    "trioactors.serving._failed": "a user's on_load failed after the handler did: settle the message, then let it through",
+    "trioactors.serving._settle": "a state that cannot be kept: settle the message, then let the error through",
     "trioactors.serving._serve": "the actor loop: settle the message, then let the error through",
     "trioactors.serving.live": "on_stop after a crash, then the error goes on",
     "trioactors.store_urls._load": "a plug-in may fail in any way while it is loaded: the error names it and its URL",
-    "trioactors.system.open_system": "the body's error leaves outside the nursery, which would put it into a group",
+    "trioactors.system._opened": "the body's error leaves outside the nursery, which would put it into a group",
     "trioactors.tasks.TaskHolder._hold": "a failing task is its actor's crash, not its supervisor's",
     "trioactors.trace.Observers.emit": "an observer must never stop what it watches",
+    "trioactors.window.Window._ring": "a state that cannot be kept, met in a callback: it is its actor's crash",
 }
 IGNORES = 10
 

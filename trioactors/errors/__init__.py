@@ -4,6 +4,7 @@
     ├── UsageError                      the program is wrong: mend it
     │   ├── DefinitionError (TypeError)     an actor, a handler or a hook is defined wrongly
     │   ├── SpecError (ValueError)          a child, a supervisor or an option makes no sense
+    │   │   └── StoreMissing                a durable actor in a system without a store
     │   ├── NotAHandler (AttributeError)    something that is no handler was asked of a ref
     │   ├── NameTaken                       the name belongs to another child of this system
     │   ├── UnknownName (LookupError)       no child has this name
@@ -43,6 +44,7 @@
         │   └── StoreFull                       there is no room: make some, then try again
         ├── StoreConflict                   somebody else wrote: this owner is not the only one
         ├── StoreCorrupt                    what is stored is not what was written
+        ├── StateUnreadable                 an actor's record cannot be read: it does not start, and nothing is replaced
         ├── StorePoisoned                   a sync failed: nobody knows what is on the disk. Open it again, never retry
         ├── StoreLocked                     another process, or another store in this one, has it open
         ├── NewerSchema                     a newer version of this library wrote it
@@ -72,6 +74,7 @@ from trioactors.errors.data import (
     RecordTooNew,
     RecordTooOld,
     SerializationError,
+    StateUnreadable,
     StoreConflict,
     StoreCorrupt,
     StoredNameTaken,
@@ -102,6 +105,7 @@ from trioactors.errors.runtime import (
     Shutdown,
     SpecError,
     StartFailed,
+    StoreMissing,
     SupervisorGaveUp,
     SystemClosed,
     TooManyTimers,
@@ -145,11 +149,13 @@ __all__ = [
     "Shutdown",
     "SpecError",
     "StartFailed",
+    "StateUnreadable",
     "StoreConflict",
     "StoreCorrupt",
     "StoreError",
     "StoreFull",
     "StoreLocked",
+    "StoreMissing",
     "StorePoisoned",
     "StoreUnavailable",
     "StoredNameTaken",

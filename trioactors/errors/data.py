@@ -28,6 +28,7 @@ __all__ = [
     "RecordTooNew",
     "RecordTooOld",
     "SerializationError",
+    "StateUnreadable",
     "StoreConflict",
     "StoreCorrupt",
     "StoreError",
@@ -161,6 +162,19 @@ class StorePoisoned(StoreError):
     """
 
     outcome = Outcome.INDETERMINATE
+
+
+class StateUnreadable(StoreError):
+    """A durable actor cannot start: its record is there, and cannot be read. It is left as it is, never replaced by defaults."""
+
+    def __init__(self, name: str, store: str, reason: str) -> None:
+        super().__init__(
+            f"the state of {name!r} in {store} cannot be read: {reason}. Nothing was changed. "
+            f"Look at it with `trioactors inspect`, or begin anew with `trioactors reset`, which keeps a copy."
+        )
+        self.name = name
+        self.store = store
+        self.reason = reason
 
 
 class StoreLocked(StoreError):

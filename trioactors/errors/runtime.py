@@ -31,6 +31,7 @@ __all__ = [
     "Shutdown",
     "SpecError",
     "StartFailed",
+    "StoreMissing",
     "SupervisorGaveUp",
     "SystemClosed",
     "TooManyTimers",
@@ -54,6 +55,16 @@ class DefinitionError(UsageError, TypeError):
 
 class SpecError(UsageError, ValueError):
     """A child, a supervisor or an option that makes no sense."""
+
+
+class StoreMissing(SpecError):
+    """A durable actor in a system that has no store."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name!r} is durable (persist=...), and its system has no store. "
+            f"Name one: open_system('sqlite:///state.db', ...), or 'memory:'"
+        )
 
 
 class NotAHandler(UsageError, AttributeError):

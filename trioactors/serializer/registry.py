@@ -83,6 +83,10 @@ class Serializer:
             raise BadDeclaration(f"the family of {base.__qualname__} is registered already")
         self._families[base] = rule
 
+    def knows_family(self, base: type[Any]) -> bool:
+        """Whether `register_family` was called for *base*."""
+        return base in self._families
+
     def _rule_for(self, kind: Any) -> Rule[Any, Any] | None:
         if kind in self._rules:
             return self._rules[kind]

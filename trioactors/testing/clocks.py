@@ -18,7 +18,8 @@ from typing import Any, TypeVar
 import trio
 from trio.testing import MockClock, active_thread_count
 
-from trioactors.environment import Environment, run_in_place
+from trioactors.environment import Environment
+from trioactors.workers import InPlaceWorker
 
 __all__ = ["EPOCH", "ThreadGuard", "run", "virtual_environment"]
 
@@ -55,7 +56,7 @@ def virtual_environment(seed: int | str = 0) -> Environment:
         wall_clock=lambda: EPOCH + trio.current_time(),
         random=lambda label: random.Random(f"{seed}/{label}"),
         new_id=lambda: f"id-{next(ids)}",
-        run_blocking=run_in_place,
+        worker=InPlaceWorker,
     )
 
 

@@ -22,6 +22,7 @@ from trioactors.testing.clocks import virtual_environment
 
 if TYPE_CHECKING:
     from trioactors.environment import Environment
+    from trioactors.persistence import Store
 
 __all__ = ["Leak", "isolated_system"]
 
@@ -32,13 +33,20 @@ class Leak(AssertionError):
 
 @asynccontextmanager
 async def isolated_system(
-    tree: Supervisor | None = None, *, settings: Settings | None = None, environment: Environment | None = None
+    tree: Supervisor | None = None,
+    *,
+    store: str | Store | None = "memory:",
+    settings: Settings | None = None,
+    environment: Environment | None = None,
 ) -> AsyncGenerator[System, None]:
-    """Open a system as `open_system` does, in a virtual environment, and check for leaks when the block is over. Raises `Leak`."""
+    """Open a system as `open_system` does, in a virtual environment, and check for leaks when the block is over. Raises `Leak`.
+
+    Its store is in memory, and its own, unless *store* names another.
+    """
     tasks, threads, workers = set(_system_tasks()), _threads(), _busy_workers()
     found: list[str] = []
     world = virtual_environment() if environment is None else environment
-    async with open_system(tree, settings=settings, environment=world) as system:
+    async with open_system(store, tree, settings=settings, environment=world) as system:
         yield system
         cells = runtime_of(system).registry.cells()
         found += [f"watch: {cell.name} is still watched" for cell in cells if cell.watchers]

@@ -3,7 +3,7 @@
     system      a running system, isolated, in virtual time, checked for leaks at teardown
     recorder    an observer of that system
 
-Override `system_tree` or `system_settings` in a module or a class to have `system` opened with them.
+Override `system_tree`, `system_store` or `system_settings` in a module or a class to have `system` opened with them.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from trioactors.persistence import Store
 from trioactors.settings import Settings
 from trioactors.specs import Supervisor
 from trioactors.system import System
@@ -22,7 +23,7 @@ from trioactors.testing.clocks import ThreadGuard
 from trioactors.testing.leaks import isolated_system
 from trioactors.trace import Recorder
 
-__all__ = ["pytest_collection_modifyitems", "recorder", "system", "system_settings", "system_tree"]
+__all__ = ["pytest_collection_modifyitems", "recorder", "system", "system_settings", "system_store", "system_tree"]
 
 
 def _run_virtually(
@@ -57,9 +58,17 @@ def system_settings() -> Settings | None:
 
 
 @pytest.fixture
-async def system(system_tree: Supervisor | None, system_settings: Settings | None) -> AsyncGenerator[System, None]:
+def system_store() -> str | Store | None:
+    """The store of `system`; one in memory unless overridden."""
+    return "memory:"
+
+
+@pytest.fixture
+async def system(
+    system_tree: Supervisor | None, system_store: str | Store | None, system_settings: Settings | None
+) -> AsyncGenerator[System, None]:
     """A running system in virtual time. The test fails if anything of it is left."""
-    async with isolated_system(system_tree, settings=system_settings) as opened:
+    async with isolated_system(system_tree, store=system_store, settings=system_settings) as opened:
         yield opened
 
 

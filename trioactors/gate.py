@@ -1,0 +1,297 @@
+"""`EVERY_MESSAGE`: the output gate. Nothing leaves an actor before the state it follows from is committed.
+
+The state is encoded after each message that may have changed it, and the bytes serve three ends: equal bytes mean that there is nothing to
+write; the bytes before a message are what a declared error goes back to; the last committed bytes are what a failed commit goes back to.
+
+At most one commit of an actor is on its way. Meanwhile it handles on, and what those messages answer and send is held in `_next`, which
+becomes the following commit: one write, however many messages stand behind it.
+
+    handler ends ──encode──> changed? ──> _next ──submit──> _flying ──committed──> answers, casts and timers leave
+                                                               └────failed──> both undone, state as committed, callers get the error
+
+An answer that follows from an uncommitted state waits for it too, also when its own message changed nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+import attrs
+
+from trioactors.committer import Committer, fresh
+from trioactors.errors import SerializationError, StoreError, StoreUnavailable
+from trioactors.lives import waiting_life
+from trioactors.outbox import undo_all
+from trioactors.saving import Saver
+
+if TYPE_CHECKING:
+    from trioactors.cells import ActorCell
+    from trioactors.lives import Life
+    from trioactors.messages import Envelope
+    from trioactors.outbox import Effect
+    from trioactors.serializer import Codec
+
+__all__ = ["Gate"]
+
+
+class _Told(Protocol):
+    """Somebody who waits for a commit besides the callers of messages."""
+
+    def __call__(self, error: Exception | None, /) -> None:
+        """The commit is done, or has failed."""
+        ...
+
+
+@attrs.define(eq=False)
+class _Entry:
+    """One write, and what waits for it."""
+
+    data: bytes
+    answers: list[tuple[Envelope, Callable[[Any], None] | None, Any]] = attrs.field(factory=list["tuple[Any, ...]"])
+    """Each message, how it is answered (not at all, if its reply is deferred), and with what."""
+    effects: list[Effect] = attrs.field(factory=list["Effect"])
+    told: list[_Told] = attrs.field(factory=list["_Told"])
+
+
+class Gate(Saver):
+    """The output gate of `EVERY_MESSAGE`: nothing leaves before the state it follows from is committed."""
+
+    def __init__(self, life: Life, cell: ActorCell, codec: Codec[Any], committer: Committer) -> None:
+        super().__init__(life, cell, codec, committer)
+        self._latest = b""
+        """The state after the last message that ended well."""
+        self._flying: _Entry | None = None
+        self._next: _Entry | None = None
+        self._outbox: list[Effect] = []
+        """What the handler in progress has sent so far."""
+        self._undone: Exception | None = None
+        """Why the state that the handler in progress began with is lost."""
+
+    async def load(self) -> None:
+        """As `Saver.load`."""
+        await super().load()
+        self._latest = self._committed
+
+    # --- holding ---
+
+    @property
+    def holding(self) -> bool:
+        """Whether what is sent now follows from a state that is not committed yet, or may not be."""
+        life = self.life
+        if life.ended is not None or life.saver is not self:
+            return False
+        return self._flying is not None or (self._recording and waiting_life() is life)
+
+    def hold(self, effect: Effect) -> None:
+        """Keep *effect* for the commit of the handler in progress; sent by a task beside it, for the newest commit there is."""
+        entry = self._next or self._flying
+        if entry is None or (self._recording and waiting_life() is self.life):
+            self._outbox.append(effect)
+        else:
+            entry.effects.append(effect)
+
+    def close(self) -> None:
+        """As `Saver.close`: what was handled goes on to its commit."""
+
+    # --- the ends of a handler ---
+
+    def handled(self, envelope: Envelope, answer: Callable[[Any], None] | None, value: Any) -> None:
+        """A handler returned. Answer when that is safe. Raises what encoding raises, before anything has changed."""
+        if self._undone is not None:
+            self._undo_current(envelope)
+            return
+        entry = self._entry() if envelope.spec.reads else self._entry_for(self._encode())
+        if entry is None:
+            self._answer(envelope, answer, value)
+            self._send_out()
+            return
+        mailbox = self._cell.mailbox
+        mailbox.held += 1
+        self.blocked = self.fenced or mailbox.held >= mailbox.limit
+        entry.answers.append((envelope, answer, value))
+        self._attach(entry)
+
+    def declared(self, envelope: Envelope, error: BaseException) -> None:
+        """A handler raised a declared error: the state is as before it, and so is everything else."""
+        if self._undone is not None:
+            self._undo_current(envelope)
+            return
+        self._roll_back(envelope)
+        entry = self._entry()
+        if entry is None:
+            self._answer(envelope, envelope.fail, error)
+        else:
+            self._cell.mailbox.held += 1
+            entry.answers.append((envelope, envelope.fail, error))
+
+    def expired(self, envelope: Envelope) -> None:
+        """The time of a handler's caller was up: the state is as before it."""
+        if self._undone is not None:
+            self._undo_current(envelope)
+        else:
+            self._roll_back(envelope)
+            self._cell.mailbox.expired += 1
+
+    def _roll_back(self, envelope: Envelope) -> None:
+        self._drop_outbox()
+        if not envelope.spec.reads and not self._unchanged():
+            self._restore(self._latest)
+
+    def crashed(self) -> None:
+        """A handler ended this life: what it sent was never sent."""
+        self._drop_outbox()
+        self._undone = None
+
+    def _unchanged(self) -> bool:
+        try:
+            return self._encode() == self._latest
+        except SerializationError:  # it cannot even be written
+            return False
+
+    def _undo_current(self, envelope: Envelope) -> None:
+        """The handler in progress stood on a state that is lost."""
+        error = self._undone
+        assert error is not None  # why this was called
+        self._drop_outbox()
+        self._go_back()
+        self._cell.mailbox.undone += 1
+        envelope.fail(_never_written(error))
+
+    def _go_back(self) -> None:
+        self._undone = None
+        if not self.fenced:
+            self._restore(self._latest)
+
+    def _drop_outbox(self) -> None:
+        outbox, self._outbox = self._outbox, []
+        undo_all(outbox)
+
+    # --- hooks ---
+
+    async def in_hook(self, hook: Callable[[], Awaitable[None]]) -> None:
+        """As `Saver.in_hook`: a handler without a caller, whose commit the actor waits for."""
+        done = False
+        try:
+            await super().in_hook(hook)
+            done = True
+        finally:
+            if not done:
+                self._drop_outbox()
+        failed: list[Exception] = []
+        entry = self._entry_for(self._encode())
+        if entry is None:
+            self._send_out()
+        else:
+            entry.told.append(lambda error: failed.append(error) if error is not None else None)
+            self._attach(entry)
+        await self.drained()
+        if failed:
+            raise failed[0]
+
+    # --- entries ---
+
+    def _entry(self) -> _Entry | None:
+        """The commit that a state which did not change waits for, if there is one."""
+        return self._next or self._flying
+
+    def _entry_for(self, data: bytes) -> _Entry | None:
+        """The commit that carries the state *data*; None if it is committed already."""
+        if data == self._latest:
+            return self._entry()
+        self._latest = data
+        if self._next is None:
+            self._next = _Entry(data)
+        else:
+            self._next.data = data
+        return self._next
+
+    def _attach(self, entry: _Entry) -> None:
+        if self._outbox:
+            entry.effects += self._outbox
+            self._outbox = []
+        if self._flying is None:
+            self._fly()
+
+    def _fly(self) -> None:
+        entry = self._flying = self._next
+        self._next = None
+        assert entry is not None  # why this was called
+        self._commit(entry.data)
+
+    def _kept(self) -> None:
+        entry, self._flying = self._flying, None
+        assert entry is not None  # it was committed
+        self.blocked = self.fenced
+        following = self._next
+        if following is not None and following.data != self._committed:
+            self._fly()
+            following = None
+        else:
+            self._next = None
+        self._release(entry)
+        if following is not None:  # back to what was just committed: nothing to write
+            self._release(following)
+
+    def _release(self, entry: _Entry) -> None:
+        self._cell.mailbox.held -= len(entry.answers)
+        for envelope, answer, value in entry.answers:
+            self._answer(envelope, answer, value)
+        for effect in entry.effects:
+            effect.release()
+        for told in entry.told:
+            told(None)
+
+    def _answer(self, envelope: Envelope, answer: Callable[[Any], None] | None, value: Any) -> None:
+        self._cell.mailbox.handled += 1
+        if answer is not None:
+            answer(value)
+        del envelope
+
+    def _send_out(self) -> None:
+        if self._outbox:
+            outbox, self._outbox = self._outbox, []
+            for effect in outbox:
+                effect.release()
+
+    def _lost(self, error: Exception) -> None:
+        """The commit on its way failed, and with it what stands on it."""
+        entry, self._flying = self._flying, None
+        following, self._next = self._next, None
+        assert entry is not None  # it was on its way
+        self.blocked = False
+        alive = self.life.ended is None
+        ends = alive and self._end_life_for(error)
+        if alive and not ends:
+            self._latest = self._committed
+        if following is not None:
+            self._undo(following, _never_written(error))
+        self._undo(entry, error)
+        if alive and self._recording:
+            self._undone = error
+        elif alive and not ends:
+            try:
+                self._restore(self._latest)
+            except Exception as failed:  # on_load is the user's; in a callback nobody else would hear of it
+                self.life.crash(failed)
+
+    def _undo(self, entry: _Entry, error: Exception) -> None:
+        mailbox = self._cell.mailbox
+        mailbox.held -= len(entry.answers)
+        mailbox.undone += len(entry.answers)
+        undo_all(entry.effects)
+        for envelope, answer, _ in entry.answers:
+            if answer is None and self.life.deferred is not None:
+                self.life.deferred.discard(envelope)
+            envelope.fail(fresh(error))
+        for told in entry.told:
+            told(fresh(error))
+
+
+def _never_written(error: Exception) -> Exception:
+    """What those are told whose own commit was never begun, because the one before it failed."""
+    if isinstance(error, StoreError) and error.retryable:
+        return fresh(error)
+    unavailable = StoreUnavailable(f"not written, because the commit before it failed: {error}")
+    unavailable.__cause__ = error
+    return unavailable

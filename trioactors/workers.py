@@ -1,0 +1,121 @@
+"""Where the blocking calls of one store run: one after another, never two at once.
+
+A worker takes functions and runs them in the order in which they came. `ThreadWorker` has one thread of its own: half the price of a
+trip through Trio's pool, and while it waits for a disk everybody else goes on. `InPlaceWorker` runs each function inside `submit`: right
+for stores that never wait, and exact in virtual time, where a mock clock would jump ahead while a thread is busy.
+
+`done` is called in Trio's thread, in the order of the calls; with `InPlaceWorker` before `submit` returns. It must not raise.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+import outcome
+import trio
+
+__all__ = ["InPlaceWorker", "ThreadWorker", "Worker", "run_on", "worker_for_this_run"]
+
+T = TypeVar("T")
+
+_Job: TypeAlias = tuple[Callable[[], Any], Callable[[Any], None]]
+
+
+class Worker(Protocol):
+    """Runs blocking functions, one at a time and in order."""
+
+    def submit(self, call: Callable[[], T], done: Callable[[outcome.Outcome[T]], None], /) -> None:
+        """Run *call* when its turn comes, then tell *done* what came of it."""
+        ...
+
+    def close(self) -> None:
+        """Nothing more will be submitted. What was submitted is still done."""
+        ...
+
+
+class InPlaceWorker:
+    """Runs every call where it is submitted."""
+
+    def submit(self, call: Callable[[], T], done: Callable[[outcome.Outcome[T]], None], /) -> None:
+        """Run *call* here and now."""
+        done(outcome.capture(call))
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
+
+class ThreadWorker:
+    """One thread, begun at the first call. It does not keep the program alive: a disk that never answers must not, either."""
+
+    def __init__(self) -> None:
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._token = trio.lowlevel.current_trio_token()
+        self._thread: threading.Thread | None = None
+        self._owed = 0
+
+    def __repr__(self) -> str:
+        """How much it has to do."""
+        return f"<thread worker, {self._owed} calls to do>"
+
+    def submit(self, call: Callable[[], T], done: Callable[[outcome.Outcome[T]], None], /) -> None:
+        """Queue *call* for the thread."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="trioactors store", daemon=True)
+            self._thread.start()
+        self._owed += 1
+        self._jobs.put((call, done))
+
+    def close(self) -> None:
+        """Let the thread end after its last call, and wait for that unless it still has something to do."""
+        if self._thread is None:
+            return
+        thread, self._thread = self._thread, None
+        self._jobs.put(None)
+        if self._owed == 0:
+            thread.join()
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            call, done = job
+            try:
+                self._token.run_sync_soon(self._done, done, outcome.capture(call))
+            except trio.RunFinishedError:  # nobody is left to be told
+                return
+
+    def _done(self, done: Callable[[Any], None], result: Any) -> None:
+        self._owed -= 1
+        done(result)
+
+
+def worker_for_this_run() -> Worker:
+    """A thread; but in place under a clock that jumps (Trio's `MockClock`), which would not wait for one."""
+    return InPlaceWorker() if hasattr(trio.lowlevel.current_clock(), "autojump_threshold") else ThreadWorker()
+
+
+async def run_on(worker: Worker, call: Callable[[], T]) -> T:
+    """Run *call* on *worker* and wait for what it returns or raises. Cancelled means: it runs all the same, and nobody hears of it."""
+    answers: list[outcome.Outcome[T]] = []
+    task = trio.lowlevel.current_task()
+    parked = False
+
+    def done(answer: outcome.Outcome[T]) -> None:
+        answers.append(answer)
+        if parked:
+            trio.lowlevel.reschedule(task)
+
+    def abort(_: object) -> trio.lowlevel.Abort:
+        nonlocal parked
+        parked = False
+        return trio.lowlevel.Abort.SUCCEEDED
+
+    await trio.lowlevel.checkpoint_if_cancelled()
+    worker.submit(call, done)
+    if answers:
+        await trio.lowlevel.cancel_shielded_checkpoint()
+    else:
+        parked = True
+        await trio.lowlevel.wait_task_rescheduled(abort)
+    return answers[0].unwrap()
