@@ -13,6 +13,7 @@ from trioactors.persistence import Store
 from trioactors.serializer import transient
 from trioactors.store_urls import store_at
 from trioactors.testing import crash, isolated_system, restarted
+from trioactors.testing.stores import Fault, FaultyStore
 
 
 class Refused(Exception):
@@ -184,3 +185,28 @@ async def test_a_ref_in_a_state_is_carried_as_a_name(autojump_clock: MockClock, 
         friendly = await system.start(Friendly, name="friendly")
         await system.start(Counter, name="counter")  # later than the state that names it was read
         assert await friendly.ask() == 2
+
+
+async def test_a_store_that_is_full_crashes_nobody_along_a_chain_of_durable_actors(autojump_clock: MockClock) -> None:
+    class Relay(ta.Actor[Tally], persist=ta.EVERY_MESSAGE):
+        @ta.handler
+        async def pass_on(self, to: Counter) -> int:
+            self.state.total += 1
+            return await to.add()
+
+        @ta.handler(reads=True)
+        def passed(self) -> int:
+            return self.state.total
+
+    full = FaultyStore(store_at("memory:"), Fault(at=1, before=ta.StoreFull("no room")))
+    async with isolated_system(store=full) as system:
+        counter = await system.start(Counter, name="counter")
+        relay = await system.start(Relay, name="relay")
+
+        with pytest.raises(ta.StoreFull):
+            await relay.pass_on(counter)
+
+        assert await relay.passed() == 0
+        assert await relay.pass_on(counter) == 1
+        assert ta.info(relay).incarnation == ta.info(counter).incarnation == 1
+        assert ta.info(relay).revision != 0

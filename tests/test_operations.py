@@ -301,6 +301,8 @@ async def test_info_shows_an_idle_actor(keeper: Keeper) -> None:
         timers=0,
         tasks=0,
         deferred_replies=0,
+        held_replies=0,
+        revision=None,
         last_exit=None,
     )
 

@@ -72,7 +72,7 @@ class Committer:
     _open: bool = attrs.field(default=False, init=False)
     _broken: TrioactorsError | None = attrs.field(default=None, init=False)
     _news: trio.Event = attrs.field(factory=trio.Event, init=False, repr=False)
-    """Set when the store broke, and when the worker has reported its last turn."""
+    """Set when the store broke, and, while it closes, when the worker has reported its last turn."""
 
     # --- for actors ---
 
@@ -169,7 +169,7 @@ class Committer:
             pending.settle(verdict)
         if self._queue and self._turns < _AHEAD:
             self._take_turn()
-        if self._broken is not None or self._turns == 0:
+        if self._broken is not None or (self._turns == 0 and not self._open):
             self._news.set()
 
     def _tell(self, group: list[_Pending], failed: Exception | None) -> None:

@@ -57,6 +57,8 @@ class _Entry:
 class Gate(Saver):
     """The output gate of `EVERY_MESSAGE`: nothing leaves before the state it follows from is committed."""
 
+    rolls_back = True
+
     def __init__(self, life: Life, cell: ActorCell, codec: Codec[Any], committer: Committer) -> None:
         super().__init__(life, cell, codec, committer)
         self._latest = b""

@@ -93,6 +93,10 @@ class ActorInfo:
     timers: int
     tasks: int
     deferred_replies: int
+    held_replies: int
+    """Messages that were handled and wait for their commit."""
+    revision: int | None
+    """Of a durable actor: the revision of its last commit in this life, 0 for none yet."""
     last_exit: Exit | None
 
 
@@ -117,6 +121,8 @@ def info(ref: object) -> ActorInfo:
         timers=len(life.timers or ()) if life is not None else 0,
         tasks=len(life.holder) if life is not None and life.holder is not None else 0,
         deferred_replies=len(life.deferred or ()) if life is not None else 0,
+        held_replies=mailbox.held,
+        revision=None if cell.saver is None else cell.saver.revision,
         last_exit=cell.last_exit,
     )
 

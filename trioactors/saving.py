@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import trio
 from trio.lowlevel import reschedule, wait_task_rescheduled
@@ -63,6 +63,9 @@ class Bell:
 
 class Saver(ABC):
     """What both policies share: reading, encoding, and one commit at a time."""
+
+    rolls_back: ClassVar[bool]
+    """Whether the state is as before a message that failed."""
 
     def __init__(self, life: Life, cell: ActorCell, codec: Codec[Any], committer: Committer) -> None:
         self.life = life

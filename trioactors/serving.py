@@ -24,7 +24,7 @@ from trio.lowlevel import checkpoint, wait_task_rescheduled
 
 from trioactors.actor import Actor
 from trioactors.context import Context, Deferred
-from trioactors.errors import ActorStopped, CallTimeout, DefinitionError, Shutdown, StoreMissing
+from trioactors.errors import ActorStopped, CallTimeout, DefinitionError, Shutdown, StoreError, StoreMissing
 from trioactors.exits import Exit, ExitKind, described
 from trioactors.lives import Life, current_life, judge, leaves
 from trioactors.mailbox import count_shed
@@ -219,7 +219,7 @@ def _failed(life: Life, cell: ActorCell, envelope: Envelope, error: BaseExceptio
 def _answered(life: Life, cell: ActorCell, envelope: Envelope, error: BaseException) -> bool:
     """Whether *error* is an answer, or nobody waits for one any more; then the message is settled."""
     saver, mailbox = life.saver, cell.mailbox
-    if isinstance(error, envelope.spec.raises):
+    if isinstance(error, envelope.spec.raises) or (saver is not None and saver.rolls_back and _may_pass(error)):
         if saver is not None:
             saver.declared(envelope, error)
         else:
@@ -233,6 +233,11 @@ def _answered(life: Life, cell: ActorCell, envelope: Envelope, error: BaseExcept
             mailbox.expired += 1
         return True
     return False
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Whether a store could not do now what a nested call asked for: nobody crashes of that whose own state can be rolled back."""
+    return isinstance(error, StoreError) and error.retryable
 
 
 def _fatal(life: Life, cell: ActorCell, envelope: Envelope, error: BaseException) -> None:

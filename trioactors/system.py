@@ -164,7 +164,7 @@ def runtime_of(system: System) -> Runtime:
 
 @overload
 def open_system(
-    store: str | Store | None,
+    store: str | Store | None = None,
     tree: Supervisor | None = None,
     *,
     settings: Settings | None = None,
@@ -173,7 +173,7 @@ def open_system(
 ) -> AbstractAsyncContextManager[System]: ...
 @overload
 def open_system(
-    tree: Supervisor | None = None,
+    tree: Supervisor,
     /,
     *,
     settings: Settings | None = None,

@@ -26,6 +26,8 @@ __all__ = ["Window"]
 class Window(Saver):
     """`Within(seconds)`: answers leave at once, changes are committed together."""
 
+    rolls_back = False
+
     def __init__(self, life: Life, cell: ActorCell, codec: Codec[Any], committer: Committer, seconds: float) -> None:
         super().__init__(life, cell, codec, committer)
         self._seconds = seconds
