@@ -24,8 +24,8 @@ Figure = tuple[str, str]
 class Results:
     """What was measured: by contestant and row, the seconds for one call (or in all, where the row says so), per round."""
 
-    seconds: dict[Figure, list[float]] = attrs.field(factory=dict)
-    missing: dict[Figure, str] = attrs.field(factory=dict)
+    seconds: dict[Figure, list[float]] = attrs.field(factory=dict[Figure, list[float]])
+    missing: dict[Figure, str] = attrs.field(factory=dict[Figure, str])
 
     def add(self, contestant: str, row: Row, calls: int, answer: Mapping[str, object]) -> None:
         """Keep one answer of a worker."""
