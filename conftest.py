@@ -1,7 +1,8 @@
 """The code in README.md and docs/ is run, page by page, from the top of each page.
 
 A block may `await`: it then runs in virtual time. A block of `text` right below is what the code above printed; `...` stands for anything.
-A comment `<!-- examples/x.py -->` before a block promises that the block is that file, whole.
+A comment `<!-- examples/x.py -->` before a block promises that the block is that file, whole. Each page runs in a folder of its own, which
+is gone afterwards.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ import doctest
 import inspect
 import io
 import re
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from sybil import Document, Example, Region, Sybil
 from sybil.evaluators.python import pad
@@ -58,7 +61,20 @@ def same_as_file(example: Example) -> str | None:
     return None if (ROOT / file).read_text(encoding="utf-8") == code else f"the block below is not {file}"
 
 
+def enter_folder(namespace: dict[str, Any]) -> None:
+    """What a page writes goes to a folder of its own."""
+    folder = namespace["__folder__"] = contextlib.ExitStack()
+    folder.enter_context(contextlib.chdir(folder.enter_context(tempfile.TemporaryDirectory())))
+
+
+def leave_folder(namespace: dict[str, Any]) -> None:
+    """And is gone with it."""
+    namespace["__folder__"].close()
+
+
 pytest_collect_file = Sybil(
+    setup=enter_folder,
+    teardown=leave_folder,
     parsers=[CodeBlockParser("python", evaluate), CodeBlockParser("text", compare), SkipParser(), included],
     patterns=["README.md", "docs/*.md"],
 ).pytest()
