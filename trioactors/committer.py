@@ -26,7 +26,7 @@ import trio
 from trioactors.errors import OverLimit, StoreConflict, StoreError, StorePoisoned, StoreUnavailable, TrioactorsError
 from trioactors.persistence import Answer, Batch, Committed, Conflict, Corrupt, Key, Record, Space, Store, Write
 from trioactors.trace import StoreCommitted
-from trioactors.workers import InPlaceWorker, Worker, run_on
+from trioactors.workers import InPlaceWorker, Worker, called_back, run_on
 
 if TYPE_CHECKING:
     from trioactors.environment import Environment
@@ -99,29 +99,10 @@ class Committer:
 
     async def erase(self, name: str) -> None:
         """Remove the state of the actor *name*, whatever was submitted for it before. Raises `StoreError`."""
-        task = trio.lowlevel.current_task()
-        verdicts: list[Verdict] = []
-        parked = False
-
-        def settle(verdict: Verdict) -> None:
-            verdicts.append(verdict)
-            if parked:
-                trio.lowlevel.reschedule(task)
-
-        def abort(_: object) -> trio.lowlevel.Abort:
-            nonlocal parked
-            parked = False
-            return trio.lowlevel.Abort.SUCCEEDED
-
-        await trio.lowlevel.checkpoint_if_cancelled()
-        self.submit(Batch((Write(Key(Space.STATE, name), None, expected=None),)), settle)
-        if verdicts:
-            await trio.lowlevel.cancel_shielded_checkpoint()
-        else:
-            parked = True
-            await trio.lowlevel.wait_task_rescheduled(abort)
-        if not isinstance(verdicts[0], Committed):
-            raise verdicts[0]
+        batch = Batch((Write(Key(Space.STATE, name), None, expected=None),))
+        verdict: Verdict = await called_back(lambda settle: self.submit(batch, settle))
+        if not isinstance(verdict, Committed):
+            raise verdict
 
     def _closed(self) -> StoreUnavailable:
         why = "is not open" if self._broken is None else f"has failed and is being opened again ({self._broken})"

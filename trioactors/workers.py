@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 import outcome
 import trio
 
-__all__ = ["InPlaceWorker", "ThreadWorker", "Worker", "run_on", "worker_for_this_run"]
+__all__ = ["InPlaceWorker", "ThreadWorker", "Worker", "called_back", "run_on", "worker_for_this_run"]
 
 T = TypeVar("T")
 
@@ -97,11 +97,17 @@ def worker_for_this_run() -> Worker:
 
 async def run_on(worker: Worker, call: Callable[[], T]) -> T:
     """Run *call* on *worker* and wait for what it returns or raises. Cancelled means: it runs all the same, and nobody hears of it."""
-    answers: list[outcome.Outcome[T]] = []
+    answer: outcome.Outcome[T] = await called_back(lambda done: worker.submit(call, done))
+    return answer.unwrap()
+
+
+async def called_back(begin: Callable[[Callable[[T], None]], None]) -> T:
+    """Call *begin* with a function, and wait until that is called, perhaps at once; returns its argument. A checkpoint."""
+    answers: list[T] = []
     task = trio.lowlevel.current_task()
     parked = False
 
-    def done(answer: outcome.Outcome[T]) -> None:
+    def done(answer: T) -> None:
         answers.append(answer)
         if parked:
             trio.lowlevel.reschedule(task)
@@ -112,10 +118,10 @@ async def run_on(worker: Worker, call: Callable[[], T]) -> T:
         return trio.lowlevel.Abort.SUCCEEDED
 
     await trio.lowlevel.checkpoint_if_cancelled()
-    worker.submit(call, done)
+    begin(done)
     if answers:
         await trio.lowlevel.cancel_shielded_checkpoint()
     else:
         parked = True
         await trio.lowlevel.wait_task_rescheduled(abort)
-    return answers[0].unwrap()
+    return answers[0]
