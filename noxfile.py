@@ -161,6 +161,7 @@ def examples(session: nox.Session) -> None:
     _install(session)
     for program in sorted(Path("examples").glob("*.py")):
         session.run("python", "-W", "error", str(program))
+    session.run("python", "-W", "error", "examples/inventory", "examples", "--store", "memory:", "--crash", "5")
 
 
 @nox.session(python=NEWEST, reuse_venv=False)

@@ -1,4 +1,7 @@
-"""The programs in examples/, as modules; their `main` runs in virtual time."""
+"""The programs in examples/, as modules; their `main` runs in virtual time.
+
+A program that is a folder finds its modules as it does when it runs: in its folder, which is the last place where they are looked for here.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ import pytest
 from trioactors.testing import run
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+sys.path.append(str(EXAMPLES / "inventory"))
 
 
 @pytest.fixture

@@ -1,0 +1,124 @@
+"""How far the run is, as data, and two ways to show it: a bar in a terminal, plain lines elsewhere. Nothing is decided by any of it."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from functools import partial
+from importlib.util import find_spec
+
+import trio
+from attrs import Factory, define
+
+from planning import Lot, Plan
+from trioactors.trace import RestartScheduled, TraceRecord
+
+__all__ = ["Progress", "in_bytes", "plain_lines", "progress_bar", "way_to_show"]
+
+
+def print_at_once(text: str) -> None:
+    """Print a line, and let it leave: a pipe would keep it."""
+    print(text, flush=True)
+
+
+@define
+class Progress:
+    """Counts what happens."""
+
+    chatty: bool = False
+    say: Callable[[str], None] = print_at_once
+    seen: int = 0
+    """Files met by the walk."""
+    known: int = 0
+    changed: int = 0
+    gone: int = 0
+    files: int = 0
+    bytes: int = 0
+    done_files: int = 0
+    done_bytes: int = 0
+    hashing_since: float | None = None
+    restarts: Counter[str] = Factory(Counter[str])
+
+    def begin(self) -> None:
+        """A run begins, perhaps anew."""
+        self.seen = self.known = self.changed = self.gone = self.files = self.bytes = self.done_files = self.done_bytes = 0
+        self.hashing_since = None
+
+    def planned(self, plan: Plan) -> None:
+        """It is known what is to be done in one top folder."""
+        self.known += plan.known
+        self.changed += plan.changed
+        self.gone += sum(map(len, plan.gone.values()))
+        self.files += sum(len(lot.files) for lot in plan.lots)
+        self.bytes += sum(lot.bytes for lot in plan.lots)
+
+    def start_hashing(self) -> None:
+        """All is planned."""
+        self.hashing_since = trio.current_time()
+        self.say(f"{self.files:,} files to hash ({in_bytes(self.bytes)}), {self.known:,} are known already")
+
+    def recorded(self, lot: Lot) -> None:
+        """The results of a lot are committed."""
+        self.done_files += len(lot.files)
+        self.done_bytes += lot.bytes
+        if self.chatty:
+            self.say(f"recorded {len(lot.files)} files")
+
+    def observe(self, record: TraceRecord) -> None:
+        """Told by the system of everything that happens in it."""
+        if isinstance(record, RestartScheduled):
+            self.restarts[record.child] += 1
+            self.say(f"{record.child} crashed ({self.restarts[record.child]} so far) and comes back in {record.delay:.2f} s")
+
+    def __str__(self) -> str:
+        """One line for people."""
+        if self.hashing_since is None:
+            return f"looking: {self.seen:,} files so far"
+        if not self.files:
+            return "reading back"
+        took = max(trio.current_time() - self.hashing_since, 0.001)
+        share = self.done_files / self.files
+        return (
+            f"{share:4.0%}: {self.done_files:,} of {self.files:,} files, {in_bytes(self.done_bytes)} of {in_bytes(self.bytes)}, "
+            f"{self.done_files / took:,.0f} files/s, {in_bytes(self.done_bytes / took)}/s"
+        )
+
+
+async def plain_lines(progress: Progress) -> None:
+    """A line each second."""
+    while True:
+        await trio.sleep(1.0)
+        progress.say(str(progress))
+
+
+async def progress_bar(progress: Progress) -> None:
+    """A bar that moves."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415 - an extra
+    from rich.progress import Progress as Bars  # noqa: PLC0415
+
+    columns = BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}")
+    with Bars(*columns, auto_refresh=False, transient=True) as bars:
+        line = bars.add_task("", total=None)
+        progress.say = partial(bars.console.print, markup=False, highlight=False)
+        try:
+            while True:
+                total = None if progress.hashing_since is None else progress.files
+                bars.update(line, total=total, completed=progress.done_files, description=str(progress), refresh=True)
+                await trio.sleep(0.1)
+        finally:
+            progress.say = print_at_once
+
+
+def way_to_show() -> Callable[[Progress], Awaitable[None]]:
+    """The bar, where somebody can see it move and `rich` is installed."""
+    return progress_bar if sys.stdout.isatty() and find_spec("rich") is not None else plain_lines
+
+
+def in_bytes(number: float) -> str:
+    """A size for people."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if number < 1000:
+            return f"{number:.0f} {unit}" if unit == "bytes" else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:.1f} TB"
