@@ -8,12 +8,15 @@ from trioactors.testing.clocks import ThreadGuard, run, virtual_environment
 from trioactors.testing.driving import PlannedCrash, crash, kill, restarted, suspended, until
 from trioactors.testing.leaks import Leak, isolated_system
 from trioactors.testing.recording import emitted
+from trioactors.testing.workers import HeldWorker, SlowWorker
 from trioactors.trace import Recorder
 
 __all__ = [
+    "HeldWorker",
     "Leak",
     "PlannedCrash",
     "Recorder",
+    "SlowWorker",
     "ThreadGuard",
     "crash",
     "emitted",

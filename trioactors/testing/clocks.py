@@ -19,7 +19,7 @@ import trio
 from trio.testing import MockClock, active_thread_count
 
 from trioactors.environment import Environment
-from trioactors.workers import InPlaceWorker
+from trioactors.workers import InPlaceWorker, Worker
 
 __all__ = ["EPOCH", "ThreadGuard", "run", "virtual_environment"]
 
@@ -49,14 +49,18 @@ class ThreadGuard(trio.abc.Instrument):
             self._clock.autojump_threshold, self._before = self._before, None
 
 
-def virtual_environment(seed: int | str = 0) -> Environment:
-    """An environment in which nothing is left to chance: seeded streams, counted ids, a wall clock that follows Trio's."""
+def virtual_environment(seed: int | str = 0, *, worker: Worker | None = None) -> Environment:
+    """An environment in which nothing is left to chance: seeded streams, counted ids, a wall clock that follows Trio's.
+
+    The calls of stores run in place, or on *worker* where they may wait for a disk.
+    """
     ids = itertools.count(1)
+    chosen = InPlaceWorker() if worker is None else worker
     return Environment(
         wall_clock=lambda: EPOCH + trio.current_time(),
         random=lambda label: random.Random(f"{seed}/{label}"),
         new_id=lambda: f"id-{next(ids)}",
-        worker=InPlaceWorker,
+        worker=lambda: chosen,
     )
 
 

@@ -77,9 +77,10 @@ class Fault:
 class FaultyStore:
     """A store that works, but for its faults."""
 
-    def __init__(self, inner: Store, *faults: Fault) -> None:
+    def __init__(self, inner: Store, *faults: Fault, blocking: bool | None = None) -> None:
         self._inner = inner
         self._faults = faults
+        self._blocking = blocking
         self._counts = dict.fromkeys(Operation, 0)
         self._undo: list[Write] | None = None
 
@@ -88,8 +89,8 @@ class FaultyStore:
 
     @property
     def blocking(self) -> bool:
-        """As the store inside."""
-        return self._inner.blocking
+        """As the store inside, unless told otherwise: the calls of a store in memory can then be held or slowed down, too."""
+        return self._inner.blocking if self._blocking is None else self._blocking
 
     def count(self, operation: Operation) -> int:
         """How many there have been."""
