@@ -47,6 +47,20 @@ def test_it_fails_at_the_nth_commit_and_nothing_happened() -> None:
     assert list(store.commit([put("a", b"3", expected=1)])) == [Committed((2,))]
 
 
+def test_faults_that_are_planned_later_are_counted_from_then_on() -> None:
+    store = opened()
+    store.commit([put("a", b"1")])
+    store.read([state("a")])
+    store.plan(Fault(at=1, before=StoreFull("told so")), Fault(at=2, operation=Operation.READ, before=StoreUnavailable("too")))
+
+    with pytest.raises(StoreFull):
+        store.commit([put("a", b"2", expected=1)])
+    assert store.read([state("a")]) == [Record(b"1", 1)]
+    with pytest.raises(StoreUnavailable):
+        store.read([state("a")])
+    assert list(store.commit([put("a", b"3", expected=1)])) == [Committed((2,))]
+
+
 def test_it_fails_after_the_commit_and_it_happened() -> None:
     store = opened(Fault(at=1, after=StorePoisoned("told so")))
 

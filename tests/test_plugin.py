@@ -122,6 +122,30 @@ async def test_it(system, autojump_clock):
     result.assert_outcomes(passed=1)
 
 
+def test_the_store_and_the_environment_can_be_given(outcome_of: Callable[[str], pytest.RunResult]) -> None:
+    result = outcome_of("""
+from trioactors.store_urls import store_at
+from trioactors.testing import HeldWorker, virtual_environment
+from trioactors.testing.stores import FaultyStore, Operation
+
+STORE, DISK = FaultyStore(store_at("memory:"), blocking=True), HeldWorker()
+
+@pytest.fixture
+def system_store():
+    return STORE
+
+@pytest.fixture
+def system_environment():
+    return virtual_environment(worker=DISK)
+
+async def test_it(system):
+    assert STORE.count(Operation.OPEN) == 1
+    assert system.names() == ()
+""")
+
+    result.assert_outcomes(passed=1)
+
+
 def test_a_leak_fails_the_test_and_is_named(outcome_of: Callable[[str], pytest.RunResult]) -> None:
     result = outcome_of("""
 KEPT = []

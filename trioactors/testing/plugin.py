@@ -3,7 +3,7 @@
     system      a running system, isolated, in virtual time, checked for leaks at teardown
     recorder    an observer of that system
 
-Override `system_tree`, `system_store` or `system_settings` in a module or a class to have `system` opened with them.
+Override `system_tree`, `system_store`, `system_settings` or `system_environment` in a module or a class to have `system` opened with them.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from trioactors.environment import Environment
 from trioactors.persistence import Store
 from trioactors.settings import Settings
 from trioactors.specs import Supervisor
@@ -23,7 +24,15 @@ from trioactors.testing.clocks import ThreadGuard
 from trioactors.testing.leaks import isolated_system
 from trioactors.trace import Recorder
 
-__all__ = ["pytest_collection_modifyitems", "recorder", "system", "system_settings", "system_store", "system_tree"]
+__all__ = [
+    "pytest_collection_modifyitems",
+    "recorder",
+    "system",
+    "system_environment",
+    "system_settings",
+    "system_store",
+    "system_tree",
+]
 
 
 def _run_virtually(
@@ -64,11 +73,20 @@ def system_store() -> str | Store | None:
 
 
 @pytest.fixture
+def system_environment() -> Environment | None:
+    """The environment of `system`; a virtual one unless overridden."""
+    return None
+
+
+@pytest.fixture
 async def system(
-    system_tree: Supervisor | None, system_store: str | Store | None, system_settings: Settings | None
+    system_tree: Supervisor | None,
+    system_store: str | Store | None,
+    system_settings: Settings | None,
+    system_environment: Environment | None,
 ) -> AsyncGenerator[System, None]:
     """A running system in virtual time. The test fails if anything of it is left."""
-    async with isolated_system(system_tree, store=system_store, settings=system_settings) as opened:
+    async with isolated_system(system_tree, store=system_store, settings=system_settings, environment=system_environment) as opened:
         yield opened
 
 

@@ -96,6 +96,10 @@ class FaultyStore:
         """How many there have been."""
         return self._counts[operation]
 
+    def plan(self, *faults: Fault) -> None:
+        """Add *faults*, counted from now."""
+        self._faults += tuple(attrs.evolve(fault, at=fault.at + self._counts[fault.operation]) for fault in faults)
+
     def open(self, environment: Environment) -> None:
         """Open the store inside."""
         self._run(Operation.OPEN, lambda: self._inner.open(environment))
