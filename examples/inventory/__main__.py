@@ -111,6 +111,7 @@ def complaint(error: BaseException) -> str:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # where nobody reads any more, stop; it goes on the next time
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A console may not know all letters that a name has.
         sys.stdout.reconfigure(errors="backslashreplace")  # pyright: ignore[reportUnknownMemberType] - what of its buffer?

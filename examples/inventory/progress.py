@@ -78,11 +78,8 @@ class Progress:
         if not self.files:
             return "reading back"
         took = max(trio.current_time() - self.hashing_since, 0.001)
-        share = self.done_files / self.files
-        return (
-            f"{share:4.0%}: {self.done_files:,} of {self.files:,} files, {in_bytes(self.done_bytes)} of {in_bytes(self.bytes)}, "
-            f"{self.done_files / took:,.0f} files/s, {in_bytes(self.done_bytes / took)}/s"
-        )
+        rates = f"{self.done_files / took:,.0f} files/s, {in_bytes(self.done_bytes / took)}/s"
+        return f"{self.done_files / self.files:4.0%}: {self.done_files:,} of {self.files:,} files, {rates}"
 
 
 async def plain_lines(progress: Progress) -> None:
@@ -94,11 +91,11 @@ async def plain_lines(progress: Progress) -> None:
 
 async def progress_bar(progress: Progress) -> None:
     """A bar that moves."""
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415 - an extra
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415 - an extra
     from rich.progress import Progress as Bars  # noqa: PLC0415
 
-    columns = BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}")
-    with Bars(*columns, auto_refresh=False, transient=True) as bars:
+    columns = TextColumn("{task.description}"), BarColumn(None), TimeRemainingColumn()
+    with Bars(*columns, auto_refresh=False, transient=True, expand=True) as bars:
         line = bars.add_task("", total=None)
         progress.say = partial(bars.console.print, markup=False, highlight=False)
         try:

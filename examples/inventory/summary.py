@@ -43,7 +43,7 @@ def summary(survey: Survey) -> Iterator[str]:
     yield f"{shown(survey.root)}: {len(entries):,} files, {in_bytes(total)}, in {sum(walk.folders for walk in walks):,} folders"
     yield this_run(survey.progress)
     if links or special:
-        yield f"  left alone: {links:,} links, {special:,} pipes, sockets and devices"
+        yield f"  left alone: links {links:,}; pipes, sockets and devices {special:,}"
     kinds = Counter(entry.kind for entry in entries.values())
     yield from some_of("types", kinds.most_common(), lambda kind: f"{kind[1]:9,}  {kind[0]}")
     yield from some_of("not read", problems(survey), lambda found: f"{shown(found[0])}: {found[1]}")

@@ -61,7 +61,7 @@ def test_the_summary_says_what_is_there_what_was_done_and_what_is_the_same() -> 
         "",
         "/root: 4 files, 6.0 kB, in 4 folders",
         "  this run: 3 hashed, 1 known before, 2 had changed, 4 had gone; restarts: none",
-        "  left alone: 2 links, 1 pipes, sockets and devices",
+        "  left alone: links 2; pipes, sockets and devices 1",
         "  types:",
         "            3  text/plain",
         "            1  unknown",
