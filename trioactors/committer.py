@@ -1,19 +1,22 @@
 """The one way to the store: commits of all actors, gathered, and the reads of those that start.
 
 A sync costs the same for one record as for a hundred. So commits that arrive while one is on its way share the next one: the worker takes
-whatever is queued when it is free, and is always promised one turn ahead, so that it never waits for Trio between two of them. Throughput
-grows with the number of actors until the disk is the limit; one actor alone pays one sync each.
+whatever is queued when its turn begins, and a turn is promised to it as soon as the last one has begun, so that it never waits for Trio
+between two of them. Throughput grows with the number of actors until the disk is the limit; one actor alone pays one sync each.
 
-Reads and commits take turns in the order in which they came, so an actor that starts reads what its last life handed in.
+Reads and commits take turns in the order in which they came, up to the limits of a group: a read behind more commits than one group
+holds may come before the last of them. An actor that starts waits for the commits of its last life by itself.
 
 What an error means is decided here once. One that may pass (`retryable`) is told to everybody in the group, and nothing else happens. Any
 other one breaks the store: it is closed, this child ends with that error, and the system's root opens it again, with everything that
 rests on it (rest_for_one). Until then nothing is accepted.
+
+A disk may never answer. Then closing ends with its grace: the worker is left behind with what it is doing, whoever waits for it is told
+that nobody can say what is kept, and the store is not opened again before that worker has come back.
 """
 
 from __future__ import annotations
 
-import copy
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -24,7 +27,7 @@ import outcome
 import trio
 
 from trioactors.errors import OverLimit, StoreConflict, StoreError, StorePoisoned, StoreUnavailable, TrioactorsError
-from trioactors.persistence import Answer, Batch, Committed, Conflict, Corrupt, Key, Record, Space, Store, Write
+from trioactors.persistence import Answer, Batch, Committed, Conflict, Corrupt, Key, Record, Space, Store, TooLarge, Write
 from trioactors.trace import StoreCommitted
 from trioactors.workers import InPlaceWorker, Worker, called_back, run_on
 
@@ -43,7 +46,6 @@ GROUP_BYTES: Final = 64 * 1024 * 1024
 STORE: Final = ":store"
 """The name of the store among the system's own children."""
 
-_AHEAD: Final = 2
 _log = logging.getLogger("trioactors")
 
 Verdict: TypeAlias = Committed | TrioactorsError
@@ -67,9 +69,16 @@ class Committer:
     """Seconds that closing may take."""
     _queue: deque[_Pending] = attrs.field(factory=deque["_Pending"], init=False, repr=False)
     _worker: Worker = attrs.field(factory=InPlaceWorker, init=False, repr=False)
+    _unsettled: set[_Pending] = attrs.field(factory=set["_Pending"], init=False, repr=False)
+    """What was submitted and not told yet, queued or in the worker's hands."""
+    _promised: deque[None] = attrs.field(factory=deque[None], init=False, repr=False)
+    """The turns that the worker was promised and has not begun; like the queue, both threads use it, and each step is one atomic call."""
     _turns: int = attrs.field(default=0, init=False)
     """How many turns the worker was promised and has not reported yet."""
     _open: bool = attrs.field(default=False, init=False)
+    _closing: bool = attrs.field(default=False, init=False)
+    _left_behind: bool = attrs.field(default=False, init=False)
+    """Whether a worker that did not finish in time still has the store."""
     _broken: TrioactorsError | None = attrs.field(default=None, init=False)
     _news: trio.Event = attrs.field(factory=trio.Event, init=False, repr=False)
     """Set when the store broke, and, while it closes, when the worker has reported its last turn."""
@@ -81,12 +90,13 @@ class Committer:
         if not self._open or self._broken is not None:
             settle(self._closed())
             return
-        self._queue.append(_Pending(batch, settle))
-        if self._turns < _AHEAD:
-            self._take_turn()
+        pending = _Pending(batch, settle)
+        self._unsettled.add(pending)
+        self._queue.append(pending)
+        self._promise_turn()
 
     async def read(self, keys: Sequence[Key]) -> Sequence[Record | Corrupt | None]:
-        """What is committed under *keys*, with everything that was submitted before. Raises `StoreError`."""
+        """What is committed under *keys*. Raises `StoreError`."""
         if not self._open or self._broken is not None:
             await trio.lowlevel.checkpoint()
             raise self._closed()
@@ -104,18 +114,27 @@ class Committer:
         if not isinstance(verdict, Committed):
             raise verdict
 
+    @property
+    def broken(self) -> bool:
+        """Whether the store has failed, and is about to be opened again with everything that rests on it."""
+        return self._broken is not None
+
     def _closed(self) -> StoreUnavailable:
         why = "is not open" if self._broken is None else f"has failed and is being opened again ({self._broken})"
         return StoreUnavailable(f"the store {why}; nothing was written")
 
     # --- turns ---
 
-    def _take_turn(self) -> None:
-        self._turns += 1
-        self._worker.submit(self._commit_group, self._report)
+    def _promise_turn(self) -> None:
+        """The queue is not empty: see to it that a turn will begin which takes it."""
+        if not self._promised:
+            self._turns += 1
+            self._promised.append(None)
+            self._worker.submit(self._commit_group, self._report)
 
     def _commit_group(self) -> tuple[list[_Pending], Sequence[Answer] | Exception]:
         """In the worker: commit what is queued now."""
+        self._promised.popleft()  # first: what is queued from here on may come too late for this turn
         group: list[_Pending] = []
         size = 0
         while self._queue and len(group) < GROUP and size < GROUP_BYTES:
@@ -127,7 +146,7 @@ class Committer:
         if self._broken is not None:
             return group, self._closed()
         try:
-            return group, self.store.commit([pending.batch for pending in group])
+            return group, _checked(self.store.commit([pending.batch for pending in group]), group)
         except Exception as error:  # told to everybody in the group, and nothing more is committed unless the error may pass
             if not (isinstance(error, StoreError) and error.retryable):
                 self._broken = _declared(error)
@@ -139,19 +158,24 @@ class Committer:
         self._turns -= 1
         group, answers = result.unwrap()
         failed = answers if isinstance(answers, Exception) else None
-        verdicts: Sequence[Verdict]
-        if failed is not None:
-            verdicts = [fresh(failed) for _ in group]
-        else:
-            verdicts = [_verdict(answer) for answer in answers] if isinstance(answers, Sequence) else ()
         if group and self._observers.listeners:
             self._tell(group, failed)
-        for pending, verdict in zip(group, verdicts, strict=True):
-            pending.settle(verdict)
-        if self._queue and self._turns < _AHEAD:
-            self._take_turn()
-        if self._broken is not None or (self._turns == 0 and not self._open):
+        if self._queue:
+            self._promise_turn()
+        if isinstance(answers, Exception):
+            for pending in group:
+                self._settle(pending, fresh(answers))
+        else:
+            for pending, answer in zip(group, answers, strict=True):
+                self._settle(pending, _verdict(answer))
+        if self._broken is not None or (self._turns == 0 and self._closing):
             self._news.set()
+
+    def _settle(self, pending: _Pending, verdict: Verdict) -> None:
+        """Tell *pending* what became of it, unless it was told already that nobody will hear of it."""
+        if pending in self._unsettled:
+            self._unsettled.remove(pending)
+            pending.settle(verdict)
 
     def _tell(self, group: list[_Pending], failed: Exception | None) -> None:
         size = sum(len(write.data or b"") for pending in group for write in pending.batch.writes)
@@ -168,6 +192,8 @@ class Committer:
 
     async def run(self, *, task_status: Any) -> None:
         """Open the store, serve until cancelled, close it. Raises what broke it."""
+        if self._left_behind:
+            raise StoreUnavailable(f"{self.store!r} has not come back from what it was doing when it was closed last")
         self._broken = None
         self._worker = self._environment.worker() if self.store.blocking else InPlaceWorker()
         try:
@@ -179,25 +205,47 @@ class Committer:
                 await self._news.wait()
             raise self._broken
         finally:
-            self._open = False
-            with trio.move_on_after(self._grace, shield=True) as scope:
-                await self._close()
-            if scope.cancelled_caught:
-                _log.error(
-                    "%r did not finish within %g s and is left behind; what it was doing may or may not be kept",
-                    self.store,
-                    self._grace,
-                )
-            self._worker.close()
+            self._closing = True
+            try:
+                with trio.move_on_after(self._grace, shield=True) as scope:
+                    await self._close()
+                if scope.cancelled_caught:
+                    self._leave_behind()
+            finally:
+                self._open = self._closing = False
+                self._tell_the_rest()
+                self._worker.close()
 
     async def _close(self) -> None:
-        while self._turns:
+        while self._turns:  # those who still have something to commit may do so: their callers wait
             self._news = trio.Event()
             await self._news.wait()
+        self._open = False
         try:
             await run_on(self._worker, self.store.close)
         except StoreError:
             _log.exception("%r could not be closed", self.store)
+
+    def _leave_behind(self) -> None:
+        _log.error(
+            "%r did not finish within %g s and is left behind; what it was doing may or may not be kept", self.store, self._grace
+        )
+        self._left_behind = True
+        self._worker.submit(self.store.close, self._came_back)
+
+    def _tell_the_rest(self) -> None:
+        """Nobody waits for ever: what was not begun is not written, and of what was begun nobody will hear any more."""
+        while self._queue:
+            self._settle(self._queue.popleft(), self._closed())
+        lost = StorePoisoned(
+            f"{self.store!r} was closed before it had told what became of this; nobody can say whether it was kept"
+        )
+        for pending in tuple(self._unsettled):
+            self._settle(pending, fresh(lost))
+
+    def _came_back(self, _: object) -> None:
+        """The worker has done the last thing that it was asked to do."""
+        self._left_behind = False
 
 
 def _declared(error: Exception) -> TrioactorsError:
@@ -222,9 +270,23 @@ def _verdict(answer: Answer) -> Verdict:
     return OverLimit(f"{answer.size} bytes are more than the store takes ({answer.limit})", type_name=answer.key.name)
 
 
+def _checked(answers: Sequence[Answer], group: Sequence[_Pending]) -> Sequence[Answer]:
+    """*answers*, if they are as the port says: one for each batch, and a revision for each write. Raises `TypeError`."""
+    if len(answers) != len(group):
+        raise TypeError(f"commit gave {len(answers)} answers to {len(group)} batches")
+    for answer, pending in zip(answers, group, strict=True):
+        if isinstance(answer, Committed):
+            if len(answer.revisions) != len(pending.batch.writes):
+                raise TypeError(f"commit gave {answer!r} to a batch of {len(pending.batch.writes)} writes")
+        elif not isinstance(answer, Conflict | TooLarge):  # pyright: ignore[reportUnnecessaryIsInstance] - a plug-in's word
+            raise TypeError(f"commit answered {answer!r}")
+    return answers
+
+
 def fresh(error: Exception) -> TrioactorsError:
-    """The same error once more: each of those who are told raises its own."""
+    """The same error once more: each of those who are told raises its own. Made without its `__init__`, which may want more."""
     declared = _declared(error)
-    again = copy.copy(declared)
+    again = type(declared).__new__(type(declared), *declared.args)
+    vars(again).update(vars(declared))
     again.__cause__ = declared.__cause__
     return again

@@ -84,6 +84,11 @@ class Deferred(Generic[R]):
             self._life.deferred.discard(self._call)
         return self._call
 
+    @property
+    def owed(self) -> bool:
+        """Whether the reply is still to be given."""
+        return not self._settled
+
     def __del__(self) -> None:
         """Lost: the caller must not wait for its deadline. The collector may run this in any thread."""
         call = self._call

@@ -22,6 +22,7 @@ import attrs
 from trioactors.committer import Committer, fresh
 from trioactors.errors import SerializationError, StoreError, StoreUnavailable
 from trioactors.lives import waiting_life
+from trioactors.messages import Call
 from trioactors.outbox import undo_all
 from trioactors.saving import Saver
 
@@ -74,6 +75,7 @@ class Gate(Saver):
         """As `Saver.load`."""
         await super().load()
         self._latest = self._committed
+        self._send_out()
 
     # --- holding ---
 
@@ -83,18 +85,16 @@ class Gate(Saver):
         life = self.life
         if life.ended is not None or life.saver is not self:
             return False
-        return self._flying is not None or (self._recording and waiting_life() is life)
+        return self.fenced or self._flying is not None or (self._recording and waiting_life() is life)
 
     def hold(self, effect: Effect) -> None:
         """Keep *effect* for the commit of the handler in progress; sent by a task beside it, for the newest commit there is."""
-        entry = self._next or self._flying
-        if entry is None or (self._recording and waiting_life() is self.life):
+        if self._recording and waiting_life() is self.life:
             self._outbox.append(effect)
-        else:
+        elif (entry := self._entry()) is not None:
             entry.effects.append(effect)
-
-    def close(self) -> None:
-        """As `Saver.close`: what was handled goes on to its commit."""
+        else:  # the store is gone, and nobody can say whether what this follows from is kept
+            effect.undo()
 
     # --- the ends of a handler ---
 
@@ -108,11 +108,15 @@ class Gate(Saver):
             self._answer(envelope, answer, value)
             self._send_out()
             return
+        self._hold_answer(entry, envelope, answer, value)
+        self._attach(entry)
+
+    def _hold_answer(self, entry: _Entry, envelope: Envelope, answer: Callable[[Any], None] | None, value: Any) -> None:
+        """The answer waits for *entry*. Who holds as many as its mailbox has places handles nothing more for now."""
         mailbox = self._cell.mailbox
         mailbox.held += 1
         self.blocked = self.fenced or mailbox.held >= mailbox.limit
         entry.answers.append((envelope, answer, value))
-        self._attach(entry)
 
     def declared(self, envelope: Envelope, error: BaseException) -> None:
         """A handler raised a declared error: the state is as before it, and so is everything else."""
@@ -124,8 +128,7 @@ class Gate(Saver):
         if entry is None:
             self._answer(envelope, envelope.fail, error)
         else:
-            self._cell.mailbox.held += 1
-            entry.answers.append((envelope, envelope.fail, error))
+            self._hold_answer(entry, envelope, envelope.fail, error)
 
     def expired(self, envelope: Envelope) -> None:
         """The time of a handler's caller was up: the state is as before it."""
@@ -135,13 +138,21 @@ class Gate(Saver):
             self._roll_back(envelope)
             self._cell.mailbox.expired += 1
 
+    def left(self, envelope: Envelope) -> None:
+        """A handler ended this life in order: the state is as before it, and what it sent was never sent."""
+        if self._undone is not None:
+            self._go_back()
+        else:
+            self._roll_back(envelope)
+
     def _roll_back(self, envelope: Envelope) -> None:
-        self._drop_outbox()
         if not envelope.spec.reads and not self._unchanged():
             self._restore(self._latest)
+        self._drop_outbox()
+        self._owe_nothing(envelope)
 
-    def crashed(self) -> None:
-        """A handler ended this life: what it sent was never sent."""
+    def close(self) -> None:
+        """As `Saver.close`: what the handler in progress sent was never sent, what was handled goes on to its commit."""
         self._drop_outbox()
         self._undone = None
 
@@ -153,17 +164,28 @@ class Gate(Saver):
 
     def _undo_current(self, envelope: Envelope) -> None:
         """The handler in progress stood on a state that is lost."""
-        error = self._undone
+        error = self._go_back()
+        self._cell.mailbox.undone += 1
+        self._fail(envelope, _never_written(error))
+
+    def _go_back(self) -> Exception:
+        """To the state before the handler in progress, and before what it stood on; why that is lost."""
+        error, self._undone = self._undone, None
         assert error is not None  # why this was called
         self._drop_outbox()
-        self._go_back()
-        self._cell.mailbox.undone += 1
-        envelope.fail(_never_written(error))
-
-    def _go_back(self) -> None:
-        self._undone = None
         if not self.fenced:
             self._restore(self._latest)
+        return error
+
+    def _fail(self, envelope: Envelope, error: Exception) -> None:
+        """The message is as if it had never been handled; what reply it is owed is this error."""
+        self._owe_nothing(envelope)
+        envelope.fail(error)
+
+    def _owe_nothing(self, envelope: Envelope) -> None:
+        """If its reply was deferred, it is answered by something else now."""
+        if self.life.deferred is not None and isinstance(envelope, Call):
+            self.life.deferred.discard(envelope)
 
     def _drop_outbox(self) -> None:
         outbox, self._outbox = self._outbox, []
@@ -173,15 +195,19 @@ class Gate(Saver):
 
     async def in_hook(self, hook: Callable[[], Awaitable[None]]) -> None:
         """As `Saver.in_hook`: a handler without a caller, whose commit the actor waits for."""
+        failed: list[Exception] = []
         done = False
         try:
             await super().in_hook(hook)
+            if self.fenced:
+                return  # a good-bye without a store below: what it did can neither be kept nor leave
+            if self._undone is not None:
+                raise _never_written(self._go_back())
+            entry = self._entry_for(self._encode())
             done = True
         finally:
             if not done:
-                self._drop_outbox()
-        failed: list[Exception] = []
-        entry = self._entry_for(self._encode())
+                self.close()
         if entry is None:
             self._send_out()
         else:
@@ -189,6 +215,7 @@ class Gate(Saver):
             self._attach(entry)
         await self.drained()
         if failed:
+            await self._fall()
             raise failed[0]
 
     # --- entries ---
@@ -224,7 +251,6 @@ class Gate(Saver):
     def _kept(self) -> None:
         entry, self._flying = self._flying, None
         assert entry is not None  # it was committed
-        self.blocked = self.fenced
         following = self._next
         if following is not None and following.data != self._committed:
             self._fly()
@@ -234,6 +260,8 @@ class Gate(Saver):
         self._release(entry)
         if following is not None:  # back to what was just committed: nothing to write
             self._release(following)
+        mailbox = self._cell.mailbox
+        self.blocked = self.fenced or mailbox.held >= mailbox.limit
 
     def _release(self, entry: _Entry) -> None:
         self._cell.mailbox.held -= len(entry.answers)
@@ -262,10 +290,11 @@ class Gate(Saver):
         following, self._next = self._next, None
         assert entry is not None  # it was on its way
         self.blocked = False
-        alive = self.life.ended is None
+        alive = self.life.ended is None and self.life.saver is self
         ends = alive and self._end_life_for(error)
         if alive and not ends:
             self._latest = self._committed
+        self._drop_outbox()  # of a handler in progress: it came last, so it is undone first
         if following is not None:
             self._undo(following, _never_written(error))
         self._undo(entry, error)
@@ -282,10 +311,8 @@ class Gate(Saver):
         mailbox.held -= len(entry.answers)
         mailbox.undone += len(entry.answers)
         undo_all(entry.effects)
-        for envelope, answer, _ in entry.answers:
-            if answer is None and self.life.deferred is not None:
-                self.life.deferred.discard(envelope)
-            envelope.fail(fresh(error))
+        for envelope, _, _ in entry.answers:
+            self._fail(envelope, fresh(error))
         for told in entry.told:
             told(fresh(error))
 

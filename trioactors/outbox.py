@@ -89,16 +89,13 @@ class Armed:
 
     def release(self) -> None:
         """It rings from now on, at once if it is due."""
-        if self.timer.pending and self.timer.life.ended is None:
-            self.timer.schedule()
+        self.timer.schedule()
 
     def undo(self) -> None:
         """It was never set."""
         timer = self.timer
         timer.cancel()
-        timers = timer.life.timers
-        if timers is not None and timers.get(timer.key) is timer:
-            del timers[timer.key]
+        timer.forget()
         if self.replaced is not None:
             self.replaced.revive()
 
@@ -132,8 +129,8 @@ class Answered:
 
     def undo(self) -> None:
         """It is owed again, if the actor lives to give it."""
-        if self.life.deferred is None:
+        if self.life.ended is not None:
             self.call.fail(ActorStopped(f"{self.life.cell.name} ended, and the state behind its answer was not committed"))
         else:
-            self.life.deferred.add(self.call)
+            self.life.deferred = {*(self.life.deferred or ()), self.call}
             self.take_back()

@@ -11,7 +11,7 @@ next life waits for that before it reads.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import trio
@@ -19,12 +19,13 @@ from trio.lowlevel import reschedule, wait_task_rescheduled
 
 from trioactors.committer import Committer, Verdict
 from trioactors.errors import OverLimit, SerializationError, StateUnreadable, StoreConflict, StoreError
-from trioactors.persistence import ABSENT, Batch, Committed, Corrupt, Key, Space, Write
+from trioactors.persistence import ABSENT, Batch, Committed, Corrupt, Key, Record, Space, Write
 from trioactors.refs import resolving
 from trioactors.trace import CommitFailed, StateCommitted
+from trioactors.waiting import chain_between
 
 if TYPE_CHECKING:
-    from trioactors.cells import ActorCell
+    from trioactors.cells import ActorCell, Cell
     from trioactors.lives import Life
     from trioactors.messages import Envelope
     from trioactors.outbox import Effect
@@ -125,8 +126,8 @@ class Saver(ABC):
         """The time of a handler's caller was up."""
 
     @abstractmethod
-    def crashed(self) -> None:
-        """A handler ended this life."""
+    def left(self, envelope: Envelope) -> None:
+        """A handler raised `Shutdown`: this life ends in order."""
 
     # --- reading ---
 
@@ -136,7 +137,7 @@ class Saver(ABC):
         if previous is not None:
             await previous.drained()
         self._cell.saver = self
-        found = (await self._committer.read([self.key]))[0]
+        found = (await self._read())[0]
         if isinstance(found, Corrupt):
             raise StateUnreadable(self._cell.name, repr(self._committer.store), found.reason)
         if found is None:
@@ -148,6 +149,29 @@ class Saver(ABC):
                 raise StateUnreadable(self._cell.name, repr(self._committer.store), str(error)) from error
             self.revision, self._committed = found.revision, found.data
 
+    async def _read(self) -> Sequence[Record | Corrupt | None]:
+        try:
+            return await self._committer.read([self.key])
+        except StoreError as error:
+            failed = error
+        await self._fall()
+        raise failed
+
+    async def _fall(self) -> None:
+        """If the store below is gone, wait until the root stops this life, as it will: to fail by itself would cost it a restart.
+
+        Only where the root itself waits for this start, the start has to fail.
+        """
+        if not (self.fenced or self._committer.broken):
+            return
+        self.fenced = self.blocked = True
+        top: Cell = self._cell
+        while top.parent is not None:
+            top = top.parent
+        if chain_between(top, self._cell) is None:
+            while self.life.asked is None:
+                await self.bell.wait()
+
     def _restore(self, data: bytes) -> None:
         actor = self.life.actor
         with resolving(self._cell.runtime.registry):
@@ -158,7 +182,11 @@ class Saver(ABC):
     def _encode(self) -> bytes:
         actor = self.life.actor
         if "on_save" in self._cell.plan.hooks:
-            actor.on_save()
+            before, self._in_hook = self._in_hook, True
+            try:
+                actor.on_save()
+            finally:
+                self._in_hook = before
         return self._codec.encode(actor.state)
 
     # --- writing ---
@@ -219,7 +247,7 @@ class Saver(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """The life is over."""
+        """The life is over, or a handler has just ended it: what was not handed in for a commit is lost. Closing twice is closing once."""
 
     # --- waiting ---
 

@@ -54,7 +54,7 @@ async def live(life: Life) -> None:
     current_life.set(life)
     try:
         if cell.plan.keeping is not None:
-            life.saver = await _loaded(life, cell.plan.keeping)
+            await _load(life, cell.plan.keeping)
         if "on_start" in hooks:
             await _run_hook(life, actor.on_start)
         life.announce()
@@ -62,25 +62,20 @@ async def live(life: Life) -> None:
             await _run_hook(life, actor.on_continue)
         await _serve(life, cell, actor)
     except Exception as error:
-        if "on_stop" in hooks and life.ready:
-            life.saver = None  # what it does now belongs to no commit
-            await _farewell_after_crash(life, actor, judge(error))  # noqa: ASYNC120 - killed meanwhile means killed
+        if life.ready:
+            await _farewell(life, actor, judge(error))  # noqa: ASYNC120 - killed meanwhile means killed
         raise
     if life.killed is None and life.asked is not None:
-        if "on_stop" in hooks:
-            await _run_hook(life, partial(actor.on_stop, life.asked))
-        if life.saver is not None:
-            await life.saver.finish()
+        await _say_good_bye(life, actor, life.asked)
 
 
-async def _loaded(life: Life, keeping: StateKeeping) -> Saver:
-    """What commits the state in this life; the actor has its committed state now."""
+async def _load(life: Life, keeping: StateKeeping) -> None:
+    """Give the actor its committed state."""
     committer = life.cell.runtime.committer
     if committer is None:
         raise StoreMissing(life.cell.name)
-    saver = keeping.saver(life, committer)
-    await saver.load()
-    return saver
+    life.saver = keeping.saver(life, committer)
+    await life.saver.load()
 
 
 async def _run_hook(life: Life, hook: Callable[[], Awaitable[None]]) -> None:
@@ -96,13 +91,24 @@ def _incarnate(cell: ActorCell) -> Actor[Any]:
     return actor  # pyright: ignore[reportUnknownVariableType] - an actor of whatever state
 
 
-async def _farewell_after_crash(life: Life, actor: Actor[Any], reason: Exit) -> None:
-    """Call `on_stop` although the actor crashed; the crash stays the reason, whatever happens here."""
+async def _farewell(life: Life, actor: Actor[Any], reason: Exit) -> None:
+    """Call `on_stop` although the actor failed, or ended itself by raising `Shutdown`; that stays the reason, whatever happens here."""
+    if life.saver is not None and not reason.orderly:
+        life.saver.close()
+        life.saver = None  # what it does now belongs to no commit
     with trio.move_on_after(life.cell.grace):  # noqa: ASYNC912 - on_stop may or may not wait
         try:
-            await actor.on_stop(reason)
+            await _say_good_bye(life, actor, reason)
         except Exception as error:
-            life.cell.runtime.report(life, Exit(ExitKind.CRASH, "in on_stop, after a crash", error))
+            after = "Shutdown" if reason.orderly else "a crash"
+            life.cell.runtime.report(life, Exit(ExitKind.CRASH, f"in on_stop, after {after}", error))
+
+
+async def _say_good_bye(life: Life, actor: Actor[Any], reason: Exit) -> None:
+    if "on_stop" in cast("ActorCell", life.cell).plan.hooks:
+        await _run_hook(life, partial(actor.on_stop, reason))
+    if life.saver is not None:
+        await life.saver.finish()
 
 
 async def _serve(life: Life, cell: ActorCell, actor: Actor[Any]) -> None:
@@ -232,6 +238,8 @@ def _answered(life: Life, cell: ActorCell, envelope: Envelope, error: BaseExcept
         else:
             mailbox.expired += 1
         return True
+    if saver is not None and isinstance(error, Shutdown):
+        saver.left(envelope)
     return False
 
 
@@ -241,8 +249,8 @@ def _may_pass(error: BaseException) -> bool:
 
 
 def _fatal(life: Life, cell: ActorCell, envelope: Envelope, error: BaseException) -> None:
-    if life.saver is not None:
-        life.saver.crashed()
+    if life.saver is not None and not isinstance(error, Shutdown):
+        life.saver.close()
     life.fatal = envelope
     life.fatal_caller = caller_of(envelope)
     reason = judge(error) if life.failure is None else Exit(ExitKind.CRASH, error=life.failure)
@@ -275,7 +283,7 @@ def _settle(life: Life, cell: ActorCell, envelope: Envelope, result: Any) -> Non
             _DeferredAndReturned(f"{where} deferred its reply and then returned {described(result, repr):.80}"),
         )
     cell.mailbox.current = None
-    if token is not None and isinstance(envelope, Call) and envelope.pending:
+    if token is not None and token.owed and isinstance(envelope, Call) and envelope.pending:
         life.deferred = set() if life.deferred is None else life.deferred
         life.deferred.add(envelope)
     if life.saver is not None:

@@ -136,7 +136,8 @@ class System:
                 await trio.lowlevel.checkpoint()
                 await self._runtime.activity.idle()
             return
-        busy = [repr(cell) for cell in self._runtime.registry.cells() if isinstance(cell, ActorCell) and cell.mailbox.active]
+        actors = (cell for cell in self._runtime.registry.cells() if isinstance(cell, ActorCell))
+        busy = [repr(cell) for cell in actors if cell.mailbox.active or (cell.saver is not None and cell.saver.busy)]
         raise CallTimeout(f"still busy after {limit:g} s: {', '.join(busy[:10])}", begun=True, inherited=False)
 
     async def wait_stopped(self) -> None:

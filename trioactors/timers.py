@@ -3,6 +3,9 @@
 A timer sends an ordinary message through the actor's own mailbox, so what it does is handled one at a time like everything else. It
 belongs to one incarnation: with it die the timer and its tick that may still wait. A timer never has two ticks waiting; one that comes
 due meanwhile is skipped, and the next keeps to the grid of the first (drift-free).
+
+One that a durable handler sets rings only after the commit of that handler, and one that it cancels or replaces comes back if that commit
+fails.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import trio
 
+from trioactors.alarms import Alarm
 from trioactors.messages import Envelope
 from trioactors.trace import TimerFired
 
@@ -26,7 +30,7 @@ __all__ = ["Timer"]
 
 @attrs.define(eq=False)
 class Timer:
-    """One timer; an entry of the system's heap."""
+    """One timer."""
 
     key: object
     spec: HandlerSpec
@@ -35,15 +39,22 @@ class Timer:
     period: float | None
     life: Life = attrs.field(repr=False)
     cell: ActorCell = attrs.field(repr=False)
-    pending: bool = True
     waiting: bool = False
     """Whether a tick is in the mailbox."""
+    _cancelled: bool = attrs.field(default=False, init=False)
+    _scheduled: bool = attrs.field(default=False, init=False)
+    _alarm: Alarm | None = attrs.field(default=None, init=False, repr=False)
 
     def schedule(self) -> None:
-        """Enter the heap."""
-        self.cell.runtime.alarms.add(self.due, self)
+        """It may ring from now on: when it is due, or at once if it was due already."""
+        self._scheduled = True
+        if not self._cancelled and self.life.ended is None:
+            self._wait()
 
-    def ring(self) -> None:
+    def _wait(self) -> None:
+        self._alarm = self.cell.runtime.alarms.at(self.due, self._ring)
+
+    def _ring(self) -> None:
         """Send the tick, and come back if there is a period."""
         if self.cell.mailbox.closed is None and not self.waiting:
             self.waiting = True
@@ -51,30 +62,37 @@ class Timer:
             observers = self.cell.runtime.observers
             if observers.listeners:
                 observers.emit(TimerFired(time=trio.current_time(), child=self.cell.name, handler=self.spec.name))
-        if self.period is None:
-            self.pending = False
-        else:
+        if self.period is not None:
             missed = math.floor((trio.current_time() - self.due) / self.period)
             self.due += (missed + 1) * self.period
-            self.schedule()
+            self._wait()
 
     def delivered(self) -> None:
         """The tick leaves the mailbox. A timer without a period is done with it."""
         self.waiting = False
+        if self.period is None:
+            self.forget()
+
+    def forget(self) -> None:
+        """Its actor knows it no more."""
         timers = self.life.timers
-        if self.period is None and timers is not None and timers.get(self.key) is self:
+        if timers is not None and timers.get(self.key) is self:
             del timers[self.key]
 
     def revive(self) -> None:
-        """It was cancelled or replaced, and that is undone: ring when it was due, or now."""
+        """It was cancelled or replaced, and that is undone: ring when it was due, or now, if it may ring yet."""
         timers = self.life.timers
         if timers is not None and self.life.ended is None:
-            again = timers[self.key] = attrs.evolve(self, pending=True, waiting=False)
-            again.schedule()
+            timers[self.key] = self
+            self._cancelled = False
+            if self._scheduled:
+                self._wait()
 
     def cancel(self) -> None:
         """Never ring again, and take back the tick that still waits."""
-        self.pending = False
+        self._cancelled = True
+        if self._alarm is not None:
+            self._alarm.cancel()
         if self.waiting:
             self.waiting = False
             self.cell.mailbox.withdraw_tick(self)

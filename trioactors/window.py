@@ -35,6 +35,7 @@ class Window(Saver):
         """Whether the window has closed, and the state could not be taken then."""
         self._alarm: Alarm | None = None
         self._failed: Exception | None = None
+        self._closed = False
 
     @property
     def holding(self) -> bool:
@@ -50,8 +51,7 @@ class Window(Saver):
         self._cell.mailbox.handled += 1
         if answer is not None:
             answer(value)
-        if not envelope.spec.reads:
-            self._touched()
+        self._over(envelope)
 
     def declared(self, envelope: Envelope, error: BaseException) -> None:
         """The error is the answer; the state is as the handler left it."""
@@ -60,18 +60,21 @@ class Window(Saver):
     def expired(self, envelope: Envelope) -> None:
         """As for a declared error, but nobody waits for it."""
         self._cell.mailbox.expired += 1
-        if not envelope.spec.reads:
-            self._touched()
+        self._over(envelope)
 
-    def crashed(self) -> None:
-        """What the window held is lost with the life."""
-        self.close()
+    def left(self, envelope: Envelope) -> None:
+        """The state is as the handler left it, and what the window holds is committed at the end."""
+
+    def _over(self, envelope: Envelope) -> None:
+        """A handler has ended. The window may have closed meanwhile, whether or not this one changed anything."""
+        if self._due or not envelope.spec.reads:
+            self._touched()
 
     def _touched(self) -> None:
         """The state may have changed."""
-        if self._due and not self.busy:
+        if self._due:
             self._ring()
-        elif self._alarm is None and not self._due:
+        elif self._alarm is None and not self._closed:
             runtime = self._cell.runtime
             self._alarm = runtime.alarms.at(runtime.now() + self._seconds, self._ring)
 
@@ -91,7 +94,8 @@ class Window(Saver):
             raise self._failed
 
     def close(self) -> None:
-        """As `Saver.close`: no window closes any more."""
+        """As `Saver.close`: no window closes any more, and what this one held is lost."""
+        self._closed = True
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
@@ -100,7 +104,7 @@ class Window(Saver):
         """The window closes. While a handler is at work the state is not to be looked at, and one commit is on its way at a time."""
         self._alarm = None
         self._due = True
-        if self._recording or self.busy or self.fenced:
+        if self._recording or self.busy or self.fenced or self._closed:
             return
         try:
             self._save()
@@ -114,12 +118,12 @@ class Window(Saver):
             self._commit(data)
 
     def _kept(self) -> None:
-        if self._due and self.life.ended is None:
+        if self._due:
             self._ring()
 
     def _lost(self, error: Exception) -> None:
         """What was not committed is tried again after another window."""
-        if self.life.ended is None and not self._end_life_for(error):
+        if not self._closed and not self._end_life_for(error):
             self._failed = error
             self._due = False
             self._touched()

@@ -21,7 +21,7 @@ WALLS: Mapping[str, str] = {
     "trioactors.gate.Gate._lost": "a user's on_load failed in a callback: it is its actor's crash",
     "trioactors.lives._live": "the wall between a child and its supervisor: every end becomes an exit",
     "trioactors.reports.shown": "a user's broken __repr__ must not turn a report into a second crash",
-    "trioactors.serving._farewell_after_crash": "a second failure must not hide the first, and is reported",
+    "trioactors.serving._farewell": "a second failure must not hide the first, and is reported",
     "trioactors.serving._failed": "a user's on_load failed after the handler did: settle the message, then let it through",
     "trioactors.serving._settle": "a state that cannot be kept: settle the message, then let the error through",
     "trioactors.serving._serve": "the actor loop: settle the message, then let the error through",

@@ -1,0 +1,165 @@
+"""What the tests of durable actors share: a disk that can stand still, actors that do as they are told, callers who remember."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any
+
+import pytest
+import trio
+from attrs import define, field
+from trio.testing import wait_all_tasks_blocked
+
+import trioactors as ta
+from trioactors.serializer import transient
+from trioactors.testing import HeldWorker, virtual_environment
+from trioactors.testing.stores import Fault, FaultyStore
+from trioactors_backends.memory import MemoryStore
+
+
+class Refused(Exception):
+    """The declared error of these actors."""
+
+
+@define
+class Book:
+    lines: list[str] = field(factory=list[str])
+    notes: list[str] = transient(factory=list[str])
+
+
+class Keeper(ta.Actor[Book], persist=ta.EVERY_MESSAGE):
+    """Writes lines, and does whatever a message tells it to do."""
+
+    def __init__(self) -> None:
+        self.aside: dict[str, Any] = {}
+        """Not its state: gone with the incarnation, and untouched by a rollback."""
+
+    @ta.handler(raises=(Refused,))
+    async def do(self, act: Callable[[Keeper], Any]) -> Any:
+        result = act(self)
+        return await result if inspect.isawaitable(result) else result
+
+    @ta.handler
+    def write(self, line: str) -> int:
+        self.state.lines.append(line)
+        return len(self.state.lines)
+
+    @ta.handler(reads=True)
+    def read(self) -> list[str]:
+        return list(self.state.lines)
+
+    @ta.handler
+    def defer(self, name: str) -> str:
+        """The reply is given later, with `self.aside[name]`."""
+        token: ta.Deferred[str] = self.context.defer()
+        self.aside[name] = token
+        return token.pending
+
+
+class Ear(ta.Actor[None]):
+    """Hears what durable actors send. It is not durable itself."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+        self.open = trio.Event()
+        self.open.set()
+
+    @ta.handler
+    async def hear(self, text: str) -> None:
+        await self.open.wait()
+        self.heard.append(text)
+
+    @ta.handler
+    def all(self) -> list[str]:
+        return list(self.heard)
+
+
+class Callers:
+    """Calls made in the background, and what came of them."""
+
+    def __init__(self, nursery: trio.Nursery) -> None:
+        self._nursery = nursery
+        self.told: dict[str, Any] = {}
+        """By the name of the call: what it returned, or the error that it raised."""
+        self.scopes: dict[str, trio.CancelScope] = {}
+
+    def call(self, name: str, handler: Callable[..., Awaitable[Any]], *args: Any) -> None:
+        """Begin a call."""
+        self.scopes[name] = trio.CancelScope()
+        self._nursery.start_soon(self._wait, name, handler, args)
+
+    async def now(self, name: str, handler: Callable[..., Awaitable[Any]], *args: Any) -> None:
+        """Begin a call, and let everything happen that can happen without its answer."""
+        self.call(name, handler, *args)
+        await wait_all_tasks_blocked()
+
+    async def _wait(self, name: str, handler: Callable[..., Awaitable[Any]], args: tuple[Any, ...]) -> None:
+        with self.scopes[name]:
+            try:
+                self.told[name] = await handler(*args)
+            except Exception as error:
+                self.told[name] = error
+
+    def news(self) -> dict[str, Any]:
+        """What they were told since the last look; of errors, the class."""
+        told, self.told = self.told, {}
+        return {name: type(value) if isinstance(value, Exception) else value for name, value in told.items()}
+
+
+@pytest.fixture
+def store() -> FaultyStore:
+    """A store in memory that is treated as one on a disk."""
+    return FaultyStore(MemoryStore(), blocking=True)
+
+
+@pytest.fixture
+def disk() -> HeldWorker:
+    """Where its calls run."""
+    return HeldWorker()
+
+
+@pytest.fixture
+def system_store(store: FaultyStore) -> FaultyStore:
+    return store
+
+
+@pytest.fixture
+def system_environment(disk: HeldWorker) -> ta.Environment:
+    return virtual_environment(worker=disk)
+
+
+@pytest.fixture
+async def keeper(system: ta.System, disk: HeldWorker) -> AsyncGenerator[Keeper, None]:
+    """A durable actor; the disk moves again when the test is over."""
+    yield await system.start(Keeper, name="keeper")
+    disk.release()
+
+
+@pytest.fixture
+def refused() -> type[Exception]:
+    """What its handler `do` declares."""
+    return Refused
+
+
+@pytest.fixture
+async def ear(system: ta.System) -> Ear:
+    return await system.start(Ear, name="ear")
+
+
+@pytest.fixture
+async def callers(keeper: Keeper) -> AsyncGenerator[Callers, None]:
+    """They leave when the test is over."""
+    async with trio.open_nursery() as nursery:
+        yield Callers(nursery)
+        nursery.cancel_scope.cancel()
+
+
+@pytest.fixture
+def fail(store: FaultyStore) -> Callable[..., None]:
+    """Let the next commit fail, or the one *after* so many more."""
+
+    def plan(error: ta.StoreError, *, after: int = 0) -> None:
+        store.plan(Fault(at=1 + after, before=error))
+
+    return plan
