@@ -77,6 +77,7 @@ def copy_database(connection: sqlite3.Connection, book: Book, identity: str, to:
     disk = RealDisk()
     try:
         part.unlink(missing_ok=True)
+        disk.open(part).close()  # so that only its owner can read it; SQLite takes an empty file for none
         connection.execute("VACUUM INTO ?", (str(part),))
         _give_identity(part, book, identity)
         file = disk.open(part)

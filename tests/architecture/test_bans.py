@@ -27,6 +27,7 @@ THREADS: Allowed = {
     "trioactors.testing.leaks": "it looks for threads that were left behind",
 }
 FILES: Allowed = {
+    "trioactors.cli.*": "it names copies, and puts stores in the place of others",
     "trioactors.disk": "the port to the disk",
     "trioactors.persistence": "a backup goes to a path",
     "trioactors.serializer.library": "it carries paths and ids",

@@ -330,6 +330,16 @@ def test_a_backup_can_be_put_in_its_place(path: Path, environment: Environment) 
     store.close()
 
 
+def test_a_backup_can_be_read_by_its_owner_only(path: Path, environment: Environment) -> None:
+    store = opened(path, environment)
+    store.commit([put("a", b"secret")])
+
+    store.backup(path.with_name("backup.db"))
+    store.close()
+
+    assert path.with_name("backup.db").stat().st_mode & 0o077 == 0
+
+
 @pytest.mark.parametrize("keep", [0, 32, 4_000, 4_200])
 def test_a_cut_log_of_a_killed_process_is_refused(path: Path, environment: Environment, keep: int) -> None:
     """SQLite takes the damage for an unfinished end; the owner's mark knows better."""

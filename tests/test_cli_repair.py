@@ -1,0 +1,437 @@
+"""What `repair`, `reset` and `restore` do: nothing intact is lost, nothing is destroyed without a copy."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from trioactors.cli import main
+from trioactors.cli.looking import look, rescued, walked
+from trioactors.environment import Environment
+from trioactors.errors import StoreCorrupt, StoreError
+from trioactors.persistence import Batch, Corrupt, Key, Limits, Record, Space, Write
+from trioactors.store_urls import store_at
+from trioactors.testing.contract_records import HOSTILE_NAMES
+
+SCHEMES = ("sqlite", "file")
+FLIPS = 60
+"""How many bits are turned over in each store, one at a time."""
+
+Contents = dict[Key, Record | Corrupt]
+
+
+@pytest.fixture(params=SCHEMES)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a store will be."""
+    return f"{request.param}:///{tmp_path}/store"
+
+
+def state(name: str) -> Key:
+    return Key(Space.STATE, name)
+
+
+def record(total: int) -> bytes:
+    return b'{"format":1,"type":"tally","version":1,"value":{"total":%d}}' % total
+
+
+def write(url: str, key: Key, data: bytes) -> None:
+    write_all(url, {key: data})
+
+
+def write_all(url: str, records: dict[Key, bytes]) -> None:
+    """Write the records, one commit each."""
+    store = store_at(url, limits=Limits(key_bytes=100_000))
+    store.open(Environment())
+    for key, data in records.items():
+        store.commit([Batch((Write(key, data, expected=None),))])
+    store.close()
+
+
+def contents(url: str) -> Contents:
+    """Everything in a store that opens."""
+    store = store_at(url)
+    store.open(Environment())
+    try:
+        return dict(walked(store))
+    finally:
+        store.close()
+
+
+def left(url: str) -> Contents:
+    """Everything in a store that need not be sound."""
+    store = store_at(f"{url}?verify=none&create=no")
+    store.open(Environment())
+    try:
+        return dict(rescued(store))
+    finally:
+        store.close()
+
+
+def damage(folder: Path, what: bytes) -> None:
+    """Turn a bit of *what*, in the one data file that has it."""
+    [file] = [file for file in folder.rglob("*") if file.is_file() and what in file.read_bytes()]
+    content = bytearray(file.read_bytes())
+    content[content.rindex(what)] ^= 4
+    file.write_bytes(content)
+
+
+# --- reset and restore ------------------------------------------------------------------------------------------------
+
+
+def test_an_actor_that_was_reset_starts_fresh_and_its_record_is_kept(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    write(url, state("counter"), record(7))
+    write(url, state("other"), record(1))
+
+    assert main(["reset", url, "counter"]) == 0
+
+    assert contents(url) == {
+        state("other"): Record(record(1), 2),
+        Key(Space.QUARANTINE, "state/counter@1"): Record(record(7), 3),
+    }
+    assert f"trioactors restore {url} state/counter@1" in capsys.readouterr().out
+
+
+def test_several_resets_keep_several_copies(url: str) -> None:
+    for total in (1, 2, 3):
+        write(url, state("counter"), record(total))
+        main(["reset", url, "counter"])
+
+    assert [found.data for found in contents(url).values() if isinstance(found, Record)] == [record(1), record(2), record(3)]
+
+
+def test_a_copy_never_replaces_another(url: str) -> None:
+    write(url, Key(Space.QUARANTINE, "state/counter@2"), b"first")
+    write(url, state("counter"), record(7))
+
+    assert main(["reset", url, "counter"]) == 0
+
+    kept = {key.name: found.data for key, found in contents(url).items() if isinstance(found, Record)}
+    assert kept == {"state/counter@2": b"first", "state/counter@2-2": record(7)}
+    assert main(["restore", url, "state/counter@2-2"]) == 0
+    assert contents(url)[state("counter")] == Record(record(7), 5)
+
+
+def test_any_name_comes_back_as_it_was(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    names = sorted({*HOSTILE_NAMES, "-rf", "--", "a@3", "state/a@3", "y" * 4_096})
+    write_all(url, {state(name): record(number) for number, name in enumerate(names)})
+    typed = [name.encode("unicode_escape").decode() for name in names]
+
+    assert {main(["reset", url, "--", name]) for name in typed} == {0}
+    assert {key.space for key in contents(url)} == {Space.QUARANTINE}
+    assert capsys.readouterr().out.replace("\n", "").isprintable()
+    assert {main(["restore", url, f"state/{name}@{number}"]) for number, name in enumerate(typed, 1)} == {0}
+
+    after = {key: found.data for key, found in contents(url).items() if isinstance(found, Record)}
+    assert after == {state(name): record(number) for number, name in enumerate(names)}
+
+
+def test_a_copy_does_not_replace_what_was_written_since(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    write(url, state("-n"), record(7))
+    main(["reset", url, "--", "-n"])
+    write(url, state("-n"), record(8))
+    before = contents(url)
+
+    assert main(["restore", url, "state/-n@1"]) == 1
+
+    assert contents(url) == before
+    assert f"trioactors reset {url} -- -n" in capsys.readouterr().err
+
+
+def test_a_damaged_record_can_be_reset_and_is_not_put_back(url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(url, state("counter"), record(77777))
+    damage(tmp_path, b"77777")
+
+    assert main(["reset", url, "counter"]) == 0
+
+    assert list(contents(url)) == [Key(Space.QUARANTINE, "state/counter@damaged")]
+    assert "restore" not in capsys.readouterr().out
+    assert main(["restore", url, "state/counter@damaged"]) == 1
+
+
+def test_a_damaged_copy_is_not_put_back(url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(url, state("counter"), record(77777))
+    main(["reset", url, "counter"])
+    damage(tmp_path, b"77777") if url.startswith("sqlite") else damage_last(tmp_path, b"77777")
+
+    assert main(["restore", url, "state/counter@1"]) == 1
+    assert "no sound copy" in capsys.readouterr().err
+
+
+def damage_last(folder: Path, what: bytes) -> None:
+    """The log has the record twice: where it was, and in quarantine."""
+    [log] = folder.rglob("*.log")
+    content = bytearray(log.read_bytes())
+    content[content.rindex(what)] ^= 4
+    log.write_bytes(content)
+
+
+# --- repair: a store that opens -----------------------------------------------------------------------------------------
+
+
+def test_where_nothing_is_damaged_nothing_is_done(url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(url, state("counter"), record(7))
+    write(url, Key(Space.META, "opaque"), b"anything")
+    write(url, state("newer"), b'{"format":99}')
+    names = sorted(tmp_path.iterdir())
+
+    assert main(["repair", url]) == 0
+
+    assert "Nothing to repair" in capsys.readouterr().out
+    assert sorted(tmp_path.iterdir()) == names
+
+
+@pytest.mark.parametrize(("name", "said"), [("counter", "tally 1"), ("newer", "newer: ")])
+def test_an_actor_whose_record_is_sound_is_left_alone(url: str, name: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    write(url, state("counter"), record(7))
+    write(url, state("newer"), b'{"format":99}')
+    before = contents(url)
+
+    assert main(["repair", url, name]) == 0
+
+    assert contents(url) == before
+    assert said in capsys.readouterr().out
+
+
+def test_what_cannot_be_read_is_set_aside_after_a_copy(url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(url, state("sound"), record(1))
+    write(url, state("junk"), b"not json")
+    write(url, state("hurt"), record(77777))
+    write(url, Key(Space.TIMER, "tick"), b"99999")
+    damage(tmp_path, b"77777")
+    damage(tmp_path, b"99999")
+    before = contents(url)
+
+    assert main(["repair", url]) == 0
+
+    said = capsys.readouterr().out
+    copy = tmp_path / "store.before-repair-1"
+    assert said.startswith(f"Before anything was changed, 4 records were copied to {copy}\n")
+    assert "hurt starts fresh from now on" in said
+    assert contents(f"{url}.before-repair-1") == before
+    assert {key: found.data for key, found in contents(url).items() if isinstance(found, Record)} == {
+        state("sound"): record(1),
+        Key(Space.QUARANTINE, "state/junk@2"): b"not json",
+        Key(Space.QUARANTINE, "state/hurt@damaged"): record(77777).replace(b"7", b"3", 1),
+        Key(Space.QUARANTINE, "timer/tick@damaged"): b"=9999",
+    }
+    assert main(["inspect", url]) == 0
+
+
+def test_with_a_name_only_that_actor_is_touched(url: str) -> None:
+    write(url, state("one"), b"not json")
+    write(url, state("two"), b"nor this")
+
+    assert main(["repair", url, "one"]) == 0
+
+    assert sorted(key.name for key in contents(url)) == ["state/one@1", "two"]
+
+
+def test_each_repair_leaves_a_copy_of_its_own(url: str, tmp_path: Path) -> None:
+    for _ in range(2):
+        write(url, state("counter"), b"junk")
+        assert main(["repair", url]) == 0
+
+    assert (tmp_path / "store.before-repair-1").exists()
+    assert (tmp_path / "store.before-repair-2").exists()
+
+
+def test_the_copy_goes_where_it_is_told(url: str, tmp_path: Path) -> None:
+    write(url, state("counter"), b"junk")
+
+    assert main(["repair", url, "--copy", str(tmp_path / "elsewhere")]) == 0
+
+    assert contents(f"{url.rpartition('/')[0]}/elsewhere") == {state("counter"): Record(b"junk", 1)}
+
+
+def test_where_no_copy_can_be_made_nothing_is_changed(url: str, tmp_path: Path) -> None:
+    write(url, state("counter"), b"junk")
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "letter").write_text("dear")
+
+    assert main(["repair", url, "--copy", str(tmp_path / "taken")]) == 1
+
+    assert contents(url) == {state("counter"): Record(b"junk", 1)}
+
+
+def test_damage_in_quarantine_is_named_as_such(url: str, tmp_path: Path) -> None:
+    write(url, Key(Space.QUARANTINE, "state/counter@1"), b"77777")
+    damage(tmp_path, b"77777")
+
+    assert main(["repair", url]) == 0
+
+    assert [key.name for key in contents(url)] == ["quarantine/state/counter@1@damaged"]
+    assert main(["inspect", url]) == 0
+
+
+# --- repair: a store that does not open ---------------------------------------------------------------------------------
+
+
+def test_a_store_that_does_not_open_is_replaced_by_what_can_be_read(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("first", "unmistakable", "junk", "last"):
+        write(url, state(name), b"junk" if name == "junk" else record(1))
+    damage(tmp_path, b"unmistakable")
+    before = data_files(tmp_path, "store")
+    assert main(["inspect", url]) == 4
+    assert "does not open" in capsys.readouterr().err
+    assert main(["reset", url, "first"]) == 1
+    assert main(["repair", url, "first"]) == 1
+    assert "leave the name out" in capsys.readouterr().err
+
+    assert main(["repair", url]) == 0
+
+    said = capsys.readouterr().out
+    assert "2 records could be read" in said
+    assert "kept as it was" in said
+    after = contents(url)
+    assert after[state("first")].data == after[state("last")].data == record(1)
+    assert after[Key(Space.QUARANTINE, "state/junk@3")].data == b"junk"
+    assert data_files(tmp_path, "store.damaged-1") == before
+    assert not list(tmp_path.glob("store.salvaged*"))
+    assert main(["inspect", url]) == 0
+
+
+def test_what_is_left_of_a_damaged_store_can_be_looked_at(url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(url, state("first"), record(1))
+    write(url, state("unmistakable"), record(2))
+    write(url, state("last"), record(3))
+    damage(tmp_path, b"unmistakable")
+
+    assert main(["inspect", url, "last"]) == 4
+    assert '"total": 3' in capsys.readouterr().out
+    assert main(["inspect", f"{url}?verify=none"]) in (0, 4)
+    assert "last" in capsys.readouterr().out
+    assert main(["backup", url, str(tmp_path / "copy")]) == 1
+    assert main(["backup", f"{url}?verify=none", str(tmp_path / "copy")]) in (0, 1)
+
+
+def test_a_store_of_which_nothing_can_be_read_is_left_where_it_is(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(url, state("unmistakable"), record(1))
+    files = [file for file in tmp_path.rglob("*") if file.is_file() and not file.name.endswith(("-lock", "owner"))]
+    for file in files:
+        file.write_bytes(file.read_bytes()[:100] + bytes(len(file.read_bytes()) - 100))
+    before = data_files(tmp_path, "store")
+
+    assert main(["repair", url]) == 1
+
+    assert data_files(tmp_path, "store") == before
+    assert "Put a backup in its place" in capsys.readouterr().err
+    assert len(list(tmp_path.iterdir())) == (1 if url.startswith("file") else 2)
+
+
+def test_the_files_beside_a_damaged_database_move_with_it(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/store"
+    for name in ("first", "unmistakable", "last"):
+        write(url, state(name), record(1))
+    damage(tmp_path, b"unmistakable")
+    (tmp_path / "store-notes").write_text("mine")
+    (tmp_path / "stored").write_text("not its own")
+
+    assert main(["repair", url]) == 0
+
+    assert sorted(file.name for file in (tmp_path / "store.damaged-1").iterdir()) == ["store", "store-lock", "store-notes"]
+    assert (tmp_path / "stored").read_text() == "not its own"
+
+
+def test_names_that_are_no_text_hide_nobody_else(tmp_path: Path) -> None:
+    """A scan stops at such a name; what is behind it is found from the other end."""
+    url = f"sqlite:///{tmp_path}/store"
+    write_all(url, {state(f"actor-{number:03}"): record(number) for number in range(100)})
+    content = (tmp_path / "store").read_bytes()
+    (tmp_path / "store").write_bytes(content.replace(b"actor-050", b"actor-\xff50"))
+
+    assert main(["repair", url]) == 0
+
+    assert sorted(key.name for key in contents(url)) == [f"actor-{number:03}" for number in range(100) if number != 50]
+
+
+# --- one bit at a time --------------------------------------------------------------------------------------------------
+
+
+def populate(url: str) -> dict[Key, set[bytes]]:
+    """Fill a store; for each key, whatever was ever written under it."""
+    names = [f"actor-{number}" for number in range(12)] + ["a/b", "nul\0", "\U0001f600"]
+    first = {state(name): record(number) + b" " * 40 * number for number, name in enumerate(names)}
+    others = {Key(space, "actor-1"): b"something else" for space in (Space.TIMER, Space.META)}
+    second = {state(name): record(99) for name in ("actor-3", "actor-7")}
+    for records in (first, others, second):
+        write_all(url, records)
+    return {key: {records[key] for records in (first, others, second) if key in records} for key in first | others}
+
+
+def data_files(folder: Path, name: str) -> dict[str, bytes]:
+    """The files of the store *name* that hold what was committed."""
+    root = folder / name
+    files = [file for file in root.rglob("*") if file.name not in ("owner", "store-lock")] if root.is_dir() else [root]
+    return {file.name: file.read_bytes() for file in files}
+
+
+def places(folder: Path) -> Iterator[tuple[Path, int, int]]:
+    """Bits all over the data files: file, byte, bit."""
+    every = [(file, at) for file in sorted(folder.rglob("*")) if file.is_file() for at in range(file.stat().st_size)]
+    chosen = [(file, at) for file, at in every if file.name not in ("owner", "store-lock") and file.read_bytes()[at]]
+    for number, (file, at) in enumerate(chosen[:: len(chosen) // FLIPS]):
+        yield file, at, 1 << (number * 5 % 8)
+
+
+def known_before(url: str) -> Contents | None:
+    """What can be read before the repair, in whichever way the store opens; None where it opens in none."""
+    try:
+        return contents(url)
+    except StoreCorrupt:
+        pass
+    except StoreError:
+        return None
+    try:
+        return left(url)
+    except StoreError:
+        return None
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_whatever_bit_is_turned_nothing_intact_is_lost_and_a_copy_is_left(scheme: str, tmp_path: Path) -> None:
+    original, lab = tmp_path / "original", tmp_path / "lab"
+    original.mkdir()
+    written = populate(f"{scheme}:///{original}/store")
+    ends: set[str] = set()
+    for file, at, bit in list(places(original)):
+        shutil.rmtree(lab, ignore_errors=True)
+        shutil.copytree(original, lab)
+        content = bytearray((lab / file.relative_to(original)).read_bytes())
+        content[at] ^= bit
+        (lab / file.relative_to(original)).write_bytes(content)
+        ends.add(repaired(f"{scheme}:///{lab}/store", lab, written))
+
+    assert ends == {"nothing to do", "set aside", "replaced", "refused"}
+
+
+def repaired(url: str, lab: Path, written: dict[Key, set[bytes]]) -> str:
+    """Repair the store and see that nothing intact is lost; how it ended."""
+    before, files = known_before(url), data_files(lab, "store")
+    code = main(["repair", url])
+    if code == 1:
+        assert before is None or before == {}
+        assert data_files(lab, "store") == files
+        return "refused"
+    assert code == 0
+    assert before is not None
+    after = contents(url)
+    assert not any(look(key, found).status.bad for key, found in after.items())
+    assert all(found.data in written[key] for key, found in after.items() if key.space is not Space.QUARANTINE)
+    intact = {key: found.data for key, found in before.items() if not look(key, found).status.bad}
+    assert {key: after[key].data for key in intact} == intact
+    set_aside = sorted(found.data for key, found in before.items() if key not in intact)
+    assert sorted(found.data for key, found in after.items() if key.space is Space.QUARANTINE) == set_aside
+    if (lab / "store.damaged-1").exists():
+        assert data_files(lab, "store.damaged-1") == files
+        return "replaced"
+    if set_aside:
+        assert contents(f"{url}.before-repair-1") == before
+        return "set aside"
+    return "nothing to do"

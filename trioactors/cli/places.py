@@ -1,0 +1,107 @@
+"""Where a store is, and opening it there: never making one, and for looking also when it is damaged."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shlex
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+import attrs
+
+from trioactors.cli.refusals import Refused
+from trioactors.environment import Environment
+from trioactors.errors import BackendMissing, BadStoreURL
+from trioactors.persistence import Address, Creation, Limits, Store, Verification
+from trioactors.store_urls import parse, store_at
+
+__all__ = ["Place", "free_path"]
+
+_NO_LIMITS = Limits(key_bytes=sys.maxsize, record_bytes=sys.maxsize)
+"""Nothing is written here that was not stored already, under a name a few characters longer: sizes are the program's business."""
+
+
+@attrs.frozen
+class Place:
+    """The place of a store."""
+
+    address: Address
+
+    @classmethod
+    def of(cls, url: str) -> Place:
+        """The place that *url* names."""
+        address = parse(url)
+        if address.scheme == "memory":
+            raise Refused("a store in memory ends with its program: there is nothing to open. Give the URL of a store on a disk.")
+        return cls(address)
+
+    @property
+    def url(self) -> str:
+        """As it was given."""
+        return self.address.url
+
+    @property
+    def typed(self) -> str:
+        """As it is typed in a shell."""
+        return shlex.quote(self.url)
+
+    @property
+    def unverified(self) -> bool:
+        """Whether the URL says that nothing is to be verified."""
+        return self.address.options.get("verify") == Verification.NONE.value
+
+    @property
+    def path(self) -> Path | None:
+        """The file or folder of the store; None if it has none."""
+        return Path(self.address.path) if self.address.path and os.path.lexists(self.address.path) else None
+
+    def at(self, path: Path) -> Place:
+        """The same kind of store somewhere else, with the same options."""
+        options = {name: value for name, value in self.address.options.items() if name not in ("verify", "create")}
+        query = f"?{urlencode(options)}" if options else ""
+        return Place(parse(f"{self.address.scheme}:///{quote(os.fsencode(path.absolute()))}{query}"))
+
+    @contextmanager
+    def opened(self, verify: Verification | None = None) -> Generator[Store]:
+        """The store that is there, open; without *verify*, it is verified as the URL says. Raises what opening raises."""
+        forced = {"create": Creation.REFUSE.value} | ({} if verify is None else {"verify": verify.value})
+        with _open(self._store(forced, verify)) as store:
+            yield store
+
+    @contextmanager
+    def made(self) -> Generator[Store]:
+        """A new store, open."""
+        with _open(store_at(self.url, limits=_NO_LIMITS)) as store:
+            yield store
+
+    def _store(self, forced: dict[str, str], verify: Verification | None) -> Store:
+        """The store with its options overruled by *forced*, if its kind knows them."""
+        query = urlencode({**self.address.options, **forced})
+        try:
+            return store_at(f"{self.url.partition('?')[0]}?{query}", limits=_NO_LIMITS)
+        except BackendMissing:
+            raise
+        except BadStoreURL:
+            store = store_at(self.url, limits=_NO_LIMITS)  # says what is wrong with the URL as it was given
+            if verify is Verification.NONE:
+                raise Refused(f"{self.url} has no option verify=none, so it cannot be looked into while it is damaged") from None
+            return store
+
+
+@contextmanager
+def _open(store: Store) -> Generator[Store]:
+    store.open(Environment())
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def free_path(path: Path, word: str) -> Path:
+    """A path beside *path* where nothing is yet."""
+    numbered = (path.with_name(f"{path.name}.{word}-{number}") for number in itertools.count(1))
+    return next(candidate for candidate in numbered if not os.path.lexists(candidate))

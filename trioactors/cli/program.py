@@ -1,0 +1,177 @@
+"""The command `trioactors`: what is typed, and how it ends. docs/command-line.md promises the exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import NoReturn
+
+from trioactors.cli.copying import back_up
+from trioactors.cli.inspecting import inspect_record, inspect_store
+from trioactors.cli.places import Place
+from trioactors.cli.quarantine import reset, restore
+from trioactors.cli.refusals import ExitCode, Refused
+from trioactors.cli.repairing import repair
+from trioactors.cli.words import OutputLost, flush, make_encodable, named, shown, warn
+from trioactors.errors import BackendMissing, BadStoreURL, StoreLocked, TrioactorsError
+from trioactors.persistence import Key, Space
+
+__all__ = ["main"]
+
+_ABOUT = "Look into a store of trioactors, copy it, mend it, let an actor start fresh; for stores that no program has open."
+_NOTES = (
+    "A NAME is typed as `inspect` shows it: \\\\ is a backslash; \\n, \\x1b or \\u2028 are other characters. Before a NAME that begins "
+    "with -, write --. Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 the store is in use, 4 inspect found damage."
+)
+_HELD = "\0"
+"""Begins what stands for an argument behind "--"; no argument of a program can."""
+
+_Run = Callable[[Place, argparse.Namespace], ExitCode]
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with that line."""
+        warn(f"{message}; see {self.prog} --help")
+        self.exit(ExitCode.USAGE)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line says; the exit code."""
+    make_encodable()
+    options = _read(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _done(options)
+    except OutputLost as lost:
+        _let_go_of_the_output()
+        if isinstance(lost.__cause__, BrokenPipeError):
+            return ExitCode.PIPE
+        return _ended(ExitCode.REFUSED, f"the output cannot be written: {lost.__cause__}")
+    except KeyboardInterrupt:
+        return _ended(ExitCode.INTERRUPTED, "interrupted")
+
+
+def _done(options: argparse.Namespace) -> ExitCode:
+    """Do it, and say in one line why it could not be done."""
+    try:
+        code: ExitCode = options.run(Place.of(options.url), options)
+        flush()
+    except Refused as error:
+        return _ended(error.code, str(error))
+    except StoreLocked as error:
+        return _ended(ExitCode.IN_USE, str(error))
+    except BackendMissing as error:
+        return _ended(ExitCode.REFUSED, str(error))
+    except BadStoreURL as error:
+        return _ended(ExitCode.USAGE, str(error))
+    except (TrioactorsError, OSError, UnicodeError) as error:
+        return _ended(ExitCode.REFUSED, str(error))
+    return code
+
+
+def _ended(code: ExitCode, line: str) -> ExitCode:
+    warn(line)
+    return code
+
+
+def _let_go_of_the_output() -> None:
+    """Otherwise the interpreter tries to write it once more when it ends, and complains."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+def _read(arguments: Sequence[str]) -> argparse.Namespace:
+    """What was typed. Options stand anywhere before "--"; what comes after it is none, whatever it looks like."""
+    parser, commands = _parsers()
+    before = [*itertools.takewhile(lambda argument: argument != "--", arguments)]
+    after = arguments[len(before) + 1 :]
+    command = commands.get(before[0]) if before else None
+    if command is None:
+        return parser.parse_args(arguments)
+    options = command.parse_intermixed_args([*before[1:], *(f"{_HELD}{index}" for index in range(len(after)))])
+    for what, value in vars(options).items():
+        if isinstance(value, str) and value.startswith(_HELD):
+            setattr(options, what, after[int(value.removeprefix(_HELD))])
+    return options
+
+
+def _parsers() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentParser]]:
+    """The parser that knows which commands there are, and each of theirs."""
+    parser = _Parser(prog="trioactors", description=_ABOUT, epilog=_NOTES, allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"trioactors {version('trioactors')}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(name: str, run: _Run, about: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=about, description=about, epilog=_NOTES, allow_abbrev=False)
+        made.add_argument(
+            "url", metavar="URL", help="the store, as in its program: sqlite:///relative.db, file:////absolute/folder"
+        )
+        made.set_defaults(run=run)
+        return made
+
+    inspect = command("inspect", _inspect, "show every record, or with NAME one of them in full; changes no record")
+    inspect.add_argument("name", metavar="NAME", nargs="?")
+    inspect.add_argument("--space", metavar="SPACE", help=f"one of {_spaces()}; default: all, and with NAME state")
+    inspect.add_argument("--json", action="store_true", help="one JSON object a line, for programs")
+    backup = command("backup", _back_up, "write a complete copy to the path TO, where nothing may be yet, and compare it")
+    backup.add_argument("to", metavar="TO")
+    mend = command(
+        "repair", _repair, "set aside what cannot be read, after a copy was made; with NAME only the state of that actor"
+    )
+    mend.add_argument("name", metavar="NAME", nargs="?")
+    mend.add_argument("--copy", metavar="TO", help="where the copy goes; default: beside the store")
+    fresh = command("reset", _reset, "let the actor NAME start fresh; its record is kept in quarantine")
+    fresh.add_argument("name", metavar="NAME")
+    back = command("restore", _restore, "put a COPY that reset has made back in its place")
+    back.add_argument("name", metavar="COPY")
+    return parser, commands.choices
+
+
+def _inspect(place: Place, options: argparse.Namespace) -> ExitCode:
+    space = _space(options.space)
+    if options.name is None:
+        return inspect_store(place, space, as_json=options.json)
+    return inspect_record(place, Key(space or Space.STATE, _name(options.name)), as_json=options.json)
+
+
+def _back_up(place: Place, options: argparse.Namespace) -> ExitCode:
+    return back_up(place, Path(options.to))
+
+
+def _repair(place: Place, options: argparse.Namespace) -> ExitCode:
+    name = None if options.name is None else _name(options.name)
+    return repair(place, name, None if options.copy is None else Path(options.copy))
+
+
+def _reset(place: Place, options: argparse.Namespace) -> ExitCode:
+    return reset(place, _name(options.name))
+
+
+def _restore(place: Place, options: argparse.Namespace) -> ExitCode:
+    return restore(place, _name(options.name))
+
+
+def _name(text: str) -> str:
+    try:
+        return named(text)
+    except ValueError as error:
+        raise Refused(str(error), ExitCode.USAGE) from None
+
+
+def _space(text: str | None) -> Space | None:
+    try:
+        return None if text is None else Space(text)
+    except ValueError:
+        raise Refused(f"no space is named {shown(str(text))}; there are {_spaces()}", ExitCode.USAGE) from None
+
+
+def _spaces() -> str:
+    return ", ".join(space.value for space in Space)

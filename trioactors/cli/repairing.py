@@ -1,0 +1,87 @@
+"""`repair`: what can be mended without inventing anything.
+
+In a store that opens, records that cannot be read are moved to quarantine, after a complete copy has been made beside it. A store that
+does not open is `salvage`'s business.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from trioactors.cli.copying import copy_store
+from trioactors.cli.looking import Entry, look, walked
+from trioactors.cli.places import Place, free_path
+from trioactors.cli.quarantine import move
+from trioactors.cli.refusals import ExitCode, Refused
+from trioactors.cli.salvage import salvage
+from trioactors.cli.words import counted, say, shown
+from trioactors.errors import StoreCorrupt
+from trioactors.persistence import Key, Space, Store, Verification
+
+__all__ = ["repair"]
+
+
+def repair(place: Place, name: str | None, to: Path | None) -> ExitCode:
+    """Set aside what cannot be read: of the actor *name*, or of everybody. The copy goes to the path *to*."""
+    try:
+        with place.opened(Verification.FULL) as store:
+            _set_aside(place, store, name, to)
+        with place.opened(Verification.FULL):
+            return ExitCode.OK
+    except StoreCorrupt as damage:
+        if name is not None:
+            raise Refused(f"the store itself is damaged: {damage} To repair it, leave the name out.") from damage
+        return salvage(place, damage)
+
+
+def _set_aside(place: Place, store: Store, name: str | None, to: Path | None) -> None:
+    keys = _unreadable(store) if name is None else _unreadable_state(place, store, name)
+    if not keys:
+        return
+    copy = _path_of_copy(place) if to is None else to
+    records, _ = copy_store(place, store, copy)
+    say(f"Before anything was changed, {counted(records, 'record')} were copied to {copy}")
+    for key in keys:
+        entry = _entry(store, key)
+        moved = move(store, entry)
+        say(f"{key.space.value} of {shown(key.name)}: {entry.problem}. Moved to quarantine as {shown(moved)}")
+        if key.space is Space.STATE:
+            say(f"{shown(key.name)} starts fresh from now on")
+
+
+def _unreadable(store: Store) -> list[Key]:
+    """The keys of all records that cannot be read, outside quarantine and in it."""
+    records = 0
+    keys: list[Key] = []
+    for key, found in walked(store):
+        records += 1
+        if look(key, found).status.bad:
+            keys.append(key)
+    if not keys:
+        say(f"Nothing to repair: the store opens, and of its {counted(records, 'record')} none is damaged")
+    return keys
+
+
+def _unreadable_state(place: Place, store: Store, name: str) -> list[Key]:
+    key = Key(Space.STATE, name)
+    if store.read([key]) == [None]:
+        raise Refused(f"{shown(name)} has no state in {place.url}; `trioactors inspect` lists names")
+    entry = _entry(store, key)
+    if entry.status.bad:
+        return [key]
+    holds = f"{shown(entry.envelope.name)} {entry.envelope.version}" if entry.envelope else f"{entry.status.value}: {entry.problem}"
+    say(f"Nothing to repair: {shown(name)} is as it was written ({holds}). To let it start fresh: trioactors reset")
+    return []
+
+
+def _entry(store: Store, key: Key) -> Entry:
+    [found] = store.read([key])
+    if found is None:
+        raise Refused(f"{shown(key.name)} is gone: somebody else wrote to the store")
+    return look(key, found)
+
+
+def _path_of_copy(place: Place) -> Path:
+    if place.path is None:
+        raise Refused("this store has no path to put a copy beside; say with --copy where it goes. Nothing was changed.")
+    return free_path(place.path, "before-repair")
