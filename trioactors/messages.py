@@ -95,12 +95,20 @@ class Admission(Envelope):
 class Late(Admission):
     """A cast that left with its sender's commit and found the mailbox full: it waits for room, and nobody waits for it."""
 
-    __slots__ = ("_bury",)
+    __slots__ = ("_accepted", "_bury", "_own_deadline")
 
-    def __init__(self, cast: Envelope, deadline: float, bury: Callable[[Envelope, str], None]) -> None:
+    def __init__(
+        self,
+        cast: Envelope,
+        deadline: float,
+        bury: Callable[[Envelope, str], None],
+        accepted: Callable[[Envelope], None] | None = None,
+    ) -> None:
         super().__init__(cast, None)
-        self.deadline = deadline
+        self._own_deadline = cast.deadline
+        self.deadline = min(deadline, cast.deadline)
         self._bury: Callable[[Envelope, str], None] | None = bury
+        self._accepted = accepted
 
     @property
     def pending(self) -> bool:
@@ -108,9 +116,11 @@ class Late(Admission):
         return self._bury is not None
 
     def accept(self) -> None:
-        """It is in. From here on it is a cast without a deadline, like any other."""
+        """It is in. From here on it is a cast like any other."""
         self._bury = None
-        self.deadline = math.inf
+        self.deadline = self._own_deadline
+        if self._accepted is not None:
+            self._accepted(self)
 
     def ring(self) -> None:
         """There was no room in time."""

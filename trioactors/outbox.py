@@ -69,7 +69,7 @@ class Sent:
                 self.accepted(cast)
             return
         bury = partial(runtime.bury, cell.name)
-        late = Late(cast, runtime.now() + runtime.settings.call_timeout, bury)
+        late = Late(cast, runtime.now() + runtime.settings.call_timeout, bury, self.accepted)
         if mailbox.overflow is not Overflow.FAIL and mailbox.wait_for_room(late, bounded=True):
             runtime.alarms.add(late.deadline, late)
         else:

@@ -71,6 +71,11 @@ class Ear(ta.Actor[None]):
         self.heard.append(text)
 
     @ta.handler
+    def shut(self, until: trio.Event) -> None:
+        """Be deaf until that happens."""
+        self.open = until
+
+    @ta.handler
     def all(self) -> list[str]:
         return list(self.heard)
 
