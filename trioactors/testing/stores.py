@@ -17,6 +17,7 @@ from typing import TypeVar
 
 import attrs
 
+from trioactors.committer import fresh
 from trioactors.environment import Environment
 from trioactors.errors import StoreError, StoreUnavailable
 from trioactors.persistence import (
@@ -141,11 +142,11 @@ class FaultyStore:
             if fault.forget and self._undo is None:
                 self._undo = []
             if fault.before is not None:
-                raise fault.before
+                raise fresh(fault.before)  # one of its own, which keeps nothing of this call alive
         result = do()
         for fault in due:
             if fault.after is not None:
-                raise fault.after
+                raise fresh(fault.after)
         return result
 
     def _due(self, operation: Operation) -> Sequence[Fault]:
