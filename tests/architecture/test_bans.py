@@ -25,6 +25,8 @@ THREADS: Allowed = {
     "trioactors.serializer.records": "encoding may happen in a store's own thread",
     "trioactors.workers": "the thread of a store; only `Environment` makes one",
     "trioactors.testing.leaks": "it looks for threads that were left behind",
+    "trioactors.testing.playing": "it asks whether a thread could still wake somebody",
+    "trioactors.testing.scheduling": "it tells its own run from those of other threads",
 }
 FILES: Allowed = {
     "trioactors.cli.*": "it names copies, and puts stores in the place of others",
@@ -63,6 +65,8 @@ BANNED: Mapping[str, Allowed] = {
         "trioactors.testing.clocks": "it seeds an environment's streams",
         "trioactors.testing.contract_commits": "it seeds a play of commits",
         "trioactors.testing.disk": "it seeds what a power cut keeps",
+        "trioactors.testing.schedules": "it draws schedules from a seed",
+        "trioactors.testing.scheduling": "it stands in the place of Trio's own dice",
     },
     "secrets": PORT,
     "uuid": {**PORT, "trioactors.serializer.library": "it carries ids, it makes none"},

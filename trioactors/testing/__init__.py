@@ -6,25 +6,37 @@ virtual time, that is checked for leaks when the test is over. Everything here w
 
 from trioactors.testing.clocks import ThreadGuard, run, virtual_environment
 from trioactors.testing.driving import PlannedCrash, crash, kill, restarted, suspended, until
+from trioactors.testing.exploring import Explored, explore
 from trioactors.testing.leaks import Leak, isolated_system
+from trioactors.testing.playing import Stuck, replay
 from trioactors.testing.recording import emitted
+from trioactors.testing.schedules import Policy, Tape
+from trioactors.testing.sweeping import Swept, sweep_cancellation
 from trioactors.testing.workers import HeldWorker, SlowWorker
 from trioactors.trace import Recorder
 
 __all__ = [
+    "Explored",
     "HeldWorker",
     "Leak",
     "PlannedCrash",
+    "Policy",
     "Recorder",
     "SlowWorker",
+    "Stuck",
+    "Swept",
+    "Tape",
     "ThreadGuard",
     "crash",
     "emitted",
+    "explore",
     "isolated_system",
     "kill",
+    "replay",
     "restarted",
     "run",
     "suspended",
+    "sweep_cancellation",
     "until",
     "virtual_environment",
 ]

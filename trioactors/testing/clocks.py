@@ -3,8 +3,8 @@
 A mock clock jumps whenever every task waits, also while a worker thread is busy: a deadline of an hour then passes during a query of a
 millisecond. `ThreadGuard` holds the clock while any thread of `trio.to_thread` is out.
 
-Trio shuffles the tasks that are runnable at once. `run(main, seed=...)` decides that shuffle by the seed, which needs two private names of
-Trio; a test guards them.
+Trio shuffles the tasks that are runnable at once. `run(main, seed=...)` decides that shuffle by the seed, as far as plain Trio's goes;
+`trioactors.testing.exploring` goes further.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ import itertools
 import math
 import random
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import trio
 from trio.testing import MockClock, active_thread_count
 
 from trioactors.environment import Environment
+from trioactors.testing.schedules import Policy, chooser
+from trioactors.testing.scheduling import Schedule, scheduled
 from trioactors.workers import InPlaceWorker, Worker
 
 __all__ = ["EPOCH", "ThreadGuard", "run", "virtual_environment"]
@@ -70,12 +72,6 @@ def run(main: Callable[[], Awaitable[T]], *, seed: int | None = None, instrument
     guards = (ThreadGuard(clock), *instruments)
     if seed is None:
         return trio.run(main, clock=clock, instruments=guards)
-    core: Any = trio._core._run  # pyright: ignore[reportPrivateUsage] - there is no public way; test_clocks.py guards both names
-    before, state = core._ALLOW_DETERMINISTIC_SCHEDULING, core._r.getstate()
-    core._ALLOW_DETERMINISTIC_SCHEDULING = True
-    core._r.seed(seed)
-    try:
-        return trio.run(main, clock=clock, instruments=guards)
-    finally:
-        core._ALLOW_DETERMINISTIC_SCHEDULING = before
-        core._r.setstate(state)
+    schedule = Schedule(chooser(seed, Policy.BATCH), whole=True)
+    with scheduled(schedule):
+        return trio.run(main, clock=clock, instruments=(schedule, *guards))

@@ -3,6 +3,8 @@
     system      a running system, isolated, in virtual time, checked for leaks at teardown
     recorder    an observer of that system
 
+Tests under `@explore(...)` listen to the options `--trioactors-seeds`, `-seed`, `-policy` and `-tape`.
+
 Override `system_tree`, `system_store`, `system_settings` or `system_environment` in a module or a class to have `system` opened with them.
 """
 
@@ -22,9 +24,11 @@ from trioactors.specs import Supervisor
 from trioactors.system import System
 from trioactors.testing.clocks import ThreadGuard
 from trioactors.testing.leaks import isolated_system
+from trioactors.testing.schedules import Policy
 from trioactors.trace import Recorder
 
 __all__ = [
+    "pytest_addoption",
     "pytest_collection_modifyitems",
     "recorder",
     "system",
@@ -33,6 +37,15 @@ __all__ = [
     "system_store",
     "system_tree",
 ]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What `@explore(...)` reads from the command line."""
+    group = parser.getgroup("trioactors", "trioactors: schedules of tests under @explore")
+    group.addoption("--trioactors-seeds", type=int, metavar="N", help="try so many schedules, whatever the tests say")
+    group.addoption("--trioactors-seed", type=int, metavar="SEED", help="try only the schedule of this seed")
+    group.addoption("--trioactors-policy", choices=[policy.value for policy in Policy], help="choose tasks by this policy")
+    group.addoption("--trioactors-tape", metavar="TAPE", help="repeat this one schedule, as a failure has printed it")
 
 
 def _run_virtually(

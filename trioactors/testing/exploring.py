@@ -1,0 +1,259 @@
+"""Run a test under many schedules, and say in one line how to see again what was found.
+
+    @explore(seeds=200)                                   a test for pytest
+    async def test_nothing_is_lost(system: ta.System) -> None: ...
+
+    explore(main, seeds=200)                              a plain call
+
+The first schedule under which the test fails ends it. Its tape is shrunk a little: choices that the failure does not need are set back to
+"everybody in turn", as long as what is left fails in the same way. The error is re-raised as the seed gave it, with the line as a note.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, Protocol, overload
+
+import attrs
+
+from trioactors.errors import UsageError
+from trioactors.lives import is_group
+from trioactors.testing.leaks import isolated_system
+from trioactors.testing.playing import STEPS, Played, error_of, play, play_seed, replay
+from trioactors.testing.schedules import Playback, Policy, Tape, policy_of
+
+__all__ = ["REPLAYS", "SEEDS", "Explored", "explore", "shrunk"]
+
+SEEDS: Final = 200
+"""How many schedules are tried."""
+
+REPLAYS: Final = 100
+"""How many runs may be spent on shrinking."""
+
+_FROM_SYSTEM = ("system_tree", "system_store", "system_settings", "system_environment")
+_REFUSED = ("autojump_clock", "mock_clock", "nursery", "recorder")
+_OPTIONS = {
+    "seed": "--trioactors-seed",
+    "seeds": "--trioactors-seeds",
+    "policy": "--trioactors-policy",
+    "tape": "--trioactors-tape",
+}
+
+
+@attrs.frozen
+class Explored:
+    """What was tried, and nothing failed."""
+
+    schedules: int
+    distinct: int
+    """How many of them were different."""
+
+
+@attrs.frozen
+class _Plan:
+    seeds: Sequence[int]
+    policy: Policy
+    steps: int
+    replays: int
+    tape: str | None = None
+
+
+@overload
+def explore(
+    main: Callable[[], Awaitable[Any]],
+    /,
+    *,
+    seeds: int | Sequence[int] = SEEDS,
+    policy: Policy | str = Policy.MIX,
+    steps: int = STEPS,
+    replays: int = REPLAYS,
+) -> Explored: ...
+
+
+@overload
+def explore(
+    *,
+    seeds: int | Sequence[int] = SEEDS,
+    policy: Policy | str = Policy.MIX,
+    steps: int = STEPS,
+    replays: int = REPLAYS,
+) -> Callable[[Callable[..., Awaitable[Any]]], Callable[..., None]]: ...
+
+
+def explore(
+    main: Callable[[], Awaitable[Any]] | None = None,
+    /,
+    *,
+    seeds: int | Sequence[int] = SEEDS,
+    policy: Policy | str = Policy.MIX,
+    steps: int = STEPS,
+    replays: int = REPLAYS,
+) -> Explored | Callable[[Callable[..., Awaitable[Any]]], Callable[..., None]]:
+    """Run *main* in virtual time under as many schedules as *seeds* says, or under just those; or make a test do so.
+
+    Stops at the first failure and re-raises it, with a note of one line that says how to repeat it.
+    """
+    tried = range(seeds) if isinstance(seeds, int) else tuple(seeds)
+    if not tried:
+        raise UsageError(f"explore(seeds={seeds!r}) would try nothing: give a number above zero, or the seeds themselves")
+    plan = _Plan(tried, _policy(policy), steps, replays)
+    if main is not None:
+        return _explore(main, plan)
+    return functools.partial(_decorated, plan=plan)
+
+
+def _policy(policy: Policy | str) -> Policy:
+    try:
+        return Policy(policy)
+    except ValueError:
+        raise UsageError(f"policy {policy!r} is none of {', '.join(known.value for known in Policy)}") from None
+
+
+# --- searching ---
+
+
+def _explore(main: Callable[[], Awaitable[Any]], plan: _Plan) -> Explored:
+    tapes: set[Tape] = set()
+    for count, seed in enumerate(plan.seeds, 1):
+        played = play_seed(main, seed, plan.policy, steps=plan.steps)
+        error = error_of(played.result)
+        if error is not None:
+            error.add_note(f"explore: schedule {count} of {len(plan.seeds)} fails. " + _advice(main, played, seed, plan))
+            raise error
+        tapes.add(played.tape)
+    return Explored(len(plan.seeds), len(tapes))
+
+
+def _advice(main: Callable[[], Awaitable[Any]], played: Played[Any], seed: int, plan: _Plan) -> str:
+    """How to repeat it, on one line."""
+    policy = policy_of(seed, plan.policy).value
+    line = f'Repeat it with seeds=[{seed}], policy="{policy}" (pytest: --trioactors-seed={seed} --trioactors-policy={policy})'
+    if not plan.replays or not isinstance(error := error_of(played.result), Exception):
+        return line
+    again = _run_tape(main, played.tape, plan)
+    if _kind(error_of(again.result)) != _kind(error):
+        return f"{line}; but its tape does not fail so: something besides the schedule decides (threads, real time, chance, a set's order)"
+    small = shrunk(lambda tape: _same_failure(main, tape, error, plan), played.tape, replays=plan.replays)
+    return f'{line}; shrunk from {played.tape.jumps} to {small.jumps} jumps of the queue: tape "{small}"'
+
+
+def _run_tape(main: Callable[[], Awaitable[Any]], tape: Tape, plan: _Plan) -> Played[Any]:
+    return play(main, Playback(tape), policy=tape.policy, steps=plan.steps)
+
+
+def _same_failure(main: Callable[[], Awaitable[Any]], tape: Tape, error: BaseException, plan: _Plan) -> Tape | None:
+    played = _run_tape(main, tape, plan)
+    return played.tape if _kind(error_of(played.result)) == _kind(error) else None
+
+
+def _kind(error: BaseException | None) -> tuple[str, ...]:
+    """What a failure is, whatever its text: its type, and for a group those of what is in it."""
+    if error is None:
+        return ()
+    parts = error.exceptions if is_group(error) else ()
+    return (type(error).__qualname__, *sorted(name for part in parts for name in _kind(part)))
+
+
+def shrunk(fails: Callable[[Tape], Tape | None], tape: Tape, *, replays: int = REPLAYS) -> Tape:
+    """A tape that fails as *tape* does, with as few jumps as *replays* runs find. *fails* gives the tape of a run that failed so."""
+    best, size = tape, max(1, tape.jumps // 2)
+    at = 0
+    while replays > 0 and best.jumps:
+        jumps = [place for place, choice in enumerate(best.choices) if choice]
+        if at >= len(jumps):
+            if size == 1:
+                break
+            at, size = 0, size // 2
+            continue
+        dropped = set(jumps[at : at + size])
+        replays -= 1
+        found = fails(Tape.of(best.policy, [0 if place in dropped else choice for place, choice in enumerate(best.choices)]))
+        if found is not None and found.jumps < best.jumps:
+            best = found
+        else:
+            at += size
+    return best
+
+
+# --- tests ---
+
+
+class _Request(Protocol):
+    """What pytest's `request` is used for."""
+
+    @property
+    def config(self) -> Any: ...
+
+
+def _decorated(test: Callable[..., Awaitable[Any]], *, plan: _Plan) -> Callable[..., None]:
+    if not inspect.iscoroutinefunction(test):
+        raise UsageError(f"@explore(...) takes an async test function, not {test!r}; to explore at once write explore(main)")
+    signature = inspect.signature(test)
+    refused = [name for name in _REFUSED if name in signature.parameters]
+    if refused:
+        raise UsageError(
+            f"{test.__name__} cannot have {', '.join(refused)}: each schedule is a run of its own, so make what you need in the test"
+        )
+
+    @functools.wraps(test)
+    def explored(*args: Any, request: _Request | None = None, **fixtures: Any) -> None:
+        if "request" in signature.parameters:
+            fixtures["request"] = request
+        main = _main(functools.partial(test, *args), signature, fixtures)
+        asked = _asked(plan, request)
+        if asked.tape is None:
+            _explore(main, asked)
+        else:
+            replay(main, asked.tape, steps=asked.steps)
+
+    vars(explored)["__signature__"] = _with_fixtures(signature)  # where pytest reads what the test wants
+    return explored
+
+
+def _main(
+    test: Callable[..., Awaitable[Any]], signature: inspect.Signature, fixtures: dict[str, Any]
+) -> Callable[[], Awaitable[Any]]:
+    """The test, with a system of its own for each run."""
+    if "system" not in signature.parameters or "system" in fixtures:
+        return functools.partial(test, **fixtures)
+    own = {
+        name: fixtures[name] if name in signature.parameters else fixtures.pop(name) for name in _FROM_SYSTEM if name in fixtures
+    }
+    shared = [name for name in ("system_store", "system_environment") if not isinstance(own.get(name), str | None)]
+    if shared:
+        raise UsageError(
+            f"{' and '.join(shared)} would be one for all schedules, and each would begin with what the last one left: "
+            f"take no `system`, and open an isolated_system(...) in the test, with new ones"
+        )
+    tree, store, settings = own.get("system_tree"), own.get("system_store", "memory:"), own.get("system_settings")
+
+    async def main() -> None:
+        async with isolated_system(tree, store=store, settings=settings) as system:
+            await test(system=system, **fixtures)
+
+    return main
+
+
+def _with_fixtures(signature: inspect.Signature) -> inspect.Signature:
+    """What pytest must hand in: `request`, and for `system` what one is made of."""
+    wanted = {name: parameter for name, parameter in signature.parameters.items() if name != "system"}
+    for name in ("request", *(_FROM_SYSTEM if "system" in signature.parameters else ())):
+        wanted.setdefault(name, inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY))
+    ordered = sorted(wanted.values(), key=lambda parameter: parameter.kind)
+    return signature.replace(parameters=ordered, return_annotation=None)
+
+
+def _asked(plan: _Plan, request: _Request | None) -> _Plan:
+    """The plan, but for what the command line says."""
+    if request is None:
+        return plan
+    given = {name: request.config.getoption(option, None) for name, option in _OPTIONS.items()}
+    if given["seeds"] is not None:
+        plan = attrs.evolve(plan, seeds=range(given["seeds"]))
+    if given["seed"] is not None:
+        plan = attrs.evolve(plan, seeds=(given["seed"],))
+    if given["policy"] is not None:
+        plan = attrs.evolve(plan, policy=_policy(given["policy"]))
+    return attrs.evolve(plan, tape=given["tape"])

@@ -1,0 +1,155 @@
+"""Run a program once under a given schedule, in virtual time, and notice when it will never end.
+
+In virtual time a program that waits for ever would make the clock's loop spin, and the test hang. Here it is `Stuck`: nothing can run, no
+deadline is set, no worker thread and no socket can wake anybody. So is a program that takes more steps than it is allowed. It is cancelled,
+so that it ends in order, and the error says who waits where.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, Final, Generic, TypeVar
+
+import attrs
+import outcome
+import trio
+from trio.testing import MockClock, active_thread_count
+
+from trioactors.testing.clocks import ThreadGuard
+from trioactors.testing.schedules import Chooser, Playback, Policy, Recording, Tape, chooser, policy_of
+from trioactors.testing.scheduling import Schedule, scheduled
+
+__all__ = ["STEPS", "Played", "Stuck", "error_of", "play", "play_seed", "replay"]
+
+T = TypeVar("T")
+
+STEPS: Final = 200_000
+"""How many steps a run may take."""
+
+_SHOWN = 30
+"""How many tasks an error lists."""
+
+
+class Stuck(AssertionError):
+    """The program under test would never end; the text says who waits where."""
+
+
+@attrs.frozen
+class Played(Generic[T]):
+    """What came of one run."""
+
+    result: outcome.Outcome[T]
+    tape: Tape
+    steps: int
+
+
+class _Watch:
+    """Ends a run that would not end by itself."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._allowed = limit
+        self._threads = set(threading.enumerate())
+        self.scope = trio.CancelScope()
+        self.stuck: Stuck | None = None
+
+    def look(self, schedule: Schedule, runnable: int) -> None:
+        """Whenever the loop comes round."""
+        if schedule.steps > self._allowed:
+            self._allowed = schedule.steps + self._limit
+            self._end(f"{self._limit} steps, and no end: raise steps= if that is not a loop")
+        elif not runnable and self._nothing_comes():
+            self._end("every task waits, and nothing will wake any")
+
+    def _nothing_comes(self) -> bool:
+        statistics = trio.lowlevel.current_statistics()
+        if statistics.seconds_to_next_deadline != math.inf or active_thread_count():
+            return False
+        if set(threading.enumerate()) - self._threads:
+            return False
+        io = statistics.io_statistics
+        waiting = [
+            getattr(io, name) for name in ("tasks_waiting_read", "tasks_waiting_write", "tasks_waiting") if hasattr(io, name)
+        ]
+        return bool(waiting) and sum(waiting) <= 1  # one is Trio's own, which waits for calls from threads
+
+    def _end(self, why: str) -> None:
+        text = "\n  ".join([f"the program is stuck: {why}. Its tasks:", *_tasks()])
+        if self.stuck is not None:  # it was cancelled for that before, and goes on all the same
+            raise Stuck(text)
+        self.stuck = Stuck(text)
+        self.scope.cancel(reason=why)
+
+
+def _tasks() -> list[str]:
+    root = trio.lowlevel.current_root_task()
+    lines = sorted(f"{task.name}: {_where(task)}" for task in _descendants(root)) if root is not None else []
+    return lines if len(lines) <= _SHOWN else [*lines[:_SHOWN], f"and {len(lines) - _SHOWN} more"]
+
+
+def _descendants(task: trio.lowlevel.Task) -> Iterator[trio.lowlevel.Task]:
+    for nursery in task.child_nurseries:
+        for child in nursery.child_tasks:
+            yield child
+            yield from _descendants(child)
+
+
+def _where(task: trio.lowlevel.Task) -> str:
+    places = [
+        f"{frame.f_code.co_filename.rpartition('/')[2]}:{line} in {frame.f_code.co_name}"
+        for frame, line in task.iter_await_frames()
+        if not str(frame.f_globals.get("__name__", "")).startswith("trio.")
+    ]
+    return places[-1] if places else "in Trio"
+
+
+def play(
+    main: Callable[[], Awaitable[T]],
+    choosing: Chooser,
+    *,
+    policy: Policy = Policy.STEP,
+    steps: int = STEPS,
+    instruments: tuple[trio.abc.Instrument, ...] = (),
+) -> Played[T]:
+    """Run *main* once, in virtual time, *choosing* who runs next. What it raises is in the result."""
+    recording, watch, clock = Recording(choosing), _Watch(steps), MockClock(autojump_threshold=0)
+    schedule = Schedule(recording, whole=policy is Policy.BATCH, watch=watch.look)
+
+    together = [schedule, ThreadGuard(clock), *instruments]
+
+    async def bounded() -> Any:
+        with watch.scope:
+            return await main()
+
+    with scheduled(schedule):
+        result: outcome.Outcome[T] = outcome.capture(lambda: trio.run(bounded, clock=clock, instruments=together))
+    if watch.stuck is not None:
+        watch.stuck.__cause__ = error_of(result)
+        result = outcome.Error(watch.stuck)
+    return Played(result, Tape.of(policy, recording.choices), schedule.steps)
+
+
+def play_seed(
+    main: Callable[[], Awaitable[T]],
+    seed: int,
+    policy: Policy = Policy.MIX,
+    *,
+    steps: int = STEPS,
+    instruments: tuple[trio.abc.Instrument, ...] = (),
+) -> Played[T]:
+    """Run *main* once as *seed* and *policy* say."""
+    drawn = policy_of(seed, policy)
+    return play(main, chooser(seed, drawn), policy=drawn, steps=steps, instruments=instruments)
+
+
+def error_of(result: outcome.Outcome[Any]) -> BaseException | None:
+    """What it raises, if it raises."""
+    return result.error if isinstance(result, outcome.Error) else None
+
+
+def replay(main: Callable[[], Awaitable[T]], tape: Tape | str, *, steps: int = STEPS) -> T:
+    """Run *main* once more as on the *tape*, in virtual time. Returns and raises what it does."""
+    known = tape if isinstance(tape, Tape) else Tape.parse(tape)
+    return play(main, Playback(known), policy=known.policy, steps=steps).result.unwrap()

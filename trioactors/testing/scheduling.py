@@ -1,0 +1,250 @@
+"""Decides, in Trio's own loop, who runs next; and takes from Trio what depends on addresses in memory.
+
+There is no public way, so this module, and no other, uses private names of Trio. They are listed in `PRIVATE`, looked at before each use,
+and guarded by tests/test_scheduling.py. If a new Trio has changed them, the error and that test name which; look in trio/_core/_run.py for
+
+- the run queue: `unrolled_run` copies `runner.runq` into a list, and where `_ALLOW_DETERMINISTIC_SCHEDULING` is true sorts it by
+  `Task._counter` and calls `_r.shuffle(list)`. Our `_r` puts that list in order, or leaves one task in it and gives the others back to the
+  queue.
+- ties of deadlines: `Deadlines` is a heap of (deadline, id(scope), scope). Ours has the order of registration in the place of the id.
+- cancelling many: `CancelStatus`, which `CancelScope.__enter__` makes, keeps tasks and child statuses in sets, and cancels them in the
+  order of those. Ours keeps them in the order in which they came.
+
+Other runs in this process, in other threads, go through the same names. They are told by their thread and served as before.
+
+What stays undetermined: iterating over `nursery.child_tasks` or any other set of tasks, real threads and sockets, and finalizers of cyclic
+garbage (so the collector is off during a run).
+"""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import random
+import threading
+from collections.abc import Callable, Generator, Iterator, MutableSequence, MutableSet
+from contextlib import contextmanager
+from functools import cache
+from heapq import heappush
+from typing import Any, Final, TypeVar
+
+import trio
+
+from trioactors.errors import UsageError
+from trioactors.testing.schedules import Chooser
+
+__all__ = ["PRIVATE", "InOrder", "Schedule", "missing_names", "scheduled"]
+
+T = TypeVar("T")
+_Core: Any = trio._core._run  # pyright: ignore[reportPrivateUsage] - there is no public way: see above
+
+_AT_WORK: Final = threading.Lock()
+"""Held while the names below are ours: there is one of each in a process."""
+
+PRIVATE: Final = (
+    "_ALLOW_DETERMINISTIC_SCHEDULING",
+    "_r.shuffle",
+    "_r.random",
+    "GLOBAL_RUN_CONTEXT",
+    "CancelStatus._children",
+    "CancelStatus._tasks",
+    "CancelStatus.children",
+    "CancelStatus.tasks",
+    "Deadlines._active",
+    "Deadlines._heap",
+    "Deadlines.add",
+    "Runner.deadlines",
+    "Runner.runq",
+    "Task._counter",
+)
+"""What is used of `trio._core._run`."""
+
+
+def missing_names(core: Any = _Core) -> list[str]:
+    """Those of `PRIVATE` that this Trio does not have."""
+    missing: list[str] = []
+    for name in PRIVATE:
+        found = core
+        for part in name.split("."):
+            found = getattr(found, part, missing)
+        if found is missing:
+            missing.append(name)
+    return missing
+
+
+class Schedule(trio.abc.Instrument):
+    """The order of one run. Hand it to that run as an instrument."""
+
+    def __init__(self, chooser: Chooser, *, whole: bool, watch: Callable[[Schedule, int], None] | None = None) -> None:
+        self._chooser = chooser
+        self._whole = whole
+        """Whether all that can run do so before any runs again."""
+        self._watch = watch
+        """Called with the number of runnable tasks whenever the loop comes round."""
+        self._since: dict[int, int] = {}
+        """Since which step each runnable task waits, by its number: to keep the task itself would keep alive what it holds."""
+        self._queue: Any = None
+        self.steps = 0
+        """How many steps of tasks it has let through."""
+
+    def __repr__(self) -> str:
+        """How far it is."""
+        return f"<schedule after {self.steps} steps>"
+
+    def before_run(self) -> None:
+        """Put the ties of deadlines in order, while there are none yet."""
+        runner = _Core.GLOBAL_RUN_CONTEXT.runner
+        runner.deadlines = _ordered_classes()[0]()
+        self._queue = runner.runq
+
+    def order(self, batch: MutableSequence[Any]) -> None:
+        """Put *batch*, which Trio has sorted by age, into the order in which it runs from the end; what must wait goes back to Trio."""
+        if self._watch is not None:
+            self._watch(self, len(batch))
+        if not batch:
+            return
+        waiting = self._by_turn(batch)
+        chosen: list[Any] = []
+        while waiting and (self._whole or not chosen):
+            place = self._chooser.choose([task._counter for task in waiting]) if len(waiting) > 1 else 0
+            task = waiting.pop(place)
+            del self._since[task._counter]
+            chosen.append(task)
+        self.steps += len(chosen)
+        self._queue.extend(waiting)
+        batch[:] = reversed(chosen)
+
+    def _by_turn(self, batch: MutableSequence[Any]) -> list[Any]:
+        """Who has waited longest comes first; of those who began together, who was spawned first."""
+        for task in batch:
+            self._since.setdefault(task._counter, self.steps)
+        return sorted(batch, key=lambda task: self._since[task._counter])
+
+
+class InOrder(MutableSet[T]):
+    """A set that gives its members in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._members: dict[T, None] = {}
+
+    def __repr__(self) -> str:
+        """The members."""
+        return f"InOrder({list(self._members)!r})"
+
+    def __contains__(self, member: object) -> bool:
+        return member in self._members
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self._members)
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def add(self, value: T) -> None:
+        """As for a set."""
+        self._members[value] = None
+
+    def discard(self, value: T) -> None:
+        """As for a set."""
+        self._members.pop(value, None)
+
+    def remove(self, value: T) -> None:
+        """As for a set."""
+        del self._members[value]
+
+
+@cache
+def _ordered_classes() -> tuple[Any, Any]:
+    """Trio's own two classes, without addresses in memory."""
+    ties = itertools.count()
+
+    def add(self: Any, deadline: float, cancel_scope: Any) -> None:
+        heappush(self._heap, (deadline, next(ties), cancel_scope))
+        self._active += 1
+
+    def members(name: str) -> property:
+        return property(lambda status: tuple(getattr(status, name)))
+
+    return (
+        type("Deadlines", (_Core.Deadlines,), {"add": add}),
+        type("CancelStatus", (_Core.CancelStatus,), {"children": members("_children"), "tasks": members("_tasks")}),
+    )
+
+
+def _status_maker(mine: Callable[[], bool], plain: Any) -> Callable[..., Any]:
+    ordered = _ordered_classes()[1]
+
+    def make(**fields: Any) -> Any:
+        if not mine():
+            return plain(**fields)
+        status = ordered(**fields)
+        status._children, status._tasks = InOrder[Any](), InOrder[Any]()
+        return status
+
+    return make
+
+
+class _Dice(random.Random):
+    """What Trio shuffles with, in our run and in those of others."""
+
+    def __init__(self, schedule: Schedule, mine: Callable[[], bool], plain: random.Random, *, sorted_before: bool) -> None:
+        super().__init__(0)
+        self._schedule = schedule
+        self._mine = mine
+        self._plain = plain
+        self._sorted_before = sorted_before
+
+    def shuffle(self, x: MutableSequence[Any]) -> None:
+        """Order our own batches; do with others what Trio would."""
+        if self._mine():
+            self._schedule.order(x)
+        elif self._sorted_before:
+            self._plain.shuffle(x)
+        elif self._plain.random() < 0.5:  # noqa: PLR2004 - as in Trio
+            x.reverse()
+
+    def random(self) -> float:
+        """For the clocks of others."""
+        return self._plain.random()
+
+
+@contextmanager
+def scheduled(schedule: Schedule) -> Generator[None, None, None]:
+    """Within the block, *schedule* decides one run of Trio in this thread. Raises `UsageError` where another is at work."""
+    if not _AT_WORK.acquire(blocking=False):
+        raise UsageError(
+            "a schedule is being decided in this process already: explore one after another, or in processes of their own"
+        )
+    try:
+        with _decided(schedule):
+            yield
+    finally:
+        _AT_WORK.release()
+
+
+@contextmanager
+def _decided(schedule: Schedule) -> Generator[None, None, None]:
+    missing = missing_names()
+    if missing:
+        raise UsageError(
+            f"trio {trio.__version__} has no {', '.join(missing)} in trio._core._run: schedules cannot be decided with it. "
+            f"Use a version that has, and see trioactors/testing/scheduling.py for what is done with them."
+        )
+    thread = threading.get_ident()
+
+    def mine() -> bool:
+        return threading.get_ident() == thread
+
+    before = _Core._r, _Core._ALLOW_DETERMINISTIC_SCHEDULING, _Core.CancelStatus
+    collecting = gc.isenabled()
+    _Core._r = _Dice(schedule, mine, before[0], sorted_before=before[1])
+    _Core._ALLOW_DETERMINISTIC_SCHEDULING = True
+    _Core.CancelStatus = _status_maker(mine, before[2])
+    gc.disable()
+    try:
+        yield
+    finally:
+        _Core._r, _Core._ALLOW_DETERMINISTIC_SCHEDULING, _Core.CancelStatus = before
+        if collecting:
+            gc.collect(0)  # what this run left goes now, not in the middle of the next
+            gc.enable()

@@ -1,0 +1,163 @@
+"""Cancel a scenario, and crash each of its actors, at every moment in turn.
+
+Code that waits can be cancelled wherever it waits, and an actor can crash whatever its callers are about. Few tests try more than one such
+moment. Here the scenario runs once undisturbed, and its steps are counted: each step of any task, from the moment in which the scenario
+begins until it has ended. A step ends at a checkpoint, so these are the moments at which anything can happen. Then it runs once for each
+moment, and is cancelled there; and once for each moment and each actor that is alive then, which crashes.
+
+Both are done by cancelling a scope, never by throwing into a coroutine, which reaches states that no real program can be in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import attrs
+import outcome
+import trio
+
+from trioactors.cells import ActorCell
+from trioactors.errors import ActorCrashed, ActorStopped, StartFailed, UsageError
+from trioactors.lives import leaves
+from trioactors.system import System, runtime_of
+from trioactors.testing.driving import PlannedCrash
+from trioactors.testing.leaks import isolated_system
+from trioactors.testing.playing import Played, error_of, play
+from trioactors.testing.schedules import Chooser, Playback, Policy, Tape, chooser
+
+__all__ = ["Disturbance", "Swept", "sweep_cancellation"]
+
+_Part = Callable[[System], Awaitable[Any]]
+
+
+@attrs.frozen
+class Disturbance:
+    """What happens at one moment: the scenario is cancelled, or *actor* crashes."""
+
+    moment: int
+    actor: str | None = None
+
+    def __str__(self) -> str:
+        """As `sweep_cancellation(only=...)` takes it."""
+        return f"cancel {self.moment}" if self.actor is None else f"crash {self.moment} {self.actor}"
+
+    @classmethod
+    def parse(cls, text: str) -> Disturbance:
+        """Read what `str` wrote. Raises `UsageError`."""
+        match text.split(maxsplit=2):
+            case ["cancel", moment] if moment.isdecimal():
+                return cls(int(moment))
+            case ["crash", moment, actor] if moment.isdecimal():
+                return cls(int(moment), actor)
+            case _:
+                raise UsageError(f"{text!r} is no disturbance: write 'cancel 17' or 'crash 17 <actor>'")
+
+
+@attrs.frozen
+class Swept:
+    """What was tried, and nothing failed."""
+
+    moments: int
+    cancelled: int
+    """How many runs were cancelled before they had ended by themselves."""
+    crashed: int
+    """How many runs had an actor crash."""
+
+
+class _Probe(trio.abc.Instrument):
+    """Counts the moments of one run, and disturbs one of them."""
+
+    def __init__(self, disturbance: Disturbance | None) -> None:
+        self._disturbance = disturbance
+        self.scope = trio.CancelScope()
+        self.system: System | None = None
+        """The system, while the scenario runs."""
+        self.alive: list[tuple[str, ...]] = []
+        """Who could crash at each moment so far."""
+        self.hit = False
+
+    def after_task_step(self, task: trio.lowlevel.Task) -> None:
+        """A moment."""
+        del task
+        if self.system is None:
+            return
+        cells = {cell.name: cell for cell in runtime_of(self.system).registry.cells() if isinstance(cell, ActorCell)}
+        alive = {name: life for name, cell in cells.items() if (life := cell.life) is not None and life.ended is None}
+        due = self._disturbance is not None and self._disturbance.moment == len(self.alive)
+        self.alive.append(tuple(alive))
+        if due and self._disturbance is not None:
+            actor = self._disturbance.actor
+            self.hit = actor is None or actor in alive
+            if actor is None:
+                self.scope.cancel(reason=f"sweep_cancellation: {self._disturbance}")
+            elif self.hit:
+                alive[actor].crash(PlannedCrash(f"sweep_cancellation: {self._disturbance}"))
+
+
+@attrs.frozen
+class _Sweep:
+    scenario: _Part
+    check: _Part | None
+    opening: Callable[[], AbstractAsyncContextManager[System]]
+    accept: tuple[type[BaseException], ...]
+    seed: int | None
+
+    def run(self, disturbance: Disturbance | None) -> _Probe:
+        """Once, with this disturbance. Raises what fails, with a note."""
+        probe = _Probe(disturbance)
+
+        async def main() -> None:
+            async with self.opening() as system:
+                await self._disturbed(system, probe, () if disturbance is None or disturbance.actor is None else self.accept)
+                if self.check is not None:
+                    await self.check(system)
+
+        policy = Policy.STEP if self.seed is None else Policy.PRIORITIES
+        choosing: Chooser = Playback(Tape(policy)) if self.seed is None else chooser(self.seed, policy)
+        played: Played[None] = play(main, choosing, policy=policy, instruments=(probe,))
+        error = error_of(played.result)
+        if error is not None:
+            what = f'Repeat it with only="{disturbance}"' if disturbance is not None else "It was not disturbed"
+            error.add_note(f"sweep_cancellation: the scenario, its check or its end fails. {what}")
+        played.result.unwrap()
+        return probe
+
+    async def _disturbed(self, system: System, probe: _Probe, accept: tuple[type[BaseException], ...]) -> None:
+        probe.system = system
+        with probe.scope:
+            result = await outcome.acapture(self.scenario, system)
+            probe.system = None
+            error = error_of(result)
+            if error is not None and not (accept and all(isinstance(leaf, accept) for leaf in leaves(error))):
+                result.unwrap()
+        await trio.lowlevel.checkpoint()
+
+
+def sweep_cancellation(
+    scenario: _Part,
+    *,
+    check: _Part | None = None,
+    opening: Callable[[], AbstractAsyncContextManager[System]] = isolated_system,
+    actors: Sequence[str] | None = None,
+    accept: tuple[type[BaseException], ...] = (ActorCrashed, ActorStopped, StartFailed),
+    seed: int | None = None,
+    only: str | None = None,
+) -> Swept:
+    """Run *scenario* again and again: cancelled at each moment, then with an actor crashed at each moment; *check* looks at what is left.
+
+    Each run has a system of its own, from *opening*, which is checked for leaks. Of *actors* (all, unless named) those crash that are
+    alive. A crash may end the scenario by an error in *accept*; any other error fails the sweep, with a note that says how to repeat that
+    run. With a *seed* tasks do not run in turn, but under that seed's random priorities.
+    """
+    sweep = _Sweep(scenario, check, opening, accept, seed)
+    if only is not None:
+        sweep.run(Disturbance.parse(only))
+        return Swept(1, 0, 0)
+    alive = sweep.run(None).alive
+    cancelled = sum(sweep.run(Disturbance(moment)).scope.cancelled_caught for moment in range(len(alive)))
+    crashes = [
+        Disturbance(moment, name) for moment, names in enumerate(alive) for name in names if actors is None or name in actors
+    ]
+    return Swept(len(alive), cancelled, sum(sweep.run(crash).hit for crash in crashes))
