@@ -12,7 +12,7 @@ def test_a_power_cut_takes_nothing_that_was_answered() -> None:
 
 
 def test_control_without_syncs_a_power_cut_takes_what_was_answered() -> None:
-    found = cut_often(30, seed=1, make=ForgetfulDisk)
+    found = cut_often(60, seed=1, make=ForgetfulDisk)
 
     assert found.lost > 0
 
