@@ -40,6 +40,8 @@ from trioactors.store_urls import parse
 from workers import Sabotage, pool
 
 DEFAULT_STORE = "sqlite:///inventory.db"
+STORE_FILES = ("", "-lock", "-wal", "-shm")
+"""What the name of a store's file can be followed by."""
 
 
 def tree(survey: Survey, sabotage: Sabotage | None) -> ta.Supervisor:
@@ -79,6 +81,8 @@ def options() -> argparse.Namespace:
     chosen = parser.parse_args()
     if not chosen.folder.is_dir():
         parser.error(f"{chosen.folder} is not a folder")
+    if not os.access(chosen.folder, os.R_OK | os.X_OK):
+        parser.error(f"{chosen.folder} cannot be read")
     return chosen
 
 
@@ -89,17 +93,16 @@ def number(text: str) -> int:
     return int(text)
 
 
-def files_of_store(url: str, path: str) -> bool:
-    """Whether *path* belongs to the store: it changes while we look, and is not the user's."""
-    store = parse(url).path
-    return bool(store) and (path == store or path.startswith((f"{store}-", f"{store}{os.sep}")))
+def part_of_store(store: str, path: str) -> bool:
+    """Whether *path* belongs to the store at *store*, a file or a folder: it changes while we look, and is not the user's."""
+    return path.startswith(store) and (path.removeprefix(store) in STORE_FILES or path.startswith(f"{store}{os.sep}"))
 
 
 def run(chosen: argparse.Namespace) -> None:
     """Do what the user wants."""
-    progress = Progress(chatty=chosen.verbose)
-    survey = Survey(chosen.folder.resolve(), chosen.workers, progress, leave_out=partial(files_of_store, chosen.store))
-    progress.say(f"{survey.root}: the inventory is kept in {parse(chosen.store).path or 'memory'}")
+    progress, store = Progress(chatty=chosen.verbose), parse(chosen.store).path or chosen.store
+    survey = Survey(chosen.folder.resolve(), chosen.workers, progress, leave_out=partial(part_of_store, store))
+    progress.say(f"{survey.root}: the inventory is kept in {store}")
     if chosen.crash:
         logging.getLogger("trioactors").setLevel(logging.CRITICAL)  # these crashes are wanted; their reports would only startle
     ta.run(partial(main, survey, store=chosen.store, sabotage=Sabotage(chosen.crash) if chosen.crash else None))

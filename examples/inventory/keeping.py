@@ -25,7 +25,7 @@ A = TypeVar("A")
 RECORDS: Final = "records"
 """The supervisor of all these actors."""
 PATIENCE: Final = 600.0
-"""Seconds for a question that all pages of a folder must be asked for."""
+"""Seconds for an answer. A folder asks all its pages, and a disk may be slow."""
 
 
 @stored(name="sheet")
@@ -36,8 +36,8 @@ class Sheet:
     files: dict[Path, Entry] = Factory(dict[Path, Entry])
 
 
-class Page(ta.Actor[Sheet], persist=ta.EVERY_MESSAGE):
-    """Keeps the results of up to a few hundred files."""
+class Page(ta.Actor[Sheet], persist=ta.EVERY_MESSAGE, timeout=PATIENCE):
+    """Keeps the results of up to a hundred files."""
 
     @ta.handler(reads=True)
     def entries(self) -> Mapping[Path, Entry]:
@@ -62,13 +62,13 @@ class Shelf:
     pages: int = 0
 
 
-class Folder(ta.Actor[Shelf], persist=ta.EVERY_MESSAGE):
+class Folder(ta.Actor[Shelf], persist=ta.EVERY_MESSAGE, timeout=PATIENCE):
     """Knows its pages, and what is to be done in its folder."""
 
     def __init__(self, top: Top) -> None:
         self.top = top
 
-    @ta.handler(timeout=PATIENCE)
+    @ta.handler
     async def plan(self, walk: Walk) -> Plan:
         """Compare what was seen with what is known; forget what has gone.
 
@@ -81,7 +81,7 @@ class Folder(ta.Actor[Shelf], persist=ta.EVERY_MESSAGE):
         self.state.pages = plan.pages
         return plan
 
-    @ta.handler(reads=True, timeout=PATIENCE)
+    @ta.handler(reads=True)
     async def entries(self) -> Mapping[Path, Entry]:
         """What is kept of every file, by its path under the folder."""
         return {path: entry for page in await self.pages() for path, entry in (await page.entries()).items()}
@@ -99,7 +99,7 @@ class Tops:
     known: set[Path] = Factory(set[Path])
 
 
-class Inventory(ta.Actor[Tops], persist=ta.EVERY_MESSAGE):
+class Inventory(ta.Actor[Tops], persist=ta.EVERY_MESSAGE, timeout=PATIENCE):
     """Knows the top folders of one root, also those that are no longer there."""
 
     @ta.handler

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 
 import trio
 from attrs import Factory, define
 
 from planning import Lot, Plan
+from records import Entry
 from trioactors.trace import RestartScheduled, TraceRecord
 
 __all__ = ["Progress", "in_bytes", "plain_lines", "progress_bar", "way_to_show"]
@@ -35,6 +37,7 @@ class Progress:
     gone: int = 0
     files: int = 0
     bytes: int = 0
+    hashed: int = 0
     done_files: int = 0
     done_bytes: int = 0
     hashing_since: float | None = None
@@ -42,7 +45,8 @@ class Progress:
 
     def begin(self) -> None:
         """A run begins, perhaps anew."""
-        self.seen = self.known = self.changed = self.gone = self.files = self.bytes = self.done_files = self.done_bytes = 0
+        self.seen = self.known = self.changed = self.gone = 0
+        self.files = self.bytes = self.done_files = self.done_bytes = self.hashed = 0
         self.hashing_since = None
 
     def planned(self, plan: Plan) -> None:
@@ -58,8 +62,9 @@ class Progress:
         self.hashing_since = trio.current_time()
         self.say(f"{self.files:,} files to hash ({in_bytes(self.bytes)}), {self.known:,} are known already")
 
-    def recorded(self, lot: Lot) -> None:
+    def recorded(self, lot: Lot, results: Mapping[Path, Entry | None]) -> None:
         """The results of a lot are committed."""
+        self.hashed += sum(entry is not None and entry.sha256 is not None for entry in results.values())
         self.done_files += len(lot.files)
         self.done_bytes += lot.bytes
         if self.chatty:
@@ -97,14 +102,14 @@ async def progress_bar(progress: Progress) -> None:
     columns = TextColumn("{task.description}"), BarColumn(None), TimeRemainingColumn()
     with Bars(*columns, auto_refresh=False, transient=True, expand=True) as bars:
         line = bars.add_task("", total=None)
-        progress.say = partial(bars.console.print, markup=False, highlight=False)
+        before, progress.say = progress.say, partial(bars.console.print, markup=False, highlight=False)
         try:
             while True:
                 total = None if progress.hashing_since is None else progress.files
                 bars.update(line, total=total, completed=progress.done_files, description=str(progress), refresh=True)
                 await trio.sleep(0.1)
         finally:
-            progress.say = print_at_once
+            progress.say = before
 
 
 def way_to_show() -> Callable[[Progress], Awaitable[None]]:

@@ -56,7 +56,7 @@ def this_run(progress: Progress) -> str:
     """What this run did, and what it could save."""
     restarts = ", ".join(f"{name} {times}" for name, times in sorted(progress.restarts.items()))
     return (
-        f"  this run: {progress.done_files:,} hashed, {progress.known:,} known before, {progress.changed:,} had changed, "
+        f"  this run: {progress.hashed:,} hashed, {progress.known:,} known before, {progress.changed:,} had changed, "
         f"{progress.gone:,} had gone; restarts: {restarts or 'none'}"
     )
 

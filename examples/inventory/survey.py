@@ -81,7 +81,7 @@ class Survey:
                 continue
             page = await page_of(system, lot.top, lot.page)
             await page.record(results)
-            self.progress.recorded(lot)
+            self.progress.recorded(lot, results)
 
     async def kept(self, system: ta.System, top: Top) -> Mapping[Path, Entry]:
         """What is committed for one top folder."""

@@ -44,7 +44,7 @@ def walk(top: Top, *, leave_out: Callable[[str], bool], pulse: Callable[[int], N
     raises ends the walk.
     """
     seen = Walk()
-    waiting = [Path()]
+    waiting = [] if top.deep and top.place.is_symlink() else [Path()]  # what was a folder in the last run may be a link now
     while waiting:
         folder = waiting.pop()
         before = len(seen.files)

@@ -72,12 +72,12 @@ def hasher_names(size: int) -> list[str]:
 def pool(size: int, sabotage: Sabotage | None = None) -> ta.Supervisor:
     """So many workers, each restarted alone, and the later the more crashes there are.
 
-    The pause grows to a quarter of a second, half of it by chance, so no worker can crash more than 80 times in ten seconds. More than 100
-    each would mean that something else is wrong: then the pool gives up.
+    The pause grows to a tenth of a second, up to half of it taken off by chance, so a worker cannot crash more than 200 times in ten
+    seconds. More than 250 each would mean that something else is wrong: then the pool gives up.
     """
     return ta.Supervisor(
         *(ta.child(partial(Hasher, sabotage), name=name, grace=1.0) for name in hasher_names(size)),
         name="hashers",
-        intensity=ta.Intensity(limit=100 * size, period=10.0),
-        backoff=ta.Backoff(base=0.02, cap=0.25),
+        intensity=ta.Intensity(limit=250 * size, period=10.0),
+        backoff=ta.Backoff(base=0.01, cap=0.1),
     )

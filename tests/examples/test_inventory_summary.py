@@ -57,7 +57,7 @@ def test_the_summary_says_what_is_there_what_was_done_and_what_is_the_same() -> 
     }
     walks = {Path(): Walk(folders=1, links=2), Path("top"): Walk(folders=3, special=1, closed={Path("in"): "Input/output error"})}
 
-    assert told(entries, walks, known=1, done_files=3, changed=2, gone=4) == [
+    assert told(entries, walks, known=1, hashed=3, changed=2, gone=4) == [
         "",
         "/root: 4 files, 6.0 kB, in 4 folders",
         "  this run: 3 hashed, 1 known before, 2 had changed, 4 had gone; restarts: none",

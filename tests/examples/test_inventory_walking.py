@@ -102,6 +102,13 @@ def test_a_top_folder_that_has_gone_is_empty(tmp_path: Path) -> None:
     assert look(tmp_path, "never") == Walk()
 
 
+def test_a_top_folder_that_became_a_link_is_not_followed(tmp_path: Path, top: Path) -> None:
+    (top / "file").write_text("")
+    (tmp_path / "link").symlink_to(top)
+
+    assert look(tmp_path, "link") == Walk()
+
+
 def test_what_is_left_out_is_not_seen(tmp_path: Path, top: Path) -> None:
     (top / "inner" / "store").write_text("")
     (top / "file").write_text("")
