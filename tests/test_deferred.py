@@ -50,6 +50,15 @@ class Desk(ta.Actor[None]):
         return token.pending
 
     @ta.handler
+    def ask_a_forgetful_task(self) -> int:
+        async def forget(_token: ta.Deferred[int]) -> None:
+            await trio.lowlevel.checkpoint()
+
+        token: ta.Deferred[int] = self.context.defer()
+        self.context.start_soon(forget, token)
+        return token.pending
+
+    @ta.handler
     def defer_and_return(self) -> int:
         self.tokens.append(self.context.defer())
         return 7
@@ -117,6 +126,11 @@ async def test_a_lost_token_raises_no_reply_at_once(desk: Desk) -> None:
 async def test_a_token_that_nobody_kept_raises_no_reply(desk: Desk) -> None:
     with pytest.raises(ta.NoReply, match="desk deferred the reply to 'ask_in_vain' and lost it"):
         await desk.ask_in_vain()
+
+
+async def test_a_token_that_the_first_child_task_loses_raises_no_reply_at_once(desk: Desk) -> None:
+    with pytest.raises(ta.NoReply, match="desk deferred the reply to 'ask_a_forgetful_task' and lost it"):
+        await desk.ask_a_forgetful_task()
 
 
 async def test_a_token_lost_in_a_circle_raises_no_reply_when_it_is_collected(desk: Desk) -> None:

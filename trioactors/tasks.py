@@ -58,10 +58,14 @@ class TaskHolder:
 
     async def _keep_open(self) -> None:
         async with trio.open_nursery() as self._nursery:
-            for function, args in self._asked:
-                self._nursery.start_soon(function, *args)
-            self._asked.clear()
+            self._begin_asked(self._nursery)
             await trio.sleep_forever()
+
+    def _begin_asked(self, nursery: trio.Nursery) -> None:
+        """Begin what was asked for before there was a nursery. In a function of its own, or a name in it would keep arguments alive."""
+        for function, args in self._asked:
+            nursery.start_soon(function, *args)
+        self._asked.clear()
 
     async def close(self) -> None:
         """Cancel what still runs, and wait until it is gone."""
