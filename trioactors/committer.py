@@ -20,7 +20,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import attrs
 import outcome
@@ -45,6 +45,8 @@ GROUP_BYTES: Final = 64 * 1024 * 1024
 
 STORE: Final = ":store"
 """The name of the store among the system's own children."""
+
+E = TypeVar("E", bound=Exception)
 
 _log = logging.getLogger("trioactors")
 
@@ -132,7 +134,7 @@ class Committer:
             self._promised.append(None)
             self._worker.submit(self._commit_group, self._report)
 
-    def _commit_group(self) -> tuple[list[_Pending], Sequence[Answer] | Exception]:
+    def _commit_group(self) -> tuple[list[_Pending], Sequence[Answer] | TrioactorsError]:
         """In the worker: commit what is queued now."""
         self._promised.popleft()  # first: what is queued from here on may come too late for this turn
         group: list[_Pending] = []
@@ -148,12 +150,12 @@ class Committer:
         try:
             return group, _checked(self.store.commit([pending.batch for pending in group]), group)
         except Exception as error:  # told to everybody in the group, and nothing more is committed unless the error may pass
-            if not (isinstance(error, StoreError) and error.retryable):
-                self._broken = _declared(error)
-                return group, self._broken
-            return group, error
+            declared = _declared(error)
+            if not declared.retryable:
+                self._broken = declared
+            return group, declared
 
-    def _report(self, result: outcome.Outcome[tuple[list[_Pending], Sequence[Answer] | Exception]]) -> None:
+    def _report(self, result: outcome.Outcome[tuple[list[_Pending], Sequence[Answer] | TrioactorsError]]) -> None:
         """In Trio's thread: tell what became of a group, and take the next turn."""
         self._turns -= 1
         group, answers = result.unwrap()
@@ -248,7 +250,7 @@ class Committer:
         self._left_behind = False
 
 
-def _declared(error: Exception) -> TrioactorsError:
+def _declared(error: Exception) -> StoreError:
     """*error* as one of the store's: what it does not declare leaves nobody able to say what is kept."""
     if isinstance(error, StoreError):
         return error
@@ -283,10 +285,9 @@ def _checked(answers: Sequence[Answer], group: Sequence[_Pending]) -> Sequence[A
     return answers
 
 
-def fresh(error: Exception) -> TrioactorsError:
+def fresh(error: E) -> E:
     """The same error once more: each of those who are told raises its own. Made without its `__init__`, which may want more."""
-    declared = _declared(error)
-    again = type(declared).__new__(type(declared), *declared.args)
-    vars(again).update(vars(declared))
-    again.__cause__ = declared.__cause__
+    again = type(error).__new__(type(error), *error.args)
+    vars(again).update(vars(error))
+    again.__cause__ = error.__cause__
     return again
