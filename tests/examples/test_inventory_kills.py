@@ -14,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
@@ -131,7 +132,7 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
+def bench(tmp_path: Path) -> Iterator[Bench]:
     """10,000 files in the root and nine top folders; a third of them has the content of others, and some names are no text."""
     root = tmp_path / "root"
     for number in range(FILES):
@@ -141,7 +142,8 @@ def bench(tmp_path: Path) -> Bench:
         if number < 30:
             folder.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(b"%d\n" % (number // 2 if number % 3 else number) * (number % 50))
-    return Bench(root, tmp_path)
+    yield Bench(root, tmp_path)
+    shutil.rmtree(root)  # pytest would keep it for three more runs, and then somebody would wait for it
 
 
 @pytest.mark.skipif(shutil.which("sha256sum") is None, reason="sha256sum is what the results are compared with")
