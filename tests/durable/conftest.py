@@ -168,3 +168,11 @@ def fail(store: FaultyStore) -> Callable[..., None]:
         store.plan(Fault(at=1 + after, before=error))
 
     return plan
+
+
+@pytest.fixture
+async def paid(system: ta.System, recorder: ta.Recorder) -> AsyncGenerator[list[str], None]:
+    """Whose budgets the restarts of a test were charged to; nobody's but the store's, unless the test says so."""
+    others: list[str] = []
+    yield others
+    assert [record.child for record in recorder.of(ta.RestartScheduled) if record.child != ":store"] == others
