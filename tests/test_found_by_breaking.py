@@ -7,11 +7,11 @@ from contextvars import ContextVar
 
 import pytest
 import trio
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 import trioactors as ta
 from trioactors.conformance import replay
-from trioactors.testing import crash, isolated_system, restarted
+from trioactors.testing import crash, isolated_system, restarted, suspended
 
 MOOD: ContextVar[str] = ContextVar("mood", default="clean")
 
@@ -125,6 +125,72 @@ async def test_siblings_of_a_culprit_that_is_stopped_in_its_back_off_are_closed(
         assert [letter.target for letter in system.dead_letters()] == ["b"]
         with pytest.raises(ta.ActorStopped):
             await b.mood()
+
+
+async def test_who_fell_with_a_culprit_comes_back_when_it_is_restarted_by_hand(autojump_clock: MockClock) -> None:
+    """A schedule in which a group's start failed while somebody restarted the culprit: the others stayed down, and callers waited."""
+    tree = ta.Supervisor(
+        ta.child(Slow, name="a"), ta.child(Slow, name="b"), name="pair", strategy="one_for_all", backoff=ta.Backoff()
+    )
+    async with isolated_system(tree) as system:
+        a, b = system.get(Slow, "a"), system.get(Slow, "b")
+        async with ta.watch(b) as deaths:
+            crash(a)
+            await deaths.next()
+
+        await ta.restart(a)
+
+        assert (await a.incarnation(), await b.incarnation()) == (2, 2)
+
+
+async def test_if_that_restart_fails_nobody_waits_for_the_others(autojump_clock: MockClock) -> None:
+    starts = iter([None, OSError("mine")])
+
+    class Weak(Slow):
+        async def on_start(self) -> None:
+            error = next(starts)
+            if error is not None:
+                raise error
+
+    tree = ta.Supervisor(
+        ta.child(Weak, name="a"), ta.child(Slow, name="b"), name="pair", strategy="one_for_all", backoff=ta.Backoff()
+    )
+    async with isolated_system(tree) as system:
+        a, b = system.get(Weak, "a"), system.get(Slow, "b")
+        async with ta.watch(b) as deaths:
+            crash(a)
+            await deaths.next()
+
+        with pytest.raises(ta.StartFailed, match="mine"):
+            await ta.restart(a)
+        with pytest.raises(ta.ActorStopped, match="will not come back by itself"):
+            await b.incarnation()
+
+
+@pytest.mark.parametrize("strategy", ["one_for_all", "rest_for_one"])
+@pytest.mark.parametrize("operation", ["delete_child", "restart_child"])
+async def test_who_died_but_was_not_handled_yet_is_not_deleted_or_restarted_by_hand(
+    strategy: str, operation: str, autojump_clock: MockClock
+) -> None:
+    """A schedule in which a child died while it was being deleted: its group fell for one that was not there, and stayed down."""
+    tree = ta.Supervisor(ta.child(Slow, name="a"), ta.child(Slow, name="b"), name="pair", strategy=strategy, backoff=ta.Backoff())
+    async with isolated_system(tree) as system:
+        refused: list[ta.ChildRunning] = []
+
+        async def meddle() -> None:
+            with pytest.raises(ta.ChildRunning) as caught:
+                await getattr(system.supervisor("pair"), operation)("a")
+            refused.append(caught.value)
+
+        async with trio.open_nursery() as nursery:
+            with suspended(system):
+                nursery.start_soon(meddle)
+                await wait_all_tasks_blocked()
+                crash(system.get(Slow, "a"))
+                await wait_all_tasks_blocked()
+
+        assert len(refused) == 1
+        assert [await system.get(Slow, name).incarnation() for name in "ab"] == [2, 2]
 
 
 async def test_context_variables_of_a_crashed_life_are_gone(system: ta.System) -> None:

@@ -115,15 +115,24 @@ async def stop_cell(cell: Cell) -> None:
 
 
 async def restart_cell(cell: Cell) -> None:
-    """Stop *cell*, if it runs, and start it again; its mailbox is kept. Raises `StartFailed`, `UnknownName` if it is gone."""
+    """Stop *cell*, if it runs, and start it again, and with it those who fell with it and wait for it; mailboxes are kept.
+
+    Raises `StartFailed`, `UnknownName` if it is gone.
+    """
     supervisor = cell.parent
     assert supervisor is not None  # nobody outside the system has the root's cell
 
     async def action(shell: Shell) -> None:
+        fallen = shell.held_up.get(cell, ())
         await shell.stop(cell)
         if not supervisor.is_child(cell):  # also when somebody else was stopping it meanwhile
             raise UnknownName(cell.name, list(supervisor.children))
-        await _start_again(shell, cell)
+        try:
+            await _start_again(shell, cell)
+        except StartFailed:
+            shell.strand(cell, fallen)
+            raise
+        await shell.bring_back(fallen)
 
     cell.runtime.check_open(cell)
     await supervisor.request(f"restarting {cell.name}", action, cell)
@@ -182,7 +191,7 @@ class SupervisorHandle:
         cell = self._find(name)
 
         async def action(shell: Shell) -> None:
-            self._check_undefined(cell)
+            self._check_undefined(cell, shell)
             await _start_again(shell, cell)
 
         try:
@@ -197,17 +206,17 @@ class SupervisorHandle:
         """Forget a child that is *undefined*. Raises `ChildRunning`, `ChildRestarting`, `UnknownName`."""
         cell = self._find(name)
 
-        async def action(_: Shell) -> None:
-            self._check_undefined(cell)
+        async def action(shell: Shell) -> None:
+            self._check_undefined(cell, shell)
             self._cell.forget_child(cell)
 
         await self._cell.request(f"deleting {name}", action, cell)
 
-    def _check_undefined(self, cell: Cell) -> None:
+    def _check_undefined(self, cell: Cell, shell: Shell) -> None:
         self._find(cell.name)
         if cell.status is ChildStatus.RESTARTING:
             raise ChildRestarting(f"{cell!r}: terminate it first, or wait")
-        if cell.status is not ChildStatus.UNDEFINED:
+        if cell.status is not ChildStatus.UNDEFINED or cell in shell.known:
             raise ChildRunning(f"{cell!r}: terminate it first")
 
     def which_children(self) -> tuple[ChildInfo, ...]:

@@ -61,10 +61,11 @@ class Shell(Inbox):
     attending: Cell | None = attrs.field(default=None, init=False)
     """The child it is just starting or stopping."""
     history: RestartHistory = attrs.field(init=False)
-    _known: dict[Cell, Life] = attrs.field(factory=dict["Cell", "Life"], init=False)
+    known: dict[Cell, Life] = attrs.field(factory=dict["Cell", "Life"], init=False)
+    """Whose end is news: who runs, or has died and was not handled yet."""
     _stopping: bool = attrs.field(default=False, init=False)
     _backoffs: dict[Cell, Alarm] = attrs.field(factory=dict["Cell", "Alarm"], init=False)
-    _held_up: dict[Cell, tuple[str, ...]] = attrs.field(factory=dict["Cell", "tuple[str, ...]"], init=False)
+    held_up: dict[Cell, tuple[str, ...]] = attrs.field(factory=dict["Cell", "tuple[str, ...]"], init=False)
     """Who comes back only after the restart of the key."""
     _chance: Callable[[], float] | None = attrs.field(default=None, init=False)
     _context: contextvars.Context = attrs.field(factory=contextvars.copy_context, init=False)
@@ -77,13 +78,13 @@ class Shell(Inbox):
     def child_ready(self, cell: Cell, life: Life) -> None:
         """A child's start is done. If it is being stopped already, its end will be no news."""
         if cell.status is not ChildStatus.STOPPING:
-            self._known[cell] = life
+            self.known[cell] = life
         if self.attending is cell:
             self.wake()
 
     def child_ended(self, cell: Cell, life: Life) -> Life | None:
         """A child's task reports its end. Returns the life in which it is to go on, if that can be said at once."""
-        if self._known.get(cell) is life:
+        if self.known.get(cell) is life:
             following = self._in_place(cell, life)
             if following is not None:
                 return following
@@ -113,7 +114,7 @@ class Shell(Inbox):
             return None
         self.history = history
         self._tell(RestartScheduled(time=trio.current_time(), child=cell.name, delay=0.0, group=(cell.name,)))
-        following = self._known[cell] = cell.new_life()
+        following = self.known[cell] = cell.new_life()
         if life.task is not None:
             life.task.context = self._context.copy()  # what the last life left in context variables ends with it
         return following
@@ -124,7 +125,7 @@ class Shell(Inbox):
             message = self.queue.popleft()
             if isinstance(message, Request):
                 message.settle(outcome.Error(ActorStopped(f"{message.what}: {self.cell!r} ended before it came to this")))
-        self._known.clear()
+        self.known.clear()
         for alarm in self._backoffs.values():
             alarm.cancel()
         self.rest()
@@ -161,7 +162,7 @@ class Shell(Inbox):
     async def _handle(self, message: Message) -> None:
         match message:
             case Ended(cell, life):
-                if self._known.get(cell) is life:
+                if self.known.get(cell) is life:
                     await (self._exited(cell, life) if life.ready else self._failed_in_place(cell, life))
             case Again(cell):
                 if cell.status is ChildStatus.RESTARTING and self.cell.is_child(cell):
@@ -190,7 +191,7 @@ class Shell(Inbox):
         self.cell.adopt()
         if keeps_children(self.cell):  # they come back as from a restart: a start that fails is tried again, and counts
             for cell in tuple(self.cell.children.values()):
-                self._known[cell] = self.launch(cell)
+                self.known[cell] = self.launch(cell)
             return
         for cell in tuple(self.cell.children.values()):
             if not await self.start(cell) and not (cell.life is not None and cell.life.ignored):
@@ -238,7 +239,7 @@ class Shell(Inbox):
 
     def ask_to_stop(self, cell: Cell) -> Life | None:
         """Begin to stop *cell*, if it runs; its exit is not news any more."""
-        self._known.pop(cell, None)
+        self.known.pop(cell, None)
         if cell in self._backoffs:
             self._backoffs.pop(cell).cancel()
         life = cell.life
@@ -267,12 +268,16 @@ class Shell(Inbox):
 
     def _stopped(self, cell: Cell) -> None:
         cell.status = ChildStatus.UNDEFINED
-        held_up = self._held_up.pop(cell, ())
+        held_up = self.held_up.pop(cell, ())
         if not cell.leaves_for_good():
             return
         cell.close("it was stopped for good")
-        for other in [self.cell.children[name] for name in held_up if name in self.cell.children]:
-            if other not in self._known:
+        self.strand(cell, held_up)
+
+    def strand(self, cell: Cell, fallen: tuple[str, ...]) -> None:
+        """*cell* does not come back, and so nobody of those who fell with it."""
+        for other in [self.cell.children[name] for name in fallen if name in self.cell.children]:
+            if other not in self.known:
                 other.close(f"it fell with {cell.name}, which will not be restarted")
 
     async def _stop_all(self) -> None:
@@ -291,14 +296,14 @@ class Shell(Inbox):
     # --- exits and restarts ---
 
     async def _exited(self, cell: Cell, life: Life) -> None:
-        del self._known[cell]
+        del self.known[cell]
         reason = life.ended
         assert reason is not None  # it ended
         if comes_back(cell.spec.restart, reason):
             await self._restart(cell, reason)
             return
         children = self.cell.children.values()  # who has died but was not handled yet still counts as running
-        significant = {c.name: ChildStatus.RUNNING if c in self._known else c.status for c in children if c.spec.significant}
+        significant = {c.name: ChildStatus.RUNNING if c in self.known else c.status for c in children if c.spec.significant}
         cell.close(f"it ended: {reason}")
         if cell.dynamic or cell.spec.restart is Restart.TEMPORARY:
             self.cell.forget_child(cell)
@@ -307,7 +312,7 @@ class Shell(Inbox):
 
     async def _failed_in_place(self, cell: Cell, life: Life) -> None:
         """A restart in place did not start: as in OTP, it is tried again, and counts again."""
-        del self._known[cell]
+        del self.known[cell]
         self.not_started(cell, life)
         if not life.ignored:
             cell.status = ChildStatus.RESTARTING
@@ -328,11 +333,11 @@ class Shell(Inbox):
         self._tell(RestartScheduled(time=now, child=cell.name, delay=delay, group=group))
         if delay > 0:
             cell.status = ChildStatus.RESTARTING
-            self._held_up[cell] = group
+            self.held_up[cell] = group
             again = Again(cell, group, counts=False, reason=reason)
             self._backoffs[cell] = self.cell.runtime.alarms.at(now + delay, partial(self._go_on, again))
         else:
-            await self._bring_back(group)
+            await self.bring_back(group)
 
     def _go_on(self, again: Again) -> None:
         """The back-off is over."""
@@ -341,30 +346,30 @@ class Shell(Inbox):
 
     async def _fall(self, cell: Cell) -> None:
         """Stop one that falls with another; a temporary one is forgotten."""
-        running = cell in self._known
+        running = cell in self.known
         await self.stop(cell)
         if running and cell.spec.restart is Restart.TEMPORARY:
             self.cell.forget_child(cell)
 
-    async def _bring_back(self, group: tuple[str, ...]) -> None:
+    async def bring_back(self, group: tuple[str, ...]) -> None:
         """Start those of *group* that are still known, in order. After a failure the rest stays down, and a retry is put last."""
         for name in group:
             cell = self.cell.children.get(name)
-            if cell is None or cell in self._known or await self.start(cell):
+            if cell is None or cell in self.known or await self.start(cell):
                 continue
             life = cell.life
             if life is not None and life.ended is not None and not life.ignored:
                 cell.status = ChildStatus.RESTARTING
-                self._held_up[cell] = group
+                self.held_up[cell] = group
                 self.post(Again(cell, (), counts=True, reason=life.ended))
                 return
 
     async def _again(self, message: Again) -> None:
-        self._held_up.pop(message.cell, None)
+        self.held_up.pop(message.cell, None)
         if message.counts:
             await self._restart(message.cell, message.reason)
         else:
-            await self._bring_back(message.group)
+            await self.bring_back(message.group)
 
     def _draw(self) -> float:
         """A number in [0, 1) for the jitter, from one stream for this life."""
