@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -19,7 +20,8 @@ from attrs import define
 import trioactors.store_urls
 from trioactors.cli import main
 from trioactors.environment import Environment
-from trioactors.persistence import Address, Batch, Key, Limits, Space, Store, Write
+from trioactors.errors import StoreCorrupt
+from trioactors.persistence import Address, Batch, Conflict, Key, Limits, Space, Store, Write
 from trioactors.serializer import Serializer, stored
 from trioactors.store_urls import store_at
 from trioactors.testing.contract_records import HOSTILE_NAMES
@@ -437,6 +439,46 @@ def foreign(monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(trioactors.store_urls, "entry_points", lambda **_: [point])
     fill("foreign:", {"counter": RECORD, "junk": b"junk"})
     return "foreign:"
+
+
+def test_what_another_store_does_not_allow_is_said(foreign: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Foreign.shared._limits = Limits(key_bytes=10)
+
+    assert main(["reset", foreign, "counter"]) == 1
+
+    assert "it has 15 bytes where this store allows 10" in capsys.readouterr().err
+    assert main(["inspect", foreign, "counter"]) == 0
+
+
+def test_another_writer_is_noticed(foreign: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(Foreign.shared, "commit", lambda _: [Conflict(Key(Space.STATE, "counter"), 1, 2)])
+
+    assert main(["reset", foreign, "counter"]) == 1
+
+    assert "somebody else wrote" in capsys.readouterr().err
+
+
+def test_a_damaged_store_of_another_package_is_left_to_it(
+    foreign: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def damaged(*_: object) -> None:
+        raise StoreCorrupt("it is damaged.")
+
+    monkeypatch.setattr(Foreign.shared, "open", damaged)
+
+    assert [main(["inspect", foreign]), main(["repair", foreign])] == [1, 1]
+    assert capsys.readouterr().err.splitlines() == [
+        "trioactors: foreign: has no option verify=none, so it cannot be looked into while it is damaged",
+        "trioactors: it is damaged. It is not in a file that could be put aside. Nothing was changed.",
+    ]
+
+
+def test_a_missing_package_is_named(url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+
+    assert main(["inspect", url]) == 1
+
+    assert ("trioactors[sqlite]" in capsys.readouterr().err) == url.startswith("sqlite")
 
 
 def test_a_store_of_another_package_is_served_through_the_port(

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from trioactors.cli import main
-from trioactors.cli.looking import look, rescued, walked
+from trioactors.cli.looking import walked
 from trioactors.environment import Environment
-from trioactors.errors import StoreCorrupt, StoreError
+from trioactors.errors import StoreFull
 from trioactors.persistence import Batch, Corrupt, Key, Limits, Record, Space, Write
 from trioactors.store_urls import store_at
 from trioactors.testing.contract_records import HOSTILE_NAMES
 
 SCHEMES = ("sqlite", "file")
-FLIPS = 60
-"""How many bits are turned over in each store, one at a time."""
-
 Contents = dict[Key, Record | Corrupt]
 
 
@@ -60,22 +55,19 @@ def contents(url: str) -> Contents:
         store.close()
 
 
-def left(url: str) -> Contents:
-    """Everything in a store that need not be sound."""
-    store = store_at(f"{url}?verify=none&create=no")
-    store.open(Environment())
-    try:
-        return dict(rescued(store))
-    finally:
-        store.close()
-
-
 def damage(folder: Path, what: bytes) -> None:
     """Turn a bit of *what*, in the one data file that has it."""
     [file] = [file for file in folder.rglob("*") if file.is_file() and what in file.read_bytes()]
     content = bytearray(file.read_bytes())
     content[content.rindex(what)] ^= 4
     file.write_bytes(content)
+
+
+def data_files(folder: Path, name: str) -> dict[str, bytes]:
+    """The files of the store *name* that hold what was committed."""
+    root = folder / name
+    files = [file for file in root.rglob("*") if file.name not in ("owner", "store-lock")] if root.is_dir() else [root]
+    return {file.name: file.read_bytes() for file in files}
 
 
 # --- reset and restore ------------------------------------------------------------------------------------------------
@@ -321,8 +313,42 @@ def test_a_store_of_which_nothing_can_be_read_is_left_where_it_is(
     assert main(["repair", url]) == 1
 
     assert data_files(tmp_path, "store") == before
-    assert "Put a backup in its place" in capsys.readouterr().err
+    assert "put a backup in its place" in capsys.readouterr().err
     assert len(list(tmp_path.iterdir())) == (1 if url.startswith("file") else 2)
+
+
+def test_without_room_for_a_new_store_the_damaged_one_stays_where_it_is(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("first", "unmistakable", "last"):
+        write(url, state(name), record(1))
+    damage(tmp_path, b"unmistakable")
+    before = data_files(tmp_path, "store")
+
+    def full(*_: object) -> None:
+        raise StoreFull("no room")
+
+    monkeypatch.setattr(type(store_at(url)), "commit", full)
+
+    assert main(["repair", url]) == 1
+
+    assert data_files(tmp_path, "store") == before
+    assert "store.salvaged-1, if it is there, can be removed" in capsys.readouterr().err
+
+
+def test_a_new_store_that_is_not_whole_is_not_put_in_place(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("first", "unmistakable", "last"):
+        write(url, state(name), record(1))
+    damage(tmp_path, b"unmistakable")
+    before = data_files(tmp_path, "store")
+    monkeypatch.setattr("trioactors.cli.salvage.walked", lambda _: [])
+
+    assert main(["repair", url]) == 1
+
+    assert data_files(tmp_path, "store") == before
+    assert "do not rely on it" in capsys.readouterr().err
 
 
 def test_the_files_beside_a_damaged_database_move_with_it(tmp_path: Path) -> None:
@@ -349,89 +375,3 @@ def test_names_that_are_no_text_hide_nobody_else(tmp_path: Path) -> None:
     assert main(["repair", url]) == 0
 
     assert sorted(key.name for key in contents(url)) == [f"actor-{number:03}" for number in range(100) if number != 50]
-
-
-# --- one bit at a time --------------------------------------------------------------------------------------------------
-
-
-def populate(url: str) -> dict[Key, set[bytes]]:
-    """Fill a store; for each key, whatever was ever written under it."""
-    names = [f"actor-{number}" for number in range(12)] + ["a/b", "nul\0", "\U0001f600"]
-    first = {state(name): record(number) + b" " * 40 * number for number, name in enumerate(names)}
-    others = {Key(space, "actor-1"): b"something else" for space in (Space.TIMER, Space.META)}
-    second = {state(name): record(99) for name in ("actor-3", "actor-7")}
-    for records in (first, others, second):
-        write_all(url, records)
-    return {key: {records[key] for records in (first, others, second) if key in records} for key in first | others}
-
-
-def data_files(folder: Path, name: str) -> dict[str, bytes]:
-    """The files of the store *name* that hold what was committed."""
-    root = folder / name
-    files = [file for file in root.rglob("*") if file.name not in ("owner", "store-lock")] if root.is_dir() else [root]
-    return {file.name: file.read_bytes() for file in files}
-
-
-def places(folder: Path) -> Iterator[tuple[Path, int, int]]:
-    """Bits all over the data files: file, byte, bit."""
-    every = [(file, at) for file in sorted(folder.rglob("*")) if file.is_file() for at in range(file.stat().st_size)]
-    chosen = [(file, at) for file, at in every if file.name not in ("owner", "store-lock") and file.read_bytes()[at]]
-    for number, (file, at) in enumerate(chosen[:: len(chosen) // FLIPS]):
-        yield file, at, 1 << (number * 5 % 8)
-
-
-def known_before(url: str) -> Contents | None:
-    """What can be read before the repair, in whichever way the store opens; None where it opens in none."""
-    try:
-        return contents(url)
-    except StoreCorrupt:
-        pass
-    except StoreError:
-        return None
-    try:
-        return left(url)
-    except StoreError:
-        return None
-
-
-@pytest.mark.parametrize("scheme", SCHEMES)
-def test_whatever_bit_is_turned_nothing_intact_is_lost_and_a_copy_is_left(scheme: str, tmp_path: Path) -> None:
-    original, lab = tmp_path / "original", tmp_path / "lab"
-    original.mkdir()
-    written = populate(f"{scheme}:///{original}/store")
-    ends: set[str] = set()
-    for file, at, bit in list(places(original)):
-        shutil.rmtree(lab, ignore_errors=True)
-        shutil.copytree(original, lab)
-        content = bytearray((lab / file.relative_to(original)).read_bytes())
-        content[at] ^= bit
-        (lab / file.relative_to(original)).write_bytes(content)
-        ends.add(repaired(f"{scheme}:///{lab}/store", lab, written))
-
-    assert ends == {"nothing to do", "set aside", "replaced", "refused"}
-
-
-def repaired(url: str, lab: Path, written: dict[Key, set[bytes]]) -> str:
-    """Repair the store and see that nothing intact is lost; how it ended."""
-    before, files = known_before(url), data_files(lab, "store")
-    code = main(["repair", url])
-    if code == 1:
-        assert before is None or before == {}
-        assert data_files(lab, "store") == files
-        return "refused"
-    assert code == 0
-    assert before is not None
-    after = contents(url)
-    assert not any(look(key, found).status.bad for key, found in after.items())
-    assert all(found.data in written[key] for key, found in after.items() if key.space is not Space.QUARANTINE)
-    intact = {key: found.data for key, found in before.items() if not look(key, found).status.bad}
-    assert {key: after[key].data for key in intact} == intact
-    set_aside = sorted(found.data for key, found in before.items() if key not in intact)
-    assert sorted(found.data for key, found in after.items() if key.space is Space.QUARANTINE) == set_aside
-    if (lab / "store.damaged-1").exists():
-        assert data_files(lab, "store.damaged-1") == files
-        return "replaced"
-    if set_aside:
-        assert contents(f"{url}.before-repair-1") == before
-        return "set aside"
-    return "nothing to do"

@@ -86,7 +86,7 @@ class _Reading:
 
     def corrupt(self, problem: str) -> StoreCorrupt:
         return StoreCorrupt(
-            f"{self.where}: {problem}. Nothing of it is served. Restore a backup, or open it with verify=none to see what is left."
+            f"{self.where}: {problem}. Nothing of it is served. Restore a backup, or save what is left with `trioactors repair`."
         )
 
 

@@ -167,7 +167,7 @@ def verify(connection: sqlite3.Connection, book: Book, where: str) -> None:
     """See that the file is sound and that no record is missing."""
     (finding,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if finding != b"ok":
-        raise _corrupt(where, finding.decode("utf-8", "replace"))
+        raise _corrupt(where, " ".join(finding.decode("utf-8", "replace").split()))
     if _schema_checksum(connection.execute(_SCHEMA)) != book.schema:
         raise _corrupt(where, "its schema is not the one it was made with")
     found, ordered = _recount(connection, book)
@@ -212,7 +212,7 @@ def _recount(connection: sqlite3.Connection, book: Book, *tolerated: type[Except
 
 def _corrupt(where: str, problem: str) -> StoreCorrupt:
     return StoreCorrupt(
-        f"{where}: {problem}. Nothing of it is served. Restore a backup, or open it with verify=none to see what is left."
+        f"{where}: {problem}. Nothing of it is served. Restore a backup, or save what is left with `trioactors repair`."
     )
 
 

@@ -63,9 +63,11 @@ def inspect_store(place: Place, space: Space | None, *, as_json: bool) -> ExitCo
 def inspect_record(place: Place, key: Key, *, as_json: bool) -> ExitCode:
     """Say what is under the key, in full."""
     with _looked_into(place) as (store, walk, damage):
-        [found] = store.read([key])
-        if found is None and damage:  # a search may go astray, where a walk still passes by
-            found = next((each for name, each in walk(store, (key.space,)) if name == key), None)
+        found = None
+        if damage:  # a search may go astray where a walk still passes by
+            found = next((each for passed, each in walk(store, (key.space,)) if passed == key), None)
+        if found is None:
+            [found] = store.read([key])
     if found is None:
         raise Refused(
             f"nothing is stored under {shown(key.name)} in the space {key.space.value}; `trioactors inspect URL` lists names"

@@ -122,6 +122,6 @@ def _reached(store: Store, space: Space, *, reverse: bool) -> Iterator[Found]:
             return
         last = page[-1][0].name
         following = last if reverse else last + "\0"
-        if bound is not None and (following >= bound) == reverse:
+        if bound is not None and (following >= bound if reverse else following <= bound):
             return
         bound = following

@@ -11,13 +11,11 @@ import itertools
 import re
 import shlex
 
-import attrs
-
 from trioactors.cli.looking import Entry, Status, look
 from trioactors.cli.places import Place
 from trioactors.cli.refusals import ExitCode, Refused
 from trioactors.cli.words import say, shown
-from trioactors.persistence import ABSENT, Batch, Committed, Conflict, Corrupt, Key, Space, Store, Verification, Write
+from trioactors.persistence import ABSENT, Batch, Committed, Corrupt, Key, Space, Store, TooLarge, Verification, Write
 
 __all__ = ["keep", "move", "reset", "restore"]
 
@@ -80,8 +78,13 @@ def keep(store: Store, entry: Entry, *also: Write) -> str:
         [answer] = store.commit([Batch((Write(copy, entry.data, expected=ABSENT), *also))])
         if isinstance(answer, Committed):
             return name
-        if not (isinstance(answer, Conflict) and answer.key == copy):
-            raise Refused(f"{shown(entry.key.name)} cannot be moved to quarantine: {attrs.asdict(answer, recurse=False)}")
+        if isinstance(answer, TooLarge):
+            raise Refused(
+                f"{shown(entry.key.name)} cannot go to quarantine: as {shown(name)} it has {answer.size:,} bytes where "
+                f"this store allows {answer.limit:,}. Nothing was changed."
+            )
+        if answer.key != copy:
+            raise Refused(f"{shown(entry.key.name)} was changed meanwhile: somebody else wrote to the store. Nothing was changed.")
     raise AssertionError("there is always one more number")
 
 

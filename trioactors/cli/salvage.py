@@ -19,7 +19,7 @@ from trioactors.cli.quarantine import keep
 from trioactors.cli.refusals import ExitCode, Refused
 from trioactors.cli.words import counted, say
 from trioactors.disk import RealDisk
-from trioactors.errors import StoreCorrupt
+from trioactors.errors import StoreCorrupt, StoreError
 from trioactors.persistence import ABSENT, Batch, Store, Verification, Write
 
 __all__ = ["salvage"]
@@ -34,12 +34,12 @@ def salvage(place: Place, damage: StoreCorrupt) -> ExitCode:
     try:
         with place.opened(Verification.NONE) as old:
             if next(rescued(old), None) is None:
-                raise Refused(f"{damage} No record can be read any more, so nothing was changed. Put a backup in its place.")
+                raise Refused(f"{damage} No record in it can be read any more. Nothing was changed; put a backup in its place.")
             carried, kept = _carry(old, fresh)
     except StoreCorrupt as error:
-        raise Refused(
-            f"{error} It does not open with verify=none either, so nothing was changed. Put a backup in its place."
-        ) from error
+        raise Refused(f"{error} Even unverified it does not open. Nothing was changed; put a backup in its place.") from error
+    except StoreError as error:
+        raise Refused(f"{error} The damaged store is as it was; {fresh.address.path}, if it is there, can be removed.") from error
     _see_that_it_is_whole(fresh, carried + kept)
     aside = _put_aside(path)
     _put_in_place(Path(fresh.address.path), path)

@@ -1,0 +1,151 @@
+"""One bit of a store is turned over, anywhere, and `repair` is asked to mend it: nothing intact is lost, and a copy is left."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from trioactors.cli import main
+from trioactors.cli.looking import look, rescued, walked
+from trioactors.environment import Environment
+from trioactors.errors import StoreCorrupt, StoreError
+from trioactors.persistence import Batch, Corrupt, Key, Record, Space, Write
+from trioactors.store_urls import store_at
+
+SCHEMES = ("sqlite", "file")
+FLIPS = 60
+"""How many bits are turned over in each store, one at a time."""
+
+Contents = dict[Key, Record | Corrupt]
+
+
+def state(name: str) -> Key:
+    return Key(Space.STATE, name)
+
+
+def record(total: int) -> bytes:
+    return b'{"format":1,"type":"tally","version":1,"value":{"total":%d}}' % total
+
+
+def write_all(url: str, records: dict[Key, bytes]) -> None:
+    """Write the records, one commit each."""
+    store = store_at(url)
+    store.open(Environment())
+    for key, data in records.items():
+        store.commit([Batch((Write(key, data, expected=None),))])
+    store.close()
+
+
+def contents(url: str) -> Contents:
+    """Everything in a store that opens."""
+    store = store_at(url)
+    store.open(Environment())
+    try:
+        return dict(walked(store))
+    finally:
+        store.close()
+
+
+def left(url: str, keys: Iterable[Key]) -> Contents:
+    """What is in a store that need not be sound: what a walk finds, and what is found when it is asked for."""
+    store = store_at(f"{url}?verify=none&create=no")
+    store.open(Environment())
+    found = dict(rescued(store))
+    for key in keys:
+        with suppress(StoreCorrupt):
+            [record_or_none] = store.read([key])
+            if record_or_none is not None:
+                found[key] = record_or_none
+    store.close()
+    return found
+
+
+def populate(url: str) -> dict[Key, set[bytes]]:
+    """Fill a store; for each key, whatever was ever written under it."""
+    names = [f"actor-{number}" for number in range(12)] + ["a/b", "nul\0", "\U0001f600"]
+    first = {state(name): record(number) + b" " * 40 * number for number, name in enumerate(names)}
+    others = {Key(space, "actor-1"): b"something else" for space in (Space.TIMER, Space.META)}
+    second = {state(name): record(99) for name in ("actor-3", "actor-7")}
+    for records in (first, others, second):
+        write_all(url, records)
+    return {key: {records[key] for records in (first, others, second) if key in records} for key in first | others}
+
+
+def data_files(folder: Path, name: str) -> dict[str, bytes]:
+    """The files of the store *name* that hold what was committed."""
+    root = folder / name
+    files = [file for file in root.rglob("*") if file.name not in ("owner", "store-lock")] if root.is_dir() else [root]
+    return {file.name: file.read_bytes() for file in files}
+
+
+def places(folder: Path) -> Iterator[tuple[Path, int, int]]:
+    """Bits all over the data files, but not in what is empty: file, byte, bit."""
+    files = {
+        file: file.read_bytes() for file in sorted(folder.rglob("*")) if file.name not in ("owner", "store-lock") and file.is_file()
+    }
+    used = [(file, at) for file, content in files.items() for at, byte in enumerate(content) if byte]
+    for number, (file, at) in enumerate(used[:: len(used) // FLIPS]):
+        yield file, at, 1 << (number * 5 % 8)
+
+
+def known_before(url: str, keys: Iterable[Key]) -> Contents | None:
+    """What can be read before the repair, in whichever way the store opens; None where it opens in none."""
+    try:
+        return contents(url)
+    except StoreCorrupt:
+        pass
+    except StoreError:
+        return None
+    try:
+        return left(url, keys)
+    except StoreError:
+        return None
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_whatever_bit_is_turned_nothing_intact_is_lost_and_a_copy_is_left(scheme: str, tmp_path: Path) -> None:
+    original, lab = tmp_path / "original", tmp_path / "lab"
+    original.mkdir()
+    written = populate(f"{scheme}:///{original}/store")
+    ends: set[str] = set()
+    for file, at, bit in list(places(original)):
+        shutil.rmtree(lab, ignore_errors=True)
+        shutil.copytree(original, lab)
+        content = bytearray((lab / file.relative_to(original)).read_bytes())
+        content[at] ^= bit
+        (lab / file.relative_to(original)).write_bytes(content)
+        ends.add(repaired(f"{scheme}:///{lab}/store", lab, written))
+
+    assert ends == {"nothing to do", "set aside", "replaced", "refused"}
+
+
+def repaired(url: str, lab: Path, written: dict[Key, set[bytes]]) -> str:
+    """Repair the store and see that nothing intact is lost; how it ended."""
+    before, files = known_before(url, written), data_files(lab, "store")
+    code = main(["repair", url])
+    if code == 1:
+        assert before is None or before == {}
+        assert data_files(lab, "store") == files
+        return "refused"
+    assert code == 0
+    assert before is not None
+    after = contents(url)
+    assert not any(look(key, found).status.bad for key, found in after.items())
+    assert all(found.data in written[key] for key, found in after.items() if key.space is not Space.QUARANTINE)
+    intact = {key: found.data for key, found in before.items() if not look(key, found).status.bad}
+    assert {key: after[key].data for key in intact} == intact
+    set_aside = {found.data for key, found in before.items() if key not in intact}
+    kept = {found.data for key, found in after.items() if key.space is Space.QUARANTINE}
+    if (lab / "store.damaged-1").exists():
+        assert kept <= set_aside
+        assert data_files(lab, "store.damaged-1") == files
+        return "replaced"
+    assert kept == set_aside
+    if set_aside:
+        assert contents(f"{url}.before-repair-1") == before
+        return "set aside"
+    return "nothing to do"
