@@ -12,9 +12,12 @@ from attrs import define, field
 from trio.testing import wait_all_tasks_blocked
 
 import trioactors as ta
+from trioactors.committer import Committer, Verdict
+from trioactors.persistence import Batch, Key, Space, Write
 from trioactors.serializer import transient
 from trioactors.testing import HeldWorker, virtual_environment
 from trioactors.testing.stores import Fault, FaultyStore
+from trioactors.trace import Observers, StoreCommitted
 from trioactors_backends.memory import MemoryStore
 
 
@@ -112,6 +115,46 @@ class Callers:
         return {name: type(value) if isinstance(value, Exception) else value for name, value in told.items()}
 
 
+def _batch(name: str, data: bytes) -> Batch:
+    return Batch((Write(Key(Space.STATE, name), data, expected=None),))
+
+
+class Bench:
+    """A committer at work, and what it told."""
+
+    def __init__(self, store: Any, worker: Any, grace: float = 5.0) -> None:
+        self.records = ta.Recorder()
+        observers = Observers()
+        observers.attach(self.records)
+        self.store = store
+        self.committer = Committer(store, virtual_environment(worker=worker), observers, grace)
+        self.told: dict[str, Verdict] = {}
+        self.scope = trio.CancelScope()
+        self.ended: BaseException | None = None
+        self.over = trio.Event()
+
+    async def run(self, *, task_status: Any = trio.TASK_STATUS_IGNORED) -> None:  # noqa: ASYNC128 - the committer calls it
+        with self.scope:
+            try:
+                await self.committer.run(task_status=task_status)
+            except Exception as error:
+                self.ended = error
+        self.over.set()
+
+    def submit(self, *names: str, data: bytes = b"x") -> None:
+        for name in names:
+            self.committer.submit(_batch(name, data), lambda verdict, name=name: self.told.update({name: verdict}))
+
+    def news(self) -> dict[str, Any]:
+        """What was told since the last look: the class of each verdict."""
+        told, self.told = self.told, {}
+        return {name: type(verdict) for name, verdict in told.items()}
+
+    def groups(self) -> list[int]:
+        """The sizes of the commits so far."""
+        return [record.batches for record in self.records.of(StoreCommitted)]
+
+
 @pytest.fixture
 def store() -> FaultyStore:
     """A store in memory that is treated as one on a disk."""
@@ -176,3 +219,20 @@ async def paid(system: ta.System, recorder: ta.Recorder) -> AsyncGenerator[list[
     others: list[str] = []
     yield others
     assert [record.child for record in recorder.of(ta.RestartScheduled) if record.child != ":store"] == others
+
+
+@pytest.fixture
+def bench_of() -> type[Bench]:
+    """Makes a committer for a store and a worker; start it with `run`."""
+    return Bench
+
+
+@pytest.fixture
+async def bench(store: FaultyStore, disk: HeldWorker) -> AsyncGenerator[Bench, None]:
+    """A committer at work."""
+    made = Bench(store, disk)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(made.run)
+        yield made
+        disk.release()
+        made.scope.cancel()
