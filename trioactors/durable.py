@@ -7,7 +7,8 @@ annotation names something that is defined later, when the class is first used a
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from types import NoneType
+from typing import TYPE_CHECKING, Any, Final, ForwardRef, TypeVar, cast
 
 import attrs
 
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from trioactors.lives import Life
 
 __all__ = ["StateKeeping"]
+
+
+_NOTHING: Final = (None, NoneType, Any)
+"""What a state may not be declared as."""
 
 
 def _is_open(kind: object) -> bool:
@@ -53,7 +58,7 @@ class StateKeeping:
 
     def check_definition(self, declared: object) -> None:
         """Refuse a state that cannot be kept, if that can be known already. Raises `DefinitionError`."""
-        if isinstance(declared, str | TypeVar) or _is_open(declared):
+        if isinstance(declared, str | ForwardRef | TypeVar) or _is_open(declared):
             return
         try:
             self.codec()
@@ -65,7 +70,7 @@ class StateKeeping:
         """The codec, built once. Raises `DefinitionError` if the state cannot be kept."""
         if self._codec is None:
             kind = self._kind()
-            if kind is None or kind is Any or isinstance(kind, TypeVar) or _is_open(kind):
+            if kind in _NOTHING or isinstance(kind, TypeVar) or _is_open(kind):
                 raise DefinitionError(
                     f"{self.owner} is durable and must say what its state is: write Actor[TheState], with an attrs class for TheState, "
                     f"and subclass a generic actor with its arguments"

@@ -169,7 +169,7 @@ async def test_a_conflict_crashes_an_actor_with_a_window_too(system: ta.System, 
 
     diarist: Any = await system.start(Diarist, name="diarist")
     await diarist.write("kept")
-    await trio.sleep(1)
+    await trio.sleep(1.5)
     meddle(store, "diarist")
     await diarist.write("lost")
     await trio.sleep(1)

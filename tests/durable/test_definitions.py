@@ -1,0 +1,311 @@
+"""What is checked when a durable class is defined, when it is made a child, and when its state is kept: types, hooks, policies."""
+
+from __future__ import annotations
+
+import socket
+import types
+from typing import Any, Generic, TypeVar
+
+import pytest
+from attrs import define, field, frozen
+from trio.testing import MockClock
+
+import trioactors as ta
+from trioactors.errors import TypeRefused
+from trioactors.serializer import Serializer
+from trioactors.testing import crash, isolated_system, restarted
+
+T = TypeVar("T")
+
+
+@define
+class Tally:
+    total: int = 0
+
+
+class Ahead(ta.Actor["Behind"], persist=ta.EVERY_MESSAGE):
+    """Its state is defined below."""
+
+    @ta.handler
+    def add(self) -> int:
+        self.state.total += 1
+        return self.state.total
+
+
+@define
+class Behind:
+    total: int = 0
+    next: Further | None = None
+
+
+class Between(ta.Actor[Behind], persist=ta.EVERY_MESSAGE):
+    """Its state names a class that is defined below."""
+
+    @ta.handler
+    def add(self) -> int:
+        self.state.next = Further(self.state.next.total + 1 if self.state.next else 1)
+        return self.state.next.total
+
+
+@define
+class Further:
+    total: int = 0
+
+
+@define
+class Box(Generic[T]):
+    items: list[T] = field(factory=list)
+
+
+class Shelf(ta.Actor[Box[T]], Generic[T], persist=ta.EVERY_MESSAGE):
+    @ta.handler
+    def put(self, item: T) -> int:
+        self.state.items.append(item)
+        return len(self.state.items)
+
+    @ta.handler(reads=True)
+    def all(self) -> list[T]:
+        return list(self.state.items)
+
+
+class Names(Shelf[str]):
+    """A shelf of text."""
+
+
+class Anything(ta.Actor[T], Generic[T], persist=ta.EVERY_MESSAGE):
+    """Its state is its argument."""
+
+    @ta.handler(reads=True)
+    def look(self) -> Any:
+        return self.state
+
+
+class Totals(Anything[Tally]):
+    pass
+
+
+async def survives(system: ta.System, actor: Any) -> None:
+    """Crash it, and wait for its next life."""
+    crash(actor)
+    await restarted(actor, after=1)
+
+
+@pytest.mark.parametrize("kind", [Ahead, Between])
+async def test_a_state_may_name_what_is_defined_later(system: ta.System, kind: Any) -> None:
+    actor: Any = await system.start(kind, name="actor")
+    await actor.add()
+    await survives(system, actor)
+
+    assert await actor.add() == 2
+
+
+async def test_a_state_that_is_never_defined_is_refused_when_it_is_made_a_child() -> None:
+    class Hopeful(ta.Actor["Nowhere"], persist=ta.EVERY_MESSAGE):  # type: ignore[name-defined]
+        pass
+
+    with pytest.raises(ta.DefinitionError, match="its state 'Nowhere' cannot be resolved"):
+        ta.child(Hopeful, name="hopeful")
+
+
+async def test_a_field_that_is_never_defined_is_refused_when_it_is_made_a_child() -> None:
+    @define
+    class Hope:
+        what: Nowhere  # type: ignore[name-defined]  # noqa: F821
+
+    class Hopeful(ta.Actor[Hope], persist=ta.EVERY_MESSAGE):
+        pass
+
+    with pytest.raises(ta.DefinitionError, match=r"Hopeful: its state cannot be kept.*Nowhere"):
+        ta.child(Hopeful, name="hopeful")
+
+
+async def test_a_generic_actor_keeps_what_its_subclass_says(system: ta.System) -> None:
+    names: Any = await system.start(Names, name="names")
+    await names.put("a")
+    await survives(system, names)
+    assert await names.all() == ["a"]
+    with pytest.raises(ta.ActorCrashed, match="ValueRefused"):
+        await names.put(3)
+
+    totals: Any = await system.start(Totals, name="totals")
+    assert await totals.look() == Tally()
+
+
+@pytest.mark.parametrize("kind", [Shelf, Shelf[int], Anything, Anything[Tally]])
+async def test_a_generic_actor_without_a_subclass_that_says_what_it_keeps_is_refused(kind: Any) -> None:
+    with pytest.raises(ta.DefinitionError, match="must say what its state is"):
+        ta.child(kind, name="x")
+
+
+@pytest.mark.parametrize("declared", [None, Any])
+async def test_a_durable_actor_must_say_what_its_state_is(declared: Any) -> None:
+    with pytest.raises(ta.DefinitionError, match="Stateless is durable and must say what its state is"):
+
+        class Stateless(ta.Actor[declared], persist=ta.EVERY_MESSAGE):
+            pass
+
+
+async def test_a_state_that_cannot_be_carried_is_refused_when_the_class_is_made() -> None:
+    @define
+    class Connection:
+        peer: socket.socket
+
+    with pytest.raises(ta.DefinitionError, match=r"Caller: its state cannot be kept\. .*peer") as caught:
+
+        class Caller(ta.Actor[Connection], persist=ta.EVERY_MESSAGE):
+            pass
+
+    assert isinstance(caught.value.__cause__, TypeRefused)
+
+
+async def test_a_plain_actor_may_have_such_a_state() -> None:
+    @define
+    class Connection:
+        peer: socket.socket | None = None
+
+    class Caller(ta.Actor[Connection]):
+        pass
+
+    ta.child(Caller, name="caller")
+
+
+# --- policies and serializers ---
+
+
+@pytest.mark.parametrize("policy", ["every", 1.0, ta.Within, object()])
+async def test_what_is_no_policy_is_refused(policy: Any) -> None:
+    with pytest.raises(ta.SpecError, match=r"Wrong: persist is ta\.EVERY_MESSAGE or ta\.Within"):
+
+        class Wrong(ta.Actor[Tally], persist=policy):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0, "would be EVERY_MESSAGE without its promise"), (-1, "at least 0"), ("1", "a number of seconds")]
+)
+async def test_a_window_has_a_length(seconds: Any, said: str) -> None:
+    with pytest.raises(ta.SpecError, match=said):
+        ta.Within(seconds)
+
+
+def test_policies_look_as_they_are_written() -> None:
+    assert (repr(ta.EVERY_MESSAGE), repr(ta.Within(0.5))) == ("EVERY_MESSAGE", "Within(seconds=0.5)")
+
+
+@frozen
+class Money:
+    """A value with a form of its own."""
+
+    cents: int
+
+
+def money() -> Serializer:
+    serializer = Serializer()
+    serializer.register(
+        Money, name="money", via=str, dump=lambda value: f"{value.cents} ct", load=lambda text: Money(int(text[:-3]))
+    )
+    return serializer
+
+
+@define
+class Purse:
+    content: Money = Money(0)
+
+
+async def test_a_serializer_of_ones_own_knows_types_of_ones_own(system: ta.System) -> None:
+    class Owner(ta.Actor[Purse], persist=ta.EVERY_MESSAGE, serializer=money()):
+        @ta.handler
+        def earn(self, cents: int) -> int:
+            self.state.content = Money(self.state.content.cents + cents)
+            return self.state.content.cents
+
+    owner: Any = await system.start(Owner, name="owner")
+    await owner.earn(3)
+    await survives(system, owner)
+
+    assert await owner.earn(4) == 7
+
+
+async def test_one_serializer_serves_many_classes_and_subclasses(system: ta.System) -> None:
+    mine = money()
+
+    class First(ta.Actor[Purse], persist=ta.EVERY_MESSAGE, serializer=mine):
+        @ta.handler(reads=True)
+        def look(self) -> Purse:
+            return self.state
+
+    class Second(First, persist=ta.Within(1.0)):
+        pass
+
+    class Third(ta.Actor[Purse], persist=ta.EVERY_MESSAGE, serializer=mine):
+        pass
+
+    class Fourth(First, serializer=money()):
+        pass
+
+    for number, kind in enumerate((First, Second, Third, Fourth)):
+        await system.start(kind, name=f"actor {number}")  # type: ignore[type-abstract]
+
+
+async def test_a_serializer_without_a_policy_is_refused() -> None:
+    with pytest.raises(ta.DefinitionError, match="serializer= is for durable actors"):
+
+        class Odd(ta.Actor[Tally], serializer=Serializer()):
+            pass
+
+
+async def test_a_subclass_is_durable_in_the_same_way_unless_it_says_otherwise(system: ta.System, recorder: ta.Recorder) -> None:
+    class Base(ta.Actor[Tally], persist=ta.EVERY_MESSAGE):
+        @ta.handler
+        def add(self) -> int:
+            self.state.total += 1
+            return self.state.total
+
+    class Same(Base):
+        pass
+
+    class Lazy(Base, persist=ta.Within(3.0)):
+        pass
+
+    await (await system.start(Same, name="same")).add()
+    await (await system.start(Lazy, name="lazy")).add()
+
+    assert [record.child for record in recorder.of(ta.StateCommitted)] == ["same"]
+
+
+# --- names and hooks ---
+
+
+async def test_a_durable_actor_needs_a_name_that_can_be_a_key(autojump_clock: MockClock) -> None:
+    class Counter(ta.Actor[Tally], persist=ta.EVERY_MESSAGE):
+        pass
+
+    with pytest.raises(ta.SpecError, match="Counter is durable, so it needs a name"):
+        ta.child(Counter)
+    with pytest.raises(ta.SpecError, match=r"its name is the key of its state.*Unicode"):
+        ta.child(Counter, name="\ud800")
+    async with isolated_system(store=None) as system:
+        with pytest.raises(ta.StoreMissing, match="'counter' is durable"):
+            await system.start(Counter, name="counter")
+
+
+def with_hook(name: str, hook: str, function: Any) -> Any:
+    """A class with one hook."""
+    return types.new_class(name, (ta.Actor[Tally],), exec_body=lambda body: body.update({hook: function}))
+
+
+@pytest.mark.parametrize("hook", ["on_save", "on_load"])
+async def test_the_hooks_of_a_state_are_plain_methods_of_durable_actors(hook: str) -> None:
+    async def waiting(self: Any) -> None: ...
+
+    def greedy(self: Any, more: int) -> None: ...
+
+    def plain(self: Any) -> None: ...
+
+    with pytest.raises(ta.DefinitionError, match=f"{hook}: this hook is a plain `def`: it may not wait"):
+        with_hook("Wrong", hook, waiting)
+    with pytest.raises(ta.DefinitionError, match=rf"{hook}: takes \(self\)"):
+        with_hook("Wrong", hook, greedy)
+    forgotten: Any = with_hook("Forgotten", hook, plain)
+    with pytest.raises(ta.DefinitionError, match=f"{hook} would never be called, as it is not durable"):
+        ta.child(forgotten, name="x")
