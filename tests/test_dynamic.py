@@ -173,3 +173,29 @@ async def test_a_start_of_an_actor_by_partial_is_typed_and_bound(autojump_clock:
         assert await ref.whoami() == "a"
 
     assert trio.current_time() == 0.5
+
+
+async def test_a_function_of_the_tree_can_start_actors_at_once(autojump_clock: MockClock) -> None:
+    started: list[object] = []
+
+    async def early() -> None:
+        started.append(await ta.current_system().start(Sleeper, name="early"))
+
+    async with isolated_system(ta.Supervisor(ta.child(early, name="function"), name="top")) as system:
+        await system.quiesce()
+        assert await ta.flush(system.get(Sleeper, "early")) is None
+
+    assert len(started) == 1
+
+
+async def test_a_start_that_waits_for_itself_to_be_over_is_refused(autojump_clock: MockClock) -> None:
+    class Eager(ta.Actor[None]):
+        async def on_start(self) -> None:
+            await self.context.system.start(Sleeper, name="too early")
+
+    with pytest.raises(ta.StartFailed) as caught:
+        async with isolated_system(ta.Supervisor(ta.child(Eager, name="eager"), name="top")):
+            pytest.fail("the body must not run")
+
+    assert isinstance(caught.value.__cause__, ta.CallCycle)
+    assert "eager" in str(caught.value.__cause__)

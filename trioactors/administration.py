@@ -14,6 +14,7 @@ from trioactors.beside import abandon_start, independent, not_added, start_besid
 from trioactors.bodies import make_cell
 from trioactors.cells import ActorCell, Cell, start_failure
 from trioactors.errors import (
+    CallTimeout,
     ChildPresent,
     ChildRestarting,
     ChildRunning,
@@ -26,13 +27,14 @@ from trioactors.errors import (
 from trioactors.lives import waiting_life
 from trioactors.restarts import ChildStatus
 from trioactors.specs import MAX_DEPTH, ChildKind, ChildSpec, Restart, Strategy, Supervisor, check_significance
+from trioactors.waiting import waiting
 
 if TYPE_CHECKING:
     from trioactors.refs import Ref
     from trioactors.shell import Shell
     from trioactors.supervisor import SupervisorCell
 
-__all__ = ["ChildInfo", "SupervisorHandle", "restart_cell", "start_in", "stop_cell"]
+__all__ = ["ChildInfo", "SupervisorHandle", "coming_up", "restart_cell", "start_in", "stop_cell"]
 
 
 @attrs.frozen(kw_only=True)
@@ -68,6 +70,42 @@ async def start_in(supervisor: SupervisorCell, spec: ChildSpec | Supervisor, *, 
         supervisor.runtime.check_thread(supervisor)
         return await start_beside(supervisor.working(what), _add(supervisor, spec, dynamic=dynamic))
     return await supervisor.request(what, action, withdrawn=withdrawn, spec=spec)
+
+
+async def coming_up(supervisor: SupervisorCell) -> None:
+    """Wait until a supervisor runs that is only just being started, or is started again, by the one above it.
+
+    Raises `CallCycle` if it waits for whoever asks, and `CallTimeout` when it took longer than a start may.
+    """
+    allowed = supervisor.runtime.settings.start_timeout
+    failed: list[Exception] = []
+    scope = trio.CancelScope(deadline=trio.current_time() + allowed)
+
+    def give_up(error: Exception) -> None:
+        failed.append(error)
+        scope.cancel(reason=str(error))
+
+    with scope, waiting(waiting_life(), give_up, supervisor):
+        await _up(supervisor)
+    if scope.cancelled_caught:
+        raise failed[0] if failed else CallTimeout(f"{supervisor!r} was not up within {allowed:g} s", begun=False, inherited=False)
+
+
+async def _up(supervisor: SupervisorCell) -> None:
+    """Wait until *supervisor* runs, or will not. A checkpoint."""
+    await trio.lowlevel.checkpoint()
+    changed = trio.Event()
+
+    def look(_: object) -> None:
+        changed.set()
+
+    supervisor.watchers = [*supervisor.watchers, look]
+    try:
+        while supervisor.status is not ChildStatus.RUNNING and not supervisor.leaves_for_good():
+            await changed.wait()
+            changed = trio.Event()
+    finally:
+        supervisor.watchers = [other for other in supervisor.watchers if other is not look]
 
 
 def _check_depth(supervisor: SupervisorCell, spec: ChildSpec | Supervisor) -> None:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import trio
 
-from trioactors.errors import ActorCrashed, ActorStopped, CallTimeout, StartFailed, SystemClosed
+from trioactors.committer import STORE
+from trioactors.errors import ActorCrashed, ActorStopped, CallTimeout, StartFailed, StoreError, SystemClosed
 from trioactors.exits import CRASH, Exit, described
 from trioactors.handlers import HandlerSpec
 from trioactors.lives import Life
@@ -119,15 +120,15 @@ class Cell:
             record = ChildExited(time=trio.current_time(), child=self.name, incarnation=life.number, reason=reason)
             runtime.observers.emit(record)
         life.tell()
-        if reason.kind is CRASH and not life.ignored and not self._reported(reason):
+        if reason.kind is CRASH and not life.ignored and not self._reported(life, reason):
             runtime.report(life, reason)
         if self.parent is not None and self.parent.shell is not None:
             return self.parent.shell.child_ended(self, life)
         return None
 
-    def _reported(self, reason: Exit) -> bool:
-        """Whether somebody was told of *reason* already."""
-        del reason
+    def _reported(self, life: Life, reason: Exit) -> bool:
+        """Whether somebody was told of *reason* already, or will be."""
+        del life, reason
         return False
 
     def close(self, cause: str) -> None:
@@ -159,6 +160,10 @@ class FunctionCell(Cell):
         """Cancel it: a function has no other ear."""
         life.asked = life.asked or reason
         life.scope.cancel(reason=f"{self.name} is stopped: {reason}")
+
+    def _reported(self, life: Life, reason: Exit) -> bool:
+        """Why a store cannot be opened leaves `open_system` as itself."""
+        return self.name == STORE and life.number == 1 and not life.ready and isinstance(reason.error, StoreError)
 
 
 @attrs.define(eq=False, repr=False)

@@ -140,8 +140,9 @@ class SupervisorCell(Cell):
         for cell in self.children.values():
             cell.close(cause)
 
-    def _reported(self, reason: Exit) -> bool:
+    def _reported(self, life: Life, reason: Exit) -> bool:
         """Giving up is reported when it happens, and a failed start where it failed."""
+        del life
         return isinstance(reason.error, SupervisorGaveUp | StartFailed) and (
             reason.error is self.gave_up or reason.error.__cause__ is not None
         )

@@ -9,7 +9,7 @@ from typing import TypeVar, cast, overload
 
 import trio
 
-from trioactors.administration import SupervisorHandle, start_in
+from trioactors.administration import SupervisorHandle, coming_up, start_in
 from trioactors.bodies import plan_of
 from trioactors.cells import ActorCell, Cell, ResourceCell
 from trioactors.committer import Committer
@@ -23,6 +23,7 @@ from trioactors.portal import Portal
 from trioactors.refs import is_actor
 from trioactors.registry import INTERNAL
 from trioactors.reports import CrashReports
+from trioactors.restarts import ChildStatus
 from trioactors.root import DYNAMIC, Root
 from trioactors.runtime import Runtime
 from trioactors.settings import Settings, seconds
@@ -67,7 +68,12 @@ class System:
         if spec.kind is not ChildKind.ACTOR:
             raise SpecError(f"start() is for actors; for {make!r} use system.supervisor().start_child(ta.child(...))")
         self._runtime.check_open(self)
-        cell = await start_in(cast("SupervisorCell", self._runtime.registry.find(DYNAMIC)), spec, dynamic=True)
+        supervisor = cast("SupervisorCell", self._runtime.registry.find(DYNAMIC))
+        if (
+            supervisor.status is not ChildStatus.RUNNING
+        ):  # the tree is started before it, and with the store it falls and comes back
+            await coming_up(supervisor)
+        cell = await start_in(supervisor, spec, dynamic=True)
         return cast("A", cast("ActorCell", cell).ref)
 
     def get(self, kind: type[A], name: str) -> A:
