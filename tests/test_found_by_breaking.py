@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
+from typing import Any
 
 import pytest
 import trio
@@ -165,6 +166,41 @@ async def test_if_that_restart_fails_nobody_waits_for_the_others(autojump_clock:
             await ta.restart(a)
         with pytest.raises(ta.ActorStopped, match="will not come back by itself"):
             await b.incarnation()
+
+
+async def test_a_child_has_one_back_off_at_a_time(autojump_clock: MockClock, diary: Any) -> None:
+    """A schedule in which a child in its back-off came back with its group, and failed: it had two, and the second ended the system."""
+    backoff = ta.Backoff(base=0.1, factor=2, jitter=0)
+    tree = ta.Supervisor(
+        diary.worker("a"),
+        diary.worker("b", plan=["ok", "ok", "error"]),
+        name="pair",
+        strategy="rest_for_one",
+        backoff=backoff,
+        intensity=ta.Intensity(9),
+    )
+    async with isolated_system(tree) as system:
+        crash(diary.get(system, "a"))
+        await trio.sleep(0.01)
+        await system.supervisor("pair").restart_child("b")
+        crash(diary.get(system, "b"))  # its own back-off would end at 0.21; it comes back with a at 0.1, and fails; then at 0.5
+        await trio.sleep(0.4)
+        assert ta.info(diary.get(system, "b")).status is ta.ChildStatus.RESTARTING
+        await trio.sleep(1)
+
+        assert [await diary.get(system, name).incarnation() for name in "ab"] == [2, 4]
+
+
+async def test_a_restart_by_hand_brings_nobody_back_who_was_terminated_since(autojump_clock: MockClock, diary: Any) -> None:
+    tree = ta.Supervisor(diary.worker("a"), diary.worker("b"), name="pair", strategy="one_for_all", backoff=ta.Backoff(jitter=0))
+    async with isolated_system(tree) as system:
+        crash(diary.get(system, "a"))
+        await trio.sleep(60)
+        await system.supervisor("pair").terminate_child("b")
+
+        await ta.restart(diary.get(system, "a"))
+
+        assert ta.info(diary.get(system, "b")).status is ta.ChildStatus.UNDEFINED
 
 
 @pytest.mark.parametrize("strategy", ["one_for_all", "rest_for_one"])

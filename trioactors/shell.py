@@ -198,7 +198,9 @@ class Shell(Inbox):
                 raise start_failure(cell)
 
     def launch(self, cell: Cell) -> Life:
-        """Begin a life of *cell*, in the supervisor's context, whoever asked for it."""
+        """Begin a life of *cell*, in the supervisor's context, whoever asked for it. A restart that was to come has come."""
+        self._call_off(cell)
+        self.held_up.pop(cell, None)
         life = cell.new_life()
         self._context.run(lambda: self.nursery.start_soon(run_life, cell, life, name=cell.name))
         return life
@@ -240,8 +242,7 @@ class Shell(Inbox):
     def ask_to_stop(self, cell: Cell) -> Life | None:
         """Begin to stop *cell*, if it runs; its exit is not news any more."""
         self.known.pop(cell, None)
-        if cell in self._backoffs:
-            self._backoffs.pop(cell).cancel()
+        self._call_off(cell)
         life = cell.life
         if life is None or life.ended is not None:
             cell.status = ChildStatus.UNDEFINED
@@ -339,6 +340,11 @@ class Shell(Inbox):
         else:
             await self.bring_back(group)
 
+    def _call_off(self, cell: Cell) -> None:
+        """Wait for no back-off of *cell*."""
+        if cell in self._backoffs:
+            self._backoffs.pop(cell).cancel()
+
     def _go_on(self, again: Again) -> None:
         """The back-off is over."""
         del self._backoffs[again.cell]
@@ -380,8 +386,7 @@ class Shell(Inbox):
 
     def _give_up(self, now: float) -> None:
         """Too many restarts: end, as OTP does, and say so loudly."""
-        error = gave_up(self.cell.path, self.history)
-        self.cell.gave_up = error
+        error = self.cell.gave_up = gave_up(self.cell.path, self.history)
         self.cell.runtime.report(self.life, Exit(CRASH, "gave up", error))
         self._tell(GaveUp(time=now, child=self.cell.name, restarts=len(self.history.entries)))
 
