@@ -213,3 +213,13 @@ async def test_opening_can_be_cancelled(autojump_clock: MockClock) -> None:
     assert scope.cancelled_caught
     assert trio.current_time() == 6.0  # the opening cannot be interrupted, and the closing comes after it
     assert "closed" in repr(store)
+
+
+async def test_why_a_store_cannot_be_opened_is_told_once(autojump_clock: MockClock, caplog: pytest.LogCaptureFixture) -> None:
+    store = FaultyStore(MemoryStore(), Fault(at=1, operation=Operation.OPEN, before=ta.StoreLocked("the store")))
+
+    with pytest.raises(ta.StoreLocked):
+        async with isolated_system(TREE, store=store):
+            pytest.fail("the body must not run")
+
+    assert caplog.text == ""
