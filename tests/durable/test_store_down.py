@@ -221,11 +221,13 @@ async def test_a_good_bye_without_a_store_is_said_and_leaves_no_trace(  # noqa: 
     assert "polite" not in caplog.text  # the store's crash is the news
 
 
-async def test_a_start_by_hand_while_the_store_is_down_says_that_nobody_starts_anything_now(
+async def test_a_start_by_hand_while_the_store_is_down_waits_until_it_is_back(
     system: ta.System, clerk: Any, callers: Any, store: FaultyStore, paid: list[str]
 ) -> None:
     store.plan(Fault(at=1, before=POISON))
     await callers.now("write", clerk.write, "lost")
 
-    with pytest.raises(ta.ActorStopped, match="does not run"):
-        await system.start(Clerk, name="new")
+    new = await system.start(Clerk, name="new")
+
+    assert await new.write("kept") == 1
+    assert trio.current_time() > 0  # the store came back after its back-off
