@@ -53,6 +53,7 @@ from trioactors.persistence import (
 from trioactors_backends.generations import new_identity, sure
 from trioactors_backends.ownership import Mark, Ownership
 from trioactors_backends.sqlite_file import connect, copy_database, files_of, lock_of, look, move_log, set_up
+from trioactors_backends.sqlite_leftovers import gather, put_back
 from trioactors_backends.sqlite_schema import (
     KEEP_BOOK,
     Book,
@@ -238,6 +239,7 @@ class SQLiteStore:
         connection.text_factory = bytes  # a damaged name is no text
         files, where = files_of(self._path), str(self._path)
         if self._options.verify is Verification.NONE:
+            gather(connection)
             book, written = survey(connection, where)
             return _Open(environment, connection, ownership, book, written, files, looking=True)
         book = read_book(connection, where)
@@ -276,6 +278,8 @@ class SQLiteStore:
         last = {change.key: change for change in decision.changes}
         if not last:
             return decision, state.book
+        if state.looking:
+            put_back(state.connection)
         _store(state.connection, last)
         book = attrs.evolve(_counted(state.book, last, before), sequence=decision.sequence)
         if state.connection.execute(KEEP_BOOK, (*book.row(), state.written)).rowcount != 1:

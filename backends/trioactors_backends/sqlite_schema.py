@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import TYPE_CHECKING
 from zlib import crc32
 
@@ -25,6 +24,7 @@ __all__ = [
     "APPLICATION",
     "FORMAT",
     "KEEP_BOOK",
+    "RECORDS",
     "Book",
     "explain",
     "fold",
@@ -43,7 +43,7 @@ APPLICATION = 0x54524941
 FORMAT = 1
 """The newest format this version writes and reads: the user version of the file."""
 
-_RECORDS = """
+RECORDS = """
 CREATE TABLE records (
     space TEXT NOT NULL,
     name TEXT NOT NULL,
@@ -183,8 +183,8 @@ def survey(connection: sqlite3.Connection, where: str) -> tuple[Book, int | None
         book = read_book(connection, where)
     except (sqlite3.DatabaseError, StoreCorrupt):
         blank = Book(identity="00" * 16, sequence=0, records=0, keys=0, schema=0)
-        return _recount(connection, blank, sqlite3.DatabaseError)[0], None
-    return _recount(connection, book, sqlite3.DatabaseError)[0], book.sequence
+        return _recount(connection, blank)[0], None
+    return _recount(connection, book)[0], book.sequence
 
 
 def revision_in(row: tuple[object] | None, sequence: int) -> int:
@@ -195,18 +195,17 @@ def revision_in(row: tuple[object] | None, sequence: int) -> int:
     return stated if isinstance(stated, int) and ABSENT < stated <= sequence else sequence
 
 
-def _recount(connection: sqlite3.Connection, book: Book, *tolerated: type[Exception]) -> tuple[Book, bool]:
+def _recount(connection: sqlite3.Connection, book: Book) -> tuple[Book, bool]:
     """The book as the rows say it should be, never behind the one that is there; and whether they are in order."""
     records = keys = 0
     sequence, ordered, last = book.sequence, True, (b"", b"")
-    with suppress(*tolerated):
-        for space, name, revision in connection.execute("SELECT space, name, revision FROM records"):
-            records += 1
-            if isinstance(space, bytes) and isinstance(name, bytes):
-                keys += crc32(name, crc32(space))
-                ordered, last = ordered and last < (space, name), (space, name)
-            if isinstance(revision, int):
-                sequence = max(sequence, revision)
+    for space, name, revision in connection.execute("SELECT space, name, revision FROM records"):
+        records += 1
+        if isinstance(space, bytes) and isinstance(name, bytes):
+            keys += crc32(name, crc32(space))
+            ordered, last = ordered and last < (space, name), (space, name)
+        if isinstance(revision, int):
+            sequence = max(sequence, revision)
     return attrs.evolve(book, records=records, keys=keys % _FOLD_LIMIT, sequence=sequence), ordered
 
 
@@ -237,7 +236,7 @@ def _apply_migrations(connection: sqlite3.Connection, identity: str) -> None:
 
     @migrations()
     def records_and_store(db: Database) -> None:  # pyright: ignore[reportUnusedFunction] - the decorator keeps it
-        connection.execute(_RECORDS)
+        connection.execute(RECORDS)
         connection.execute(_STORE)
         db.create_view("readable", _READABLE)
         book = Book(identity=identity, sequence=0, records=0, keys=0, schema=_schema_checksum(connection.execute(_SCHEMA)))

@@ -1,9 +1,8 @@
 """A store that does not open: carry what can still be read into a new one, and put that in its place.
 
-The damaged store is only read, never written: commits to it could hide records that a search no longer finds. When the new store is
-complete and has been opened, the two change places, by renaming. So nothing is lost that was there before, and whoever knows more about
-the damage has every bit of it. What this cannot know is what is *not* there any more: a record whose last commit is lost is missing, or
-shows an older state. It says so; what that means is for people to decide.
+The damaged store is only read, never written: whoever knows more about the damage will find every bit of it. When the new store is
+complete and has been opened, the two change places, by renaming. What this cannot know is what is *not* there any more: a record whose
+last commit is lost is missing, or shows an older state. It says so; what that means is for people to decide.
 
 A store in one file has more files beside it, with names that begin like its own and go on with "-" (logs, locks): they move with it.
 """
@@ -41,11 +40,12 @@ def salvage(place: Place, damage: StoreCorrupt) -> ExitCode:
     except StoreError as error:
         raise Refused(f"{error} The damaged store is as it was; {fresh.address.path}, if it is there, can be removed.") from error
     _see_that_it_is_whole(fresh, carried + kept)
+    say(f"The store did not open: {damage}")
+    say(f"{counted(carried, 'record')} could be read, and {kept:,} went to quarantine, in a new store: {fresh.address.path}")
     aside = _put_aside(path)
     _put_in_place(Path(fresh.address.path), path)
-    say(f"The store did not open: {damage}")
-    say(f"{counted(carried, 'record')} could be read, and are in a new store in its place; {kept:,} went to quarantine")
     say(f"The damaged store is kept as it was: {aside}")
+    say(f"The new store is in its place: {path}")
     say("What it has lost cannot be told: a record may be missing, or be older than the last one. If there is a backup, compare.")
     return ExitCode.OK
 
