@@ -14,7 +14,16 @@ import attrs
 import trio
 
 from trioactors.committer import STORE
-from trioactors.errors import ActorCrashed, ActorStopped, CallTimeout, StartFailed, StoreError, SystemClosed
+from trioactors.errors import (
+    ActorCrashed,
+    ActorStopped,
+    CallTimeout,
+    Ignore,
+    StartFailed,
+    StateUnreadable,
+    StoreError,
+    SystemClosed,
+)
 from trioactors.exits import CRASH, Exit, described
 from trioactors.handlers import HandlerSpec
 from trioactors.lives import Life
@@ -120,7 +129,7 @@ class Cell:
             record = ChildExited(time=trio.current_time(), child=self.name, incarnation=life.number, reason=reason)
             runtime.observers.emit(record)
         life.tell()
-        if reason.kind is CRASH and not life.ignored and not self._reported(life, reason):
+        if reason.kind is CRASH and not isinstance(reason.error, Ignore) and not self._reported(life, reason):
             runtime.report(life, reason)
         if self.parent is not None and self.parent.shell is not None:
             return self.parent.shell.child_ended(self, life)
@@ -266,14 +275,16 @@ class ActorCell(Cell):
         self.runtime.registry.release(self)
         self.close("it was stopped for good")
         if self.mailbox.accepted:
-            self.runtime.retired += self.mailbox.ledger
+            self.runtime.retire(self.mailbox)
 
     def stopped(self) -> ActorStopped:
         """The error for those who address it now."""
         if self.runtime.closed:
             return SystemClosed(f"{self.name}: its system is closed")
         why = f" ({self.last_exit})" if self.last_exit else ""
-        if self.life is not None and self.life.ignored:
+        if self.last_exit is not None and isinstance(self.last_exit.error, StateUnreadable):
+            why = f": {self.last_exit.error}"
+        elif self.life is not None and self.life.ignored:
             why = " (its start was ignored)"
         return ActorStopped(f"{self.name} does not run{why} and will not come back by itself")
 

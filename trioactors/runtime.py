@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from trioactors.committer import Committer
     from trioactors.exits import Exit
     from trioactors.lives import Life
+    from trioactors.mailbox import Mailbox
     from trioactors.system import System
 
 __all__ = ["Runtime"]
@@ -48,8 +49,10 @@ class Runtime:
     activity: Activity = attrs.field(factory=Activity)
     observers: Observers = attrs.field(factory=Observers)
     registry: Registry = attrs.field(factory=Registry, repr=False)
-    retired: Ledger = attrs.field(factory=Ledger)
-    """The ledgers of children that are forgotten, summed."""
+    _retired: Ledger = attrs.field(factory=Ledger, init=False)
+    """The closed accounts of children that are forgotten, summed."""
+    _retiring: list[Mailbox] = attrs.field(factory=list["Mailbox"], init=False, repr=False)
+    """Those that are not closed: answers of theirs still wait for a commit."""
     committer: Committer | None = attrs.field(default=None, repr=False)
     """The way to the store, where the system has one."""
     system: System | None = attrs.field(default=None, repr=False)
@@ -71,6 +74,21 @@ class Runtime:
         if self.closed:
             raise SystemClosed(f"{target!r} is closed")
         self.check_thread(target)
+
+    def retire(self, mailbox: Mailbox) -> None:
+        """Keep the account of a child that is forgotten."""
+        self._retiring.append(mailbox)
+        for closed in [each for each in self._retiring if not each.held]:
+            self._retiring.remove(closed)
+            self._retired += closed.ledger
+
+    @property
+    def retired(self) -> Ledger:
+        """The accounts of all children that are forgotten, as they are now."""
+        total = self._retired
+        for mailbox in self._retiring:
+            total += mailbox.ledger
+        return total
 
     def bury(self, target: str, envelope: Envelope, cause: str) -> None:
         """Keep what cannot be delivered."""
