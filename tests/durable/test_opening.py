@@ -164,15 +164,30 @@ async def test_any_error_of_a_store_that_is_opened_leaves_as_itself(autojump_clo
         assert await system.get(Clerk, "clerk").write("a") == 1
 
 
-async def test_an_undeclared_error_names_the_store_as_what_did_not_start(autojump_clock: MockClock) -> None:
-    def fall() -> None:
-        raise OSError("surprise")
+def falling(error: Exception) -> FaultyStore:
+    """A store whose opening raises what it does not declare."""
 
-    error = await refused(FaultyStore(MemoryStore(), Fault(at=1, operation=Operation.OPEN, wait=fall)))
+    def fall() -> None:
+        raise error
+
+    return FaultyStore(MemoryStore(), Fault(at=1, operation=Operation.OPEN, wait=fall))
+
+
+async def test_an_undeclared_error_names_the_store_as_what_did_not_start(autojump_clock: MockClock) -> None:
+    error = await refused(falling(LookupError("surprise")))
 
     assert isinstance(error, ta.StartFailed)
-    assert str(error).startswith("store could not be started: surprise")
-    assert isinstance(error.__cause__, OSError)
+    assert "store could not be started" in str(error)
+    assert "surprise" in str(error)
+    assert isinstance(error.__cause__, LookupError)
+
+
+async def test_what_the_system_refuses_is_a_store_that_is_not_available(autojump_clock: MockClock) -> None:
+    error = await refused(falling(PermissionError(13, "Permission denied", "/srv/state.db")))
+
+    assert isinstance(error, ta.StoreUnavailable)
+    assert "Permission denied: '/srv/state.db'" in str(error)
+    assert isinstance(error.__cause__, PermissionError)
 
 
 async def test_a_failed_start_of_the_tree_closes_the_store(autojump_clock: MockClock) -> None:
