@@ -114,6 +114,22 @@ async def test_closing_does_not_wait_for_a_call_that_never_ends() -> None:
     await over.wait()
 
 
+def test_a_thread_whose_run_is_over_ends_with_the_call_it_is_at() -> None:
+    gate, told = threading.Lock(), list[object]()
+
+    async def main() -> threading.Thread:
+        worker = ThreadWorker()
+        worker.submit(gate.acquire, told.append)
+        (thread,) = (each for each in threading.enumerate() if each.name == "trioactors store")
+        return thread
+
+    with gate:
+        thread = trio.run(main)
+    thread.join()
+
+    assert told == []
+
+
 async def test_a_real_run_gets_a_thread() -> None:
     worker = worker_for_this_run()
     assert isinstance(worker, ThreadWorker)

@@ -16,9 +16,10 @@ from trioactors import errors
 from trioactors.committer import fresh
 from trioactors.errors import OverLimit
 from trioactors.persistence import Answer, Batch, Committed, Key, Limits, Record, Space, Write
-from trioactors.testing import HeldWorker, SlowWorker
+from trioactors.testing import HeldWorker, SlowWorker, isolated_system
 from trioactors.testing.stores import Fault, FaultyStore, Operation
 from trioactors.trace import StoreCommitted
+from trioactors.workers import ThreadWorker
 from trioactors_backends.memory import MemoryStore
 
 
@@ -223,6 +224,45 @@ async def test_a_turn_behind_one_that_broke_the_store_writes_nothing(
 
     assert bench.news()["a"] is ta.StorePoisoned
     assert store.count(Operation.COMMIT) == 1
+
+
+async def test_what_was_queued_behind_it_is_not_written_either(
+    bench: Any, disk: HeldWorker, store: FaultyStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(committing, "GROUP", 1)
+    store.plan(Fault(at=1, before=ta.StorePoisoned("x")))
+    disk.hold()
+    bench.submit("a", "b", "c")
+    disk.release()
+    await bench.over.wait()
+
+    assert bench.news() == {"a": ta.StorePoisoned, "b": ta.StoreUnavailable, "c": ta.StoreUnavailable}
+    assert store.count(Operation.COMMIT) == 1
+
+
+async def test_a_thread_answers_everybody_in_groups(mock_clock: MockClock) -> None:
+    """With a clock that never jumps, a thread is as exact as anything."""
+
+    class Counter(ta.Actor[list[int]], persist=ta.EVERY_MESSAGE):
+        @ta.handler
+        def add(self) -> int:
+            self.state.append(len(self.state) + 1)
+            return len(self.state)
+
+    answers: list[int] = []
+
+    async def add(counter: Any) -> None:
+        answers.append(await counter.add())
+
+    store = FaultyStore(MemoryStore(), blocking=True)
+    async with isolated_system(store=store, environment=ta.Environment(worker=ThreadWorker)) as system:
+        counter = await system.start(Counter, name="counter")
+        async with trio.open_nursery() as nursery:
+            for _ in range(200):
+                nursery.start_soon(add, counter)
+
+    assert sorted(answers) == list(range(1, 201))
+    assert 2 <= store.count(Operation.COMMIT) <= 200
 
 
 async def test_before_it_is_open_nothing_is_accepted(bench_of: Any, autojump_clock: MockClock, store: FaultyStore) -> None:

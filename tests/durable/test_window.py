@@ -315,6 +315,23 @@ async def test_a_stop_tries_once_more_what_failed_while_it_waited(
     assert store.count(Operation.COMMIT) == 2
 
 
+async def test_deferred_replies_leave_at_once_too(diarist: Any, callers: Any, disk: HeldWorker) -> None:
+    tokens: list[ta.Deferred[str]] = []
+
+    def ask(self: Any) -> Any:
+        self.state.lines.append("asked")
+        tokens.append(self.context.defer())
+        return tokens[-1].pending
+
+    disk.hold()
+    await callers.now("asked", diarist.do, ask)
+    assert callers.news() == {}
+    await diarist.do(lambda _: tokens[0].reply("at once"))
+    await wait_all_tasks_blocked()
+
+    assert callers.news() == {"asked": "at once"}
+
+
 async def test_casts_leave_at_once(diarist: Any, ear: Any, disk: HeldWorker) -> None:
     disk.hold()
 
