@@ -9,7 +9,7 @@ from attrs import define, field
 from trio.testing import MockClock
 
 import trioactors as ta
-from trioactors.persistence import Store
+from trioactors.persistence import Batch, Key, Space, Store, Write
 from trioactors.serializer import transient
 from trioactors.store_urls import store_at
 from trioactors.testing import crash, isolated_system, restarted
@@ -210,3 +210,28 @@ async def test_a_store_that_is_full_crashes_nobody_along_a_chain_of_durable_acto
         assert await relay.pass_on(counter) == 1
         assert ta.info(relay).incarnation == ta.info(counter).incarnation == 1
         assert ta.info(relay).revision != 0
+
+
+async def test_a_record_that_became_unreadable_stops_its_actor_and_nobody_else(
+    autojump_clock: MockClock, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    tree = ta.Supervisor(ta.child(Counter, name="damaged"), ta.child(Counter, name="sound"), name="top")
+    async with isolated_system(tree, store=store) as system:
+        damaged, sound = system.get(Counter, "damaged"), system.get(Counter, "sound")
+        started = await system.start(Counter, name="started")
+        for counter in (damaged, sound, started):
+            await counter.add()
+        for name in ("damaged", "started"):
+            store.commit([Batch((Write(Key(Space.STATE, name), b"{}", expected=None),))])
+
+        for counter in (damaged, started):
+            crash(counter)
+            with pytest.raises(ta.ActorStopped, match=r"cannot be read.*trioactors inspect"):
+                await counter.add()
+
+        assert await sound.add() == 2
+        assert ta.info(sound).incarnation == 1
+        with pytest.raises(ta.StartFailed) as caught:
+            await ta.restart(damaged)
+        assert isinstance(caught.value.__cause__, ta.StateUnreadable)
+    assert caplog.text.count("StateUnreadable") >= 2

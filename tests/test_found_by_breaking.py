@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from typing import Any
@@ -12,7 +13,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 import trioactors as ta
 from trioactors.conformance import replay
-from trioactors.testing import crash, isolated_system, restarted, suspended
+from trioactors.testing import crash, isolated_system, restarted, run, suspended
 
 MOOD: ContextVar[str] = ContextVar("mood", default="clean")
 
@@ -265,3 +266,22 @@ async def test_a_closed_system_says_so(autojump_clock: MockClock, operation: Cal
 
     with pytest.raises(ta.SystemClosed):
         await operation(slow)
+
+
+def test_a_ctrl_c_that_meets_a_call_in_progress_is_a_keyboard_interrupt() -> None:
+    @trio.lowlevel.enable_ki_protection
+    def ctrl_c() -> None:
+        signal.raise_signal(signal.SIGINT)  # Trio keeps it for its main task, which waits for the answer
+
+    class Pressing(ta.Actor[None]):
+        @ta.handler
+        async def press(self) -> None:
+            ctrl_c()
+            await trio.sleep(1)
+
+    async def main() -> None:
+        async with isolated_system() as system:
+            await (await system.start(Pressing, name="pressing")).press()
+
+    with pytest.raises(KeyboardInterrupt):
+        run(main)

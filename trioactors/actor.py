@@ -204,6 +204,8 @@ def _keeping(
         return None
     where, module = cls.__qualname__, cls.__module__
     policy = base.policy if persist is None and base is not None else checked_policy(persist, where)
+    if serializer is not None and not isinstance(serializer, Serializer):  # pyright: ignore[reportUnnecessaryIsInstance] - callers err
+        raise DefinitionError(f"{cls.__qualname__}: serializer= takes a trioactors.serializer.Serializer, not {serializer!r}")
     chosen = serializer or (None if base is None else base.serializer) or Serializer()
     keeping = StateKeeping(where, policy, chosen, lambda: resolved(state_type, where, module), Actor)
     keeping.check_definition(state_type)
@@ -227,13 +229,23 @@ def _check_hooks(cls: type) -> None:
         if name not in HOOKS:
             raise DefinitionError(f"{where}: no such hook; `on_*` is reserved for {', '.join(HOOKS)}")
         wanted = "a plain `def`: it may not wait" if name in _PLAIN else "an `async def`"
-        if isinstance(member, Handler) or not callable(member) or inspect.iscoroutinefunction(member) is (name in _PLAIN):
+        if (
+            isinstance(member, Handler)
+            or not callable(member)
+            or inspect.iscoroutinefunction(member) is (name in _PLAIN)
+            or _yields(member)
+        ):
             raise DefinitionError(f"{where}: this hook is {wanted}, and no handler")
         try:
             inspect.signature(member).bind(None, *[None] * HOOKS[name])
         except TypeError:
             wanted = "(self, reason)" if HOOKS[name] else "(self)"
             raise DefinitionError(f"{where}: takes {wanted}, not {inspect.signature(member)}") from None
+
+
+def _yields(member: object) -> bool:
+    """Whether calling *member* would run none of it."""
+    return inspect.isgeneratorfunction(member) or inspect.isasyncgenfunction(member)
 
 
 def _check_annotations(cls: type) -> None:

@@ -129,7 +129,7 @@ class Cell:
             record = ChildExited(time=trio.current_time(), child=self.name, incarnation=life.number, reason=reason)
             runtime.observers.emit(record)
         life.tell()
-        if reason.kind is CRASH and not isinstance(reason.error, Ignore) and not self._reported(life, reason):
+        if reason.kind is CRASH and not (life.ignored and isinstance(reason.error, Ignore)) and not self._reported(life, reason):
             runtime.report(life, reason)
         if self.parent is not None and self.parent.shell is not None:
             return self.parent.shell.child_ended(self, life)

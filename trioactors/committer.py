@@ -69,6 +69,8 @@ class Committer:
     _observers: Observers = attrs.field(alias="observers", repr=False)
     _grace: float = attrs.field(alias="grace", repr=False)
     """Seconds that closing may take."""
+    where: str = attrs.field(kw_only=True, default=attrs.Factory(lambda self: repr(self.store), takes_self=True))
+    """How people call the store: its URL, if it was opened by one."""
     _queue: deque[_Pending] = attrs.field(factory=deque["_Pending"], init=False, repr=False)
     _worker: Worker = attrs.field(factory=InPlaceWorker, init=False, repr=False)
     _unsettled: set[_Pending] = attrs.field(factory=set["_Pending"], init=False, repr=False)
@@ -199,7 +201,7 @@ class Committer:
         self._broken = None
         self._worker = self._environment.worker() if self.store.blocking else InPlaceWorker()
         try:
-            await run_on(self._worker, lambda: self.store.open(self._environment))
+            await self._begin()
             self._open = True
             task_status.started()
             while self._broken is None:
@@ -217,6 +219,12 @@ class Committer:
                 self._open = self._closing = False
                 self._tell_the_rest()
                 self._worker.close()
+
+    async def _begin(self) -> None:
+        try:
+            await run_on(self._worker, lambda: self.store.open(self._environment))
+        except OSError as error:
+            raise StoreUnavailable(f"{self.where} cannot be opened: {error}. Nothing was changed.") from error
 
     async def _close(self) -> None:
         while self._turns:  # those who still have something to commit may do so: their callers wait

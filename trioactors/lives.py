@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 import attrs
 import trio
 
-from trioactors.errors import Ignore, Shutdown, StartFailed
+from trioactors.errors import Ignore, Shutdown, StartFailed, StateUnreadable
 from trioactors.exits import CRASH, KILLED, NORMAL, Exit, ExitKind, described
 from trioactors.restarts import ChildStatus
 from trioactors.trace import ChildStarted
@@ -56,6 +56,7 @@ class Life:
     """Why it was cancelled."""
     ended: Exit | None = None
     ignored: bool = False
+    """Whether its start failed in a way that is nobody's failure to start: it asked for that, or what it needs cannot be read."""
     torn: bool = False
     """Whether a cancellation from outside ended it: its task cannot go on."""
     failure: BaseException | None = attrs.field(default=None, repr=False)
@@ -209,7 +210,7 @@ async def _live(cell: Cell, life: Life) -> Life | None:
         reason = _verdict(life)
     except BaseException as error:  # noqa: ASYNC103 - pass_through raises what is not the child's
         reason = judge(error)
-        life.ignored = not life.ready and isinstance(reason.error, Ignore)
+        life.ignored = not life.ready and (isinstance(reason.error, Ignore) or _hopeless(life, reason))
         life.torn = any(isinstance(leaf, trio.Cancelled) for leaf in leaves(error))
         pass_through(error, cell.runtime.interrupt)
     finally:
@@ -219,6 +220,11 @@ async def _live(cell: Cell, life: Life) -> Life | None:
             reason = Exit(CRASH, error=life.failure)
         following = cell.end(life, reason)
     return following
+
+
+def _hopeless(life: Life, reason: Exit) -> bool:
+    """Whether a restart met a record that cannot be read: trying again cannot help, and the others are not to blame."""
+    return life.number > 1 and isinstance(reason.error, StateUnreadable)
 
 
 def _verdict(life: Life) -> Exit:

@@ -189,6 +189,8 @@ class Call(Envelope):
             except trio.Cancelled as cancelled:  # noqa: ASYNC103 - made only to be asked where it comes from
                 if cancelled.source == "deadline":
                     self._expire_nested()
+            except KeyboardInterrupt:  # Trio asks its main task to take a Ctrl-C, and raises it there once more
+                pass
         return trio.lowlevel.Abort.SUCCEEDED
 
     @contextmanager

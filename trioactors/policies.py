@@ -9,7 +9,11 @@ import attrs
 from trioactors.errors import SpecError
 from trioactors.settings import seconds as checked_seconds
 
-__all__ = ["EVERY_MESSAGE", "EveryMessage", "Policy", "Within", "checked_policy"]
+__all__ = ["EVERY_MESSAGE", "LONGEST_WINDOW", "EveryMessage", "Policy", "Within", "checked_policy"]
+
+
+LONGEST_WINDOW: Final = 86_400.0
+"""Seconds. A longer window is a mistake."""
 
 
 @attrs.frozen
@@ -35,8 +39,11 @@ class Within:
     seconds: float = attrs.field()
 
     def __attrs_post_init__(self) -> None:
-        if checked_seconds(self.seconds, "Within") == 0:
+        given = checked_seconds(self.seconds, "Within")
+        if given == 0:
             raise SpecError("Within(0) would be EVERY_MESSAGE without its promise: write persist=ta.EVERY_MESSAGE")
+        if given > LONGEST_WINDOW:
+            raise SpecError(f"Within({given:g}): a window is a day ({LONGEST_WINDOW:g} s) at the most; more is a mistake")
 
 
 Policy: TypeAlias = EveryMessage | Within

@@ -139,14 +139,14 @@ class Saver(ABC):
         self._cell.saver = self
         found = (await self._read())[0]
         if isinstance(found, Corrupt):
-            raise StateUnreadable(self._cell.name, repr(self._committer.store), found.reason)
+            raise StateUnreadable(self._cell.name, self._committer.where, found.reason)
         if found is None:
             self._committed = self._encode()
         else:
             try:
                 self._restore(found.data)
             except SerializationError as error:
-                raise StateUnreadable(self._cell.name, repr(self._committer.store), str(error)) from error
+                raise StateUnreadable(self._cell.name, self._committer.where, str(error)) from error
             self.revision, self._committed = found.revision, found.data
 
     async def _read(self) -> Sequence[Record | Corrupt | None]:

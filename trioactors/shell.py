@@ -229,7 +229,7 @@ class Shell(Inbox):
             if cell.dynamic or cell.spec.restart is Restart.TEMPORARY:
                 self.cell.forget_child(cell)
             else:
-                cell.close("its start was ignored")
+                cell.close(f"it did not start: {life.ended}")
         else:
             reason = life.ended or KILLED
             self._tell(ChildStartFailed(time=now, child=cell.name, reason=reason))

@@ -211,16 +211,15 @@ def open_system(
     chosen = _store(store)
     if chosen is None:
         _check_durable(tree)
-    return _opened(chosen, tree, Settings() if settings is None else settings, world, observers)
+    runtime = _runtime(Settings() if settings is None else settings, world)
+    if chosen is not None:
+        where = store if isinstance(store, str) else repr(chosen)
+        runtime.committer = Committer(chosen, world, runtime.observers, runtime.settings.grace, where=where)
+    return _opened(tree, runtime, observers)
 
 
 @asynccontextmanager
-async def _opened(
-    store: Store | None, tree: Supervisor | None, settings: Settings, environment: Environment, observers: Sequence[Observer]
-) -> AsyncGenerator[System, None]:
-    runtime = _runtime(settings, environment)
-    if store is not None:
-        runtime.committer = Committer(store, environment, runtime.observers, settings.grace)
+async def _opened(tree: Supervisor | None, runtime: Runtime, observers: Sequence[Observer]) -> AsyncGenerator[System, None]:
     root = Root(tree, runtime)
     system = runtime.system = System(runtime, root)
     runtime.interrupt = root.interrupt

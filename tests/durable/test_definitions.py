@@ -172,6 +172,23 @@ async def test_a_plain_actor_may_have_such_a_state() -> None:
 # --- policies and serializers ---
 
 
+async def test_what_is_no_serializer_is_refused() -> None:
+    wrong: Any = 5
+
+    with pytest.raises(ta.DefinitionError, match=r"Wrong: serializer= takes a trioactors\.serializer\.Serializer, not 5"):
+
+        class Wrong(ta.Actor[Tally], persist=ta.EVERY_MESSAGE, serializer=wrong):
+            pass
+
+
+async def test_a_hook_that_would_run_nothing_is_refused() -> None:
+    with pytest.raises(ta.DefinitionError, match=r"Wrong\.on_load: this hook is a plain `def`"):
+
+        class Wrong(ta.Actor[Tally], persist=ta.EVERY_MESSAGE):
+            def on_load(self) -> Any:
+                yield
+
+
 @pytest.mark.parametrize("policy", ["every", 1.0, ta.Within, object()])
 async def test_what_is_no_policy_is_refused(policy: Any) -> None:
     with pytest.raises(ta.SpecError, match=r"Wrong: persist is ta\.EVERY_MESSAGE or ta\.Within"):
@@ -181,7 +198,8 @@ async def test_what_is_no_policy_is_refused(policy: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"), [(0, "would be EVERY_MESSAGE without its promise"), (-1, "at least 0"), ("1", "a number of seconds")]
+    ("seconds", "said"),
+    [(0, "would be EVERY_MESSAGE without its promise"), (float("inf"), "a day"), (-1, "at least 0"), ("1", "a number of seconds")],
 )
 async def test_a_window_has_a_length(seconds: Any, said: str) -> None:
     with pytest.raises(ta.SpecError, match=said):

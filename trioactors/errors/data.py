@@ -7,6 +7,7 @@ others each store error says by `outcome` which it is, so that a caller never ha
 from __future__ import annotations
 
 import enum
+import shlex
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -168,9 +169,10 @@ class StateUnreadable(StoreError):
     """A durable actor cannot start: its record is there, and cannot be read. It is left as it is, never replaced by defaults."""
 
     def __init__(self, name: str, store: str, reason: str) -> None:
+        record = "" if store.startswith("<") else f" {shlex.quote(store)} {shlex.quote(name)}"
         super().__init__(
             f"the state of {name!r} in {store} cannot be read: {reason}. Nothing was changed. "
-            f"Look at it with `trioactors inspect`, or begin anew with `trioactors reset`, which keeps a copy."
+            f"Look at it with `trioactors inspect{record}`, or begin anew with `trioactors reset`, which keeps a copy."
         )
         self.name = name
         self.store = store
