@@ -56,6 +56,14 @@ async def leak_of(plant: Callable[[ta.System], Awaitable[None]]) -> str:
     return str(caught.value)
 
 
+async def test_work_that_was_begun_and_never_ended_is_told(autojump_clock: MockClock) -> None:
+    async def plant(system: ta.System) -> None:
+        runtime_of(system).activity.busy += 1
+        await trio.lowlevel.checkpoint()
+
+    assert "1 more things were begun than ended" in await leak_of(plant)
+
+
 async def test_a_task_that_still_runs_is_named(autojump_clock: MockClock) -> None:
     over = trio.Event()
 

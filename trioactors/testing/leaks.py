@@ -1,7 +1,7 @@
 """A system for one test, and the check that nothing of it is left.
 
 Looked at before the system closes: watches that are still open, deferred replies that are still owed. After it has closed: alarms that
-still wait, ledgers that do not balance, system tasks and threads that were not there before. Trio keeps idle worker threads for later;
+still wait, ledgers that do not balance, work that was begun and never ended, system tasks and threads that were not there before. Trio keeps idle worker threads for later;
 those are not counted. A worker thread bears its task's name while it is busy, so each thread is looked at with its name.
 """
 
@@ -54,6 +54,8 @@ async def isolated_system(
             found += _owed(cell)
     found += _unbalanced(system, cells)
     found += [f"timer: {alarm!r} still waits" for alarm in runtime_of(system).alarms.pending()]
+    if busy := runtime_of(system).activity.busy:
+        found.append(f"activity: {busy} more things were begun than ended, so quiesce would wait for ever")
     found += [f"task: {task.name} still runs" for task in _system_tasks() if task not in tasks]
     found += [f"thread: {name} still runs" for _, name in _threads() - threads]
     if _busy_workers() > workers:
