@@ -1,8 +1,9 @@
 """A system for one test, and the check that nothing of it is left.
 
 Looked at before the system closes: watches that are still open, deferred replies that are still owed. After it has closed: alarms that
-still wait, ledgers that do not balance, work that was begun and never ended, system tasks and threads that were not there before. Trio keeps idle worker threads for later;
-those are not counted. A worker thread bears its task's name while it is busy, so each thread is looked at with its name.
+still wait, ledgers that do not balance, work that was begun and never ended, system tasks and threads that were not there before. Trio
+keeps idle worker threads for later; those are not counted. A worker thread bears its task's name while it is busy, so each thread is looked
+at with its name.
 """
 
 from __future__ import annotations
