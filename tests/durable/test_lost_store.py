@@ -10,7 +10,7 @@ from attrs import define, field
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 import trioactors as ta
-from trioactors.testing import HeldWorker, isolated_system, restarted, until, virtual_environment
+from trioactors.testing import HeldWorker, SlowWorker, isolated_system, restarted, until, virtual_environment
 from trioactors.testing.stores import Fault, FaultyStore, Operation
 from trioactors_backends.memory import MemoryStore
 
@@ -220,6 +220,21 @@ async def test_a_store_that_breaks_while_the_tree_comes_back_is_opened_once_more
     assert await clerk.read() == ["kept"]
     assert await system.get(Clerk, "inner").read() == []
     assert trio.current_time() < 2
+
+
+@pytest.mark.parametrize("moment", [0.01, 0.06, 0.12, 0.18, 0.3])
+async def test_a_system_can_be_left_at_any_moment_of_it(autojump_clock: MockClock, moment: float) -> None:
+    disk = SlowWorker(0.0)
+    store = FaultyStore(MemoryStore(), Fault(at=1, before=POISON), blocking=True)
+    async with trio.open_nursery() as nursery:
+        async with isolated_system(store=store, environment=virtual_environment(worker=disk)) as system:
+            clerk: Any = await system.start(Clerk, name="clerk")
+            disk.seconds = 0.05
+            nursery.start_soon(lost, clerk)
+            await trio.sleep(moment)
+
+    assert trio.current_time() < 1
+    assert "closed" in repr(store)
 
 
 async def test_a_test_can_wait_for_it(clerk: Any, store: FaultyStore, paid: list[str]) -> None:
