@@ -226,12 +226,12 @@ async def test_a_store_that_breaks_while_the_tree_comes_back_is_opened_once_more
 async def test_a_system_can_be_left_at_any_moment_of_it(autojump_clock: MockClock, moment: float) -> None:
     disk = SlowWorker(0.0)
     store = FaultyStore(MemoryStore(), Fault(at=1, before=POISON), blocking=True)
-    async with trio.open_nursery() as nursery:
-        async with isolated_system(store=store, environment=virtual_environment(worker=disk)) as system:
-            clerk: Any = await system.start(Clerk, name="clerk")
-            disk.seconds = 0.05
-            nursery.start_soon(lost, clerk)
-            await trio.sleep(moment)
+    world = virtual_environment(worker=disk)
+    async with trio.open_nursery() as nursery, isolated_system(store=store, environment=world) as system:
+        clerk: Any = await system.start(Clerk, name="clerk")
+        disk.seconds = 0.05
+        nursery.start_soon(lost, clerk)
+        await trio.sleep(moment)
 
     assert trio.current_time() < 1
     assert "closed" in repr(store)
