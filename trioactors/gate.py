@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import attrs
 
 from trioactors.committer import Committer, fresh
-from trioactors.errors import SerializationError, StoreError, StoreUnavailable
+from trioactors.errors import SerializationError, Shutdown, StoreError, StoreUnavailable
 from trioactors.lives import waiting_life
 from trioactors.messages import Call
 from trioactors.outbox import undo_all
@@ -83,7 +83,7 @@ class Gate(Saver):
     def holding(self) -> bool:
         """Whether what is sent now follows from a state that is not committed yet, or may not be."""
         life = self.life
-        if life.ended is not None or life.saver is not self:
+        if life.ended is not None:
             return False
         return self.fenced or self._flying is not None or (self._recording and waiting_life() is life)
 
@@ -115,7 +115,7 @@ class Gate(Saver):
         """The answer waits for *entry*. Who holds as many as its mailbox has places handles nothing more for now."""
         mailbox = self._cell.mailbox
         mailbox.held += 1
-        self.blocked = self.fenced or mailbox.held >= mailbox.limit
+        self.blocked = mailbox.held >= mailbox.limit
         entry.answers.append((envelope, answer, value))
 
     def declared(self, envelope: Envelope, error: BaseException) -> None:
@@ -205,6 +205,9 @@ class Gate(Saver):
                 raise _never_written(self._go_back())
             entry = self._entry_for(self._encode())
             done = True
+        except Shutdown:  # an orderly end, with a good-bye that is committed: it begins with the state before this
+            self._restore(self._latest)
+            raise
         finally:
             if not done:
                 self.close()

@@ -162,9 +162,8 @@ class Saver(ABC):
 
         Only where the root itself waits for this start, the start has to fail.
         """
-        if not (self.fenced or self._committer.broken):
+        if not self._committer.broken:
             return
-        self.fenced = self.blocked = True
         top: Cell = self._cell
         while top.parent is not None:
             top = top.parent

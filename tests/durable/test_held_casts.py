@@ -133,6 +133,43 @@ async def test_a_task_beside_the_handlers_sends_with_the_newest_commit(
     assert await happens(3) == ["beside 0", "beside 1", "beside 2", "beside 3"]
 
 
+async def test_a_task_waits_for_no_handler_that_is_at_work_beside_it(
+    keeper: Any, ear: Any, callers: Any, disk: HeldWorker, refused: type[Exception]
+) -> None:
+    moments, until = [trio.Event(), trio.Event()], trio.Event()
+
+    async def beside() -> None:
+        for number, moment in enumerate(moments):
+            await moment.wait()
+            await ear.hear.cast(f"beside {number}")
+
+    async def slow(self: Any) -> None:
+        self.state.lines.append("never")
+        await until.wait()
+        raise refused
+
+    await keeper.do(lambda self: self.context.start_soon(beside))
+    await callers.now("slow", keeper.do, slow)
+    moments[0].set()
+    await wait_all_tasks_blocked()
+    assert await ear.all() == ["beside 0"]  # everything is committed, whatever the handler is doing
+
+    until.set()
+    await wait_all_tasks_blocked()
+    until = trio.Event()
+    disk.hold()
+    await callers.now("write", keeper.write, "a")
+    await callers.now("slow again", keeper.do, slow)
+    moments[1].set()
+    await wait_all_tasks_blocked()
+    until.set()
+    disk.release()
+    await wait_all_tasks_blocked()
+
+    assert callers.news() == {"slow": refused, "write": 1, "slow again": refused}
+    assert await ear.all() == ["beside 0", "beside 1"]
+
+
 async def test_what_a_task_sent_on_an_uncommitted_state_is_lost_with_it(
     keeper: Any, ear: Any, callers: Any, disk: HeldWorker, fail: Callable[..., None]
 ) -> None:

@@ -195,6 +195,7 @@ async def test_it_is_taken_back_when_that_handler_refuses_or_crashes_or_its_comm
     keeper: Any, callers: Any, fail: Callable[..., None], refused: type[Exception]
 ) -> None:
     await callers.now("refused", keeper.do, defer_and_give(fail_with(refused)))
+    assert ta.info(keeper).deferred_replies == 0
     await callers.now("crashed", keeper.do, defer_and_give(fail_with(LookupError)))
     fail(FULL)
     await callers.now("failed", keeper.do, defer_and_give(lambda: None))

@@ -62,6 +62,13 @@ class Hooked(ta.Actor[Book], persist=ta.EVERY_MESSAGE):
         return self.tokens[-1].pending
 
     @ta.handler
+    async def leave(self, until: trio.Event) -> None:
+        self.state.lines.append("never")
+        self.ear.hear.cast_nowait("never")
+        await until.wait()
+        raise ta.Shutdown("enough")
+
+    @ta.handler
     def write(self, line: str) -> None:
         self.state.lines.append(line)
         if line == "crash":
@@ -239,6 +246,41 @@ async def test_a_good_bye_after_shutdown_is_committed_and_the_message_is_not(hoo
 
     assert await hooked.read() == ["start", "continue", "stop", "start", "continue"]
     assert await ear.all() == ["start", "continue", "stop", "start", "continue"]
+
+
+async def test_a_preparation_that_ends_its_actor_in_order_is_taken_back_before_the_good_bye(
+    system: ta.System, ear: Any, stored: Callable[[], str]
+) -> None:
+    class Reluctant(Hooked):
+        async def on_continue(self) -> None:
+            self.state.lines.append("never")
+            self.ear.hear.cast_nowait("never")
+            if self.context.incarnation == 1:
+                raise ta.Shutdown("not today")
+            await trio.sleep_forever()
+
+    hooked = await system.start(partial(Reluctant, ear, act=nothing), name="hooked")
+    await restarted(hooked, after=1)
+
+    assert '["start","stop","start"]' in stored()
+    assert await ear.all() == ["start", "stop", "start"]
+
+
+async def test_a_handler_that_ends_its_actor_on_a_lost_state_leaves_the_committed_one_to_the_good_bye(  # noqa: PLR0917 - fixtures
+    hooked: Any, ear: Any, callers: Any, disk: HeldWorker, fail: Callable[..., None], stored: Callable[[], str]
+) -> None:
+    until = trio.Event()
+    fail(FULL)
+    disk.hold()
+    await callers.now("write", hooked.write, "never")
+    await callers.now("leave", hooked.leave, until)
+    disk.release()
+    until.set()
+    await restarted(hooked, after=1)
+
+    assert callers.news() == {"write": ta.StoreFull, "leave": ta.ActorStopped}
+    assert await hooked.read() == ["start", "continue", "stop", "start", "continue"]
+    assert "never" not in await ear.all()
 
 
 async def test_a_good_bye_that_takes_too_long_was_never_said(

@@ -204,6 +204,16 @@ async def test_a_state_that_cannot_be_written_is_rolled_back_by_a_declared_error
     assert await indexed.find("b") == 1
 
 
+async def test_what_on_save_sends_for_a_fresh_state_leaves_at_its_start(system: ta.System, ear: Any, kind: type[Indexed]) -> None:
+    class Talking(kind):  # type: ignore[misc,valid-type]
+        def __init__(self) -> None:
+            self.ear = ear
+
+    await system.start(Talking, name="talking")
+
+    assert await ear.all() == ["saved 0"]
+
+
 async def test_what_on_save_changes_is_kept(system: ta.System, keeper: Any) -> None:
     class Counting(ta.Actor[Book], persist=ta.EVERY_MESSAGE):
         def on_save(self) -> None:
