@@ -283,5 +283,9 @@ def test_a_ctrl_c_that_meets_a_call_in_progress_is_a_keyboard_interrupt() -> Non
         async with isolated_system() as system:
             await (await system.start(Pressing, name="pressing")).press()
 
-    with pytest.raises(KeyboardInterrupt):
-        run(main)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started us deaf to it
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run(main)
+    finally:
+        signal.signal(signal.SIGINT, before)
