@@ -15,7 +15,7 @@ An answer that follows from an uncommitted state waits for it too, also when its
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -36,14 +36,6 @@ if TYPE_CHECKING:
 __all__ = ["Gate"]
 
 
-class _Told(Protocol):
-    """Somebody who waits for a commit besides the callers of messages."""
-
-    def __call__(self, error: Exception | None, /) -> None:
-        """The commit is done, or has failed."""
-        ...
-
-
 @attrs.define(eq=False)
 class _Entry:
     """One write, and what waits for it."""
@@ -52,7 +44,8 @@ class _Entry:
     answers: list[tuple[Envelope, Callable[[Any], None] | None, Any]] = attrs.field(factory=list["tuple[Any, ...]"])
     """Each message, how it is answered (not at all, if its reply is deferred), and with what."""
     effects: list[Effect] = attrs.field(factory=list["Effect"])
-    told: list[_Told] = attrs.field(factory=list["_Told"])
+    told: list[Callable[[Exception], None]] = attrs.field(factory=list["Callable[[Exception], None]"])
+    """Who besides the callers of messages is told if it fails."""
 
 
 class Gate(Saver):
@@ -214,7 +207,7 @@ class Gate(Saver):
         if entry is None:
             self._send_out()
         else:
-            entry.told.append(lambda error: failed.append(error) if error is not None else None)
+            entry.told.append(failed.append)
             self._attach(entry)
         await self.drained()
         if failed:
@@ -263,8 +256,7 @@ class Gate(Saver):
         self._release(entry)
         if following is not None:  # back to what was just committed: nothing to write
             self._release(following)
-        mailbox = self._cell.mailbox
-        self.blocked = self.fenced or mailbox.held >= mailbox.limit
+        self.blocked = self.fenced
 
     def _release(self, entry: _Entry) -> None:
         self._cell.mailbox.held -= len(entry.answers)
@@ -272,8 +264,6 @@ class Gate(Saver):
             self._answer(envelope, answer, value)
         for effect in entry.effects:
             effect.release()
-        for told in entry.told:
-            told(None)
 
     def _answer(self, envelope: Envelope, answer: Callable[[Any], None] | None, value: Any) -> None:
         self._cell.mailbox.handled += 1

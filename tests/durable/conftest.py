@@ -204,6 +204,12 @@ async def callers(keeper: Keeper) -> AsyncGenerator[Callers, None]:
 
 
 @pytest.fixture
+def callers_of() -> type[Callers]:
+    """Makes callers in a nursery of the test's own."""
+    return Callers
+
+
+@pytest.fixture
 def fail(store: FaultyStore) -> Callable[..., None]:
     """Let the next commit fail, or the one *after* so many more."""
 

@@ -155,6 +155,8 @@ async def test_any_other_error_breaks_the_store(bench: Any, disk: HeldWorker, st
     assert bench.committer.broken
     bench.submit("c")
     assert bench.news() == {"c": ta.StoreUnavailable}
+    with pytest.raises(ta.StoreUnavailable, match="has failed and is being opened again"):
+        await bench.committer.read([key("a")])
     disk.release()
     await bench.over.wait()
 

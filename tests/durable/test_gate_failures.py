@@ -70,6 +70,26 @@ async def test_an_actor_works_on_after_a_failed_commit(
     assert await keeper.read() == ["b"]
 
 
+async def test_an_actor_that_waited_for_the_store_before_it_handled_more_goes_on_after_a_failed_commit(
+    system: ta.System, callers: Any, disk: HeldWorker, fail: Callable[..., None]
+) -> None:
+    class Narrow(ta.Actor[list[str]], persist=ta.EVERY_MESSAGE, mailbox=1):
+        @ta.handler
+        def write(self, line: str) -> int:
+            self.state.append(line)
+            return len(self.state)
+
+    narrow = await system.start(Narrow, name="narrow")
+    fail(FULL)
+    disk.hold()
+    await callers.now("a", narrow.write, "a")
+    await callers.now("b", narrow.write, "b")
+    disk.release()
+    await wait_all_tasks_blocked()
+
+    assert callers.news() == {"a": ta.StoreFull, "b": 1}
+
+
 async def test_a_handler_that_stands_on_a_lost_state_is_taken_back_when_it_ends(
     keeper: Any, ear: Any, callers: Any, disk: HeldWorker, fail: Callable[..., None]
 ) -> None:

@@ -111,6 +111,21 @@ async def test_a_state_is_loaded_at_each_start_that_finds_one_and_at_each_rollba
     assert (await indexed.find("a"), await indexed.find("b"), await indexed.find("refused")) == (0, None, None)
 
 
+async def test_the_state_of_a_life_that_ended_is_not_rolled_back(
+    indexed: Any, kind: type[Indexed], callers: Any, disk: HeldWorker, fail: Callable[..., None]
+) -> None:
+    await indexed.write("a")
+    fail(FULL)
+    disk.hold()
+    await callers.now("b", indexed.write, "b")
+    crash(indexed)
+    await wait_all_tasks_blocked()
+    disk.release()
+    await restarted(indexed, after=1)
+
+    assert kind.loads == [["a"]]  # by the next life
+
+
 @pytest.mark.parametrize("rollback", ["declared", "at once", "later", "in a handler"])
 async def test_an_error_in_on_load_crashes_the_actor_wherever_it_comes_up(  # noqa: PLR0917 - fixtures and a table
     indexed: Any, kind: type[Indexed], callers: Any, disk: HeldWorker, fail: Callable[..., None], rollback: str

@@ -199,6 +199,20 @@ async def test_an_actor_whose_start_breaks_the_store_does_not_start(
     assert await (await system.start(Beginner, name="beginner")).read() == ["begun"]
 
 
+async def test_an_actor_whose_preparation_breaks_the_store_waits_to_be_stopped(
+    system: ta.System, keeper: Any, store: FaultyStore, paid: list[str]
+) -> None:
+    class Preparing(Clerk):
+        async def on_continue(self) -> None:
+            self.state.lines.append(f"prepared {self.context.incarnation}")
+
+    store.plan(Fault(at=1, before=POISON))
+    preparing: Any = await system.start(Preparing, name="preparing")
+    await restarted(preparing, after=1)
+
+    assert await preparing.read() == ["prepared 2"]
+
+
 async def test_a_good_bye_without_a_store_is_said_and_leaves_no_trace(  # noqa: PLR0917 - fixtures
     system: ta.System, ear: Any, callers: Any, store: FaultyStore, paid: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:

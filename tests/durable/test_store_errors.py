@@ -192,6 +192,26 @@ async def test_a_state_that_is_too_large_crashes_its_actor_and_nobody_else(autoj
         assert store.count(Operation.OPEN) == 1
 
 
+async def test_what_was_handled_on_top_of_a_state_that_is_too_large_was_never_written(
+    autojump_clock: MockClock, callers_of: Callable[[trio.Nursery], Any]
+) -> None:
+    disk = HeldWorker()
+    store = FaultyStore(MemoryStore(limits=Limits(record_bytes=200)), blocking=True)
+    world = virtual_environment(worker=disk)
+    async with isolated_system(store=store, environment=world) as system, trio.open_nursery() as nursery:
+        clerk: Any = await system.start(Clerk, name="clerk")
+        callers = callers_of(nursery)
+        disk.hold()
+        await callers.now("large", clerk.write, "x" * 200)
+        await callers.now("small", clerk.write, "a")
+        disk.release()
+        await restarted(clerk, after=1)
+
+        assert isinstance(callers.told["small"].__cause__, OverLimit)
+        assert callers.news() == {"large": OverLimit, "small": ta.StoreUnavailable}
+        assert await clerk.read() == []
+
+
 async def test_a_value_that_cannot_be_written_crashes_its_actor_and_what_stands_before_it_is_kept(
     keeper: Any, callers: Any, disk: HeldWorker
 ) -> None:
