@@ -93,9 +93,7 @@ class Armed:
 
     def undo(self) -> None:
         """It was never set."""
-        timer = self.timer
-        timer.cancel()
-        timer.forget()
+        self.timer.forget()
         if self.replaced is not None:
             self.replaced.revive()
 

@@ -31,6 +31,7 @@ async def test_closing_waits_for_what_was_submitted_and_for_what_follows_from_th
     await bench.over.wait()
 
     assert bench.news() == {"b": Committed}
+    assert trio.current_time() == 0
     assert "closed" in repr(store)
     bench.submit("c")
     assert bench.news() == {"c": ta.StoreUnavailable}

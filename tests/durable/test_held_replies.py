@@ -80,18 +80,20 @@ async def test_a_task_gives_it_at_once_where_everything_is_committed_and_else_wi
 
 
 async def test_one_that_was_given_on_a_lost_state_is_owed_again(keeper: Any, callers: Any, fail: Callable[..., None]) -> None:
+    await callers.now("other", keeper.defer, "other")
     await callers.now("asked", keeper.defer, "q")
     fail(FULL)
     with pytest.raises(ta.StoreFull):
         await keeper.do(giving("q", "never"))
-    assert ta.info(keeper).deferred_replies == 1
+    assert ta.info(keeper).deferred_replies == 2
     assert callers.news() == {}
 
     await keeper.do(giving("q", "after all"))
     await wait_all_tasks_blocked()
 
     assert callers.news() == {"asked": "after all"}
-    assert ta.info(keeper).deferred_replies == 0
+    assert ta.info(keeper).deferred_replies == 1
+    await keeper.do(giving("other", "as well"))
 
 
 async def test_one_that_is_on_its_way_cannot_be_given_twice(keeper: Any, callers: Any, disk: HeldWorker) -> None:

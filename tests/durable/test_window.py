@@ -307,11 +307,11 @@ async def test_a_stop_tries_once_more_what_failed_while_it_waited(
     disk.hold()
     await trio.sleep(1)
     fail(FULL)
-    await callers.now("stop", ta.stop, diarist)
-    disk.release()
-    await wait_all_tasks_blocked()
+    async with ta.watch(diarist) as deaths:
+        await callers.now("stop", ta.stop, diarist)
+        disk.release()
+        assert (await deaths.next()).reason.orderly
 
-    assert callers.news() == {"stop": None}
     assert store.count(Operation.COMMIT) == 2
 
 
