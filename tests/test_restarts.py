@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 
 import trioactors as ta
 from trioactors.exits import CRASH, KILLED, NORMAL, SHUTDOWN
-from trioactors.restarts import casualties, comes_back, delay_before, ends_supervisor
+from trioactors.restarts import (
+    Decision,
+    Verdict,
+    after_end,
+    after_failed_start,
+    casualties,
+    comes_back,
+    delay_before,
+    ends_supervisor,
+)
 
 PERMANENT, TRANSIENT, TEMPORARY = ta.Restart.PERMANENT, ta.Restart.TRANSIENT, ta.Restart.TEMPORARY
 DETAILED = ta.Exit(ta.ExitKind.SHUTDOWN, "bored")
@@ -175,3 +184,57 @@ def test_jitter_takes_off_its_share_at_most(backoff: ta.Backoff, restarts: int, 
 @given(backoffs, st.integers(0, 50))
 def test_more_restarts_never_wait_less(backoff: ta.Backoff, restarts: int) -> None:
     assert delay_before(backoff, restarts, 0.0) <= delay_before(backoff, restarts + 1, 0.0)
+
+
+def plan(strategy: ta.Strategy = ta.Strategy.ONE_FOR_ONE, rule: ta.AutoShutdown = ta.AutoShutdown.NEVER) -> ta.Supervisor:
+    return ta.Supervisor(name="top", strategy=strategy, auto_shutdown=rule)
+
+
+def after(
+    restart: ta.Restart, reason: ta.Exit, *, limit: int = 3, top: ta.Supervisor | None = None, significant: str = ""
+) -> Decision:
+    return after_end(
+        top or plan(),
+        restart,
+        ta.RestartHistory(ta.Intensity(limit)),
+        ta.RestartEntry(0.0, "b", reason),
+        children="abc",
+        significant=dict.fromkeys(significant, RUNNING),
+    )
+
+
+def test_a_restart_is_counted_and_names_its_group() -> None:
+    decision = after(PERMANENT, CRASHED, top=plan(ta.Strategy.ONE_FOR_ALL))
+
+    assert decision.verdict is Verdict.RESTARTS
+    assert decision.group == ("a", "b", "c")
+    assert decision.falls == ("c", "a")
+    assert [entry.child for entry in decision.history.entries] == ["b"]
+
+
+def test_one_restart_too_many_is_given_up_and_starts_nobody() -> None:
+    decision = after(PERMANENT, CRASHED, limit=0)
+
+    assert (decision.verdict, decision.group, decision.falls) == (Verdict.GIVES_UP, (), ())
+
+
+def test_who_does_not_come_back_costs_nothing() -> None:
+    decision = after(TRANSIENT, NORMAL, limit=0)
+
+    assert (decision.verdict, decision.history.entries) == (Verdict.STAYS_DOWN, ())
+
+
+def test_a_significant_child_takes_its_supervisor_with_it() -> None:
+    top = plan(rule=ta.AutoShutdown.ANY_SIGNIFICANT)
+
+    assert after(TRANSIENT, NORMAL, top=top, significant="b").verdict is Verdict.SHUTS_DOWN
+
+
+def test_a_failed_start_counts_whatever_the_rule_of_the_child() -> None:
+    failed = ta.RestartEntry(0.0, "b", NORMAL)
+
+    decision = after_failed_start(plan(), ta.RestartHistory(ta.Intensity(1)), failed, children="abc")
+    hopeless = after_failed_start(plan(), decision.history, failed, children="abc")
+
+    assert (decision.verdict, decision.group) == (Verdict.RESTARTS, ("b",))
+    assert hopeless.verdict is Verdict.GIVES_UP

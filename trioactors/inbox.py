@@ -14,11 +14,13 @@ from trioactors.cells import Cell
 from trioactors.errors import CallTimeout
 from trioactors.exits import Exit
 from trioactors.lives import Life
+from trioactors.registry import INTERNAL
+from trioactors.specs import Strategy
 
 if TYPE_CHECKING:
     from trioactors.supervisor import SupervisorCell
 
-__all__ = ["Again", "Ended", "Inbox", "Message", "Request", "StopAsked"]
+__all__ = ["Again", "Ended", "Inbox", "Message", "Request", "StopAsked", "keeps_children"]
 
 T = TypeVar("T")
 
@@ -133,3 +135,8 @@ class Inbox:
         if self.busy:
             self.busy = False
             self.cell.runtime.activity.less()
+
+
+def keeps_children(supervisor: SupervisorCell) -> bool:
+    """Whether children that were started at run time survive its own restart; only those of `system.start` do."""
+    return supervisor.plan.strategy is Strategy.DYNAMIC and supervisor.name.startswith(INTERNAL)

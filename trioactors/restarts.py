@@ -7,12 +7,15 @@ behaviour (`python -m trioactors.conformance` replays such recordings); three po
 * a group restart counts once, and brings back also those members that had ended normally, were ignored or were stopped by hand;
 * a start that fails inside a restart is tried again from the end of the inbox, and each try counts;
 * auto-shutdown asks only about ends that the supervisor did not cause itself.
+
+`after_end` and `after_failed_start` put the rules together. The supervisor asks them when a child has ended, and `System.explain` asks them
+what would happen if one did: there is no second opinion.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import assert_never
 
 import attrs
@@ -20,12 +23,16 @@ import attrs
 from trioactors.errors import SupervisorGaveUp
 from trioactors.exits import Exit
 from trioactors.settings import Backoff, Intensity
-from trioactors.specs import AutoShutdown, Restart, Strategy
+from trioactors.specs import AutoShutdown, Restart, Strategy, Supervisor
 
 __all__ = [
     "ChildStatus",
+    "Decision",
     "RestartEntry",
     "RestartHistory",
+    "Verdict",
+    "after_end",
+    "after_failed_start",
     "casualties",
     "comes_back",
     "delay_before",
@@ -72,6 +79,57 @@ class RestartHistory:
         return len(self.entries) > self.intensity.limit
 
 
+class Verdict(enum.Enum):
+    """What a supervisor does about a child that is down."""
+
+    RESTARTS = "restarts"
+    STAYS_DOWN = "stays_down"
+    SHUTS_DOWN = "shuts_down"
+    """The child was significant: the supervisor stops the others and ends."""
+    GIVES_UP = "gives_up"
+    """The budget is used up: the supervisor stops the others and ends."""
+
+
+@attrs.frozen
+class Decision:
+    """What a supervisor does about a child that is down, and to whom."""
+
+    verdict: Verdict
+    history: RestartHistory
+    group: tuple[str, ...] = ()
+    """Who is started then, in this order."""
+    falls: tuple[str, ...] = ()
+    """Who is stopped before that, in this order, as far as they run."""
+
+
+def after_end(
+    plan: Supervisor,
+    restart: Restart,
+    history: RestartHistory,
+    ended: RestartEntry,
+    *,
+    children: Iterable[str],
+    significant: Mapping[str, ChildStatus],
+) -> Decision:
+    """What the supervisor of *plan* does when a child that is restarted by the rule *restart* has ended by itself.
+
+    *children* are its children in start order; *significant* holds the present status of those who are.
+    """
+    if comes_back(restart, ended.reason):
+        return after_failed_start(plan, history, ended, children=children)
+    ends = ends_supervisor(plan.auto_shutdown, ended.child, significant)
+    return Decision(Verdict.SHUTS_DOWN if ends else Verdict.STAYS_DOWN, history)
+
+
+def after_failed_start(plan: Supervisor, history: RestartHistory, failed: RestartEntry, *, children: Iterable[str]) -> Decision:
+    """What it does when a child must be started again, whatever its rule: each try counts."""
+    counted = history.add(failed)
+    if counted.exhausted:
+        return Decision(Verdict.GIVES_UP, counted)
+    group = casualties(plan.strategy, children, failed.child)
+    return Decision(Verdict.RESTARTS, counted, group, tuple(name for name in reversed(group) if name != failed.child))
+
+
 def comes_back(restart: Restart, reason: Exit) -> bool:
     """Whether a child that ended for *reason* by itself is restarted. An interrupt is everybody's end, and restarts nobody."""
     if isinstance(reason.error, KeyboardInterrupt | SystemExit):
@@ -87,13 +145,14 @@ def comes_back(restart: Restart, reason: Exit) -> bool:
             assert_never(restart)
 
 
-def casualties(strategy: Strategy, children: Sequence[str], failed: str) -> tuple[str, ...]:
+def casualties(strategy: Strategy, children: Iterable[str], failed: str) -> tuple[str, ...]:
     """Names to stop and start again, in start order."""
     match strategy:
         case Strategy.ONE_FOR_ONE | Strategy.DYNAMIC:
             return (failed,)
         case Strategy.REST_FOR_ONE:
-            return tuple(children[children.index(failed) :])
+            names = tuple(children)
+            return names[names.index(failed) :]
         case Strategy.ONE_FOR_ALL:
             return tuple(children)
         case _:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import contextvars
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import attrs
 import outcome
@@ -26,27 +26,25 @@ from trioactors.alarms import Alarm
 from trioactors.cells import Cell, start_failure
 from trioactors.errors import ActorStopped, StartFailed, TrioactorsError
 from trioactors.exits import CRASH, KILLED, SHUTDOWN, Exit, ExitKind
-from trioactors.inbox import Again, Ended, Inbox, Message, Request, StopAsked
+from trioactors.inbox import Again, Ended, Inbox, Message, Request, StopAsked, keeps_children
 from trioactors.lives import Life, run_life
-from trioactors.registry import INTERNAL
 from trioactors.restarts import (
     ChildStatus,
+    Decision,
     RestartEntry,
     RestartHistory,
-    casualties,
+    Verdict,
+    after_end,
+    after_failed_start,
     comes_back,
     delay_before,
-    ends_supervisor,
     gave_up,
 )
 from trioactors.specs import GiveUp, Restart, Strategy, Supervisor
 from trioactors.trace import ChildIgnored, ChildStartFailed, GaveUp, RestartScheduled, TraceRecord
 from trioactors.waiting import break_cycle
 
-if TYPE_CHECKING:
-    from trioactors.supervisor import SupervisorCell
-
-__all__ = ["Shell", "keeps_children"]
+__all__ = ["Shell"]
 
 _JITTER: Final = "supervisor-backoff"
 
@@ -109,10 +107,10 @@ class Shell(Inbox):
             return None
         if self.plan.backoff is not None or self.plan.strategy not in {Strategy.ONE_FOR_ONE, Strategy.DYNAMIC}:
             return None
-        history = _counted(self.history, cell, reason)
-        if history.exhausted:
+        decision = after_failed_start(self.plan, self.history, _entry(cell, reason), children=self.cell.children)
+        if decision.verdict is Verdict.GIVES_UP:
             return None
-        self.history = history
+        self.history = decision.history
         self._tell(RestartScheduled(time=trio.current_time(), child=cell.name, delay=0.0, group=(cell.name,)))
         following = self.known[cell] = cell.new_life()
         if life.task is not None:
@@ -298,18 +296,22 @@ class Shell(Inbox):
 
     async def _exited(self, cell: Cell, life: Life) -> None:
         del self.known[cell]
-        reason = life.ended
-        assert reason is not None  # it ended
-        if comes_back(cell.spec.restart, reason):
-            await self._restart(cell, reason)
+        rule, reason, children = cell.spec.restart, life.ended or KILLED, self.cell.children
+        significant = self._significant() if cell.spec.significant else {}
+        decision = after_end(self.plan, rule, self.history, _entry(cell, reason), children=children, significant=significant)
+        if decision.verdict in {Verdict.RESTARTS, Verdict.GIVES_UP}:
+            await self._restart(cell, reason, decision)
             return
-        children = self.cell.children.values()  # who has died but was not handled yet still counts as running
-        significant = {c.name: ChildStatus.RUNNING if c in self.known else c.status for c in children if c.spec.significant}
         cell.close(f"it ended: {reason}")
-        if cell.dynamic or cell.spec.restart is Restart.TEMPORARY:
+        if cell.dynamic or rule is Restart.TEMPORARY:
             self.cell.forget_child(cell)
-        if ends_supervisor(self.plan.auto_shutdown, cell.name, significant):
+        if decision.verdict is Verdict.SHUTS_DOWN:
             raise StopAsked
+
+    def _significant(self) -> dict[str, ChildStatus]:
+        """Who has died but was not handled yet still counts as running."""
+        children = self.cell.children.values()
+        return {c.name: ChildStatus.RUNNING if c in self.known else c.status for c in children if c.spec.significant}
 
     async def _failed_in_place(self, cell: Cell, life: Life) -> None:
         """A restart in place did not start: as in OTP, it is tried again, and counts again."""
@@ -317,18 +319,21 @@ class Shell(Inbox):
         self.not_started(cell, life)
         if not life.ignored:
             cell.status = ChildStatus.RESTARTING
-            await self._restart(cell, life.ended or KILLED)
+            await self._start_anew(cell, life.ended or KILLED)
 
-    async def _restart(self, cell: Cell, reason: Exit) -> None:
-        """Count a restart, stop who falls with *cell*, and bring them back, now or after the back-off."""
-        now = trio.current_time()
-        self.history = _counted(self.history, cell, reason)
-        if self.history.exhausted:
+    async def _start_anew(self, cell: Cell, reason: Exit) -> None:
+        """A start has failed, for *reason*, and is tried again."""
+        decision = after_failed_start(self.plan, self.history, _entry(cell, reason), children=self.cell.children)
+        await self._restart(cell, reason, decision)
+
+    async def _restart(self, cell: Cell, reason: Exit, decision: Decision) -> None:
+        """Stop who falls with *cell*, and bring them back, now or after the back-off; or give up."""
+        now, children, group = trio.current_time(), self.cell.children, decision.group
+        self.history = decision.history
+        if decision.verdict is Verdict.GIVES_UP:
             self._give_up(now)
             raise StopAsked
-        children = self.cell.children
-        group = casualties(self.plan.strategy, tuple(children), cell.name)
-        for other in [children[name] for name in reversed(group) if name != cell.name]:
+        for other in [children[name] for name in decision.falls]:
             await self._fall(other)
         delay = delay_before(self.plan.backoff, len(self.history.entries), self._draw())
         self._tell(RestartScheduled(time=now, child=cell.name, delay=delay, group=group))
@@ -373,7 +378,7 @@ class Shell(Inbox):
     async def _again(self, message: Again) -> None:
         self.held_up.pop(message.cell, None)
         if message.counts:
-            await self._restart(message.cell, message.reason)
+            await self._start_anew(message.cell, message.reason)
         else:
             await self.bring_back(message.group)
 
@@ -391,10 +396,5 @@ class Shell(Inbox):
         self._tell(GaveUp(time=now, child=self.cell.name, restarts=len(self.history.entries)))
 
 
-def keeps_children(supervisor: SupervisorCell) -> bool:
-    """Whether children that were started at run time survive its own restart; only those of `system.start` do."""
-    return supervisor.plan.strategy is Strategy.DYNAMIC and supervisor.name.startswith(INTERNAL)
-
-
-def _counted(history: RestartHistory, cell: Cell, reason: Exit) -> RestartHistory:
-    return history.add(RestartEntry(trio.current_time(), cell.name, reason))
+def _entry(cell: Cell, reason: Exit) -> RestartEntry:
+    return RestartEntry(trio.current_time(), cell.name, reason)

@@ -12,11 +12,11 @@ import trio
 from trioactors.cells import Cell
 from trioactors.errors import ActorStopped, StartFailed, SupervisorGaveUp
 from trioactors.exits import Exit
-from trioactors.inbox import Request
+from trioactors.inbox import Request, keeps_children
 from trioactors.lives import Life, waiting_life
 from trioactors.registry import INTERNAL
 from trioactors.restarts import ChildStatus
-from trioactors.shell import Shell, keeps_children
+from trioactors.shell import Shell
 from trioactors.specs import ChildSpec, Supervisor
 from trioactors.waiting import waiting
 
