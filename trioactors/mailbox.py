@@ -20,8 +20,10 @@ from collections.abc import Callable
 import attrs
 import trio
 
+from trioactors.alarms import SMALLEST_SWEEP
 from trioactors.errors import ActorStopped, MailboxFull
 from trioactors.messages import Admission, Call, Envelope, Ledger
+from trioactors.overload import Needs
 from trioactors.settings import Overflow
 
 __all__ = ["Activity", "Mailbox", "count_shed", "refused"]
@@ -90,8 +92,12 @@ class Mailbox:
     refused: int = 0
     held: int = 0
     """Messages that were handled and whose answers wait for a commit."""
+    needs: Needs | None = attrs.field(default=None, repr=False)
+    """What was learned, since it was last empty, from calls that were begun in vain; None where nothing was."""
     _senders: deque[Call | Admission] | None = attrs.field(default=None, repr=False)
     """Those who wait for room; made when the first one does, since an empty deque weighs as much as the rest of an idle actor's."""
+    _sweep_at: int = attrs.field(default=SMALLEST_SWEEP, repr=False)
+    """How many may wait for room before those are dropped who gave up: nothing else would, while an actor is stuck in one message."""
     _reader: trio.lowlevel.Task | None = attrs.field(default=None, repr=False)
 
     # --- the sender's side ---
@@ -138,6 +144,9 @@ class Mailbox:
         """Let *sender* in when there is room. If *bounded*, no more wait for room than may wait inside; tell whether it may."""
         if self._senders is None:
             self._senders = deque()
+        if len(self._senders) >= self._sweep_at:
+            self._senders = deque(waiting for waiting in self._senders if not waiting.gone)
+            self._sweep_at = max(SMALLEST_SWEEP, 2 * len(self._senders))
         if bounded and len(self._senders) >= self.limit:
             return False
         self.attention = True
@@ -192,6 +201,7 @@ class Mailbox:
     def park(self, task: trio.lowlevel.Task) -> None:
         """The actor's own *task* is about to wait until there is something to do. The queue is empty."""
         self._reader = task
+        self.needs = None
         if self.attention:
             self.attend()
         self.active = False
@@ -282,8 +292,8 @@ def refused(mailbox: Mailbox) -> MailboxFull:
 
 
 def count_shed(mailbox: Mailbox, envelope: Envelope) -> None:
-    """Count a message that is dropped unhandled: its deadline passed, or before that its caller had gone."""
-    if envelope.deadline <= trio.current_time():
+    """Count a message that is dropped unhandled: its deadline passed or is too near, or before that its caller had gone."""
+    if envelope.deadline <= trio.current_time() or not envelope.gone:
         mailbox.expired += 1
     else:
         mailbox.abandoned += 1

@@ -19,6 +19,8 @@ import outcome
 import trio
 from trio.lowlevel import reschedule
 
+from trioactors.overload import learned_from_late
+
 if TYPE_CHECKING:
     from trioactors.cells import ActorCell
     from trioactors.handlers import HandlerSpec
@@ -29,10 +31,10 @@ __all__ = ["Admission", "Call", "DeadLetter", "Envelope", "Late", "Ledger"]
 class Envelope:
     """A cast on its way. *sender* is the incarnation that sent it, or None from outside; *tick* marks a timer's."""
 
-    __slots__ = ("begun", "deadline", "sender", "spec", "tick", "values")
+    __slots__ = ("began", "deadline", "sender", "spec", "tick", "values")
 
-    begun: bool
-    """Whether its handler was begun; for a cast, nobody asks before it was."""
+    began: float | None
+    """When its handler was begun; for a cast, nobody asks before it was."""
 
     gone: bool = False
     """Whether nobody waits for it any more. A cast has no caller that could leave."""
@@ -153,7 +155,13 @@ class Call(Envelope):
         self.nested: list[Call] | None = None
         self.caller: trio.lowlevel.Task | None = caller
         self.cell = cell
-        self.gone = self.begun = self.inherited = False
+        self.began = None
+        self.gone = self.inherited = False
+
+    @property
+    def begun(self) -> bool:
+        """Whether its handler was begun."""
+        return self.began is not None
 
     @property
     def pending(self) -> bool:
@@ -165,6 +173,8 @@ class Call(Envelope):
         if self.caller is not None:
             caller, self.caller = self.caller, None
             reschedule(caller, outcome.Value(value))
+        elif self.gone:
+            self._answered_late()
 
     def fail(self, error: BaseException) -> None:
         """Raise *error* in the caller, if it still waits."""
@@ -192,6 +202,13 @@ class Call(Envelope):
             except KeyboardInterrupt:  # Trio asks its main task to take a Ctrl-C, and raises it there once more
                 pass
         return trio.lowlevel.Abort.SUCCEEDED
+
+    def _answered_late(self) -> None:
+        """The answer came when the caller had gone. If that was for its deadline, too little was left when this was begun."""
+        now = trio.current_time()
+        if self.began is not None and self.deadline <= now:
+            mailbox = self.cell.mailbox
+            mailbox.needs = learned_from_late(mailbox.needs, self.spec.name, now - self.began)
 
     @contextmanager
     def carrying(self, call: Call) -> Generator[None, None, None]:

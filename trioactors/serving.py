@@ -9,7 +9,8 @@ Each message ends in exactly one way, and its ledger entry and its caller's answ
     raised `Shutdown`                        handled      the actor ends in order; the caller gets `ActorStopped`
     an inherited deadline passed inside      expired      the caller has its `CallTimeout`; the actor lives on
     raised anything else, or was cancelled   crashed      the caller gets `ActorCrashed`; the incarnation ends
-    was never begun                          shed         its caller had gone (abandoned) or its deadline passed (expired)
+    was never begun                          shed         its caller had gone (abandoned), its deadline passed, or too little of it
+                                                          was left to be answered in time (expired; see `overload`)
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from trioactors.exits import Exit, ExitKind, described
 from trioactors.lives import Life, current_life, judge, leaves
 from trioactors.mailbox import count_shed
 from trioactors.messages import Call, Envelope
+from trioactors.overload import hopeless, learned_from_cut
 from trioactors.trace import MessageHandled, MessageShed
 
 if TYPE_CHECKING:
@@ -133,11 +135,11 @@ async def _serve(life: Life, cell: ActorCell, actor: Actor[Any]) -> None:
         if mailbox.attention or envelope.tick is not None:
             _take(mailbox, envelope)
         life.began = now() if envelope.spec.is_async or envelope.deadline != math.inf else life.began
-        if envelope.gone or envelope.deadline <= life.began:
+        if envelope.gone or envelope.deadline <= life.began or (mailbox.needs and _in_vain(mailbox, envelope, life)):
             _shed(cell, envelope)
             continue
         mailbox.current = envelope
-        envelope.begun = True
+        envelope.began = life.began
         try:
             result = envelope.spec.invoke(actor, *envelope.values)
             if envelope.spec.is_async:
@@ -201,6 +203,15 @@ def caller_of(envelope: Envelope) -> str:
     return "outside the system"
 
 
+def _in_vain(mailbox: Mailbox, envelope: Envelope, life: Life) -> bool:
+    """Whether *envelope* is a call with less time left than its handler was seen to need."""
+    return (
+        mailbox.needs is not None
+        and isinstance(envelope, Call)
+        and hopeless(mailbox.needs, envelope.spec.name, envelope.deadline - life.began)
+    )
+
+
 def _shed(cell: ActorCell, envelope: Envelope) -> None:
     count_shed(cell.mailbox, envelope)
     observers = cell.runtime.observers
@@ -233,6 +244,8 @@ def _answered(life: Life, cell: ActorCell, envelope: Envelope, error: BaseExcept
             envelope.fail(error)
         return True
     if _inherited_deadline_passed(envelope, error):
+        if envelope.began is not None:
+            mailbox.needs = learned_from_cut(mailbox.needs, envelope.spec.name, envelope.deadline - envelope.began)
         if saver is not None:
             saver.expired(envelope)
         else:
