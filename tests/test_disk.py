@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import errno
 import os
 from pathlib import Path
@@ -44,6 +45,18 @@ def test_a_file_can_be_cut(place: tuple[Disk, Path]) -> None:
     file.sync()
 
     assert file.read() == b"he"
+    file.close()
+
+
+def test_a_part_of_a_file_is_read_alone(place: tuple[Disk, Path]) -> None:
+    disk, folder = place
+    file = disk.open(folder / "a")
+    file.write(0, b"hello")
+
+    assert file.size == 5
+    assert file.read_at(1, 3) == b"ell"
+    assert file.read_at(3, 10) == b"lo"
+    assert file.read_at(9, 10) == b""
     file.close()
 
 
@@ -274,3 +287,32 @@ def test_the_power_stays_off_until_it_is_cut(disk: SimulatedDisk) -> None:
     disk.power_cut(Keep.NOTHING)
     disk.open(SIMULATED / "a").write(0, b"on again")
     assert str(disk.operations) in repr(disk)
+
+
+def test_a_removed_file_that_comes_back_has_only_what_was_synced() -> None:
+    disk = SimulatedDisk()
+    disk.make_folder(SIMULATED)
+    file = disk.open(SIMULATED / "a")
+    file.write(0, b"synced")
+    file.sync()
+    file.write(0, b"MORE")
+    disk.remove(SIMULATED / "a")
+    returned = 0
+
+    for seed in range(20):
+        copied = copy.deepcopy(disk)
+        copied.power.random.seed(seed)
+        copied.power_cut(Keep.PREFIX)
+        returned += copied.names(SIMULATED) == ["a"] and copied.contents(SIMULATED / "a") == b"synced"
+
+    assert returned > 0
+
+
+def test_a_file_of_a_process_that_was_killed_cannot_be_read() -> None:
+    disk = SimulatedDisk()
+    disk.make_folder(SIMULATED)
+    file = written(disk, b"hello")
+    disk.kill()
+
+    with pytest.raises(OSError, match="before the power was cut"):
+        file.read_at(0, 1)

@@ -34,8 +34,17 @@ class DiskFile(Protocol):
         """Whether the file still has a name; what is written to one without is lost."""
         ...
 
+    @property
+    def size(self) -> int:
+        """How many bytes are in it."""
+        ...
+
     def read(self) -> bytes:
         """Everything in it."""
+        ...
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """The *size* bytes from *offset* on, or as many of them as there are."""
         ...
 
     def write(self, offset: int, data: bytes) -> None:
@@ -112,12 +121,18 @@ class _RealFile:
     def linked(self) -> bool:
         return os.fstat(self._descriptor).st_nlink > 0
 
+    @property
+    def size(self) -> int:
+        return os.fstat(self._descriptor).st_size
+
     def read(self) -> bytes:
-        size = os.fstat(self._descriptor).st_size
+        return self.read_at(0, self.size)
+
+    def read_at(self, offset: int, size: int) -> bytes:
         parts: list[bytes] = []
-        offset = 0
-        while offset < size:
-            part = os.pread(self._descriptor, size - offset, offset)
+        end = offset + size
+        while offset < end:
+            part = os.pread(self._descriptor, end - offset, offset)
             if not part:
                 break
             parts.append(part)

@@ -13,13 +13,13 @@ from __future__ import annotations
 import importlib.util
 import os
 import sqlite3
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import attrs
 
-from trioactors.disk import RealDisk, refusal
+from trioactors.disk import refusal
 from trioactors.environment import Environment
 from trioactors.errors import (
     BackendMissing,
@@ -52,7 +52,17 @@ from trioactors.persistence import (
 )
 from trioactors_backends.generations import new_identity, sure
 from trioactors_backends.ownership import Mark, Ownership
-from trioactors_backends.sqlite_file import connect, copy_database, files_of, lock_of, look, move_log, set_up
+from trioactors_backends.sqlite_file import (
+    Files,
+    connect,
+    copy_database,
+    identity_of,
+    lock_of,
+    move_log,
+    real_files,
+    see_that_it_is_there,
+    set_up,
+)
 from trioactors_backends.sqlite_leftovers import gather, put_back
 from trioactors_backends.sqlite_schema import (
     KEEP_BOOK,
@@ -99,8 +109,9 @@ class _Open:
     written: int | None
     """The sequence in the table; another one there means that somebody else wrote. None where the table is damaged."""
 
-    files: dict[Path, tuple[int, int]]
-    """The files in use, by path: their device and number."""
+    files: Files
+    identity: object
+    """Which files are in use."""
 
     looking: bool
     """Whether nothing was verified, and nothing written since: then what the owner's mark witnesses is left alone."""
@@ -112,11 +123,18 @@ class _Open:
 class SQLiteStore:
     """Records in a SQLite database."""
 
-    def __init__(self, path: str | os.PathLike[str], options: Options | None = None) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        options: Options | None = None,
+        *,
+        files: Callable[[Environment], Files] = real_files,
+    ) -> None:
         if importlib.util.find_spec("sqlite_utils") is None:
             raise BackendMissing(f"sqlite:///{os.fspath(path)}", "sqlite-utils", _INSTALL)
         self._path = Path(path).resolve()
         self._options = Options() if options is None else options
+        self._files = files
         self._state: _Open | None = None
 
     def __repr__(self) -> str:
@@ -144,11 +162,12 @@ class SQLiteStore:
         """Lock the file, bring its schema up to date, move the log into it, and verify it."""
         if self._state is not None:
             raise StoreLocked(str(self._path), "this very store, which is open")
-        look(self._path, self._options.create)
-        ownership = Ownership.take(RealDisk(), lock_of(self._path), str(self._path))
+        files = self._files(environment)
+        files.look(self._path, self._options.create)
+        ownership = Ownership.take(files.disk, lock_of(self._path), str(self._path))
         with ExitStack() as undo:
             undo.callback(ownership.release)
-            self._state = self._start(environment, ownership)
+            self._state = self._start(environment, files, ownership)
             undo.pop_all()
 
     def read(self, keys: Sequence[Key]) -> Sequence[Record | Corrupt | None]:
@@ -174,7 +193,7 @@ class SQLiteStore:
     def commit(self, batches: Sequence[Batch]) -> Sequence[Answer]:
         """Keep the batches in one transaction."""
         state = self._sound()
-        self._see_that_it_is_there(state)
+        see_that_it_is_there(state.files, self._path, state.identity)
         self._tidy(state)
         with self._explained():
             state.connection.execute("BEGIN IMMEDIATE")
@@ -187,14 +206,15 @@ class SQLiteStore:
             self._end_transaction(state)
         if decision.changes:
             state.book, state.written, state.looking = book, book.sequence, False
-            self._acknowledge(state)
+            if self.blocking:
+                state.ownership.acknowledge(_mark(state.book))
         return decision.answers
 
     def backup(self, to: Path) -> None:
         """Write a whole database to the path *to*."""
         state = self._sound()
         with self._explained():
-            copy_database(state.connection, state.book, new_identity(state.environment).hex(), to.resolve())
+            copy_database(state.files, state.connection, state.book, new_identity(state.environment).hex(), to.resolve())
 
     def close(self) -> None:
         """Move the log into the database, and let go of it."""
@@ -216,37 +236,37 @@ class SQLiteStore:
         if (moved or self.blocking) and not state.looking:
             state.ownership.acknowledge(_mark(state.book, clean=True))
 
-    def _start(self, environment: Environment, ownership: Ownership) -> _Open:
+    def _start(self, environment: Environment, files: Files, ownership: Ownership) -> _Open:
         try:
             with ExitStack() as undo, self._explained():
-                connection = connect(self._path, self._options.limits)
+                connection = connect(files, self._path, self._options.limits)
                 undo.callback(connection.close)
                 set_up(connection, self._path, self._options.limits, new_identity(environment).hex())
-                state = self._recover(connection, environment, ownership)
+                state = self._recover(connection, environment, files, ownership)
                 undo.pop_all()
                 return state
         except OSError as error:
             raise refusal(error, str(self._path)) from error
 
-    def _recover(self, connection: sqlite3.Connection, environment: Environment, ownership: Ownership) -> _Open:
+    def _recover(self, connection: sqlite3.Connection, environment: Environment, files: Files, ownership: Ownership) -> _Open:
         """Make what can be read durable, then see that it is all there."""
         if not move_log(connection):
             raise StoreUnavailable(f"{self._path}: another program reads an older state of it. Stop that one first.")
         with sure(self._path):  # the name of the log: SQLite does not look whether its own sync of it succeeds
-            RealDisk().sync_folder(self._path.parent)
+            files.disk.sync_folder(self._path.parent)
         if self._options.durability is Durability.RELAXED:
             connection.execute("PRAGMA synchronous = NORMAL")
         connection.text_factory = bytes  # a damaged name is no text
-        files, where = files_of(self._path), str(self._path)
+        identity, where = identity_of(files, self._path), str(self._path)
         if self._options.verify is Verification.NONE:
             gather(connection)
             book, written = survey(connection, where)
-            return _Open(environment, connection, ownership, book, written, files, looking=True)
+            return _Open(environment, connection, ownership, book, written, files, identity, looking=True)
         book = read_book(connection, where)
         verify(connection, book, where)
         self._compare(ownership.mark, book)
         ownership.acknowledge(_mark(book))
-        return _Open(environment, connection, ownership, book, book.sequence, files, looking=False)
+        return _Open(environment, connection, ownership, book, book.sequence, files, identity, looking=False)
 
     def _compare(self, mark: Mark | None, book: Book) -> None:
         if mark is not None and mark.identity.hex() == book.identity and mark.number > book.sequence:
@@ -254,14 +274,6 @@ class SQLiteStore:
                 f"{self._path} ends at revision {book.sequence}, and {mark.number} was acknowledged. Its log is damaged, or "
                 f"an older copy was put in its place. To go on with it all the same, remove {lock_of(self._path)}."
             )
-
-    def _see_that_it_is_there(self, state: _Open) -> None:
-        try:
-            sound = files_of(self._path) == state.files
-        except FileNotFoundError:
-            sound = False
-        if not sound:
-            raise StoreUnavailable(f"{self._path} was deleted while in use. Nothing is written to what cannot be found again.")
 
     def _write(self, state: _Open, batches: Sequence[Batch]) -> tuple[Decision, Book]:
         if state.written is None:
@@ -308,10 +320,6 @@ class SQLiteStore:
         except sqlite3.Error as error:
             state.poison = StorePoisoned(f"{self._path}: a transaction cannot be undone ({error})")
             raise state.poison from error
-
-    def _acknowledge(self, state: _Open) -> None:
-        if self.blocking:
-            state.ownership.acknowledge(_mark(state.book))
 
     def _tidy(self, state: _Open) -> None:
         """Now and then, give free pages back to the system, a bounded number at a time."""

@@ -8,16 +8,88 @@ from __future__ import annotations
 
 import sqlite3
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 import attrs
 
-from trioactors.disk import RealDisk, refusal
+from trioactors.disk import Disk, RealDisk, refusal
+from trioactors.environment import Environment
 from trioactors.errors import StoreUnavailable
 from trioactors.persistence import Creation, Limits
 from trioactors_backends.sqlite_schema import KEEP_BOOK, Book, migrate
 
-__all__ = ["connect", "copy_database", "files_of", "lock_of", "look", "move_log", "set_up"]
+__all__ = [
+    "Files",
+    "RealFiles",
+    "connect",
+    "copy_database",
+    "identity_of",
+    "lock_of",
+    "move_log",
+    "real_files",
+    "see_that_it_is_there",
+    "set_up",
+]
+
+
+class Files(Protocol):
+    """Where the files of a database are, and what opens them: SQLite itself knows no disk but the system's."""
+
+    @property
+    def disk(self) -> Disk:
+        """Where they are."""
+        ...
+
+    def look(self, path: Path, create: Creation) -> None:
+        """Say what is wrong with the path, while nothing has been touched."""
+        ...
+
+    def exists(self, path: Path) -> bool:
+        """Whether something has this name."""
+        ...
+
+    def connect(self, path: Path, limits: Limits) -> sqlite3.Connection:
+        """Open the database, which is there; every statement is its own transaction, any thread may use it."""
+        ...
+
+    def identify(self, paths: Sequence[Path]) -> object:
+        """Something that is equal as long as the paths lead to the same files; FileNotFoundError if one is gone."""
+        ...
+
+
+@attrs.frozen
+class RealFiles:
+    """The real ones, with Python's own SQLite."""
+
+    disk: Disk = attrs.field(factory=RealDisk)
+
+    def look(self, path: Path, create: Creation) -> None:
+        """Say what is wrong with the path."""
+        if path.is_dir():
+            raise StoreUnavailable(f"{path} is a folder. sqlite: needs a file; a folder is what file: is for")
+        if not path.parent.is_dir():
+            raise StoreUnavailable(f"the folder {path.parent} does not exist. Create it first.")
+        if create is Creation.REFUSE and not (path.exists() and path.stat().st_size):  # an empty file is no store yet
+            raise StoreUnavailable(f"there is no store at {path}, and none is to be made (create=no)")
+
+    def exists(self, path: Path) -> bool:
+        """Whether something has this name, a dead link too."""
+        return path.exists() or path.is_symlink()
+
+    def connect(self, path: Path, limits: Limits) -> sqlite3.Connection:
+        """Open the database."""
+        return sqlite3.connect(path, timeout=limits.patience, isolation_level=None, check_same_thread=False)
+
+    def identify(self, paths: Sequence[Path]) -> object:
+        """The device and the number of each."""
+        return [(status.st_dev, status.st_ino) for path in paths for status in (path.stat(),)]
+
+
+def real_files(_: Environment) -> Files:
+    """The real ones, whatever the environment's disk is."""
+    return RealFiles()
 
 
 def lock_of(path: Path) -> Path:
@@ -25,27 +97,28 @@ def lock_of(path: Path) -> Path:
     return path.with_name(path.name + "-lock")
 
 
-def files_of(path: Path) -> dict[Path, tuple[int, int]]:
-    """The files of an open store, each with its device and number; FileNotFoundError if one is gone."""
-    paths = (path, path.with_name(path.name + "-wal"), lock_of(path))
-    return {one: (status.st_dev, status.st_ino) for one in paths for status in (one.stat(),)}
+def identity_of(files: Files, path: Path) -> object:
+    """Something that is equal as long as the files of an open store are the same; FileNotFoundError if one is gone."""
+    return files.identify((path, path.with_name(path.name + "-wal"), lock_of(path)))
 
 
-def look(path: Path, create: Creation) -> None:
-    """Say what is wrong with the path, while nothing has been touched."""
-    if path.is_dir():
-        raise StoreUnavailable(f"{path} is a folder. sqlite: needs a file; a folder is what file: is for")
-    if not path.parent.is_dir():
-        raise StoreUnavailable(f"the folder {path.parent} does not exist. Create it first.")
-    if create is Creation.REFUSE and not (path.exists() and path.stat().st_size):  # an empty file is no store yet
-        raise StoreUnavailable(f"there is no store at {path}, and none is to be made (create=no)")
+def see_that_it_is_there(files: Files, path: Path, identity: object) -> None:
+    """Refuse to go on where the files are no longer those that had this identity."""
+    try:
+        if identity_of(files, path) == identity:
+            return
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise refusal(error, f"{path} cannot be found") from error
+    raise StoreUnavailable(f"{path} was deleted while in use. Nothing is written to what cannot be found again.")
 
 
-def connect(path: Path, limits: Limits) -> sqlite3.Connection:
+def connect(files: Files, path: Path, limits: Limits) -> sqlite3.Connection:
     """Open the database, or make an empty one that only its owner can read."""
-    if not path.exists():
-        _make(path)
-    return sqlite3.connect(path, timeout=limits.patience, isolation_level=None, check_same_thread=False)
+    if not files.exists(path):
+        _make(files.disk, path)
+    return files.connect(path, limits)
 
 
 def set_up(connection: sqlite3.Connection, path: Path, limits: Limits, identity: str) -> None:
@@ -69,17 +142,18 @@ def move_log(connection: sqlite3.Connection) -> bool:
     return not busy and pages == moved
 
 
-def copy_database(connection: sqlite3.Connection, book: Book, identity: str, to: Path) -> None:
+def copy_database(files: Files, connection: sqlite3.Connection, book: Book, identity: str, to: Path) -> None:
     """Write the database to the path *to*, which appears when it is whole; the copy is a store of its own *identity*."""
-    if to.exists() or to.is_symlink():
+    if files.exists(to):
         raise StoreUnavailable(f"backup to {to}: something is there. Choose a new path.")
     part = to.with_name(to.name + ".new")
-    disk = RealDisk()
+    disk = files.disk
     try:
-        part.unlink(missing_ok=True)
+        if files.exists(part):
+            disk.remove(part)
         disk.open(part).close()  # so that only its owner can read it; SQLite takes an empty file for none
         connection.execute("VACUUM INTO ?", (str(part),))
-        _give_identity(part, book, identity)
+        _give_identity(files, part, book, identity)
         file = disk.open(part)
         file.sync()
         file.close()
@@ -89,9 +163,8 @@ def copy_database(connection: sqlite3.Connection, book: Book, identity: str, to:
         raise refusal(error, f"backup to {to}") from error
 
 
-def _make(path: Path) -> None:
+def _make(disk: Disk, path: Path) -> None:
     """Make an empty file; one whose name could not be synced is removed, since a second sync would prove nothing."""
-    disk = RealDisk()
     disk.open(path).close()
     try:
         disk.sync_folder(path.parent)
@@ -100,9 +173,9 @@ def _make(path: Path) -> None:
         raise
 
 
-def _give_identity(path: Path, book: Book, identity: str) -> None:
+def _give_identity(files: Files, path: Path, book: Book, identity: str) -> None:
     """Otherwise a mark that the owner of the original left would be held against the copy."""
-    copy = sqlite3.connect(path, isolation_level=None)
+    copy = files.connect(path, Limits())
     try:
         copy.execute(KEEP_BOOK, (*attrs.evolve(book, identity=identity).row(), book.sequence))
     finally:

@@ -27,6 +27,7 @@ THREADS: Allowed = {
     "trioactors.testing.leaks": "it looks for threads that were left behind",
     "trioactors.testing.playing": "it asks whether a thread could still wake somebody",
     "trioactors.testing.scheduling": "it tells its own run from those of other threads",
+    "trioactors.testing.simulation.escapes": "it sees to it that nobody starts one",
 }
 FILES: Allowed = {
     "trioactors.cli.*": "it names copies, and puts stores in the place of others",
@@ -37,6 +38,11 @@ FILES: Allowed = {
     "trioactors.testing.contract_life": "it breaks the files of a store",
     "trioactors.testing.contract_records": "it gives each store under test a place",
     "trioactors.testing.disk": "a disk that exists in memory only",
+    "trioactors.testing.simulation.cases": "it keeps cases that failed",
+    "trioactors.testing.simulation.hardware": "a disk that exists in memory only",
+    "trioactors.testing.simulation.sim_tests": "it finds the cases of a test",
+    "trioactors.testing.simulation.simulating": "a case may be named by its file",
+    "trioactors.testing.sqlite_*": "SQLite on a disk that exists in memory only",
     "trioactors.testing.stores": "the contract of stores",
     "trioactors_backends.*": "keeping files is what a store is for",
     "trioactors.conformance": "it reads the scenario files named on its command line",
@@ -54,7 +60,11 @@ BANNED: Mapping[str, Allowed] = {
     "trio.to_thread": THREADS,
     "trio.lowlevel.start_thread_soon": THREADS,
     # clocks other than Trio's
-    "time": PORT,
+    "time": {
+        **PORT,
+        "trioactors.testing.simulation.escapes": "it sees to it that nobody sleeps on it",
+        "trioactors.testing.simulation.shrinking": "people wait for it outside any simulation",
+    },
     "datetime.date.today": PORT,
     "datetime.datetime.now": PORT,
     "datetime.datetime.today": PORT,
@@ -66,11 +76,14 @@ BANNED: Mapping[str, Allowed] = {
         "trioactors.testing.contract_commits": "it seeds a play of commits",
         "trioactors.testing.disk": "it seeds what a power cut keeps",
         "trioactors.testing.schedules": "it draws schedules from a seed",
+        "trioactors.testing.sqlite_*": "it seeds SQLite's chance",
         "trioactors.testing.scheduling": "it stands in the place of Trio's own dice",
+        "trioactors.testing.simulation.escapes": "it sees to it that nobody draws without a seed",
+        "trioactors.testing.simulation.plans": "it draws faults from a seed",
     },
     "secrets": PORT,
     "uuid": {**PORT, "trioactors.serializer.library": "it carries ids, it makes none"},
-    "os.urandom": PORT,
+    "os.urandom": {**PORT, "trioactors.testing.simulation.escapes": "it sees to it that nobody draws without a seed"},
     # files, and settings that come from nowhere
     "open": FILES,
     "io.open": FILES,

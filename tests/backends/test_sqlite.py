@@ -10,7 +10,6 @@ from pathlib import Path
 import attrs
 import pytest
 
-import trioactors_backends.sqlite
 import trioactors_backends.sqlite_schema
 from trioactors.environment import Environment
 from trioactors.errors import (
@@ -24,7 +23,7 @@ from trioactors.persistence import Committed, Corrupt, Creation, Durability, Lim
 from trioactors.testing.contract_records import put, remove, state
 from trioactors.testing.stores import StoreContract
 from trioactors_backends.sqlite import SQLiteStore
-from trioactors_backends.sqlite_file import connect
+from trioactors_backends.sqlite_file import RealFiles
 from trioactors_backends.sqlite_schema import KEEP_BOOK, fold, folded
 
 
@@ -94,19 +93,16 @@ def test_a_closed_store_is_one_file_and_its_lock(path: Path, environment: Enviro
 
 
 @pytest.mark.parametrize(("durability", "synchronous"), [(Durability.DURABLE, 3), (Durability.RELAXED, 1)])
-def test_durability_is_a_setting_of_sqlite(
-    path: Path, environment: Environment, durability: Durability, synchronous: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_durability_is_a_setting_of_sqlite(path: Path, environment: Environment, durability: Durability, synchronous: int) -> None:
     connections: list[sqlite3.Connection] = []
-    real = connect
 
-    def remembered(path: Path, limits: Limits) -> sqlite3.Connection:
-        connections.append(real(path, limits))
-        return connections[-1]
+    class Remembering(RealFiles):
+        def connect(self, path: Path, limits: Limits) -> sqlite3.Connection:
+            connections.append(super().connect(path, limits))
+            return connections[-1]
 
-    monkeypatch.setattr(trioactors_backends.sqlite, "connect", remembered)
-
-    store = opened(path, environment, Options(durability=durability))
+    store = SQLiteStore(path, Options(durability=durability), files=lambda _: Remembering())
+    store.open(environment)
 
     assert connections[0].execute("PRAGMA synchronous").fetchone() == (synchronous,)
     assert connections[0].execute("PRAGMA journal_mode").fetchone() == (b"wal",)

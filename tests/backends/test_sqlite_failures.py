@@ -11,13 +11,12 @@ from typing import Any, ClassVar
 
 import pytest
 
-import trioactors_backends.sqlite
 from trioactors.environment import Environment
 from trioactors.errors import Outcome, StoreCorrupt, StoreError, StoreFull, StorePoisoned, StoreUnavailable
 from trioactors.persistence import Committed, Limits, Record
 from trioactors.testing.contract_records import put, state
 from trioactors_backends.sqlite import SQLiteStore
-from trioactors_backends.sqlite_file import connect
+from trioactors_backends.sqlite_file import RealFiles
 from trioactors_backends.sqlite_schema import explain
 
 
@@ -84,13 +83,14 @@ class FailingConnection(sqlite3.Connection):
 def failing(path: Path, environment: Environment, monkeypatch: pytest.MonkeyPatch) -> Iterator[SQLiteStore]:
     """A store with one record, on such a connection."""
 
-    def failing_connect(path: Path, limits: Limits) -> sqlite3.Connection:
-        connect(path, limits).close()
-        return sqlite3.connect(path, isolation_level=None, factory=FailingConnection)
+    class Failing(RealFiles):
+        def connect(self, path: Path, limits: Limits) -> sqlite3.Connection:
+            del limits
+            return sqlite3.connect(path, isolation_level=None, factory=FailingConnection)
 
-    monkeypatch.setattr(trioactors_backends.sqlite, "connect", failing_connect)
     monkeypatch.setattr(FailingConnection, "codes", {})
-    store = opened(path, environment)
+    store = SQLiteStore(path, files=lambda _: Failing())
+    store.open(environment)
     store.commit([put("a", b"1")])
     yield store
     FailingConnection.codes.clear()

@@ -11,7 +11,7 @@ import enum
 import errno
 import os
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -59,6 +59,12 @@ class _Folder:
     durable: dict[str, _Inode] = attrs.field(factory=dict[str, _Inode])
     pending: list[tuple[str | None, str | None, _Inode]] = attrs.field(factory=list[tuple[str | None, str | None, _Inode]])
     """Changes of names since the last sync: from, to, of which file."""
+
+    def inodes(self) -> Iterator[_Inode]:
+        """Every file that has a name here, or may have one after a power cut: one that was removed, too."""
+        yield from self.durable.values()
+        yield from (inode for _, _, inode in self.pending)
+        yield from self.cached.values()
 
 
 def _put(content: bytearray, offset: int, data: bytes | None) -> None:
@@ -124,13 +130,15 @@ class SimulatedDisk:
     def power_cut(self, keep: Keep) -> None:
         """Forget what did not arrive; every open file and every lock is gone. The disk serves again after it."""
         self.power.end_of_process()
-        inodes = {inode for folder in self._folders.values() for inode in (*folder.cached.values(), *folder.durable.values())}
+        inodes = dict.fromkeys(
+            inode for folder in self._folders.values() for inode in folder.inodes()
+        )  # each once, always in one order
         for folder in self._folders.values():
             for old, new, inode in self._survivors(folder.pending, keep):
                 _move(folder.durable, old, new, inode)
             folder.pending.clear()
             folder.cached = dict(folder.durable)
-        for inode in sorted(inodes, key=lambda one: (len(one.cached), bytes(one.cached))):
+        for inode in inodes:
             self._settle(inode, keep)
         for folder in self._folders.values():
             for inode in folder.cached.values():
@@ -270,8 +278,17 @@ class _SimulatedFile:
     def linked(self) -> bool:
         return self._inode.names > 0
 
+    @property
+    def size(self) -> int:
+        self._check()
+        return len(self._inode.cached)
+
     def read(self) -> bytes:
         return bytes(self._inode.cached)
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        self._check()
+        return bytes(self._inode.cached[offset : offset + size])
 
     def write(self, offset: int, data: bytes) -> None:
         """When it fails, a part is written."""
