@@ -46,6 +46,8 @@ from trioactors.errors import (
     WrongThread,
 )
 from trioactors.exits import Exit, ExitKind
+from trioactors.explaining import Explanation
+from trioactors.foresight import Consequence, ConsequenceKind
 from trioactors.handlers import BoundHandler, Handler, handler
 from trioactors.messages import DeadLetter, Ledger
 from trioactors.operations import ActorInfo, Death, Watch, flush, forget, info, restart, stop, watch
@@ -117,6 +119,8 @@ __all__ = [
     "ChildStarted",
     "ChildStatus",
     "CommitFailed",
+    "Consequence",
+    "ConsequenceKind",
     "Context",
     "DeadLetter",
     "Death",
@@ -127,6 +131,7 @@ __all__ = [
     "EveryMessage",
     "Exit",
     "ExitKind",
+    "Explanation",
     "GaveUp",
     "GiveUp",
     "Handler",

@@ -69,9 +69,12 @@ class RestartHistory:
 
     def add(self, entry: RestartEntry) -> RestartHistory:
         """Remember *entry* and forget those older than the period. The edge counts, as in OTP."""
-        oldest = entry.time - self.intensity.period
-        kept = tuple(old for old in self.entries if old.time >= oldest)
-        return attrs.evolve(self, entries=(*kept, entry))
+        return attrs.evolve(self, entries=(*self.counting(entry.time), entry))
+
+    def counting(self, now: float) -> tuple[RestartEntry, ...]:
+        """Those that still count at *now*."""
+        oldest = now - self.intensity.period
+        return tuple(old for old in self.entries if old.time >= oldest)
 
     @property
     def exhausted(self) -> bool:

@@ -17,7 +17,6 @@ from trioactors.environment import Environment
 from trioactors.errors import CallTimeout, SpecError, StoreMissing, UsageError, WrongClass
 from trioactors.exits import described
 from trioactors.lives import current_life
-from trioactors.messages import DeadLetter, Ledger
 from trioactors.persistence import Store
 from trioactors.portal import Portal
 from trioactors.refs import is_actor
@@ -31,17 +30,18 @@ from trioactors.specs import ChildKind, Restart, Supervisor, child, target_of
 from trioactors.store_urls import store_at
 from trioactors.supervisor import SupervisorCell
 from trioactors.trace import Observer
+from trioactors.view import SystemView
 
 __all__ = ["System", "current_system", "open_system", "runtime_of"]
 
 A = TypeVar("A")
 
 
-class System:
+class System(SystemView):
     """One running tree: start, find and administer its children, and look at it."""
 
     def __init__(self, runtime: Runtime, root: Root) -> None:
-        self._runtime = runtime
+        super().__init__(runtime)
         self._root = root
 
     def __repr__(self) -> str:
@@ -109,26 +109,6 @@ class System:
         return tuple(cell.name for cell in self._runtime.registry.cells() if not cell.name.startswith(INTERNAL))
 
     # --- looking at it ---
-
-    def ledger(self) -> Ledger:
-        """Where every message went that any mailbox of this system has accepted."""
-        total = self._runtime.retired
-        for cell in self._runtime.registry.cells():
-            if isinstance(cell, ActorCell):
-                total += cell.mailbox.ledger
-        return total
-
-    def dead_letters(self) -> tuple[DeadLetter, ...]:
-        """The messages that could not be delivered, oldest first; the last `Settings.dead_letters` of them."""
-        return tuple(self._runtime.dead_letters)
-
-    def observe(self, observer: Observer) -> None:
-        """Tell *observer* of every trace record from now on."""
-        self._runtime.observers.attach(observer)
-
-    def unobserve(self, observer: Observer) -> None:
-        """Tell it nothing more."""
-        self._runtime.observers.detach(observer)
 
     async def quiesce(self, *, timeout: float | None = None) -> None:
         """Return when no message waits, no handler runs and no timer is due.
