@@ -116,11 +116,18 @@ def _generation(reading: _Reading, folder: Folder) -> int | None:
         return None
     first = max(folder.snapshots, default=1)
     if first not in folder.logs:
+        if not folder.snapshots and acknowledged == 0 and _begun_only(reading, folder):
+            return None
         raise reading.corrupt(f"{log_name(first)} is missing")
     for later in sorted(folder.logs):
         if later > first and len(reading.read(log_name(later))) > HEADER_BYTES:
             raise reading.corrupt(f"{snapshot_name(later)} is missing")
     return first
+
+
+def _begun_only(reading: _Reading, folder: Folder) -> bool:
+    """Whether nothing was ever committed: the first log's name was never synced, and what would have replaced it is empty."""
+    return all(len(reading.read(log_name(number))) <= HEADER_BYTES for number in folder.logs)
 
 
 def _has_header(log: bytes, where: str) -> bool:

@@ -19,10 +19,9 @@ from typing import Any, Final, Protocol, overload
 import attrs
 
 from trioactors.errors import UsageError
-from trioactors.lives import is_group
 from trioactors.testing.leaks import isolated_system
-from trioactors.testing.playing import STEPS, Played, error_of, play, play_seed, replay
-from trioactors.testing.schedules import Playback, Policy, Tape, policy_of
+from trioactors.testing.playing import STEPS, Played, error_of, failure_kind, play, play_seed, replay
+from trioactors.testing.schedules import Playback, Policy, Tape, chosen_policy, policy_of
 
 __all__ = ["REPLAYS", "SEEDS", "Explored", "explore", "shrunk"]
 
@@ -98,17 +97,10 @@ def explore(
     tried = range(seeds) if isinstance(seeds, int) else tuple(seeds)
     if not tried:
         raise UsageError(f"explore(seeds={seeds!r}) would try nothing: give a number above zero, or the seeds themselves")
-    plan = _Plan(tried, _policy(policy), steps, replays)
+    plan = _Plan(tried, chosen_policy(policy), steps, replays)
     if main is not None:
         return _explore(main, plan)
     return functools.partial(_decorated, plan=plan)
-
-
-def _policy(policy: Policy | str) -> Policy:
-    try:
-        return Policy(policy)
-    except ValueError:
-        raise UsageError(f"policy {policy!r} is none of {', '.join(known.value for known in Policy)}") from None
 
 
 # --- searching ---
@@ -133,7 +125,7 @@ def _advice(main: Callable[[], Awaitable[Any]], played: Played[Any], seed: int, 
     if not plan.replays or not isinstance(error := error_of(played.result), Exception):
         return line
     again = _run_tape(main, played.tape, plan)
-    if _kind(error_of(again.result)) != _kind(error):
+    if failure_kind(error_of(again.result)) != failure_kind(error):
         return f"{line}; but its tape does not fail so: something besides the schedule decides (threads, real time, chance, a set's order)"
     small = shrunk(lambda tape: _same_failure(main, tape, error, plan), played.tape, replays=plan.replays)
     return f'{line}; shrunk from {played.tape.jumps} to {small.jumps} jumps of the queue: tape "{small}"'
@@ -145,15 +137,7 @@ def _run_tape(main: Callable[[], Awaitable[Any]], tape: Tape, plan: _Plan) -> Pl
 
 def _same_failure(main: Callable[[], Awaitable[Any]], tape: Tape, error: BaseException, plan: _Plan) -> Tape | None:
     played = _run_tape(main, tape, plan)
-    return played.tape if _kind(error_of(played.result)) == _kind(error) else None
-
-
-def _kind(error: BaseException | None) -> tuple[str, ...]:
-    """What a failure is, whatever its text: its type, and for a group those of what is in it."""
-    if error is None:
-        return ()
-    parts = error.exceptions if is_group(error) else ()
-    return (type(error).__qualname__, *sorted(name for part in parts for name in _kind(part)))
+    return played.tape if failure_kind(error_of(played.result)) == failure_kind(error) else None
 
 
 def shrunk(fails: Callable[[Tape], Tape | None], tape: Tape, *, replays: int = REPLAYS) -> Tape:
@@ -255,5 +239,5 @@ def _asked(plan: _Plan, request: _Request | None) -> _Plan:
     if given["seed"] is not None:
         plan = attrs.evolve(plan, seeds=(given["seed"],))
     if given["policy"] is not None:
-        plan = attrs.evolve(plan, policy=_policy(given["policy"]))
+        plan = attrs.evolve(plan, policy=chosen_policy(given["policy"]))
     return attrs.evolve(plan, tape=given["tape"])

@@ -17,11 +17,12 @@ import outcome
 import trio
 from trio.testing import MockClock, active_thread_count
 
+from trioactors.lives import is_group
 from trioactors.testing.clocks import ThreadGuard
 from trioactors.testing.schedules import Chooser, Playback, Policy, Recording, Tape, chooser, policy_of
 from trioactors.testing.scheduling import Schedule, scheduled
 
-__all__ = ["STEPS", "Played", "Stuck", "error_of", "play", "play_seed", "replay"]
+__all__ = ["STEPS", "Played", "Stuck", "error_of", "failure_kind", "play", "play_seed", "replay"]
 
 T = TypeVar("T")
 
@@ -48,8 +49,9 @@ class Played(Generic[T]):
 class _Watch:
     """Ends a run that would not end by itself."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, also: Callable[[Schedule], None] | None) -> None:
         self._limit = limit
+        self._also = also
         self._allowed = limit
         self._threads = set(threading.enumerate())
         self.scope = trio.CancelScope()
@@ -57,6 +59,8 @@ class _Watch:
 
     def look(self, schedule: Schedule, runnable: int) -> None:
         """Whenever the loop comes round."""
+        if self._also is not None:
+            self._also(schedule)
         if schedule.steps > self._allowed:
             self._allowed = schedule.steps + self._limit
             self._end(f"{self._limit} steps, and no end: raise steps= if that is not a loop")
@@ -112,9 +116,13 @@ def play(
     policy: Policy = Policy.STEP,
     steps: int = STEPS,
     instruments: tuple[trio.abc.Instrument, ...] = (),
+    look: Callable[[Schedule], None] | None = None,
 ) -> Played[T]:
-    """Run *main* once, in virtual time, *choosing* who runs next. What it raises is in the result."""
-    recording, watch, clock = Recording(choosing), _Watch(steps), MockClock(autojump_threshold=0)
+    """Run *main* once, in virtual time, *choosing* who runs next. What it raises is in the result.
+
+    *look* is called whenever the loop comes round, between the steps of tasks.
+    """
+    recording, watch, clock = Recording(choosing), _Watch(steps, look), MockClock(autojump_threshold=0)
     schedule = Schedule(recording, whole=policy is Policy.BATCH, watch=watch.look)
 
     together = [schedule, ThreadGuard(clock), *instruments]
@@ -147,6 +155,14 @@ def play_seed(
 def error_of(result: outcome.Outcome[Any]) -> BaseException | None:
     """What it raises, if it raises."""
     return result.error if isinstance(result, outcome.Error) else None
+
+
+def failure_kind(error: BaseException | None) -> tuple[str, ...]:
+    """What a failure is, whatever its text: its type, and for a group those of what is in it."""
+    if error is None:
+        return ()
+    parts = error.exceptions if is_group(error) else ()
+    return (type(error).__qualname__, *sorted(name for part in parts for name in failure_kind(part)))
 
 
 def replay(main: Callable[[], Awaitable[T]], tape: Tape | str, *, steps: int = STEPS) -> T:

@@ -3,7 +3,8 @@
     system      a running system, isolated, in virtual time, checked for leaks at teardown
     recorder    an observer of that system
 
-Tests under `@explore(...)` listen to the options `--trioactors-seeds`, `-seed`, `-policy` and `-tape`.
+Tests under `@explore(...)` and `@sim_test(...)` listen to the options `--trioactors-seeds`, `-seed` and `-policy`; the first also to
+`-tape`, the second to `-case`.
 
 Override `system_tree`, `system_store`, `system_settings` or `system_environment` in a module or a class to have `system` opened with them.
 """
@@ -25,11 +26,13 @@ from trioactors.system import System
 from trioactors.testing.clocks import ThreadGuard
 from trioactors.testing.leaks import isolated_system
 from trioactors.testing.schedules import Policy
+from trioactors.testing.simulation.sim_tests import never_reached
 from trioactors.trace import Recorder
 
 __all__ = [
     "pytest_addoption",
     "pytest_collection_modifyitems",
+    "pytest_terminal_summary",
     "recorder",
     "system",
     "system_environment",
@@ -41,11 +44,18 @@ __all__ = [
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """What `@explore(...)` reads from the command line."""
-    group = parser.getgroup("trioactors", "trioactors: schedules of tests under @explore")
-    group.addoption("--trioactors-seeds", type=int, metavar="N", help="try so many schedules, whatever the tests say")
-    group.addoption("--trioactors-seed", type=int, metavar="SEED", help="try only the schedule of this seed")
+    group = parser.getgroup("trioactors", "trioactors: tests under @explore and @sim_test")
+    group.addoption("--trioactors-seeds", type=int, metavar="N", help="try so many of them, whatever the tests say")
+    group.addoption("--trioactors-seed", type=int, metavar="SEED", help="try only this seed")
     group.addoption("--trioactors-policy", choices=[policy.value for policy in Policy], help="choose tasks by this policy")
+    group.addoption("--trioactors-case", metavar="FILE", help="repeat this one simulation, as a failure has kept it")
     group.addoption("--trioactors-tape", metavar="TAPE", help="repeat this one schedule, as a failure has printed it")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name the points that simulations were to reach sometimes, and never did."""
+    for test, points in never_reached().items():
+        terminalreporter.write_line(f"{test}: no run reached {', '.join(map(repr, points))}")
 
 
 def _run_virtually(

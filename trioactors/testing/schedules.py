@@ -42,6 +42,7 @@ __all__ = [
     "Steps",
     "Tape",
     "chooser",
+    "chosen_policy",
     "policy_of",
 ]
 
@@ -71,6 +72,14 @@ class Policy(enum.Enum):
 
     PRIORITIES = "priorities"
     """One at a time, the one with the highest priority; random priorities, which change a few times."""
+
+
+def chosen_policy(policy: Policy | str) -> Policy:
+    """The policy of that name. Raises `UsageError`."""
+    try:
+        return Policy(policy)
+    except ValueError:
+        raise UsageError(f"policy {policy!r} is none of {', '.join(known.value for known in Policy)}") from None
 
 
 class Chooser(Protocol):

@@ -22,7 +22,7 @@ import gc
 import itertools
 import random
 import threading
-from collections.abc import Callable, Generator, Iterator, MutableSequence, MutableSet
+from collections.abc import Callable, Generator, Iterator, MutableSequence, MutableSet, Sequence
 from contextlib import contextmanager
 from functools import cache
 from heapq import heappush
@@ -84,6 +84,7 @@ class Schedule(trio.abc.Instrument):
         self._since: dict[int, int] = {}
         """Since which step each runnable task waits, by its number: to keep the task itself would keep alive what it holds."""
         self._queue: Any = None
+        self._batch: MutableSequence[Any] = []
         self.steps = 0
         """How many steps of tasks it has let through."""
 
@@ -100,6 +101,7 @@ class Schedule(trio.abc.Instrument):
     def order(self, batch: MutableSequence[Any]) -> None:
         """Put *batch*, which Trio has sorted by age, into the order in which it runs from the end; what must wait goes back to Trio."""
         if self._watch is not None:
+            self._batch = batch
             self._watch(self, len(batch))
         if not batch:
             return
@@ -113,6 +115,14 @@ class Schedule(trio.abc.Instrument):
         self.steps += len(chosen)
         self._queue.extend(waiting)
         batch[:] = reversed(chosen)
+
+    def hold(self, pick: Callable[[Sequence[trio.lowlevel.Task]], trio.lowlevel.Task | None]) -> Callable[[], None] | None:
+        """For a watcher: let one of those that can run stand still, until what is returned is called. None if nobody was picked."""
+        task = pick(self._by_turn(self._batch))
+        if task is None:
+            return None
+        self._batch.remove(task)
+        return lambda: self._queue.append(task)
 
     def _by_turn(self, batch: MutableSequence[Any]) -> list[Any]:
         """Who has waited longest comes first; of those who began together, who was spawned first."""

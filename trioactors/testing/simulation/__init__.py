@@ -1,0 +1,32 @@
+"""The whole system under a seed: clients, schedule, crashes, kills, power cuts; see `simulate` in `simulating.py`."""
+
+from trioactors.testing.simulation.cases import Case
+from trioactors.testing.simulation.checks import Check, appended, crashes_are_planned
+from trioactors.testing.simulation.escapes import Escape
+from trioactors.testing.simulation.history import NodeDown, Operation, Told
+from trioactors.testing.simulation.plans import Faults, Injection, Plan
+from trioactors.testing.simulation.scenarios import Simulated
+from trioactors.testing.simulation.sim_tests import sim_test
+from trioactors.testing.simulation.simulating import simulate
+from trioactors.testing.simulation.world import Client, Simulation, Turn, sometimes
+
+__all__ = [
+    "Case",
+    "Check",
+    "Client",
+    "Escape",
+    "Faults",
+    "Injection",
+    "NodeDown",
+    "Operation",
+    "Plan",
+    "Simulated",
+    "Simulation",
+    "Told",
+    "Turn",
+    "appended",
+    "crashes_are_planned",
+    "sim_test",
+    "simulate",
+    "sometimes",
+]

@@ -1,0 +1,150 @@
+"""What must be true of any run, judged from what was seen from outside: none of this asks the code that is under test.
+
+A check is a function of the simulation, called when all faults are over and the node has been started once more; it may be async.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from trioactors.errors import StartFailed, StoreError
+from trioactors.exits import CRASH
+from trioactors.settings import Intensity
+from trioactors.specs import Supervisor
+from trioactors.testing.driving import PlannedCrash
+from trioactors.testing.simulation.history import Operation, Told
+from trioactors.trace import ChildExited, ChildStarted, GaveUp, RestartScheduled, TimerFired, TraceRecord
+
+if TYPE_CHECKING:
+    from trioactors.testing.simulation.world import Simulation
+
+__all__ = [
+    "ALWAYS",
+    "Check",
+    "appended",
+    "crashes_are_planned",
+    "each_call_ends_once",
+    "ledgers_balance",
+    "restarts_are_counted",
+    "timers_are_of_the_living",
+]
+
+Check: TypeAlias = "Callable[[Simulation], Awaitable[Any] | None]"
+
+
+# --- on any run ---
+
+
+def each_call_ends_once(simulation: Simulation) -> None:
+    """Every call that a client began has ended, once: as ok, failed or unknown."""
+    ended = Counter(operation.id for operation in simulation.history)
+    begun = Counter(simulation.begun)
+    assert ended == begun, (
+        f"calls begun {dict(begun - ended)} never ended; calls ended more often than they began: {dict(ended - begun)}"
+    )
+
+
+def restarts_are_counted(simulation: Simulation) -> None:
+    """No supervisor restarts more often than its intensity allows, and none gives up before that."""
+    tree = simulation.node.tree
+    default = simulation.node.settings.intensity
+    lives: dict[int, list[TraceRecord]] = {}
+    for life, record in simulation.trace:
+        lives.setdefault(life, []).append(record)
+    for records in lives.values():
+        for supervisor in _supervisors(tree):
+            _counted(supervisor, supervisor.intensity or default, records)
+
+
+def _supervisors(tree: Supervisor | None) -> Iterator[Supervisor]:
+    if tree is not None:
+        yield tree
+        for spec in tree.children:
+            if isinstance(spec, Supervisor):
+                yield from _supervisors(spec)
+
+
+def _counted(supervisor: Supervisor, allowed: Intensity, records: Iterable[TraceRecord]) -> None:
+    """Count as OTP does: those within the period, its edge included, before one that would be one too many."""
+    children = {spec.name for spec in supervisor.children}
+    times: list[float] = []
+    for record in records:
+        if isinstance(record, ChildStarted) and record.child == supervisor.name:
+            times = []  # a new incarnation of it has restarted nobody yet
+        elif isinstance(record, RestartScheduled) and record.child in children:
+            times = [*(time for time in times if time >= record.time - allowed.period), record.time]
+            assert len(times) <= allowed.limit, (
+                f"{supervisor.name} restarted {len(times)} times within {allowed.period:g} s, at {times}: {allowed} allows less"
+            )
+        elif isinstance(record, GaveUp) and record.child == supervisor.name:
+            recent = [time for time in times if time >= record.time - allowed.period]
+            assert len(recent) == allowed.limit, (
+                f"{supervisor.name} gave up after {len(recent)} restarts within {allowed.period:g} s: {allowed} allows more"
+            )
+
+
+def timers_are_of_the_living(simulation: Simulation) -> None:
+    """No timer fires for an actor that is down."""
+    down: set[tuple[int, str]] = set()
+    for life, record in simulation.trace:
+        match record:
+            case ChildExited():
+                down.add((life, record.child))
+            case ChildStarted():
+                down.discard((life, record.child))
+            case TimerFired():
+                assert (life, record.child) not in down, f"a timer of {record.child} fired at {record.time:g}, while it was down"
+            case _:
+                pass
+
+
+async def ledgers_balance(simulation: Simulation) -> None:
+    """In the end every message that was accepted is accounted for, and none waits."""
+    ledger = (await simulation.system()).ledger()
+    assert ledger.balanced, f"the ledger does not balance: {ledger}"
+    assert not ledger.waiting, f"messages wait although nothing is to be done: {ledger}"
+    assert not ledger.in_progress, f"messages are in progress although nothing is to be done: {ledger}"
+
+
+ALWAYS: Final[Sequence[Check]] = (each_call_ends_once, restarts_are_counted, timers_are_of_the_living, ledgers_balance)
+"""The checks of every simulation."""
+
+
+# --- on request ---
+
+
+def crashes_are_planned(*more: type[BaseException]) -> Check:
+    """A check for `simulate(check=[...])`: nobody crashed but by a planned fault, by an error of the store, or by one of these."""
+    expected: tuple[type[BaseException], ...] = (PlannedCrash, StoreError, *more)
+
+    def check(simulation: Simulation) -> None:
+        for _, record in simulation.trace:
+            if isinstance(record, ChildExited) and record.reason.kind is CRASH:
+                error = record.reason.error
+                while isinstance(error, StartFailed) and error.__cause__ is not None:
+                    error = error.__cause__
+                assert isinstance(error, expected), f"{record.child} crashed unplanned at {record.time:g}: {error!r}"
+
+    return check
+
+
+def appended(history: Iterable[Operation], ids: Sequence[str]) -> None:
+    """For actors that append to a row: *ids* is the row in the end, by `Operation.id`.
+
+    What was told OK is there, once; what was told FAILED is not there; what nobody could say is there once at the most; and what one
+    client was told OK is in the order in which it was told. Raises AssertionError.
+    """
+    there = Counter(ids)
+    known = list(history)
+    for operation in known:
+        times = there.pop(operation.id, 0)
+        least, most = {Told.OK: (1, 1), Told.FAILED: (0, 0), Told.UNKNOWN: (0, 1)}[operation.told]
+        assert least <= times <= most, f"{operation.id} was told {operation.told.value} and is there {times} times: {operation}"
+    assert not there, f"nobody asked for {sorted(there)}"
+    places = {name: place for place, name in enumerate(ids)}
+    for client in {operation.client for operation in known}:
+        mine = [operation.id for operation in known if operation.client == client and operation.ok]
+        order = sorted(mine, key=places.__getitem__)
+        assert mine == order, f"client {client} was told {mine}, in this order, and they are kept as {order}"

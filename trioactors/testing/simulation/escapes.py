@@ -1,0 +1,172 @@
+"""Notices what a simulation cannot hold: threads, sockets, processes, real sleeps, real files, and chance without a seed.
+
+Code that reaches past the simulated world is not repeated by a seed, so it is an `Escape`, raised where it happens and raised once more at
+the end of the run: an actor's supervisor would otherwise take it for a crash like any other.
+
+Two nets are cast. Python tells an audit hook of sockets, processes, opened files and databases, whoever asks; a hook stays for ever, so
+there is one, which looks whether a simulation runs in this thread. It is not told of sleeps, threads and chance: those functions are
+replaced while a simulation runs, in their own modules and wherever somebody has imported them by name.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import threading  # noqa: TID251 - to see that nobody starts one
+import time
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, contextmanager
+from functools import wraps
+from types import FrameType
+from typing import Any, Final
+
+__all__ = ["Escape", "contained"]
+
+
+class Escape(AssertionError):
+    """Something in a simulation reached for the real world; the text names what and where."""
+
+
+_ADVICE: Final = {
+    "thread": "the clock of a simulation does not wait for it; run it in place",
+    "sleep": "it stops the world; use trio.sleep",
+    "chance": "no seed repeats it; use random.Random(seed), or a stream of the environment",
+    "socket": "give the actor a stand-in for its network",
+    "process": "give the actor a stand-in for it",
+    "file": "a simulated crash does not take it back; give the actor a stand-in for it",
+    "database": "a simulated crash does not take it back; give the actor a stand-in for it",
+}
+_AUDITED: Final = {
+    "socket.__new__": "socket",
+    "subprocess.Popen": "process",
+    "os.fork": "process",
+    "os.posix_spawn": "process",
+    "os.system": "process",
+    "sqlite3.connect": "database",
+}
+_WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_APPEND
+_LIBRARY: Final = os.path.dirname(os.__file__) + os.sep  # noqa: PTH120 - compared as text
+
+_SLEEP = time.sleep  # noqa: TID251 - to see that nobody calls it
+_URANDOM, _RANDOM, _BITS = os.urandom, random.random, random.getrandbits
+_START, _SEED = threading.Thread.start, random.Random.seed
+
+
+class _Net:
+    """What escaped from one simulation."""
+
+    def __init__(self) -> None:
+        self.found: list[Escape] = []
+
+    def caught(self, what: str, call: str) -> Escape:
+        """Keep an escape; the error to raise for it."""
+        escape = Escape(f"{call} at {_place(sys._getframe(2))} leaves the simulation: {_ADVICE[what]}")  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+        self.found.append(escape)
+        return escape
+
+
+_nets: Final[dict[int, _Net]] = {}
+"""The simulations that run, by thread."""
+
+_hooks: Final[list[Callable[[str, tuple[Any, ...]], None]]] = []
+
+
+def _place(frame: FrameType | None) -> str:
+    """The nearest line that belongs neither to Python nor to Trio."""
+    while frame is not None:
+        path, package = frame.f_code.co_filename, str(frame.f_globals.get("__name__", "")).partition(".")[0]
+        standard = path.startswith(("<frozen", _LIBRARY)) and f"{os.sep}site-packages{os.sep}" not in path
+        if not standard and package not in ("trio", "outcome") and path != __file__:
+            return f"{path}:{frame.f_lineno} in {frame.f_code.co_name}"
+        frame = frame.f_back
+    return "an unknown place"
+
+
+def _heard(event: str, arguments: tuple[Any, ...]) -> None:
+    """The audit hook: called for everything that Python does, so it says no quickly."""
+    if not _nets:
+        return
+    what = _AUDITED.get(event)
+    if what is None:
+        if event != "open" or not isinstance(arguments[2], int) or not arguments[2] & _WRITING or isinstance(arguments[0], int):
+            return
+        what = "file"
+    elif what == "database" and arguments[0] == ":memory:":
+        return
+    net = _nets.get(threading.get_ident())
+    if net is not None:
+        raise net.caught(what, f"{event}({arguments[0]!r})" if event == "open" else event)
+
+
+def _guarded(original: Callable[..., Any], what: str, name: str, allowed: Callable[..., bool] | None = None) -> Callable[..., Any]:
+    @wraps(original)
+    def call(*arguments: Any, **options: Any) -> Any:
+        net = _nets.get(threading.get_ident())
+        if net is None or (allowed is not None and allowed(*arguments, **options)):
+            return original(*arguments, **options)
+        raise net.caught(what, name)
+
+    return call
+
+
+def _seeded(_: random.Random, a: object = None, *_rest: object) -> bool:
+    return a is not None
+
+
+_PLAIN: Final[dict[Any, Callable[..., Any]]] = {
+    _SLEEP: _guarded(_SLEEP, "sleep", "time.sleep"),
+    _URANDOM: _guarded(_URANDOM, "chance", "os.urandom"),
+    _RANDOM: _guarded(_RANDOM, "chance", "random.random"),
+    _BITS: _guarded(_BITS, "chance", "random.getrandbits"),
+}
+_METHODS: Final[tuple[tuple[type, str, Callable[..., Any], Callable[..., Any]], ...]] = (
+    (threading.Thread, "start", _guarded(_START, "thread", "a thread's start"), _START),
+    (random.Random, "seed", _guarded(_SEED, "chance", "random.Random() without a seed", _seeded), _SEED),
+)
+
+
+class _Holders:
+    """Which modules have the plain functions, and by which names; looked up anew when modules were added."""
+
+    def __init__(self) -> None:
+        self._modules = 0
+        self._known: list[tuple[Any, str, Callable[..., Any]]] = []
+
+    def now(self) -> list[tuple[Any, str, Callable[..., Any]]]:
+        if len(sys.modules) != self._modules:
+            self._modules = len(sys.modules)
+            self._known = [
+                (module, name, value)
+                for module in tuple(sys.modules.values())
+                for name, value in tuple(getattr(module, "__dict__", {}).items())
+                if callable(value) and type(value) in _TYPES and value in _PLAIN and module is not sys.modules[__name__]
+            ]
+        return self._known
+
+
+_TYPES: Final = frozenset(map(type, _PLAIN))
+_holders: Final = _Holders()
+
+
+@contextmanager
+def contained() -> Generator[list[Escape], None, None]:
+    """Within the block, in this thread, whatever reaches for the real world raises `Escape`; the list has all of them."""
+    if not _hooks:
+        _hooks.append(_heard)
+        sys.addaudithook(_heard)
+    net = _Net()
+    hidden: Any = random._inst  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - what random.randint and its like draw from
+    with ExitStack() as undo:
+        for module, name, value in _holders.now():
+            setattr(module, name, _PLAIN[value])
+            undo.callback(setattr, module, name, value)
+        for holder, name, guarded, plain in _METHODS:
+            setattr(holder, name, guarded)
+            undo.callback(setattr, holder, name, plain)
+        for name, original in (("random", _RANDOM), ("getrandbits", _BITS)):
+            setattr(hidden, name, _PLAIN[original])
+            undo.callback(delattr, hidden, name)
+        _nets[threading.get_ident()] = net
+        undo.callback(_nets.pop, threading.get_ident())
+        yield net.found

@@ -1,0 +1,57 @@
+"""What the clients of a simulated node did, and what they were told: the evidence that checks look at."""
+
+from __future__ import annotations
+
+import enum
+
+import attrs
+
+from trioactors.errors import ActorStopped, CallTimeout, NoReply, Outcome, StoreError, TrioactorsError
+
+__all__ = ["NodeDown", "Operation", "Told", "told"]
+
+
+class NodeDown(TrioactorsError):
+    """The simulated node ended while a client waited for its answer."""
+
+
+class Told(enum.Enum):
+    """What a client knows when its call is over."""
+
+    OK = "ok"
+    """It was done, and this is the answer."""
+
+    FAILED = "failed"
+    """It was not done, and never will be."""
+
+    UNKNOWN = "unknown"
+    """Nobody can say."""
+
+
+def told(error: BaseException) -> Told:
+    """What is known after a call that raised *error*, to an actor that persists every message."""
+    if isinstance(error, StoreError):
+        return Told.UNKNOWN if error.outcome is Outcome.INDETERMINATE else Told.FAILED
+    if isinstance(error, CallTimeout):
+        return Told.UNKNOWN if error.begun else Told.FAILED
+    return Told.UNKNOWN if isinstance(error, NodeDown | ActorStopped | NoReply) else Told.FAILED
+
+
+@attrs.frozen
+class Operation:
+    """One call of one client, from its begin to its end."""
+
+    client: int
+    id: str
+    """Unique in the run: the client's number and the turn's, `2.5`; later calls of one turn have a letter behind it."""
+    what: str
+    began: float
+    ended: float
+    told: Told
+    answer: object = None
+    error: BaseException | None = attrs.field(default=None, repr=lambda error: type(error).__name__)
+
+    @property
+    def ok(self) -> bool:
+        """Whether it was done."""
+        return self.told is Told.OK

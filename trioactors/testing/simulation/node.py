@@ -1,0 +1,269 @@
+"""The simulated node: the application in its lives, each on the disk that the last one left.
+
+A life is killed in three steps. First it is fenced: its disk refuses, and whoever waits for an answer from it is told `NodeDown`. Then
+the machine forgets what a kill or a power cut makes it forget. Only then is the life cancelled, and unwinds, powerless. The next one
+begins some seconds after that, as if somebody had started the program again; so it does where a life ended by itself, because its tree
+gave up or its store could not be opened. An end that no planned fault explains fails the simulation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+import trio
+
+from trioactors.cells import ActorCell
+from trioactors.environment import Environment
+from trioactors.errors import StartFailed, StateUnreadable, StoreCorrupt, StoreError, SupervisorGaveUp
+from trioactors.lives import Life, leaves
+from trioactors.settings import Settings
+from trioactors.specs import Supervisor
+from trioactors.system import System, runtime_of
+from trioactors.testing.clocks import EPOCH
+from trioactors.testing.disk import Keep, SimulatedDisk
+from trioactors.testing.driving import PlannedCrash
+from trioactors.testing.leaks import isolated_system
+from trioactors.testing.simulation.hardware import Faulty, NodeDisk, NodeWorker
+from trioactors.testing.simulation.history import NodeDown
+from trioactors.testing.simulation.plans import stream
+
+if TYPE_CHECKING:
+    from trioactors.persistence import Store
+    from trioactors.trace import TraceRecord
+
+__all__ = ["Application", "Node", "NodeLife"]
+
+_ATTEMPTS: Final = 60
+"""How often in a row the application may fail to come up, while faults are planned."""
+
+
+@attrs.frozen
+class Application:
+    """What runs on the node."""
+
+    store: Callable[[], Store | None]
+    """A store for each life, on its environment's disk."""
+    tree: Supervisor | None
+    body: Callable[[System], Awaitable[Any]] | None
+    """Called in each life when the tree is up."""
+    settings: Settings
+
+
+@attrs.define(eq=False)
+class NodeLife:
+    """The application, from one start to its end."""
+
+    number: int
+    disk: NodeDisk
+    worker: NodeWorker
+    scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
+    system: System | None = None
+    """While it serves."""
+    callers: dict[int, trio.CancelScope] = attrs.field(factory=dict[int, trio.CancelScope])
+    """Who waits for an answer from it."""
+    leave: trio.Event = attrs.field(factory=trio.Event)
+    """Set when it is to end in order, or has."""
+
+    @property
+    def dead(self) -> bool:
+        """Whether nothing of it counts any more."""
+        return self.disk.fenced
+
+    @contextmanager
+    def asked(self, caller: int) -> Generator[System, None, None]:
+        """Around what a client asks of it. Raises `NodeDown` where it ends first, whatever it would have answered or raised."""
+        system = self.system
+        if system is None:
+            raise NodeDown("the node does not run")
+        with trio.CancelScope() as scope:
+            self.callers[caller] = scope
+            try:
+                yield system
+            except (AssertionError, trio.Cancelled):
+                raise
+            except Exception:
+                if not self.dead:
+                    raise
+            finally:
+                del self.callers[caller]
+        if self.dead or scope.cancelled_caught:
+            raise NodeDown("the node ended before it had answered")
+
+
+class Node:
+    """One machine."""
+
+    def __init__(self, application: Application, seed: int, faulty: Faulty, record: Callable[[int, TraceRecord], None]) -> None:
+        self._application = application
+        self.tree = application.tree
+        self.settings = application.settings
+        self._seed = seed
+        self._faulty = faulty
+        self._record = record
+        self.disk = SimulatedDisk(seed=seed)
+        self.skew = 0.0
+        """How far the wall clock is from the true time."""
+        self.life: NodeLife | None = None
+        """The present life, or the last one."""
+        self.task: trio.lowlevel.Task | None = None
+        """In which it lives."""
+        self.lives = 0
+        self.killed = 0
+        self.failed_starts = 0
+        self._pause = 0.0
+        self._stopping = False
+        self._changed = trio.Event()
+        self.over = trio.Event()
+        """Set when it was switched off."""
+
+    def __repr__(self) -> str:
+        """Which life it is in."""
+        return f"<node in its life {self.lives}, {'up' if self.serves else 'down'}>"
+
+    @property
+    def serves(self) -> bool:
+        """Whether it can be asked."""
+        return self.life is not None and self.life.system is not None
+
+    async def up(self, *, after: int = 0) -> NodeLife:
+        """Wait until it serves, in a life *after* that one."""
+        await trio.lowlevel.checkpoint()
+        while self.life is None or self.life.system is None or self.life.number <= after:
+            await self._changed.wait()
+        return self.life
+
+    def actors(self) -> list[Life]:
+        """The actors that could fail now, by name."""
+        life = self.life
+        if life is None or life.system is None:
+            return []
+        cells = runtime_of(life.system).registry.cells()
+        alive = {cell.name: cell.life for cell in cells if isinstance(cell, ActorCell) and cell.life is not None}
+        return [alive[name] for name in sorted(alive) if alive[name].ended is None]
+
+    def kill(self, keep: Keep | None, pause: float = 0.0) -> None:
+        """End the present life at once; with *keep*, by a power cut. It is started again after *pause* seconds."""
+        life = self.life
+        if life is None or life.dead:
+            return
+        self.killed += 1
+        life.disk.fenced = True
+        life.system = None
+        self._pause = pause
+        if keep is None:
+            self.disk.kill()
+        else:
+            self.disk.power_cut(keep)
+        for scope in tuple(life.callers.values()):
+            scope.cancel(reason="the node was killed")
+        life.scope.cancel(reason="the node was killed")
+
+    async def stop(self) -> None:
+        """End the present life in order, and wait for that."""
+        life = await self.up()
+        life.leave.set()
+        while life is self.life and not life.dead and life.system is not None:
+            await self._changed.wait()
+
+    async def switch_off(self) -> None:
+        """End it in order, for good. Raises what is wrong with that end."""
+        self._stopping = True
+        if self.life is not None:
+            self.life.leave.set()
+        await self.over.wait()
+
+    async def run(self) -> None:
+        """Live, again and again. Raises what no fault explains."""
+        failures = 0
+        await trio.lowlevel.checkpoint()
+        self.task = trio.lowlevel.current_task()
+        try:
+            while not self._stopping:
+                failures = 0 if await self._live() else failures + 1
+                if failures > (_ATTEMPTS if not self._faulty.over else 1):
+                    raise AssertionError(f"the node does not come up again: {failures} starts in a row have failed")
+                if not self._stopping:
+                    pause, self._pause = self._pause, 0.0
+                    await trio.sleep(pause)
+        finally:
+            self.over.set()
+
+    async def _live(self) -> bool:
+        """One life; whether it came up."""
+        self.lives += 1
+        disk = NodeDisk(self.disk, self._faulty, lambda due, keep: self.kill(keep, due.seconds))
+        life = self.life = NodeLife(self.lives, disk, NodeWorker(self._faulty, disk))
+        came_up = False
+        try:
+            with life.scope:
+                await self._serve(life)
+        except BaseException as error:  # noqa: ASYNC103 - only what a fault explains ends here
+            if not (life.dead or self._explained(error)):
+                raise
+            self._pause = self._pause or 1.0
+        finally:
+            came_up = life.dead or life.system is not None
+            life.system = None
+            for scope in tuple(life.callers.values()):
+                scope.cancel(reason="the node ended")
+            self._tell()
+        if not came_up:
+            self.failed_starts += 1
+        if not life.dead:
+            disk.fenced = True
+            self.disk.kill()
+        await trio.lowlevel.checkpoint()
+        return came_up
+
+    async def _serve(self, life: NodeLife) -> None:
+        application = self._application
+
+        async with isolated_system(
+            application.tree, store=application.store(), settings=application.settings, environment=self._environment(life)
+        ) as system:
+            system.observe(lambda record: None if life.dead else self._record(life.number, record))
+            if application.body is not None:
+                await application.body(system)
+            life.system = system
+            self._tell()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_until_over, system, life.leave)
+                await life.leave.wait()
+                nursery.cancel_scope.cancel()
+
+    def _tell(self) -> None:
+        changed, self._changed = self._changed, trio.Event()
+        changed.set()
+
+    def _explained(self, error: BaseException) -> bool:
+        """Whether planned faults can have led to it."""
+        return all(_expected(leaf) for leaf in leaves(error))
+
+    def _environment(self, life: NodeLife) -> Environment:
+        ids = iter(range(1, 1_000_000_000))
+        return Environment(
+            wall_clock=lambda: EPOCH + trio.current_time() + self.skew,
+            random=lambda label: stream(self._seed, f"{life.number}/{label}"),
+            new_id=lambda: f"id-{life.number}-{next(ids)}",
+            worker=lambda: life.worker,
+            disk=life.disk,
+        )
+
+
+async def _until_over(system: System, leave: trio.Event) -> None:
+    await system.wait_stopped()
+    leave.set()
+
+
+def _expected(error: BaseException | None) -> bool:
+    """Whether it is, or was caused by, a planned crash or an error of the disk."""
+    if isinstance(error, StoreCorrupt | StateUnreadable):
+        return False
+    if isinstance(error, PlannedCrash | StoreError | trio.Cancelled):
+        return True
+    if isinstance(error, SupervisorGaveUp):
+        return True
+    return isinstance(error, StartFailed) and _expected(error.__cause__)

@@ -1,0 +1,157 @@
+"""A scenario and its runs: what `simulate` runs, once for each seed, plan and schedule."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from hashlib import blake2b
+from typing import Any, Final
+
+import attrs
+import trio
+
+from trioactors.lives import is_group, leaves
+from trioactors.testing.playing import Played, Stuck, error_of, play
+from trioactors.testing.schedules import Chooser, Playback, Policy, Tape, chooser, policy_of
+from trioactors.testing.scheduling import Schedule
+from trioactors.testing.simulation.cases import Case
+from trioactors.testing.simulation.checks import ALWAYS, Check
+from trioactors.testing.simulation.escapes import contained
+from trioactors.testing.simulation.history import Operation
+from trioactors.testing.simulation.node import Application
+from trioactors.testing.simulation.plans import Faults, Injection, Plan, drawn
+from trioactors.testing.simulation.world import Simulation
+
+__all__ = ["LIMIT", "Run", "Scenario", "Simulated", "Workload", "plain"]
+
+_TEXT: Final = 400
+"""How much of an error's text is kept."""
+
+LIMIT: Final = 3_600.0
+"""Seconds of virtual time after which a run is stuck."""
+
+Workload = Callable[[Simulation], Awaitable[Any]]
+
+
+@attrs.frozen
+class Simulated:
+    """A run that was sound."""
+
+    seed: int
+    plan: Plan
+    tape: Tape
+    steps: int
+    history: tuple[Operation, ...]
+    points: Mapping[str, int]
+    """How often each `sometimes` point was reached."""
+    happened: tuple[Injection, ...]
+    """The faults that came to pass, in order."""
+    lives: int
+    """How often the node was started."""
+    _lines: tuple[str, ...] = attrs.field(repr=False, alias="lines")
+
+    @property
+    def digest(self) -> str:
+        """A hash of all that happened, in order."""
+        return blake2b("\n".join(self._lines).encode(), digest_size=16).hexdigest()
+
+
+@attrs.frozen(kw_only=True)
+class Scenario:
+    """What is simulated, whatever the seed."""
+
+    workload: Workload
+    application: Application
+    faults: Faults
+    policy: Policy
+    checks: tuple[Check, ...]
+    steps: int
+    limit: float
+
+    def play(self, seed: int, plan: Plan | None = None, tape: Tape | None = None, *, schedule: int | None = None) -> Run:
+        """Run *seed* once; with another *plan*, by a *tape*, or by the *schedule* of another seed. What is wrong is in the result."""
+        drawn_plan = drawn(seed, self.faults) if plan is None else plan
+        number = seed if schedule is None else schedule
+        policy = policy_of(number, self.policy) if tape is None else tape.policy
+        choosing: Chooser = chooser(number, policy) if tape is None else Playback(tape)
+        worlds: list[Simulation] = []
+
+        async def main() -> None:
+            simulation = Simulation(self.application, seed, drawn_plan, self.faults)
+            worlds.append(simulation)
+            with contained() as escapes:
+                try:
+                    await self._bounded(simulation)
+                finally:
+                    if escapes:
+                        raise escapes[0]
+
+        def look(schedule: Schedule) -> None:
+            if worlds:
+                worlds[0].look(schedule)
+
+        played = play(main, choosing, policy=policy, steps=self.steps, look=look)
+        return Run(seed, drawn_plan, policy, played, worlds[0])
+
+    async def _bounded(self, simulation: Simulation) -> None:
+        with trio.move_on_after(self.limit) as scope:
+            await simulation.run(self.workload, self._check)
+        if scope.cancelled_caught:
+            raise Stuck(f"{self.limit:g} s of virtual time, and no end: raise limit= if nothing waits for ever")
+
+    async def _check(self, simulation: Simulation) -> None:
+        for check in (*ALWAYS, *self.checks):
+            verdict = check(simulation)
+            if inspect.isawaitable(verdict):
+                await verdict
+        await trio.lowlevel.checkpoint()
+
+
+@attrs.frozen
+class Run:
+    """One run, sound or not."""
+
+    seed: int
+    plan: Plan
+    policy: Policy
+    played: Played[None]
+    world: Simulation
+
+    @property
+    def error(self) -> BaseException | None:
+        """What was wrong."""
+        error = error_of(self.played.result)
+        return None if error is None else plain(error)
+
+    @property
+    def case(self) -> Case:
+        """The run as text."""
+        error = self.error
+        return Case(self.seed, self.plan, self.played.tape, "" if error is None else f"{type(error).__name__}: {error}"[:_TEXT])
+
+    def summed_up(self) -> Simulated:
+        """What is told of a sound one."""
+        world = self.world
+        return Simulated(
+            self.seed,
+            self.plan,
+            self.played.tape,
+            self.played.steps,
+            tuple(world.history),
+            dict(world.points),
+            tuple(injection for _, injection in world.injected),
+            world.node.lives,
+            lines=(str(self.played.tape), *world.lines()),
+        )
+
+
+def plain(error: BaseException) -> BaseException:
+    """The one thing that is wrong, out of the groups in which it came; where there are several, the first, with a note of the others."""
+    if not is_group(error):
+        return error
+    parts = [leaf for leaf in leaves(error) if not isinstance(leaf, trio.Cancelled)] or [error]
+    first = next((part for part in parts if isinstance(part, AssertionError)), parts[0])
+    others = [part for part in parts if part is not first]
+    if others and not getattr(first, "__notes__", ()):
+        first.add_note(f"at the same time: {', '.join(f'{type(part).__name__}: {part}' for part in others)}"[:_TEXT])
+    return first

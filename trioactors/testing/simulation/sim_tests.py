@@ -1,0 +1,189 @@
+"""Simulations as tests for pytest.
+
+    @sim_test(tree=shop, seeds=200)
+    async def test_no_order_is_lost(simulation: Simulation) -> None: ...
+
+First the cases in the test's corpus are tried, then the seeds. The first failure ends the test: it is made small, kept in the corpus, and
+re-raised with a note that says how to see it again. Commit the case together with what mends it; it is tried at every run from then on.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import attrs
+
+from trioactors.errors import UsageError
+from trioactors.persistence import Store
+from trioactors.settings import Settings
+from trioactors.specs import Supervisor
+from trioactors.system import System
+from trioactors.testing.exploring import SEEDS
+from trioactors.testing.playing import STEPS
+from trioactors.testing.schedules import Policy, chosen_policy
+from trioactors.testing.simulation.cases import kept_cases
+from trioactors.testing.simulation.checks import Check
+from trioactors.testing.simulation.plans import Faults
+from trioactors.testing.simulation.scenarios import LIMIT, Scenario, Simulated, Workload
+from trioactors.testing.simulation.simulating import SHRINKING, case_from, replayed, scenario_of, tried
+
+__all__ = ["Report", "SimTest", "never_reached", "sim_test", "trials"]
+
+_NEVER: Final[dict[str, tuple[str, ...]]] = {}
+"""By test, the points that no run of it has reached; the plugin prints them."""
+
+
+def never_reached() -> Mapping[str, tuple[str, ...]]:
+    """By test, the points that no run of it has reached."""
+    return dict(_NEVER)
+
+
+@attrs.frozen
+class Report:
+    """What many sound runs have shown."""
+
+    runs: int
+    points: Mapping[str, int]
+    """How many runs have reached each `sometimes` point."""
+    lives: int
+    operations: int
+    faults: Mapping[str, int] = attrs.field(factory=dict[str, int])
+
+    @property
+    def never(self) -> tuple[str, ...]:
+        """The points that none of them has reached."""
+        return tuple(sorted(name for name, runs in self.points.items() if not runs))
+
+
+def trials(scenario: Scenario, seeds: Iterable[int], *, shrinking: float = SHRINKING, corpus: Path | None = None) -> Report:
+    """Run all *seeds*. Raises what is wrong with the first that is not sound."""
+    tally = _Tally()
+    for seed in seeds:
+        tally.add(tried(scenario, seed, shrinking=shrinking, corpus=corpus))
+    return tally.report()
+
+
+class _Tally:
+    def __init__(self) -> None:
+        self._runs = self._lives = self._operations = 0
+        self._points: Counter[str] = Counter()
+        self._faults: Counter[str] = Counter()
+
+    def add(self, run: Simulated) -> None:
+        """Count a sound run."""
+        self._runs += 1
+        self._lives += run.lives
+        self._operations += len(run.history)
+        self._points.update({name: int(times > 0) for name, times in run.points.items()})
+        self._faults.update(one.kind.value for one in run.happened)
+
+    def report(self) -> Report:
+        """What was counted."""
+        return Report(self._runs, dict(self._points), self._lives, self._operations, dict(self._faults))
+
+
+class _Request(Protocol):
+    """What pytest's `request` is used for."""
+
+    @property
+    def config(self) -> Any: ...
+
+
+class SimTest(Protocol):
+    """A test of many simulations; `scenario` is what they run, for programs that run more of them."""
+
+    scenario: Scenario
+
+    def __call__(self, *, request: _Request | None = None) -> None:
+        """Run the corpus and the seeds, as pytest's command line says."""
+        ...
+
+
+def sim_test(
+    *,
+    tree: Supervisor | None = None,
+    app: Callable[[System], Awaitable[Any]] | None = None,
+    store: str | Callable[[], Store] | None = "file:",
+    settings: Settings | None = None,
+    seeds: int | Sequence[int] = SEEDS,
+    faults: Faults | None = None,
+    policy: Policy | str = Policy.MIX,
+    check: Sequence[Check] = (),
+    corpus: Path | None = None,
+    steps: int = STEPS,
+    limit: float = LIMIT,
+) -> Callable[[Workload], SimTest]:
+    """Make a test of a workload: it is simulated under so many *seeds*, or under just those. The rest is as for `simulate`.
+
+    Failures are kept in *corpus*, by default the folder `corpus/<name of the test>` beside the test's file.
+    """
+    tried_seeds = range(seeds) if isinstance(seeds, int) else tuple(seeds)
+    if not tried_seeds:
+        raise UsageError(f"sim_test(seeds={seeds!r}) would try nothing: give a number above zero, or the seeds themselves")
+
+    make = functools.partial(
+        scenario_of,
+        tree=tree,
+        app=app,
+        store=store,
+        settings=settings,
+        faults=faults,
+        policy=policy,
+        check=check,
+        steps=steps,
+        limit=limit,
+    )
+
+    def decorated(workload: Workload) -> SimTest:
+        scenario = make(workload)
+        name = workload.__name__
+        place = Path(inspect.getfile(workload)).parent / "corpus" / name if corpus is None else corpus
+
+        return _as_test(workload, scenario, functools.partial(_run, name, scenario, tried_seeds, place))
+
+    return decorated
+
+
+def _as_test(workload: Workload, scenario: Scenario, run: Callable[[_Request | None], None]) -> SimTest:
+    @functools.wraps(workload)
+    def simulated(*, request: _Request | None = None) -> None:
+        run(request)
+
+    vars(simulated)["__signature__"] = inspect.Signature([inspect.Parameter("request", inspect.Parameter.KEYWORD_ONLY)])
+    vars(simulated)["scenario"] = scenario
+    made: Any = simulated
+    test: SimTest = made
+    return test
+
+
+def _run(name: str, scenario: Scenario, seeds: Sequence[int], corpus: Path, request: _Request | None) -> None:
+    def asked(option: str) -> Any:
+        return None if request is None else request.config.getoption(f"--trioactors-{option}", None)
+
+    if (case := asked("case")) is not None:
+        replayed(scenario, case_from(Path(case)))
+        return
+    if (policy := asked("policy")) is not None:
+        scenario = attrs.evolve(scenario, policy=chosen_policy(policy))
+    if (seed := asked("seed")) is not None:
+        tried(scenario, seed, corpus=corpus)
+        return
+    for path, kept in kept_cases(corpus):
+        _replay(scenario, path, kept)
+    number = asked("seeds")
+    report = trials(scenario, seeds if number is None else range(number), corpus=corpus)
+    if report.never:
+        _NEVER[name] = report.never
+
+
+def _replay(scenario: Scenario, path: Path, kept: Any) -> None:
+    try:
+        replayed(scenario, kept)
+    except BaseException as error:
+        error.add_note(f"simulate: it is kept in {path}; run it alone with --trioactors-case={path}")
+        raise

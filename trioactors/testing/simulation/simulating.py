@@ -1,0 +1,180 @@
+"""Run a whole application under a seed: its clients, its schedule, and all that goes wrong.
+
+    simulate(workload, tree=tree, seed=17)
+
+runs it once, in one thread and in virtual time, and raises what is wrong with a note that says how to see it again. The same arguments
+give the same run, step by step: `Simulated.digest` is the same in every process. `trials` runs many; `@sim_test` makes a test of that.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Final
+
+from trioactors.errors import UsageError
+from trioactors.persistence import Limits, Store
+from trioactors.settings import Settings
+from trioactors.specs import Supervisor
+from trioactors.store_urls import GROUP, store_at
+from trioactors.system import System
+from trioactors.testing.playing import STEPS
+from trioactors.testing.schedules import Policy, chosen_policy
+from trioactors.testing.simulation.cases import Case
+from trioactors.testing.simulation.checks import Check
+from trioactors.testing.simulation.node import Application
+from trioactors.testing.simulation.plans import Faults
+from trioactors.testing.simulation.scenarios import LIMIT, Run, Scenario, Simulated, Workload
+from trioactors.testing.simulation.shrinking import shrunk_run
+
+__all__ = ["SHRINKING", "case_from", "quietly", "replayed", "scenario_of", "simulate", "tried"]
+
+_FOLDER: Final = "/simulated"
+_SLACK: Final = 2_048
+"""Bytes of garbage in a simulated store before it is compacted, so that it is, in runs as short as these."""
+
+SHRINKING: Final = 45.0
+"""Seconds of real time that making a failure small may take."""
+
+
+def scenario_of(
+    workload: Workload,
+    *,
+    tree: Supervisor | None = None,
+    app: Callable[[System], Awaitable[Any]] | None = None,
+    store: str | Callable[[], Store] | None = "file:",
+    settings: Settings | None = None,
+    faults: Faults | None = None,
+    policy: Policy | str = Policy.MIX,
+    check: Sequence[Check] = (),
+    steps: int = STEPS,
+    limit: float = LIMIT,
+) -> Scenario:
+    """Put together what `simulate` was given. Raises `UsageError`."""
+    if not inspect.iscoroutinefunction(workload):
+        raise UsageError(f"simulate() takes an async function of a Simulation, not {workload!r}")
+    lasting = store is not None and store != "memory:"
+    allowed = (Faults() if lasting else Faults().survivable) if faults is None else faults
+    return Scenario(
+        workload=workload,
+        application=Application(_stores(store), tree, app, Settings() if settings is None else settings),
+        faults=allowed,
+        policy=chosen_policy(policy),
+        checks=tuple(check),
+        steps=steps,
+        limit=limit,
+    )
+
+
+def _stores(store: str | Callable[[], Store] | None) -> Callable[[], Store | None]:
+    if store is None or callable(store):
+        return (lambda: None) if store is None else store
+    installed = tuple(entry_points(group=GROUP))  # looked up once: this takes longer than a life of the node
+    match store:
+        case "memory:":
+            return lambda: store_at(store, backends=installed)
+        case "file:":
+            return lambda: store_at(f"file:///{_FOLDER}", limits=Limits(slack_bytes=_SLACK), backends=installed)
+        case _:
+            raise UsageError(
+                f"simulate(store={store!r}): the disk is simulated, so there is no place to name. "
+                f'Write "file:", "sqlite:" or "memory:", None, or a function that makes a store on environment.disk'
+            )
+
+
+def simulate(
+    workload: Workload,
+    *,
+    tree: Supervisor | None = None,
+    app: Callable[[System], Awaitable[Any]] | None = None,
+    store: str | Callable[[], Store] | None = "file:",
+    settings: Settings | None = None,
+    seed: int = 0,
+    faults: Faults | None = None,
+    policy: Policy | str = Policy.MIX,
+    check: Sequence[Check] = (),
+    case: Case | str | Path | None = None,
+    steps: int = STEPS,
+    limit: float = LIMIT,
+    shrinking: float = SHRINKING,
+) -> Simulated:
+    """Run *tree* and *app* on a simulated node under *seed*, while *workload* uses it. Raises what is wrong, with a note.
+
+    *app* is called with the system in each of the node's lives, when its tree is up. *store* is "file:", "sqlite:" or "memory:" on the
+    simulated disk, or a function that makes one. *faults* says what may go wrong, by default a little of everything (without a lasting
+    store, nothing that ends the process). Each *check* is called with the simulation in the end. A *case*, as text or as a file, is run
+    instead of the seed. A failure is made small for up to *shrinking* seconds of real time.
+    """
+    scenario = scenario_of(
+        workload,
+        tree=tree,
+        app=app,
+        store=store,
+        settings=settings,
+        faults=faults,
+        policy=policy,
+        check=check,
+        steps=steps,
+        limit=limit,
+    )
+    if case is not None:
+        return replayed(scenario, case_from(case))
+    return tried(scenario, seed, shrinking=shrinking)
+
+
+def case_from(case: Case | str | Path) -> Case:
+    """A case, from what people have of it. Raises `UsageError`."""
+    if isinstance(case, Case):
+        return case
+    return Case.loads(case.read_text(encoding="utf-8") if isinstance(case, Path) else case)
+
+
+def replayed(scenario: Scenario, case: Case) -> Simulated:
+    """Run *case* once more. Raises what is wrong."""
+    run = scenario.play(case.seed, case.plan, case.tape)
+    if run.error is not None:
+        run.error.add_note(f"simulate: this is a case that is kept ({case.plan})")
+        raise run.error
+    return run.summed_up()
+
+
+def tried(scenario: Scenario, seed: int, *, shrinking: float = SHRINKING, corpus: Path | None = None) -> Simulated:
+    """Run *seed*. Raises what is wrong, made small, kept in *corpus*, and with a note of one line that says how to see it again."""
+    with quietly():
+        run = scenario.play(seed)
+        error = run.error
+        if error is None:
+            return run.summed_up()
+        small = shrunk_run(scenario, run, seconds=shrinking) if shrinking and isinstance(error, Exception) else run
+    place = small.case.keep_in(corpus) if corpus is not None else None
+    error.add_note(f"simulate: seed {seed} fails. {_advice(run, small, place)}")
+    raise error
+
+
+def _advice(run: Run, small: Run, place: Path | None) -> str:
+    """How to repeat it, on one line."""
+    world = small.world
+    size = (
+        f"{len(world.used_clients())} clients, {len(world.used_turns())} turns, {len(small.plan.injections)} faults ({small.plan})"
+    )
+    kept = f"case=Path({str(place)!r})" if place is not None else f"case={small.case.line()!r}"
+    policy = run.policy.value
+    return (
+        f'Repeat it with seed={run.seed}, policy="{policy}" (pytest: --trioactors-seed={run.seed} --trioactors-policy={policy}); '
+        f"shrunk to {size}: {kept}"
+    )
+
+
+@contextmanager
+def quietly() -> Generator[None, None, None]:
+    """Within the block the library logs nothing: thousands of planned crashes are no news."""
+    log = logging.getLogger("trioactors")
+    before, log.disabled = log.disabled, True
+    try:
+        yield
+    finally:
+        log.disabled = before

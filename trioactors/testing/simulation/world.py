@@ -1,0 +1,305 @@
+"""What a workload sees of a simulation: the node and its system, clients and their turns, chance, and what was recorded."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+
+import attrs
+import trio
+from trio.testing import MockClock
+
+from trioactors.system import System
+from trioactors.testing.disk import Keep
+from trioactors.testing.driving import PlannedCrash
+from trioactors.testing.scheduling import Schedule
+from trioactors.testing.simulation.hardware import Faulty
+from trioactors.testing.simulation.history import Operation, Told, told
+from trioactors.testing.simulation.node import Application, Node, NodeLife
+from trioactors.testing.simulation.plans import AT_STEP, Faults, Injection, Kind, Plan, stream
+from trioactors.trace import TraceRecord
+
+if TYPE_CHECKING:
+    import random
+
+__all__ = ["Client", "Simulation", "Turn", "sometimes"]
+
+A = TypeVar("A")
+R = TypeVar("R")
+
+_present: ContextVar[Simulation] = ContextVar("trioactors_simulation")
+
+_LETTERS: Final = "bcdefghijklmnopqrstuvwxyz"
+
+
+@attrs.frozen
+class Turn:
+    """One turn of one client."""
+
+    id: str
+    """Unique in the run, and the same in a run from which other turns are left out: `2.5`."""
+    random: random.Random = attrs.field(repr=False)
+    """A stream of its own."""
+
+
+class Client:
+    """One of those who use the node, outside it: what they are told is kept as history, and outlives it."""
+
+    def __init__(self, world: Simulation, number: int) -> None:
+        self._world = world
+        self._turn = Turn(f"{number}", world.random(f"client {number}"))
+        self._calls = 0
+        self.number = number
+
+    def __repr__(self) -> str:
+        """Its number and its turn."""
+        return f"<client {self._turn.id}>"
+
+    @property
+    def random(self) -> random.Random:
+        """The stream of the present turn."""
+        return self._turn.random
+
+    async def turns(self, count: int, *, pause: float = 1.0) -> AsyncIterator[Turn]:
+        """One turn after another. Before each the client goes on at once, or waits up to *pause* seconds."""
+        await trio.lowlevel.checkpoint()
+        for number in range(count):
+            name = f"{self.number}.{number}"
+            if name in self._world.plan.without:
+                continue
+            turn = self._turn = Turn(name, self._world.random(f"turn {name}"))
+            self._calls = 0
+            self._world.turned.append(name)
+            if pause and turn.random.random() < 0.5:  # noqa: PLR2004 - a coin
+                await trio.sleep(turn.random.random() * pause)
+            else:
+                await trio.lowlevel.checkpoint()
+            yield turn
+            await trio.lowlevel.checkpoint()
+
+    async def call(self, kind: type[A], name: str, do: Callable[[A], Awaitable[R]], *, what: str = "call") -> Operation:
+        """Ask the actor *name*: `await client.call(Bank, "bank", lambda bank: bank.put(3))`. What comes of it is kept, and returned.
+
+        Waits for the node where it is down. Errors are part of what is returned, but for an AssertionError, which ends the simulation.
+        """
+
+        async def ask(system: System) -> R:
+            return await do(system.get(kind, name))
+
+        return await self.use(ask, what=what)
+
+    async def use(self, do: Callable[[System], Awaitable[Any]], *, what: str = "use") -> Operation:
+        """The same, with the whole system: to start actors, say."""
+        world, turn = self._world, self._turn.id
+        known = turn if not self._calls else f"{turn}{_LETTERS[self._calls - 1]}"
+        self._calls += 1
+        world.begun.append(known)
+        life = await world.node.up()
+        began = trio.current_time()
+        answer, error = await _asked(life, self.number, do)
+        said = Told.OK if error is None else told(error)
+        done = Operation(self.number, known, what, began, trio.current_time(), said, answer, error)
+        world.history.append(done)
+        return done
+
+
+async def _asked(life: NodeLife, client: int, do: Callable[[System], Awaitable[Any]]) -> tuple[object, Exception | None]:
+    answer: object = None
+    try:
+        with life.asked(client) as system:
+            answer = await do(system)
+    except AssertionError:
+        raise
+    except Exception as error:  # what the client is told, whatever it is
+        await trio.lowlevel.checkpoint()
+        return None, error
+    return answer, None
+
+
+class Simulation:
+    """One run: a node, its clients, and all that was seen."""
+
+    def __init__(self, application: Application, seed: int, plan: Plan, faults: Faults) -> None:
+        self.seed = seed
+        self.plan = plan
+        self.history: list[Operation] = []
+        """What the clients did, in the order in which it ended."""
+        self.begun: list[str] = []
+        """The ids of the operations that the clients have begun."""
+        self.turned: list[str] = []
+        """The turns that have begun."""
+        self.trace: list[tuple[int, TraceRecord]] = []
+        """What the node's lives reported, each with its number."""
+        self.injected: list[tuple[float, Injection]] = []
+        """The faults that have happened, and when."""
+        self.points: Counter[str] = Counter()
+        """How often each `sometimes` point was reached; 0 for one that was passed only."""
+        self._faults = faults
+        self._faulty = Faulty(plan.injections, self._happened)
+        self._steps = sorted((one for one in plan.injections if one.kind in AT_STEP), key=lambda one: one.at, reverse=True)
+        self._since: int | None = None
+        self._clients = itertools.count()
+        self._calm = False
+        self._nursery: trio.Nursery | None = None
+        self.node = Node(application, seed, self._faulty, self._seen)
+
+    def __repr__(self) -> str:
+        """Its seed, and how far it is."""
+        return f"<simulation {self.seed}: {len(self.history)} operations, {self.node!r}>"
+
+    # --- for workloads ---
+
+    async def system(self) -> System:
+        """The system in the node's present life, when it is up. It is gone when the node is killed; see `Client.call`."""
+        life = await self.node.up()
+        assert life.system is not None  # that is what `up` waits for
+        return life.system
+
+    async def get(self, kind: type[A], name: str) -> A:
+        """The ref of the actor *name* in the node's present life, when it is up."""
+        return (await self.system()).get(kind, name)
+
+    def random(self, label: str) -> random.Random:
+        """A stream for *label*, the same in each run of this seed."""
+        return stream(self.seed, label)
+
+    async def clients(self, count: int, client: Callable[[Client], Awaitable[Any]]) -> None:
+        """Run so many clients at once, and wait for all of them."""
+        async with trio.open_nursery() as nursery:
+            for number in itertools.islice(self._clients, count):
+                if f"{number}" not in self.plan.without:
+                    nursery.start_soon(client, Client(self, number), name=f"client {number}")
+
+    def used_turns(self) -> list[str]:
+        """The turns that clients have taken."""
+        return list(self.turned)
+
+    def used_clients(self) -> list[str]:
+        """The clients that have taken one."""
+        return list(dict.fromkeys(name.partition(".")[0] for name in self.turned))
+
+    def sometimes(self, name: str, condition: object = "reached") -> None:
+        """Here *condition* should hold in some run: a report tells of those that never did."""
+        self.points[name] += bool(condition)
+
+    async def settle(self) -> None:
+        """End all faults, and start the node once more in the harshest way that was allowed; then what is there must be sound.
+
+        After a power cut that keeps nothing of what was not synced, if there may be power cuts; else a kill, else in order.
+        """
+        await trio.lowlevel.checkpoint()
+        if self._calm:
+            return
+        self._calm = self._faulty.over = True
+        before = (await self.node.up()).number
+        if self._faults.power_cuts or self._faults.kills:
+            self.node.kill(Keep.NOTHING if self._faults.power_cuts else None)
+        else:
+            await self.node.stop()
+        life = await self.node.up(after=before)
+        assert life.system is not None  # that is what `up` waits for
+        await life.system.quiesce(timeout=600)
+
+    # --- for the simulator ---
+
+    async def run(self, workload: Callable[[Simulation], Awaitable[Any]], checks: Callable[[Simulation], Awaitable[None]]) -> None:
+        """Run the node, the workload and the checks. Raises the first thing that is wrong."""
+        _present.set(self)
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            nursery.start_soon(self.node.run, name="node")
+            await workload(self)
+            await self.settle()
+            await checks(self)
+            await self.node.switch_off()
+
+    def lines(self) -> list[str]:
+        """All that happened, as text that is the same whenever the run is."""
+        found = [f"{life} {record.time!r} {type(record).__name__} {record.child} {_details(record)}" for life, record in self.trace]
+        found += [f"{time!r} {injection}" for time, injection in self.injected]
+        for done in self.history:
+            outcome = f"{done.told.value} {done.answer!r} {type(done.error).__name__} {done.error}"
+            found.append(f"{done.id} {done.what} {done.began!r} {done.ended!r} {outcome}")
+        return [*found, f"{self._faulty!r} {self.node!r} {self.node.disk!r}"]
+
+    def look(self, schedule: Schedule) -> None:
+        """Between two steps: let happen what is planned for this one."""
+        if not self._steps or self._calm:
+            return
+        if self._since is None:
+            if not self.node.serves:
+                return
+            self._since = schedule.steps
+        while self._steps and self._steps[-1].at <= schedule.steps - self._since:
+            self._inject(self._steps.pop(), schedule)
+
+    def _happened(self, injection: Injection) -> None:
+        self.injected.append((trio.current_time(), injection))
+        life = self.node.life
+        in_flight = life is not None and life.worker.busy
+        self.sometimes(f"{injection.kind.value} while a commit is on its way", in_flight)
+
+    def _seen(self, life: int, record: TraceRecord) -> None:
+        self.trace.append((life, record))
+
+    def _inject(self, one: Injection, schedule: Schedule) -> None:
+        node = self.node
+        match one.kind:
+            case Kind.CRASH:
+                actors = node.actors()
+                if actors:
+                    self._happened(one)
+                    actors[int(one.pick * len(actors))].crash(PlannedCrash("the simulation crashed it"))
+            case Kind.KILL | Kind.POWER:
+                if node.serves:
+                    self._happened(one)
+                    node.kill(one.keep if one.kind is Kind.POWER else None, one.seconds)
+            case Kind.HOLD:
+                release = schedule.hold(lambda tasks: self._of_node(tasks, one.pick))
+                if release is not None and self._nursery is not None:
+                    self._happened(one)
+                    self._nursery.start_soon(_later, one.seconds, release, name="hold")
+            case Kind.STALL:
+                self._happened(one)
+                cast("MockClock", trio.lowlevel.current_clock()).jump(one.seconds)
+            case _:
+                self._happened(one)
+                node.skew += one.seconds
+
+    def _of_node(self, tasks: Any, pick: float) -> trio.lowlevel.Task | None:
+        mine = [task for task in tasks if self._below_node(task)]
+        return mine[int(pick * len(mine))] if mine else None
+
+    def _below_node(self, task: trio.lowlevel.Task) -> bool:
+        """Whether it is one of the application's own."""
+        nursery = task.parent_nursery
+        while nursery is not None and nursery is not self._nursery:
+            if nursery.parent_task is self.node.task:
+                return True
+            nursery = nursery.parent_task.parent_nursery
+        return False
+
+
+def _details(record: TraceRecord) -> str:
+    """Its own fields, without anything that differs from process to process."""
+    fields = [
+        (field.name, getattr(record, field.name)) for field in attrs.fields(type(record)) if field.name not in ("time", "child")
+    ]
+    return " ".join(f"{name}={value}" for name, value in fields)
+
+
+def sometimes(name: str, condition: object = "reached") -> None:
+    """`Simulation.sometimes`, for actors under test: they do not know the simulation in which they run. Outside of one it does nothing."""
+    simulation = _present.get(None)
+    if simulation is not None:
+        simulation.sometimes(name, condition)
+
+
+async def _later(seconds: float, do: Callable[[], None]) -> None:
+    try:
+        await trio.sleep(seconds)
+    finally:
+        do()
