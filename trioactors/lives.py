@@ -195,6 +195,7 @@ def judge(error: BaseException) -> Exit:
 async def run_life(cell: Cell, life: Life) -> None:
     """Live *life* to its end, whatever the end is, and tell the supervisor; live on in the next one, if it says so at once."""
     following: Life | None = life
+    del life  # or this frame would keep the first life as long as there are others, and all that its error's traceback holds
     while following is not None:
         following = await _live(cell, following)
         if following is not None:
@@ -219,7 +220,10 @@ async def _live(cell: Cell, life: Life) -> Life | None:
         if life.failure is not None and (reason is KILLED or reason.orderly):
             reason = Exit(CRASH, error=life.failure)
         following = cell.end(life, reason)
-    return following
+    try:
+        return following
+    finally:
+        del following  # the traceback of this life's error holds this frame: who keeps the error must not keep all lives to come
 
 
 def _hopeless(life: Life, reason: Exit) -> bool:

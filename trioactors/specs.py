@@ -10,8 +10,10 @@ import inspect
 import math
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from functools import lru_cache, partial, wraps
+from functools import partial, wraps
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, ParamSpec, TypeGuard, TypeVar, cast, get_origin
+from weakref import WeakKeyDictionary
 
 import attrs
 
@@ -163,10 +165,18 @@ def _check_arguments(make: object) -> bool:
     return _takes(target, make.args, make.keywords) if is_partial(make) else _takes_nothing(target)
 
 
-@lru_cache(maxsize=1_024)
+_known: WeakKeyDictionary[Callable[..., Any], bool] = WeakKeyDictionary()
+"""What `_takes_nothing` told of classes and functions that are still there: what is remembered must not keep anything alive."""
+
+
 def _takes_nothing(target: Callable[..., Any]) -> bool:
     """Looking at a signature costs as much as the rest of a start, and the same class is started many times."""
-    return _takes(target, (), {})
+    if not isinstance(target, type | FunctionType):  # a method, say, of something that is started once
+        return _takes(target, (), {})
+    wants_status = _known.get(target)
+    if wants_status is None:
+        wants_status = _known[target] = _takes(target, (), {})
+    return wants_status
 
 
 def _takes(target: Callable[..., Any], args: tuple[Any, ...], keywords: dict[str, Any]) -> bool:
