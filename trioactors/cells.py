@@ -24,9 +24,9 @@ from trioactors.errors import (
     StoreError,
     SystemClosed,
 )
-from trioactors.exits import CRASH, Exit, described
+from trioactors.exits import CRASH, Exit, Failure, described
 from trioactors.handlers import HandlerSpec
-from trioactors.lives import Life
+from trioactors.lives import Life, failure_of
 from trioactors.mailbox import Mailbox
 from trioactors.messages import Call, Envelope
 from trioactors.registry import INTERNAL
@@ -65,6 +65,10 @@ class Cell:
     incarnation: int = 0
     life: Life | None = None
     last_exit: Exit | None = None
+    since: float = 0.0
+    """When its present life was begun, or its last one ended."""
+    failure: Failure | None = None
+    """The last of its lives that did not end in order."""
     watchers: Sequence[Callable[[Life], None]] = ()
     """Who is told when a life of its is ready, and when one has ended."""
 
@@ -99,9 +103,10 @@ class Cell:
         self.incarnation += 1
         self.life = Life(self, self.incarnation)
         self.status = ChildStatus.STARTING
+        self.since = self.runtime.now()
         allowed = self.start_timeout
         if allowed != math.inf and self.start_may_wait:
-            self.life.deadline = self.runtime.now() + allowed
+            self.life.deadline = self.since + allowed
             self.runtime.alarms.series(allowed).add(self.life)
         return self.life
 
@@ -122,6 +127,9 @@ class Cell:
         """*life* is over; the next one, if its task is to go on in it."""
         life.ended = self.last_exit = reason
         self.status = ChildStatus.UNDEFINED
+        self.since = self.runtime.now()
+        if not reason.orderly:
+            self.failure = failure_of(life, reason, self.since)
         if life.grace is not None:
             life.grace.cancel()
         runtime = self.runtime

@@ -6,12 +6,14 @@ others are not; every rule about restarts asks this and nothing else.
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 from collections.abc import Callable
+from typing import Any
 
 import attrs
 
-__all__ = ["CRASH", "KILLED", "NORMAL", "SHUTDOWN", "Exit", "ExitKind", "described"]
+__all__ = ["CRASH", "KILLED", "NORMAL", "SHUTDOWN", "Exit", "ExitKind", "Failure", "described", "keeps_secrets"]
 
 
 class ExitKind(enum.Enum):
@@ -46,14 +48,39 @@ class Exit:
         return f"{self.kind.value}:{self.detail}" if self.detail else self.kind.value
 
 
+@attrs.frozen(kw_only=True, eq=False)
+class Failure:
+    """The last life of a child that did not end in order: what can still be told of it when the next one runs."""
+
+    incarnation: int
+    time: float
+    reason: Exit
+    message: Any = attrs.field(repr=False)
+    """The envelope whose handling ended it, or None."""
+    caller: str
+    killed: str | None
+    """Why it was cancelled."""
+
+
 NORMAL = Exit(ExitKind.NORMAL)
 SHUTDOWN = Exit(ExitKind.SHUTDOWN)
 KILLED = Exit(ExitKind.KILLED)
 
 
 def described(value: object, form: Callable[[object], str] = str) -> str:
-    """*value* for a text, whatever its own methods do: it is of a user's class."""
+    """*value* for a text, whatever its own methods do: it is of a user's class.
+
+    An error that is a class of fields, with secret ones (`repr=False`) would tell them in its `str`, but not in its `repr`.
+    """
     try:
-        return form(value) or repr(value)
+        return repr(value) if keeps_secrets(value) else form(value) or repr(value)
     except Exception:  # a broken repr must not turn a report into a second failure
         return f"<{type(value).__name__}, which cannot be shown>"
+
+
+def keeps_secrets(value: object) -> bool:
+    """Whether *value* is of an attrs class or a dataclass with fields that may stand in no text."""
+    kind = type(value)
+    if attrs.has(kind):
+        return any(field.repr is not True for field in attrs.fields(kind))
+    return dataclasses.is_dataclass(kind) and any(not field.repr for field in dataclasses.fields(kind))

@@ -20,7 +20,7 @@ import attrs
 import trio
 
 from trioactors.errors import Ignore, Shutdown, StartFailed, StateUnreadable
-from trioactors.exits import CRASH, KILLED, NORMAL, Exit, ExitKind, described
+from trioactors.exits import CRASH, KILLED, NORMAL, Exit, ExitKind, Failure, described
 from trioactors.restarts import ChildStatus
 from trioactors.trace import ChildStarted
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from trioactors.timers import Timer
     from trioactors.waiting import Wait
 
-__all__ = ["Life", "current_life", "is_group", "judge", "leaves", "pass_through", "run_life", "waiting_life"]
+__all__ = ["Life", "current_life", "failure_of", "is_group", "judge", "leaves", "pass_through", "run_life", "waiting_life"]
 
 current_life: ContextVar[Life | None] = ContextVar("trioactors_life", default=None)
 """The life in whose task, or in a descendant of whose task, the code runs."""
@@ -190,6 +190,12 @@ def judge(error: BaseException) -> Exit:
             return Exit(CRASH, error=single)
         case _:
             return Exit(CRASH, error=error)
+
+
+def failure_of(life: Life, reason: Exit, now: float) -> Failure:
+    """What can be told of *life* later, which ended for *reason*."""
+    caller, killed = life.fatal_caller, life.killed
+    return Failure(incarnation=life.number, time=now, reason=reason, message=life.fatal, caller=caller, killed=killed)
 
 
 async def run_life(cell: Cell, life: Life) -> None:

@@ -3,8 +3,8 @@
 A crash loop must not drown the log: so many reports in a period are logged in full (`Settings.crash_logs`), the rest are counted, and
 the count is told with the next one. Rate-limited is the log, never the restart.
 
-What a report shows of messages is bounded in length, and leaves out what is marked secret: arguments named in `@handler(secret=...)`, and
-attrs fields with `repr=False`.
+What a report shows of messages and errors is bounded in length, and leaves out what is marked secret: arguments named in
+`@handler(secret=...)`, and fields with `repr=False`, which is what `trioactors.serializer.secret` makes.
 """
 
 from __future__ import annotations
@@ -12,19 +12,22 @@ from __future__ import annotations
 import logging
 import reprlib
 from collections import deque
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import trio
 
-from trioactors.lives import leaves
+from trioactors.lives import failure_of, leaves
+from trioactors.tracebacks import hides_something, traceback_text
 
 if TYPE_CHECKING:
-    from trioactors.exits import Exit
+    from trioactors.cells import Cell
+    from trioactors.exits import Exit, Failure
     from trioactors.lives import Life
     from trioactors.messages import Envelope
     from trioactors.settings import Settings
 
-__all__ = ["CrashReports", "shown"]
+__all__ = ["CrashReports", "report_of", "shown"]
 
 _log = logging.getLogger("trioactors")
 _short = reprlib.Repr()
@@ -55,26 +58,18 @@ class CrashReports:
             return
         self._times.append(now)
         error = reason.error
+        secretive = hides_something(error)  # then it is told in the text: a formatter would print all of it
         _log.error(
             "%s",
-            self._text(life, reason),
-            exc_info=error and (type(error), error, error.__traceback__),
+            self._text(life, reason) + (f"\n{traceback_text(error)}" if error is not None and secretive else ""),
+            exc_info=None if error is None or secretive else (type(error), error, error.__traceback__),
             extra=self._fields(life, reason),
         )
         self.suppressed = 0
 
     def _text(self, life: Life, reason: Exit) -> str:
-        cell = life.cell
-        lines = [f"{cell.spec.kind.value} {cell.path} (incarnation {life.number}): {reason}"]
-        if reason.detail:
-            lines.append(f"when: {reason.detail}")
-        if life.fatal is not None:
-            lines.append(f"message: {shown(life.fatal)}")
-            lines.append(f"from: {life.fatal_caller}")
-        if life.killed is not None:
-            lines.append(f"cancelled because: {life.killed}")
-        lines += [f"cancelled: {text}" for text in _cancellations(reason.error)]
-        shell = None if cell.parent is None else cell.parent.shell
+        lines = list(_told(life.cell, failure_of(life, reason, trio.current_time())))
+        shell = None if life.cell.parent is None else life.cell.parent.shell
         if shell is not None and (entries := shell.history.entries):
             lines.append("earlier restarts: " + ", ".join(f"{e.child} at {e.time:.3f} ({e.reason})" for e in entries[-5:]))
         if self.suppressed:
@@ -84,6 +79,25 @@ class CrashReports:
     def _fields(self, life: Life, reason: Exit) -> dict[str, Any]:
         """The same as fields, for structured handlers."""
         return {"child": life.cell.path, "incarnation": life.number, "reason": str(reason), "suppressed": self.suppressed}
+
+
+def report_of(cell: Cell, failure: Failure) -> str:
+    """What a report says of *failure*, with the traceback."""
+    error = failure.reason.error
+    return "\n  ".join(_told(cell, failure)) + ("" if error is None else f"\n{traceback_text(error)}")
+
+
+def _told(cell: Cell, failure: Failure) -> Iterator[str]:
+    reason = failure.reason
+    yield f"{cell.spec.kind.value} {cell.path} (incarnation {failure.incarnation}): {reason}"
+    if reason.detail:
+        yield f"when: {reason.detail}"
+    if failure.message is not None:
+        yield f"message: {shown(failure.message)}"
+        yield f"from: {failure.caller}"
+    if failure.killed is not None:
+        yield f"cancelled because: {failure.killed}"
+    yield from (f"cancelled: {text}" for text in _cancellations(reason.error))
 
 
 def shown(envelope: Envelope) -> str:

@@ -34,6 +34,8 @@ class Field:
     has_default: bool
     transient: bool
     keeps_unknown: bool
+    secret: bool = False
+    """Whether its value may stand in no text."""
     converted: bool = False
     check: Callable[[object, object], None] | None = None
     """Runs the field's validator on an instance and a value."""
@@ -102,6 +104,7 @@ def _raw_fields(cls: type[Any]) -> Iterator[Field]:
                 has_default=attribute.default is not attrs.NOTHING,
                 transient=is_transient(attribute.metadata),
                 keeps_unknown=keeps_unknown(attribute.metadata),
+                secret=attribute.repr is not True,
                 converted=attribute.converter is not None,
                 check=_validator(attribute),
             )
@@ -115,6 +118,7 @@ def _raw_fields(cls: type[Any]) -> Iterator[Field]:
                 has_default=not (field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING),
                 transient=is_transient(field.metadata),
                 keeps_unknown=keeps_unknown(field.metadata),
+                secret=not field.repr,
             )
 
 

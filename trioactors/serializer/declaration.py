@@ -21,6 +21,7 @@ __all__ = [
     "declaration_of",
     "is_transient",
     "keeps_unknown",
+    "secret",
     "stored",
     "transient",
     "unknown_fields",
@@ -124,6 +125,20 @@ def transient(*, default: Any = attrs.NOTHING, factory: Callable[[], Any] | None
     if factory is not None:
         return attrs.field(factory=factory, metadata=dict(TRANSIENT))
     return attrs.field(default=default, metadata=dict(TRANSIENT))
+
+
+@overload
+def secret(*, default: T) -> T: ...
+@overload
+def secret(*, factory: Callable[[], T]) -> T: ...
+def secret(*, default: Any = attrs.NOTHING, factory: Callable[[], Any] | None = None) -> Any:
+    """An attrs field that is stored and never shown: in no repr, log, report, error, trace record or snapshot.
+
+    One without a default is `attrs.field(repr=False)`, which means the same.
+    """
+    if factory is not None:
+        return attrs.field(factory=factory, repr=False)
+    return attrs.field(default=default, repr=False)
 
 
 def unknown_fields() -> dict[str, Any]:

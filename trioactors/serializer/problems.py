@@ -67,10 +67,15 @@ def shown(value: object) -> str:
             return kind
 
 
-def from_group(group: BaseValidationError) -> Problem:
-    """The first problem in what cattrs gathered while it built one class; the others are only counted."""
+def from_group(group: BaseValidationError, *, secretive: bool = False) -> Problem:
+    """The first problem in what cattrs gathered while it built one class; the others are only counted.
+
+    A class that is *secretive* has a field whose value may stand in no text, so what the class itself says is left out.
+    """
     first = group.exceptions[0]
     problem = _of_leaf(first)
+    if secretive and problem.__cause__ is first:
+        problem.what, problem.__cause__ = f"the class refused it: {type(first).__name__}", None
     notes: list[str] = getattr(first, "__notes__", [])
     if notes and isinstance(notes[-1], AttributeValidationNote):
         problem.under(f".{notes[-1].name}")

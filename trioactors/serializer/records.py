@@ -71,7 +71,7 @@ def check_class(cls: type[Any], fields: tuple[Field, ...], declaration: Declarat
 
 def dump_of(cls: type[Any], fields: tuple[Field, ...], forms: Mapping[str, Form], trail: Trail | None) -> Dump:
     """Writes one object; *trail* guards a class that contains itself."""
-    hooks = {field.name: override(unstruct_hook=_named(f".{field.name}", forms[field.name].dump)) for field in fields}
+    hooks = {field.name: override(unstruct_hook=_named(field, forms[field.name].dump)) for field in fields}
     write = make_dict_unstructure_fn_from_attrs(
         _attributes(fields, hooks), cls, _CONVERTER, _cattrs_use_linecache=False, _cattrs_use_alias=False
     )
@@ -157,7 +157,7 @@ def _too_old(declaration: Declaration, version: int) -> Load:
 
 def _building(cls: type[Any], given: tuple[Field, ...], forms: Mapping[str, Form]) -> Load:
     build = make_dict_structure_fn_from_attrs(
-        _attributes(given, {field.name: override(struct_hook=forms[field.name].load) for field in given}),
+        _attributes(given, {field.name: override(struct_hook=_hushed(field, forms[field.name].load)) for field in given}),
         cls,
         _CONVERTER,
         {parameter.__name__: object for parameter in getattr(cls, "__parameters__", ())},
@@ -167,13 +167,15 @@ def _building(cls: type[Any], given: tuple[Field, ...], forms: Mapping[str, Form
         _cattrs_use_alias=False,
     )
 
+    secretive = any(field.secret for field in given)
+
     def load(form: Any, _: object = None) -> Any:
         if type(form) is not OBJECT:
             raise expected(f"an object ({cls.__name__})", form)
         try:
             return build(form, cls)
         except BaseValidationError as group:
-            raise from_group(group) from group
+            raise from_group(group, secretive=secretive) from (None if secretive else group)
 
     return load
 
@@ -187,7 +189,7 @@ def _setting_late(load: Load, late: tuple[Field, ...], forms: Mapping[str, Form]
         instance = load({name: inner for name, inner in form.items() if name not in names}, None)
         for field in late:
             if field.name in form:
-                _set(instance, field, _named(f".{field.name}", forms[field.name].load)(form[field.name], None))
+                _set(instance, field, _named(field, forms[field.name].load)(form[field.name], None))
             elif not hasattr(instance, field.name):
                 raise Problem("missing, and the class does not set it").under(f".{field.name}")
         return instance
@@ -202,6 +204,8 @@ def _set(instance: object, field: Field, value: object) -> None:
     try:
         field.check(instance, value)
     except DATA_ERRORS as error:
+        if field.secret:
+            raise Problem(f"the class refused it: {type(error).__name__}").under(f".{field.name}") from None
         raise Problem(f"the class refused it: {type(error).__name__}: {error}"[:500]).under(f".{field.name}") from error
 
 
@@ -211,7 +215,7 @@ def _checking_converters(load: Load, converted: tuple[Field, ...], forms: Mappin
         for field in converted:
             if field.name not in form:
                 continue
-            again = _named(f".{field.name}", forms[field.name].dump)(getattr(instance, field.name))
+            again = _named(field, forms[field.name].dump)(getattr(instance, field.name))
             if _CANONICAL.encode(again) != _CANONICAL.encode(form[field.name]):
                 raise Problem(
                     "the field's converter changes the stored value",
@@ -277,12 +281,30 @@ def _guarded(dump: Dump, trail: Trail) -> Dump:
     return dump_once
 
 
-def _named(step: str, hook: Callable[..., Any]) -> Callable[..., Any]:
+def _named(field: Field, hook: Callable[..., Any]) -> Callable[..., Any]:
+    step = f".{field.name}"
+    hook = _hushed(field, hook)
+
     def inside(*arguments: Any) -> Any:
         try:
             return hook(*arguments)
         except Problem as problem:
             raise problem.under(step) from problem.__cause__
+
+    return inside
+
+
+def _hushed(field: Field, hook: Callable[..., Any]) -> Callable[..., Any]:
+    """What is wrong with a secret value is told without the value, and without the path inside it."""
+    if not field.secret:
+        return hook
+
+    def inside(*arguments: Any) -> Any:
+        try:
+            return hook(*arguments)
+        except Problem as problem:
+            error = problem.error
+        raise Problem("its value does not fit; more is not told, because the field is secret", "", error)
 
     return inside
 
