@@ -26,7 +26,7 @@ from trioactors.system import System
 from trioactors.testing.clocks import ThreadGuard
 from trioactors.testing.leaks import isolated_system
 from trioactors.testing.schedules import Policy
-from trioactors.testing.simulation.sim_tests import never_reached
+from trioactors.testing.simulation.sim_tests import NEVER_REACHED
 from trioactors.trace import Recorder
 
 __all__ = [
@@ -54,8 +54,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Name the points that simulations were to reach sometimes, and never did."""
-    for test, points in never_reached().items():
-        terminalreporter.write_line(f"{test}: no run reached {', '.join(map(repr, points))}")
+    for report in terminalreporter.getreports("passed"):
+        points = [repr(value) for name, value in report.user_properties if name == NEVER_REACHED]
+        if points:
+            terminalreporter.write_line(f"{report.nodeid}: no run reached {', '.join(points)}")
 
 
 def _run_virtually(

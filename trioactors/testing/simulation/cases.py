@@ -64,10 +64,18 @@ class Case:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UsageError(f"this is no case of a simulation ({type(error).__name__}: {error}): {text[:80]!r}") from error
 
+    @classmethod
+    def load(cls, path: Path) -> Case:
+        """Read the file that `keep_in` wrote. Raises `UsageError`, which names it."""
+        try:
+            return cls.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, UsageError) as error:
+            raise UsageError(f"{path}: {error}") from error
+
     def keep_in(self, corpus: Path) -> Path:
         """Write it to the folder *corpus*, under a name that equal cases share."""
         corpus.mkdir(parents=True, exist_ok=True)
-        path = corpus / f"{sha256(self.dumps().encode()).hexdigest()[:12]}.json"
+        path = corpus / f"{sha256(self.line().encode()).hexdigest()[:12]}.json"
         path.write_text(self.dumps(), encoding="utf-8")
         return path
 
@@ -75,7 +83,4 @@ class Case:
 def kept_cases(corpus: Path) -> Iterator[tuple[Path, Case]]:
     """What is in the folder *corpus*, by name; nothing where it is not there. Raises `UsageError`, which names the file."""
     for path in sorted(corpus.glob("*.json")):
-        try:
-            yield path, Case.loads(path.read_text(encoding="utf-8"))
-        except UsageError as error:
-            raise UsageError(f"{path}: {error}") from error
+        yield path, Case.load(path)

@@ -10,6 +10,7 @@ replaced while a simulation runs, in their own modules and wherever somebody has
 
 from __future__ import annotations
 
+import operator
 import os
 import random
 import sys
@@ -18,8 +19,10 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from functools import wraps
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Any, Final
+
+import trio
 
 __all__ = ["Escape", "contained"]
 
@@ -51,6 +54,7 @@ _LIBRARY: Final = os.path.dirname(os.__file__) + os.sep  # noqa: PTH120 - compar
 _SLEEP = time.sleep  # noqa: TID251 - to see that nobody calls it
 _URANDOM, _RANDOM, _BITS = os.urandom, random.random, random.getrandbits
 _START, _SEED = threading.Thread.start, random.Random.seed
+_WORKER = trio.lowlevel.start_thread_soon
 
 
 class _Net:
@@ -91,12 +95,19 @@ def _heard(event: str, arguments: tuple[Any, ...]) -> None:
     if what is None:
         if event != "open" or not isinstance(arguments[2], int) or not arguments[2] & _WRITING or isinstance(arguments[0], int):
             return
+        if _importing(sys._getframe(1)):  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+            return
         what = "file"
     elif what == "database" and arguments[0] == ":memory:":
         return
     net = _nets.get(threading.get_ident())
     if net is not None:
         raise net.caught(what, f"{event}({arguments[0]!r})" if event == "open" else event)
+
+
+def _importing(frame: FrameType | None) -> bool:
+    """Whether Python itself keeps what it has compiled, at the first import of a module."""
+    return frame is not None and frame.f_code.co_filename == "<frozen importlib._bootstrap_external>"
 
 
 def _guarded(original: Callable[..., Any], what: str, name: str, allowed: Callable[..., bool] | None = None) -> Callable[..., Any]:
@@ -119,10 +130,19 @@ _PLAIN: Final[dict[Any, Callable[..., Any]]] = {
     _URANDOM: _guarded(_URANDOM, "chance", "os.urandom"),
     _RANDOM: _guarded(_RANDOM, "chance", "random.random"),
     _BITS: _guarded(_BITS, "chance", "random.getrandbits"),
+    _WORKER: _guarded(_WORKER, "thread", "a worker thread"),
 }
-_METHODS: Final[tuple[tuple[type, str, Callable[..., Any], Callable[..., Any]], ...]] = (
-    (threading.Thread, "start", _guarded(_START, "thread", "a thread's start"), _START),
-    (random.Random, "seed", _guarded(_SEED, "chance", "random.Random() without a seed", _seeded), _SEED),
+_HOMES: Final[tuple[tuple[ModuleType, str, Callable[..., Any]], ...]] = (
+    (time, "sleep", _SLEEP),
+    (os, "urandom", _URANDOM),
+    (random, "random", _RANDOM),
+    (random, "getrandbits", _BITS),
+)
+"""Where they are at home; they are guarded there whatever a test has put in their place."""
+
+_METHODS: Final[tuple[tuple[type, str, Callable[..., Any]], ...]] = (
+    (threading.Thread, "start", _guarded(_START, "thread", "a thread's start")),
+    (random.Random, "seed", _guarded(_SEED, "chance", "random.Random() without a seed", _seeded)),
 )
 
 
@@ -130,19 +150,21 @@ class _Holders:
     """Which modules have the plain functions, and by which names; looked up anew when modules were added."""
 
     def __init__(self) -> None:
-        self._modules = 0
+        self._modules: list[ModuleType] = []
         self._known: list[tuple[Any, str, Callable[..., Any]]] = []
 
     def now(self) -> list[tuple[Any, str, Callable[..., Any]]]:
-        if len(sys.modules) != self._modules:
-            self._modules = len(sys.modules)
+        """Those that still have them: since they were looked up somebody may have patched one."""
+        modules = list(sys.modules.values())
+        if len(modules) != len(self._modules) or any(map(operator.is_not, modules, self._modules)):
+            self._modules = modules
             self._known = [
                 (module, name, value)
-                for module in tuple(sys.modules.values())
+                for module in modules
                 for name, value in tuple(getattr(module, "__dict__", {}).items())
-                if callable(value) and type(value) in _TYPES and value in _PLAIN and module is not sys.modules[__name__]
+                if type(value) in _TYPES and value in _PLAIN and module is not sys.modules[__name__]
             ]
-        return self._known
+        return [(module, name, value) for module, name, value in self._known if getattr(module, name, None) is value]
 
 
 _TYPES: Final = frozenset(map(type, _PLAIN))
@@ -158,12 +180,15 @@ def contained() -> Generator[list[Escape], None, None]:
     net = _Net()
     hidden: Any = random._inst  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - what random.randint and its like draw from
     with ExitStack() as undo:
+        for module, name, plain in _HOMES:
+            undo.callback(setattr, module, name, getattr(module, name))
+            setattr(module, name, _PLAIN[plain])
         for module, name, value in _holders.now():
-            setattr(module, name, _PLAIN[value])
             undo.callback(setattr, module, name, value)
-        for holder, name, guarded, plain in _METHODS:
+            setattr(module, name, _PLAIN[value])
+        for holder, name, guarded in _METHODS:
+            undo.callback(setattr, holder, name, getattr(holder, name))
             setattr(holder, name, guarded)
-            undo.callback(setattr, holder, name, plain)
         for name, original in (("random", _RANDOM), ("getrandbits", _BITS)):
             setattr(hidden, name, _PLAIN[original])
             undo.callback(delattr, hidden, name)

@@ -131,9 +131,13 @@ class NodeDisk:
             return do()
         if due.kind in _ERRNO:
             code = _ERRNO[due.kind]
-            self._disk.power.failures[self._disk.power.operations + 1] = code
-            do()
-            raise OSError(code, os.strerror(code))  # the operation turned out to be none for the disk
+            place = self._disk.power.operations + 1
+            self._disk.power.failures[place] = code
+            try:
+                do()
+            finally:
+                del self._disk.power.failures[place]  # where the operation was none for the disk, the next one is not to blame
+            raise OSError(code, os.strerror(code))
         if due.kind is Kind.CUT:
             self._disk.power.cut_at = self._disk.power.operations + 1
             with suppress(PowerCut):

@@ -50,6 +50,8 @@ class Application:
     body: Callable[[System], Awaitable[Any]] | None
     """Called in each life when the tree is up."""
     settings: Settings
+    lasting: bool
+    """Whether the store outlives a life."""
 
 
 @attrs.define(eq=False)
@@ -62,8 +64,8 @@ class NodeLife:
     scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
     system: System | None = None
     """While it serves."""
-    callers: dict[int, trio.CancelScope] = attrs.field(factory=dict[int, trio.CancelScope])
-    """Who waits for an answer from it."""
+    callers: dict[trio.CancelScope, None] = attrs.field(factory=dict[trio.CancelScope, None])
+    """What waits for an answer from it, in the order in which it began to."""
     leave: trio.Event = attrs.field(factory=trio.Event)
     """Set when it is to end in order, or has."""
 
@@ -73,13 +75,13 @@ class NodeLife:
         return self.disk.fenced
 
     @contextmanager
-    def asked(self, caller: int) -> Generator[System, None, None]:
+    def asked(self) -> Generator[System, None, None]:
         """Around what a client asks of it. Raises `NodeDown` where it ends first, whatever it would have answered or raised."""
         system = self.system
         if system is None:
             raise NodeDown("the node does not run")
         with trio.CancelScope() as scope:
-            self.callers[caller] = scope
+            self.callers[scope] = None
             try:
                 yield system
             except (AssertionError, trio.Cancelled):
@@ -88,7 +90,7 @@ class NodeLife:
                 if not self.dead:
                     raise
             finally:
-                del self.callers[caller]
+                del self.callers[scope]
         if self.dead or scope.cancelled_caught:
             raise NodeDown("the node ended before it had answered")
 
@@ -100,6 +102,7 @@ class Node:
         self._application = application
         self.tree = application.tree
         self.settings = application.settings
+        self.lasting = application.lasting
         self._seed = seed
         self._faulty = faulty
         self._record = record
@@ -157,7 +160,7 @@ class Node:
             self.disk.kill()
         else:
             self.disk.power_cut(keep)
-        for scope in tuple(life.callers.values()):
+        for scope in tuple(life.callers):
             scope.cancel(reason="the node was killed")
         life.scope.cancel(reason="the node was killed")
 
@@ -201,13 +204,13 @@ class Node:
             with life.scope:
                 await self._serve(life)
         except BaseException as error:  # noqa: ASYNC103 - only what a fault explains ends here
-            if not (life.dead or self._explained(error)):
+            if not ((life.dead and _of_programs(error)) or _explained(error)):
                 raise
             self._pause = self._pause or 1.0
         finally:
             came_up = life.dead or life.system is not None
             life.system = None
-            for scope in tuple(life.callers.values()):
+            for scope in tuple(life.callers):
                 scope.cancel(reason="the node ended")
             self._tell()
         if not came_up:
@@ -238,10 +241,6 @@ class Node:
         changed, self._changed = self._changed, trio.Event()
         changed.set()
 
-    def _explained(self, error: BaseException) -> bool:
-        """Whether planned faults can have led to it."""
-        return all(_expected(leaf) for leaf in leaves(error))
-
     def _environment(self, life: NodeLife) -> Environment:
         ids = iter(range(1, 1_000_000_000))
         return Environment(
@@ -256,6 +255,16 @@ class Node:
 async def _until_over(system: System, leave: trio.Event) -> None:
     await system.wait_stopped()
     leave.set()
+
+
+def _of_programs(error: BaseException) -> bool:
+    """Whether it came out of a program: Ctrl-C does not, and ends a simulation with a dead node too."""
+    return all(isinstance(leaf, Exception | trio.Cancelled) for leaf in leaves(error))
+
+
+def _explained(error: BaseException) -> bool:
+    """Whether planned faults can have led to it."""
+    return all(_expected(leaf) for leaf in leaves(error))
 
 
 def _expected(error: BaseException | None) -> bool:

@@ -9,9 +9,10 @@ comes does not happen.
 from __future__ import annotations
 
 import enum
+import math
 import random
-from collections.abc import Callable, Iterator
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, TypeVar
 
 import attrs
 
@@ -19,6 +20,8 @@ from trioactors.errors import UsageError
 from trioactors.testing.disk import Keep
 
 __all__ = ["AT_DISK", "AT_STEP", "Faults", "Injection", "Kind", "Plan", "drawn", "stream"]
+
+T = TypeVar("T")
 
 _STEPS: Final = (16, 64, 256, 1_024)
 """Within how many steps the faults of a run are, after its node has come up."""
@@ -85,6 +88,11 @@ def _times(_: object, attribute: attrs.Attribute[int], value: object) -> None:
         raise UsageError(f"Faults({attribute.name}={value!r}): write how often it may happen in one run, 0 for never")
 
 
+def _seconds(_: object, attribute: attrs.Attribute[float], value: object) -> None:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < math.inf:
+        raise UsageError(f"Faults({attribute.name}={value!r}): write how many seconds a fault may last")
+
+
 def _often(default: int) -> Any:
     return attrs.field(default=default, validator=_times)
 
@@ -113,7 +121,7 @@ class Faults:
     """Syncs that fail."""
     delays: int = _often(2)
     """Calls of the store that take their time."""
-    seconds: float = 8.0
+    seconds: float = attrs.field(default=8.0, validator=_seconds)
     """How long a hold, a stall, a delay or a time without a node lasts at the most."""
 
     @classmethod
@@ -154,6 +162,10 @@ class Injection:
     """How long it lasts; for a clock, how far it is set."""
     keep: Keep = Keep.EVERYTHING
     """What a power cut leaves of what was not synced."""
+
+    def one_of(self, these: Sequence[T]) -> T:
+        """The one of *these* that it meets."""
+        return these[min(int(self.pick * len(these)), len(these) - 1)]
 
     def __str__(self) -> str:
         """As people say it."""

@@ -32,15 +32,10 @@ from trioactors.testing.simulation.plans import Faults
 from trioactors.testing.simulation.scenarios import LIMIT, Scenario, Simulated, Workload
 from trioactors.testing.simulation.simulating import SHRINKING, case_from, replayed, scenario_of, tried
 
-__all__ = ["Report", "SimTest", "never_reached", "sim_test", "trials"]
+__all__ = ["NEVER_REACHED", "Report", "SimTest", "sim_test", "trials"]
 
-_NEVER: Final[dict[str, tuple[str, ...]]] = {}
-"""By test, the points that no run of it has reached; the plugin prints them."""
-
-
-def never_reached() -> Mapping[str, tuple[str, ...]]:
-    """By test, the points that no run of it has reached."""
-    return dict(_NEVER)
+NEVER_REACHED: Final = "trioactors: never reached"
+"""The property of a test's report that has the points which no run of it has reached; the plugin prints them."""
 
 
 @attrs.frozen
@@ -92,6 +87,8 @@ class _Request(Protocol):
 
     @property
     def config(self) -> Any: ...
+    @property
+    def node(self) -> Any: ...
 
 
 class SimTest(Protocol):
@@ -141,10 +138,9 @@ def sim_test(
 
     def decorated(workload: Workload) -> SimTest:
         scenario = make(workload)
-        name = workload.__name__
-        place = Path(inspect.getfile(workload)).parent / "corpus" / name if corpus is None else corpus
+        place = Path(inspect.getfile(workload)).parent / "corpus" / workload.__name__ if corpus is None else corpus
 
-        return _as_test(workload, scenario, functools.partial(_run, name, scenario, tried_seeds, place))
+        return _as_test(workload, scenario, functools.partial(_run, scenario, tried_seeds, place))
 
     return decorated
 
@@ -161,7 +157,7 @@ def _as_test(workload: Workload, scenario: Scenario, run: Callable[[_Request | N
     return test
 
 
-def _run(name: str, scenario: Scenario, seeds: Sequence[int], corpus: Path, request: _Request | None) -> None:
+def _run(scenario: Scenario, seeds: Sequence[int], corpus: Path, request: _Request | None) -> None:
     def asked(option: str) -> Any:
         return None if request is None else request.config.getoption(f"--trioactors-{option}", None)
 
@@ -176,9 +172,11 @@ def _run(name: str, scenario: Scenario, seeds: Sequence[int], corpus: Path, requ
     for path, kept in kept_cases(corpus):
         _replay(scenario, path, kept)
     number = asked("seeds")
+    if number is not None and number < 1:
+        raise UsageError(f"--trioactors-seeds={number} would try nothing: give a number above zero")
     report = trials(scenario, seeds if number is None else range(number), corpus=corpus)
-    if report.never:
-        _NEVER[name] = report.never
+    if request is not None:
+        request.node.user_properties += [(NEVER_REACHED, point) for point in report.never]
 
 
 def _replay(scenario: Scenario, path: Path, kept: Any) -> None:

@@ -61,7 +61,7 @@ def scenario_of(
     allowed = (Faults() if lasting else Faults().survivable) if faults is None else faults
     return Scenario(
         workload=workload,
-        application=Application(_stores(store), tree, app, Settings() if settings is None else settings),
+        application=Application(_stores(store), tree, app, Settings() if settings is None else settings, lasting),
         faults=allowed,
         policy=chosen_policy(policy),
         checks=tuple(check),
@@ -130,7 +130,7 @@ def case_from(case: Case | str | Path) -> Case:
     """A case, from what people have of it. Raises `UsageError`."""
     if isinstance(case, Case):
         return case
-    return Case.loads(case.read_text(encoding="utf-8") if isinstance(case, Path) else case)
+    return Case.load(case) if isinstance(case, Path) else Case.loads(case)
 
 
 def replayed(scenario: Scenario, case: Case) -> Simulated:

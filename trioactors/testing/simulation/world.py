@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextvars import ContextVar
@@ -32,6 +33,9 @@ R = TypeVar("R")
 
 _present: ContextVar[Simulation] = ContextVar("trioactors_simulation")
 
+_ADDRESS: Final = re.compile(r" at 0x[0-9a-fA-F]+")
+"""What plain objects say of themselves, and no seed repeats."""
+
 _LETTERS: Final = "bcdefghijklmnopqrstuvwxyz"
 
 
@@ -52,6 +56,7 @@ class Client:
         self._world = world
         self._turn = Turn(f"{number}", world.random(f"client {number}"))
         self._calls = 0
+        self._turns = itertools.count()
         self.number = number
 
     def __repr__(self) -> str:
@@ -66,7 +71,7 @@ class Client:
     async def turns(self, count: int, *, pause: float = 1.0) -> AsyncIterator[Turn]:
         """One turn after another. Before each the client goes on at once, or waits up to *pause* seconds."""
         await trio.lowlevel.checkpoint()
-        for number in range(count):
+        for number in itertools.islice(self._turns, count):
             name = f"{self.number}.{number}"
             if name in self._world.plan.without:
                 continue
@@ -94,22 +99,35 @@ class Client:
     async def use(self, do: Callable[[System], Awaitable[Any]], *, what: str = "use") -> Operation:
         """The same, with the whole system: to start actors, say."""
         world, turn = self._world, self._turn.id
-        known = turn if not self._calls else f"{turn}{_LETTERS[self._calls - 1]}"
+        known = f"{turn}{_letters(self._calls)}"
         self._calls += 1
         world.begun.append(known)
-        life = await world.node.up()
         began = trio.current_time()
-        answer, error = await _asked(life, self.number, do)
+        try:
+            life = await world.node.up()
+            began = trio.current_time()
+            answer, error = await _asked(life, do)
+        except trio.Cancelled:  # it gave up, and will never know
+            world.history.append(Operation(self.number, known, what, began, trio.current_time(), Told.UNKNOWN))
+            raise
         said = Told.OK if error is None else told(error)
         done = Operation(self.number, known, what, began, trio.current_time(), said, answer, error)
         world.history.append(done)
         return done
 
 
-async def _asked(life: NodeLife, client: int, do: Callable[[System], Awaitable[Any]]) -> tuple[object, Exception | None]:
+def _letters(call: int) -> str:
+    """What is behind the turn in the id of so many calls later: nothing, b, c ... z, zb, zc and so on."""
+    if not call:
+        return ""
+    whole, rest = divmod(call - 1, len(_LETTERS))
+    return "z" * whole + _LETTERS[rest]
+
+
+async def _asked(life: NodeLife, do: Callable[[System], Awaitable[Any]]) -> tuple[object, Exception | None]:
     answer: object = None
     try:
-        with life.asked(client) as system:
+        with life.asked() as system:
             answer = await do(system)
     except AssertionError:
         raise
@@ -143,6 +161,7 @@ class Simulation:
         self._since: int | None = None
         self._clients = itertools.count()
         self._calm = False
+        self._holds: list[trio.CancelScope] = []
         self._nursery: trio.Nursery | None = None
         self.node = Node(application, seed, self._faulty, self._seen)
 
@@ -188,20 +207,27 @@ class Simulation:
     async def settle(self) -> None:
         """End all faults, and start the node once more in the harshest way that was allowed; then what is there must be sound.
 
-        After a power cut that keeps nothing of what was not synced, if there may be power cuts; else a kill, else in order.
+        After a power cut that keeps nothing of what was not synced, if there may be power cuts; else a kill, else in order. Without a
+        lasting store it is not started again. Returns when the node has nothing more to do.
         """
         await trio.lowlevel.checkpoint()
         if self._calm:
             return
         self._calm = self._faulty.over = True
-        before = (await self.node.up()).number
+        for hold in self._holds:
+            hold.cancel(reason="faults are over")
+        life = await self.node.up()
+        if self.node.lasting:
+            life = await self._started_again(life.number)
+        assert life.system is not None  # that is what `up` waits for
+        await life.system.quiesce(timeout=600)
+
+    async def _started_again(self, before: int) -> NodeLife:
         if self._faults.power_cuts or self._faults.kills:
             self.node.kill(Keep.NOTHING if self._faults.power_cuts else None)
         else:
             await self.node.stop()
-        life = await self.node.up(after=before)
-        assert life.system is not None  # that is what `up` waits for
-        await life.system.quiesce(timeout=600)
+        return await self.node.up(after=before)
 
     # --- for the simulator ---
 
@@ -223,7 +249,8 @@ class Simulation:
         for done in self.history:
             outcome = f"{done.told.value} {done.answer!r} {type(done.error).__name__} {done.error}"
             found.append(f"{done.id} {done.what} {done.began!r} {done.ended!r} {outcome}")
-        return [*found, f"{self._faulty!r} {self.node!r} {self.node.disk!r}"]
+        found.append(f"{self._faulty!r} {self.node!r} {self.node.disk!r}")
+        return [_ADDRESS.sub("", line) for line in found]
 
     def look(self, schedule: Schedule) -> None:
         """Between two steps: let happen what is planned for this one."""
@@ -252,16 +279,17 @@ class Simulation:
                 actors = node.actors()
                 if actors:
                     self._happened(one)
-                    actors[int(one.pick * len(actors))].crash(PlannedCrash("the simulation crashed it"))
+                    one.one_of(actors).crash(PlannedCrash("the simulation crashed it"))
             case Kind.KILL | Kind.POWER:
                 if node.serves:
                     self._happened(one)
                     node.kill(one.keep if one.kind is Kind.POWER else None, one.seconds)
             case Kind.HOLD:
-                release = schedule.hold(lambda tasks: self._of_node(tasks, one.pick))
+                release = schedule.hold(lambda tasks: self._of_node(tasks, one))
                 if release is not None and self._nursery is not None:
                     self._happened(one)
-                    self._nursery.start_soon(_later, one.seconds, release, name="hold")
+                    self._holds.append(trio.CancelScope())
+                    self._nursery.start_soon(_later, one.seconds, release, self._holds[-1], name="hold")
             case Kind.STALL:
                 self._happened(one)
                 cast("MockClock", trio.lowlevel.current_clock()).jump(one.seconds)
@@ -269,13 +297,13 @@ class Simulation:
                 self._happened(one)
                 node.skew += one.seconds
 
-    def _of_node(self, tasks: Any, pick: float) -> trio.lowlevel.Task | None:
+    def _of_node(self, tasks: Any, one: Injection) -> trio.lowlevel.Task | None:
         mine = [task for task in tasks if self._below_node(task)]
-        return mine[int(pick * len(mine))] if mine else None
+        return one.one_of(mine) if mine else None
 
     def _below_node(self, task: trio.lowlevel.Task) -> bool:
-        """Whether it is one of the application's own."""
-        nursery = task.parent_nursery
+        """Whether it is one of the application's own; the task of the runtime that does nothing but wake others is not."""
+        nursery = None if task.name == "alarms" else task.parent_nursery
         while nursery is not None and nursery is not self._nursery:
             if nursery.parent_task is self.node.task:
                 return True
@@ -298,8 +326,9 @@ def sometimes(name: str, condition: object = "reached") -> None:
         simulation.sometimes(name, condition)
 
 
-async def _later(seconds: float, do: Callable[[], None]) -> None:
+async def _later(seconds: float, do: Callable[[], None], scope: trio.CancelScope) -> None:
     try:
-        await trio.sleep(seconds)
+        with scope:
+            await trio.sleep(seconds)
     finally:
         do()

@@ -1,0 +1,290 @@
+"""Whatever reaches out of a simulation is an error that names the place, whoever swallows it; and nothing else is touched."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import logging
+import os
+import random
+import secrets
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading  # noqa: TID251 - nothing may start one in a simulation
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from random import Random, choice, getrandbits, randint, shuffle
+from random import random as draw
+from time import sleep  # noqa: TID251 - nothing may call it in a simulation
+from typing import Any
+
+import pytest
+import trio
+
+import trioactors as ta
+from trioactors.testing.simulation import Escape, Faults, Simulation, simulate
+from trioactors.testing.simulation.escapes import contained
+
+
+async def in_a_thread() -> None:
+    await trio.to_thread.run_sync(int)
+
+
+def start_a_thread() -> None:
+    threading.Thread(target=int).start()
+
+
+def write(mode: str) -> Callable[[], object]:
+    return lambda: open(__file__ + ".never", mode)  # noqa: PTH123 - the plain function
+
+
+ESCAPES: dict[str, tuple[Callable[[], Any], str]] = {
+    "thread": (start_a_thread, "a thread's start"),
+    "worker thread": (in_a_thread, "a worker thread|a thread's start"),
+    "sleep": (lambda: time.sleep(0), "time.sleep"),  # noqa: TID251 - it must not come through
+    "sleep by name": (lambda: sleep(0), "time.sleep"),
+    "random": (lambda: random.random() + 0, "random.random"),
+    "random by name": (lambda: draw() + 0, "random.random"),
+    "bits by name": (lambda: getrandbits(8), "random.getrandbits"),
+    "randint": (lambda: random.randint(0, 9), "random.getrandbits"),
+    "randint by name": (lambda: randint(0, 9), "random.getrandbits"),
+    "choice": (lambda: random.choice("ab"), "random.getrandbits"),
+    "choice by name": (lambda: choice("ab"), "random.getrandbits"),
+    "shuffle by name": (lambda: shuffle([1, 2]), "random.getrandbits"),
+    "uniform": (lambda: random.uniform(0, 1), "random.random"),
+    "Random()": (random.Random, r"random.Random\(\) without a seed"),
+    "Random() by name": (Random, r"random.Random\(\) without a seed"),
+    "SystemRandom": (lambda: random.SystemRandom().random(), "os.urandom"),
+    "uuid4": (uuid.uuid4, "os.urandom"),
+    "urandom": (lambda: os.urandom(4), "os.urandom"),
+    "secrets": (secrets.token_hex, "os.urandom"),
+    "socket": (socket.socket, "socket.__new__"),
+    "trio socket": (trio.socket.socket, "socket.__new__"),
+    "process": (lambda: subprocess.Popen([sys.executable, "-c", ""]), "subprocess.Popen"),
+    "system": (lambda: getattr(os, "system")("true"), "os.system"),  # noqa: B009 - deprecated, and used all the same
+    "database": (lambda: sqlite3.connect("never.db"), "sqlite3.connect"),
+    "open to write": (write("w"), "open"),
+    "open to append": (write("a"), "open"),
+    "open to create": (write("x"), "open"),
+    "open to change": (write("r+"), "open"),
+    "write_text": (lambda: Path(__file__ + ".never").write_text("", encoding="utf-8"), "open"),
+    "temporary file": (tempfile.TemporaryFile, "open|random.Random|os.urandom"),
+}
+
+
+async def done(do: Callable[[], Any]) -> None:
+    result = do()
+    if inspect.isawaitable(result):
+        await result
+
+
+def calm(workload: Callable[[Simulation], Any], **options: Any) -> None:
+    simulate(workload, store="memory:", faults=Faults.none(), shrinking=0, **options)
+
+
+@pytest.mark.parametrize("name", ESCAPES)
+def test_it_is_caught_and_its_place_named(name: str) -> None:
+    do, call = ESCAPES[name]
+
+    async def culprit(_: Simulation) -> None:
+        await done(do)
+
+    with pytest.raises(Escape, match=rf"^({call}).* at (.*) leaves the simulation: .") as caught:
+        calm(culprit)
+
+    caller = do if getattr(do, "__module__", "") == __name__ else done
+    lines, first = inspect.getsourcelines(caller)
+    places = [f"{__file__}:{first + number} in {caller.__name__} leaves" for number in range(len(lines))]
+    assert any(place in str(caught.value) for place in places)
+    assert not Path(__file__ + ".never").exists()
+
+
+class Culprit(ta.Actor[None]):
+    @ta.handler
+    def escape(self) -> None:
+        time.sleep(0)  # noqa: TID251 - it must not come through
+
+
+def test_it_ends_the_simulation_though_a_supervisor_has_swallowed_it() -> None:
+    async def careless(simulation: Simulation) -> None:
+        with pytest.raises(ta.ActorCrashed):
+            await (await simulation.get(Culprit, "culprit")).escape()
+
+    with pytest.raises(Escape, match=r"time\.sleep at .*test_escapes\.py:\d+ in escape leaves"):
+        calm(careless, tree=ta.Supervisor(ta.child(Culprit, name="culprit"), name="top"))
+
+
+def test_it_ends_the_simulation_though_the_culprit_itself_has_swallowed_it() -> None:
+    async def sly(_: Simulation) -> None:
+        with pytest.raises(Escape):
+            random.random()
+
+    with pytest.raises(Escape):
+        calm(sly)
+
+
+def test_an_idle_thread_that_trio_has_kept_is_no_way_out() -> None:
+    trio.run(in_a_thread)
+
+    async def culprit(_: Simulation) -> None:
+        await in_a_thread()
+
+    with pytest.raises(Escape, match="worker thread"):
+        calm(culprit)
+
+
+# --- what may be done ---
+
+ALLOWED: dict[str, Callable[[], object]] = {
+    "reading a file": lambda: Path(__file__).read_bytes(),
+    "opening a file to read": lambda: open(__file__, "rb").close(),  # noqa: PTH123 - the plain function
+    "logging": lambda: logging.getLogger(__name__).error("a line"),
+    "a seeded stream": lambda: Random(7).random() + Random("a").randint(0, 9),
+    "seeding again": lambda: Random(7).seed(8),
+    "a database in memory": lambda: sqlite3.connect(":memory:").close(),
+    "a thread that does not start": lambda: threading.Thread(target=int),
+    "a uuid by name": lambda: uuid.uuid5(uuid.NAMESPACE_URL, "a"),
+}
+
+
+@pytest.mark.parametrize("name", ALLOWED)
+def test_it_is_no_escape(name: str) -> None:
+    async def honest(_: Simulation) -> None:
+        await done(ALLOWED[name])
+
+    calm(honest)
+
+
+def test_a_module_may_be_imported_for_the_first_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "never_seen_before.py").write_text("FOUND = True\n", encoding="utf-8")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+
+    async def lazy(_: Simulation) -> None:
+        assert importlib.import_module("never_seen_before").FOUND
+
+    calm(lazy)
+
+    assert list(tmp_path.glob("__pycache__/*.pyc"))
+
+
+# --- what is left alone ---
+
+INNER: Any = getattr(random, "_inst")  # noqa: B009 - hints do not know it
+HELD: list[Callable[[], object]] = [
+    lambda: sleep,
+    lambda: time.sleep,  # noqa: TID251 - looked at only
+    lambda: draw,
+    lambda: random.random,
+    lambda: random.getrandbits,
+    lambda: getattr(random, "_urandom"),  # noqa: B009 - the same
+    lambda: os.urandom,
+    lambda: random.Random.seed,
+    lambda: threading.Thread.start,
+    lambda: trio.lowlevel.start_thread_soon,
+    lambda: [*INNER.__dict__],
+]
+
+
+def held() -> list[object]:
+    return [look() for look in HELD]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_afterwards_everything_is_as_before(fails: Any) -> None:
+    before = held()
+    during: list[object] = []
+
+    async def look(_: Simulation) -> None:
+        during.extend(held())
+        assert not fails
+
+    if fails:
+        with pytest.raises(AssertionError):
+            calm(look)
+    else:
+        calm(look)
+
+    assert held() == before
+    assert not any(one == other for one, other in zip(during, before, strict=True))
+
+
+def test_what_somebody_has_patched_stays_patched(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def nothing(_: Simulation) -> None:
+        await trio.lowlevel.checkpoint()
+
+    calm(nothing)  # who has what is known from now on
+
+    def mine(_: float = 0.0) -> float:
+        return 0.5
+
+    seen: list[float] = []
+
+    async def look(_: Simulation) -> None:
+        seen.append(draw())
+
+    monkeypatch.setitem(globals(), "draw", mine)
+    monkeypatch.setattr(time, "sleep", mine)
+    calm(look)
+
+    assert seen == [0.5]
+    assert draw is mine
+    assert vars(time)["sleep"] is mine
+
+
+def test_a_module_that_took_the_place_of_another_is_guarded_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    for name in ("first_in_place", "second_in_place"):
+        (tmp_path / f"{name}.py").write_text("from os import urandom\n", encoding="utf-8")
+        module = importlib.import_module(name)
+
+        async def culprit(_: Simulation, module: Any = module) -> None:
+            module.urandom(1)
+
+        with pytest.raises(Escape):
+            calm(culprit)
+        del sys.modules[name]
+
+
+def test_outside_of_simulations_everything_can_be_done(tmp_path: Path) -> None:
+    with contained():
+        pass
+
+    (tmp_path / "file").write_text("text", encoding="utf-8")
+    sqlite3.connect(tmp_path / "database").close()
+    socket.socket().close()
+    sleep(0)
+    assert uuid.uuid4() != uuid.uuid4()
+    assert 0 <= random.random() < 1
+    trio.run(in_a_thread)
+
+
+def test_other_threads_are_not_concerned(tmp_path: Path) -> None:
+    inside, over = threading.Lock(), threading.Lock()
+    done: list[object] = []
+
+    def bystander() -> None:
+        with inside:
+            (tmp_path / "file").write_text("text", encoding="utf-8")
+            done.extend([random.random(), uuid.uuid4(), Random(), os.urandom(1)])
+            other = threading.Thread(target=int)
+            other.start()
+            other.join()
+        over.release()
+
+    inside.acquire()
+    over.acquire()
+    thread = threading.Thread(target=bystander)
+    thread.start()
+    with contained() as escapes:
+        inside.release()
+        over.acquire()
+    thread.join()
+
+    assert len(done) == 4
+    assert escapes == []
