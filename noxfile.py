@@ -23,7 +23,7 @@ nox.options.download_python = "never"
 nox.options.error_on_external_run = True
 nox.options.error_on_missing_interpreters = False  # a Python that is not here is reported as skipped
 nox.options.reuse_existing_virtualenvs = True
-nox.options.sessions = ["lint", "floors", "types", "tests", "crashlab", "docs", "examples", "build"]
+nox.options.sessions = ["lint", "floors", "types", "tests", "crashlab", "sim", "docs", "examples", "build"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 SUPPORTED = nox.project.python_versions(PYPROJECT)
@@ -112,6 +112,13 @@ def crashlab(session: nox.Session) -> None:
     """Kill durable actors 200 times on each store: nothing that was answered is lost; `-- 2000` kills more often."""
     _install(session, "test")
     session.run("python", "-W", "error", "-m", "crashlab", *session.posargs, env={"PYTHONPATH": "tests"})
+
+
+@nox.session(python=NEWEST)
+def sim(session: nox.Session) -> None:
+    """Simulate whole applications under 10,000 seeds, on all cores: nothing that was promised is broken; `-- 20000` tries more."""
+    _install(session, "test")
+    session.run("python", "-W", "error", "-m", "simlab", *session.posargs, env={"PYTHONPATH": "tests"})
 
 
 @nox.session(python=NEWEST)

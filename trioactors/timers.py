@@ -61,7 +61,8 @@ class Timer:
             self.cell.mailbox.put_tick(Envelope(self.spec, self.values, self.life, tick=self))
             observers = self.cell.runtime.observers
             if observers.listeners:
-                observers.emit(TimerFired(time=trio.current_time(), child=self.cell.name, handler=self.spec.name))
+                now, number = trio.current_time(), self.life.number
+                observers.emit(TimerFired(time=now, child=self.cell.name, handler=self.spec.name, incarnation=number))
         if self.period is not None:
             missed = math.floor((trio.current_time() - self.due) / self.period)
             self.due += (missed + 1) * self.period

@@ -133,9 +133,10 @@ class CallTimedOut(TraceRecord):
 
 @attrs.frozen(kw_only=True)
 class TimerFired(TraceRecord):
-    """A timer of an actor became due and sent its message."""
+    """A timer of an actor's *incarnation* became due and sent its message."""
 
     handler: str
+    incarnation: int
 
 
 @attrs.frozen(kw_only=True)

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from trioactors.errors import StartFailed, StoreError
+from trioactors.errors import StartFailed, StoreError, SupervisorGaveUp
 from trioactors.exits import CRASH
 from trioactors.settings import Intensity
 from trioactors.specs import Supervisor
@@ -86,23 +86,22 @@ def _counted(supervisor: Supervisor, allowed: Intensity, records: Iterable[Trace
 
 
 def timers_are_of_the_living(simulation: Simulation) -> None:
-    """No timer fires for an actor that is down."""
-    down: set[tuple[int, str]] = set()
+    """No timer of an incarnation that is over fires."""
+    over: set[tuple[int, str, int]] = set()
     for life, record in simulation.trace:
-        match record:
-            case ChildExited():
-                down.add((life, record.child))
-            case ChildStarted():
-                down.discard((life, record.child))
-            case TimerFired():
-                assert (life, record.child) not in down, f"a timer of {record.child} fired at {record.time:g}, while it was down"
-            case _:
-                pass
+        if isinstance(record, ChildExited):
+            over.add((life, record.child, record.incarnation))
+        elif isinstance(record, TimerFired):
+            assert (life, record.child, record.incarnation) not in over, (
+                f"a timer of {record.child} fired at {record.time:g}, in an incarnation ({record.incarnation}) that was over"
+            )
 
 
 async def ledgers_balance(simulation: Simulation) -> None:
     """In the end every message that was accepted is accounted for, and none waits."""
-    ledger = (await simulation.system()).ledger()
+    system = await simulation.system()
+    await system.quiesce(timeout=600)
+    ledger = system.ledger()
     assert ledger.balanced, f"the ledger does not balance: {ledger}"
     assert not ledger.waiting, f"messages wait although nothing is to be done: {ledger}"
     assert not ledger.in_progress, f"messages are in progress although nothing is to be done: {ledger}"
@@ -116,8 +115,8 @@ ALWAYS: Final[Sequence[Check]] = (each_call_ends_once, restarts_are_counted, tim
 
 
 def crashes_are_planned(*more: type[BaseException]) -> Check:
-    """A check for `simulate(check=[...])`: nobody crashed but by a planned fault, by an error of the store, or by one of these."""
-    expected: tuple[type[BaseException], ...] = (PlannedCrash, StoreError, *more)
+    """A check for `simulate(check=[...])`: nobody crashed but by a planned fault, an error of the store, a supervisor, or one of these."""
+    expected: tuple[type[BaseException], ...] = (PlannedCrash, StoreError, SupervisorGaveUp, *more)
 
     def check(simulation: Simulation) -> None:
         for _, record in simulation.trace:

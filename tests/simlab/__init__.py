@@ -1,0 +1,1 @@
+"""Long runs of simulations: applications made to be hard on the library, and a program that runs them under many seeds."""

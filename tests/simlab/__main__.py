@@ -1,0 +1,93 @@
+"""`nox -s sim`: simulations under many seeds, on all cores; or `PYTHONPATH=tests python -m simlab 20000`. Exits 1 if one is not sound.
+
+The seeds are shared among the scenarios. A failure is made small and printed with what repeats it; its case is kept in the folder corpus,
+which the suite tries at every run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+
+from simlab.campaigns import SCENARIOS
+from simlab.jobs import jobs, work
+from trioactors.testing.simulation.sim_tests import Report
+
+SEEDS = 10_000
+FAILURES = 5
+"""After so many the lab ends."""
+
+
+def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="simlab", description="Simulate whole applications, and look for what must not be.")
+    parser.add_argument("seeds", nargs="?", type=int, default=SEEDS, help=f"how many, over all scenarios (default {SEEDS})")
+    parser.add_argument("--first", type=int, default=0, help="the first seed (default 0)")
+    parser.add_argument("--only", choices=sorted(SCENARIOS), action="append", help="this scenario only; may be repeated")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="how many at once (default: one a core)")
+    return parser.parse_args(arguments)
+
+
+class Tally:
+    """What all jobs of one scenario have shown."""
+
+    def __init__(self) -> None:
+        self.runs = self.lives = self.operations = 0
+        self.points: Counter[str] = Counter()
+        self.faults: Counter[str] = Counter()
+
+    def add(self, report: Report) -> None:
+        """One more job."""
+        self.runs += report.runs
+        self.lives += report.lives
+        self.operations += report.operations
+        self.points.update(report.points)
+        self.faults.update(report.faults)
+
+    def __str__(self) -> str:
+        """For people."""
+        faults = ", ".join(f"{kind} {times:,}" for kind, times in sorted(self.faults.items()))
+        return f"{self.runs:,} runs, {self.operations:,} operations, {self.lives:,} starts of the node; faults: {faults or 'none'}"
+
+
+def say(text: str) -> None:
+    """Print a line, now."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the lab."""
+    asked = options(arguments)
+    names = asked.only or list(SCENARIOS)
+    tallies = {name: Tally() for name in names}
+    failures: list[str] = []
+    began = time.monotonic()
+    with ProcessPoolExecutor(asked.processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+        for done in pool.map(work, jobs(names, asked.first, asked.seeds)):
+            tallies[done.job.scenario].add(done.report)
+            if done.failure:
+                failures.append(done.failure)
+                say(done.failure)
+            if len(failures) >= FAILURES:
+                pool.shutdown(cancel_futures=True)
+                break
+    seconds = time.monotonic() - began
+    for name, tally in tallies.items():
+        say(f"{name}: {tally}")
+        never = [point for point, times in sorted(tally.points.items()) if not times]
+        if never:
+            say(f"  never reached: {', '.join(never)}")
+    runs = sum(tally.runs for tally in tallies.values())
+    say(f"seeds {asked.first} and up: {runs:,} runs in {seconds:.0f} s ({runs / seconds:.0f} a second), {len(failures)} not sound")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,29 @@
+"""What is simulated: the scenarios by name, and what may crash in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from simlab import scribes, trees, windows
+from trioactors.errors import MailboxFull, ValueRefused
+from trioactors.testing.simulation import Faults, crashes_are_planned
+from trioactors.testing.simulation.scenarios import Scenario
+from trioactors.testing.simulation.simulating import scenario_of
+
+__all__ = ["SCENARIOS"]
+
+_SCRIBES = crashes_are_planned(LookupError, ValueRefused, MailboxFull)
+
+SCENARIOS: Mapping[str, Scenario] = {
+    "scribes": scenario_of(scribes.write, tree=scribes.TREE, check=[_SCRIBES]),
+    "scribes in memory": scenario_of(scribes.write, tree=scribes.ENDURING, store="memory:", check=[_SCRIBES]),
+    "windows": scenario_of(windows.keep, tree=windows.TREE, check=[crashes_are_planned(LookupError)]),
+    "trees": scenario_of(
+        trees.administer,
+        tree=trees.TREE,
+        store=None,
+        faults=Faults(crashes=4).survivable,
+        check=[crashes_are_planned(trees.Planned)],
+    ),
+}
+"""Each is a program of its own kind; a run of the lab shares its seeds among them."""

@@ -1,0 +1,63 @@
+"""Durable actors that commit within a second: what may be lost is what was told last, and never what was told before that."""
+
+from __future__ import annotations
+
+from operator import methodcaller
+
+from attrs import define, field
+
+import trioactors as ta
+from trioactors.testing.simulation import Client, Simulation
+
+__all__ = ["TREE", "keep"]
+
+WINDOW = 1.0
+
+
+@define
+class Log:
+    lines: list[str] = field(factory=list[str])
+
+
+class Keeper(ta.Actor[Log], persist=ta.Within(WINDOW)):
+    """Keeps lines, a little later."""
+
+    @ta.handler
+    def add(self, line: str) -> list[str]:
+        self.state.lines.append(line)
+        return list(self.state.lines)
+
+    @ta.handler(reads=True)
+    def read(self) -> list[str]:
+        return list(self.state.lines)
+
+    @ta.handler
+    def fall(self, _line: str) -> None:
+        raise LookupError
+
+
+TREE = ta.Supervisor(ta.child(Keeper, name="keeper"), name="house")
+
+
+async def keep(simulation: Simulation) -> None:
+    """Two clients; rows only ever lose their end, and only to something that ended the actor soon after."""
+
+    async def client(me: Client) -> None:
+        async for turn in me.turns(5, pause=3.0):
+            kind = "fall" if turn.random.random() < 0.1 else "add"
+            await me.call(Keeper, "keeper", methodcaller(kind, turn.id), what=kind)
+
+    await simulation.clients(2, client)
+    await simulation.settle()
+    row = await (await simulation.get(Keeper, "keeper")).read()
+    assert len(row) == len(set(row)), row
+    told = [done for done in simulation.history if done.ok]
+    simulation.sometimes("a window is lost", any(done.id not in row for done in told))
+    for done in told:
+        answer = done.answer
+        assert isinstance(answer, list)
+        if done.id in row:
+            assert row[: len(answer)] == answer, f"{done.id} was told {answer}, is there, and what came before it is not: {row}"
+    for number in {done.client for done in told}:
+        ids = [done.id for done in told if done.client == number and done.id in row]
+        assert ids == [line for line in row if line in ids], f"client {number} was told {ids}, in this order: {row}"
