@@ -17,6 +17,7 @@ KEPT = [(folder.name, path.name) for folder in sorted(CORPUS.glob("*")) for path
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_scenario_is_sound_under_its_first_seeds(name: str) -> None:
+    """The lab's own runs are longer: `nox -s sim`."""
     report = trials(SCENARIOS[name], range(40))
 
     assert report.runs == 40
