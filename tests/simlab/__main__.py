@@ -14,9 +14,10 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from hashlib import blake2b
 
 from simlab.campaigns import SCENARIOS
-from simlab.jobs import jobs, work
+from simlab.jobs import Job, digest_of, jobs, work
 from trioactors.testing.simulation.sim_tests import Report
 
 SEEDS = 10_000
@@ -31,6 +32,7 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--first", type=int, default=0, help="the first seed (default 0)")
     parser.add_argument("--only", choices=sorted(SCENARIOS), action="append", help="this scenario only; may be repeated")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="how many at once (default: one a core)")
+    parser.add_argument("--digest", action="store_true", help="print a hash of all that happens, to compare between processes")
     return parser.parse_args(arguments)
 
 
@@ -62,10 +64,23 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
+def compare(all_jobs: Sequence[Job], processes: int) -> int:
+    """Print a hash for each scenario."""
+    found: dict[str, list[str]] = {}
+    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+        for job, digest in zip(all_jobs, pool.map(digest_of, all_jobs), strict=True):
+            found.setdefault(job.scenario, []).append(digest)
+    for name, digests in found.items():
+        say(f"{name}: {blake2b(''.join(digests).encode(), digest_size=16).hexdigest()}")
+    return 0
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the lab."""
     asked = options(arguments)
     names = asked.only or list(SCENARIOS)
+    if asked.digest:
+        return compare(list(jobs(names, asked.first, asked.seeds)), asked.processes)
     tallies = {name: Tally() for name in names}
     failures: list[str] = []
     began = time.monotonic()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from hashlib import blake2b
 from pathlib import Path
 
 import attrs
 
 from simlab.campaigns import SCENARIOS
 from trioactors.testing.simulation.sim_tests import Report, trials
+from trioactors.testing.simulation.simulating import tried
 
-__all__ = ["CORPUS", "Done", "Job", "jobs", "work"]
+__all__ = ["CORPUS", "Done", "Job", "digest_of", "jobs", "work"]
 
 CHUNK = 100
 
@@ -40,6 +42,14 @@ def jobs(names: Sequence[str], first: int, count: int) -> Iterator[Job]:
     for start in range(first, first + each, CHUNK):
         for name in names:
             yield Job(name, range(start, min(start + CHUNK, first + each)))
+
+
+def digest_of(job: Job) -> str:
+    """A hash of all that happens in *job*, step by step; the same in every process, or something is left to chance."""
+    found = blake2b(digest_size=16)
+    for seed in job.seeds:
+        found.update(tried(SCENARIOS[job.scenario], seed, shrinking=0).digest.encode())
+    return found.hexdigest()
 
 
 def work(job: Job) -> Done:

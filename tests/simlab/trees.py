@@ -119,6 +119,7 @@ TREE = ta.Supervisor(
 async def administer(simulation: Simulation) -> None:
     """Three clients work, break and administer."""
     numbers = itertools.count()
+    Worker.lives = itertools.count()  # a run must not know of those before it
 
     async def client(me: Client) -> None:
         async for turn in me.turns(5):
