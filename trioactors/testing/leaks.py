@@ -9,7 +9,7 @@ at with its name.
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from trioactors.testing.clocks import virtual_environment
 if TYPE_CHECKING:
     from trioactors.environment import Environment
     from trioactors.persistence import Store
+    from trioactors.trace import Observer
 
 __all__ = ["Leak", "isolated_system"]
 
@@ -39,6 +40,7 @@ async def isolated_system(
     store: str | Store | None = "memory:",
     settings: Settings | None = None,
     environment: Environment | None = None,
+    observers: Sequence[Observer] = (),
 ) -> AsyncGenerator[System, None]:
     """Open a system as `open_system` does, in a virtual environment, and check for leaks when the block is over. Raises `Leak`.
 
@@ -47,7 +49,7 @@ async def isolated_system(
     tasks, threads, workers = set(_system_tasks()), _threads(), _busy_workers()
     found: list[str] = []
     world = virtual_environment() if environment is None else environment
-    async with open_system(store, tree, settings=settings, environment=world) as system:
+    async with open_system(store, tree, settings=settings, environment=world, observers=observers) as system:
         yield system
         cells = runtime_of(system).registry.cells()
         found += [f"watch: {cell.name} is still watched" for cell in cells if cell.watchers]

@@ -225,9 +225,12 @@ class Node:
         application = self._application
 
         async with isolated_system(
-            application.tree, store=application.store(), settings=application.settings, environment=self._environment(life)
+            application.tree,
+            store=application.store(),
+            settings=application.settings,
+            environment=self._environment(life),
+            observers=[lambda record: None if life.dead else self._record(life.number, record)],
         ) as system:
-            system.observe(lambda record: None if life.dead else self._record(life.number, record))
             if application.body is not None:
                 await application.body(system)
             life.system = system
