@@ -1,0 +1,263 @@
+"""Each check finds what was planted in a fabricated run, and lets a sound one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+import trio
+
+import trioactors as ta
+from trioactors.exits import CRASH, Exit, ExitKind
+from trioactors.messages import Ledger
+from trioactors.testing.clocks import run
+from trioactors.testing.driving import PlannedCrash
+from trioactors.testing.simulation import Operation, Simulation, Told, appended, crashes_are_planned
+from trioactors.testing.simulation.checks import (
+    ALWAYS,
+    each_call_ends_once,
+    ledgers_balance,
+    restarts_are_counted,
+    timers_are_of_the_living,
+)
+from trioactors.trace import ChildExited, ChildStarted, GaveUp, RestartScheduled, TimerFired, TraceRecord
+
+
+class Worker(ta.Actor[None]):
+    @ta.handler
+    def work(self) -> None:
+        pass
+
+
+def operation(name: str, told: Told = Told.OK) -> Operation:
+    return Operation(int(name.partition(".")[0]), name, "call", 0.0, 1.0, told)
+
+
+def fabricated(**fields: Any) -> Simulation:
+    return cast("Simulation", SimpleNamespace(**fields))
+
+
+# --- each call ends once ---
+
+
+def test_calls_that_have_ended_pass() -> None:
+    each_call_ends_once(fabricated(begun=["0.0", "1.0"], history=[operation("1.0"), operation("0.0", Told.UNKNOWN)]))
+
+
+@pytest.mark.parametrize(
+    ("ended", "text"),
+    [
+        (["0.0"], r"calls begun {'1.0': 1} never ended"),
+        (["0.0", "1.0", "1.0"], r"calls ended more often than they began: {'1.0': 1}"),
+        (["0.0", "1.0", "2.0"], r"calls ended more often than they began: {'2.0': 1}"),
+    ],
+)
+def test_a_call_that_ended_not_once_is_found(ended: Sequence[str], text: str) -> None:
+    with pytest.raises(AssertionError, match=text):
+        each_call_ends_once(fabricated(begun=["0.0", "1.0"], history=[operation(name) for name in ended]))
+
+
+# --- restarts are counted ---
+
+INNER = ta.Supervisor(ta.child(Worker, name="inner"), name="below", intensity=ta.Intensity(1, 10.0))
+TREE = ta.Supervisor(ta.child(Worker, name="a"), ta.child(Worker, name="b"), INNER, name="top", intensity=ta.Intensity(2, 5.0))
+
+
+def restarted(time: float, child: str = "a") -> TraceRecord:
+    return RestartScheduled(time=time, child=child, delay=0.0, group=(child,))
+
+
+def gave_up(time: float, child: str = "top") -> TraceRecord:
+    return GaveUp(time=time, child=child, restarts=2)
+
+
+def started(time: float, child: str, incarnation: int = 2) -> TraceRecord:
+    return ChildStarted(time=time, child=child, incarnation=incarnation)
+
+
+def counted(*records: TraceRecord, life: int = 1, tree: ta.Supervisor | None = TREE) -> Simulation:
+    node = SimpleNamespace(tree=tree, settings=ta.Settings(intensity=ta.Intensity(0, 1.0)))
+    return fabricated(node=node, trace=[(life, record) for record in records])
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [],
+        [restarted(0.0), restarted(1.0, "b"), gave_up(2.0)],
+        [restarted(0.0), restarted(4.0), restarted(5.1), restarted(9.1)],
+        [restarted(0.0, "inner"), restarted(0.0), restarted(0.0)],
+        [restarted(0.0), restarted(5.0), gave_up(5.0)],
+        [restarted(0.0, "inner"), gave_up(1.0, "below"), started(1.0, "below"), restarted(1.0, "inner")],
+        [restarted(0.0, "somebody")] * 9,
+    ],
+)
+def test_restarts_within_the_intensity_pass(records: Sequence[TraceRecord]) -> None:
+    restarts_are_counted(counted(*records))
+
+
+@pytest.mark.parametrize(
+    ("records", "text"),
+    [
+        ([restarted(0.0), restarted(4.0), restarted(5.0)], r"top restarted 3 times within 5 s, at \[0\.0, 4\.0, 5\.0\]"),
+        ([restarted(0.0), restarted(0.0, "b"), restarted(0.0)], "top restarted 3 times"),
+        ([restarted(0.0, "inner"), restarted(10.0, "inner")], "below restarted 2 times within 10 s"),
+        ([restarted(0.0), restarted(0.0, "below"), restarted(0.0)], "top restarted 3 times"),
+        ([restarted(0.0), gave_up(1.0)], "top gave up after 1 restarts within 5 s"),
+        ([restarted(0.0), restarted(1.0), gave_up(5.1)], "top gave up after 1 restarts"),
+        ([gave_up(1.0, "below")], "below gave up after 0 restarts"),
+        ([restarted(0.0), started(0.5, "a"), restarted(1.0), restarted(2.0)], "top restarted 3 times"),
+    ],
+)
+def test_a_restart_too_many_or_too_few_is_found(records: Sequence[TraceRecord], text: str) -> None:
+    with pytest.raises(AssertionError, match=text):
+        restarts_are_counted(counted(*records))
+
+
+def test_each_life_of_the_node_counts_anew() -> None:
+    simulation = counted(restarted(0.0), restarted(0.0))
+    simulation.trace.extend(counted(restarted(1.0), life=2).trace)
+
+    restarts_are_counted(simulation)
+
+
+def test_a_supervisor_without_an_intensity_has_the_default_one() -> None:
+    with pytest.raises(AssertionError, match="plain restarted 1 times"):
+        restarts_are_counted(counted(restarted(0.0), tree=ta.Supervisor(ta.child(Worker, name="a"), name="plain")))
+
+
+def test_without_a_tree_nobody_is_counted() -> None:
+    restarts_are_counted(counted(restarted(0.0), tree=None))
+
+
+# --- timers ---
+
+
+def fired(incarnation: int) -> TraceRecord:
+    return TimerFired(time=2.0, child="a", handler="tick", incarnation=incarnation)
+
+
+EXITED = ChildExited(time=1.0, child="a", incarnation=1, reason=Exit(ExitKind.SHUTDOWN))
+
+
+def test_timers_of_the_living_pass() -> None:
+    timers_are_of_the_living(fabricated(trace=[(1, fired(1)), (1, EXITED), (1, fired(2)), (2, fired(1))]))
+
+
+def test_a_timer_of_an_incarnation_that_is_over_is_found() -> None:
+    with pytest.raises(AssertionError, match=r"a timer of a fired at 2, in an incarnation \(1\) that was over"):
+        timers_are_of_the_living(fabricated(trace=[(1, EXITED), (1, fired(1))]))
+
+
+# --- ledgers ---
+
+
+def balanced(ledger: Ledger) -> None:
+    async def quiesce(*, timeout: float) -> None:  # noqa: ASYNC109 - as a system has it
+        del timeout
+        await trio.lowlevel.checkpoint()
+
+    async def system() -> object:
+        await trio.lowlevel.checkpoint()
+        return SimpleNamespace(ledger=lambda: ledger, quiesce=quiesce)
+
+    async def main() -> None:
+        await ledgers_balance(fabricated(system=system))
+
+    run(main)
+
+
+def test_a_ledger_in_which_all_is_done_passes() -> None:
+    balanced(Ledger(accepted=4, handled=1, crashed=1, expired=1, refused=1))
+
+
+@pytest.mark.parametrize(
+    ("ledger", "text"),
+    [
+        (Ledger(accepted=4, handled=3), "the ledger does not balance"),
+        (Ledger(accepted=4, handled=3, waiting=1), "messages wait"),
+        (Ledger(accepted=4, handled=3, in_progress=1), "messages are in progress"),
+    ],
+)
+def test_a_message_that_is_nowhere_or_not_done_is_found(ledger: Ledger, text: str) -> None:
+    with pytest.raises(AssertionError, match=text):
+        balanced(ledger)
+
+
+def test_all_of_these_look_at_every_run() -> None:
+    assert set(ALWAYS) == {each_call_ends_once, restarts_are_counted, timers_are_of_the_living, ledgers_balance}
+
+
+# --- crashes are planned ---
+
+
+def caused(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+def crashed(error: BaseException, kind: ExitKind = CRASH) -> Simulation:
+    return fabricated(trace=[(1, ChildExited(time=1.0, child="a", incarnation=1, reason=Exit(kind, error=error)))])
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        PlannedCrash("planned"),
+        ta.StorePoisoned("broken"),
+        ta.SupervisorGaveUp("top", ()),
+        caused(ta.StartFailed("a"), caused(ta.StartFailed("b"), PlannedCrash("planned"))),
+        LookupError("one of these"),
+        KeyError("one of these, too"),
+    ],
+)
+def test_a_planned_crash_passes(error: Exception) -> None:
+    crashes_are_planned(LookupError)(crashed(error))
+
+
+@pytest.mark.parametrize("error", [ValueError("a bug"), caused(ta.StartFailed("a"), ValueError("a bug")), ta.StartFailed("a")])
+def test_an_unplanned_crash_is_found(error: Exception) -> None:
+    with pytest.raises(AssertionError, match=r"a crashed unplanned at 1: (ValueError\('a bug'\)|StartFailed)"):
+        crashes_are_planned(LookupError)(crashed(error))
+
+
+def test_an_end_that_is_no_crash_is_no_matter() -> None:
+    crashes_are_planned()(crashed(ValueError("a bug"), ExitKind.KILLED))
+
+
+# --- what was appended ---
+
+OK, FAILED, UNKNOWN = Told.OK, Told.FAILED, Told.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("history", "there"),
+    [
+        ([], []),
+        ([("0.0", OK), ("0.1", OK), ("1.0", OK)], ["1.0", "0.0", "0.1"]),
+        ([("0.0", FAILED), ("0.1", OK)], ["0.1"]),
+        ([("0.0", UNKNOWN), ("0.1", UNKNOWN)], ["0.1"]),
+        ([("0.0", OK), ("0.1", UNKNOWN), ("0.2", OK)], ["0.1", "0.0", "0.2"]),
+        ([("0.1", OK), ("0.0", OK)], ["0.1", "0.0"]),
+    ],
+)
+def test_a_row_that_fits_what_was_told_passes(history: Sequence[tuple[str, Told]], there: Sequence[str]) -> None:
+    appended([operation(*one) for one in history], there)
+
+
+@pytest.mark.parametrize(
+    ("history", "there", "text"),
+    [
+        ([("0.0", OK)], [], "0.0 was told ok and is there 0 times"),
+        ([("0.0", OK)], ["0.0", "0.0"], "0.0 was told ok and is there 2 times"),
+        ([("0.0", FAILED)], ["0.0"], "0.0 was told failed and is there 1 times"),
+        ([("0.0", UNKNOWN)], ["0.0", "0.0"], "0.0 was told unknown and is there 2 times"),
+        ([("0.0", OK)], ["0.0", "7.7"], r"nobody asked for \['7.7'\]"),
+        ([("0.0", OK), ("0.1", OK)], ["0.1", "0.0"], r"client 0 was told \['0.0', '0.1'\], in this order, and they are kept as"),
+    ],
+)
+def test_a_row_that_does_not_is_found(history: Sequence[tuple[str, Told]], there: Sequence[str], text: str) -> None:
+    with pytest.raises(AssertionError, match=text):
+        appended([operation(*one) for one in history], there)
