@@ -11,23 +11,38 @@ from trioactors.testing.leaks import Leak, isolated_system
 from trioactors.testing.playing import Stuck, replay
 from trioactors.testing.recording import emitted
 from trioactors.testing.schedules import Policy, Tape
+from trioactors.testing.simulation import (
+    Client,
+    Faults,
+    Simulation,
+    appended,
+    crashes_are_planned,
+    sim_test,
+    simulate,
+    sometimes,
+)
 from trioactors.testing.sweeping import Swept, sweep_cancellation
 from trioactors.testing.workers import HeldWorker, SlowWorker
 from trioactors.trace import Recorder
 
 __all__ = [
+    "Client",
     "Explored",
+    "Faults",
     "HeldWorker",
     "Leak",
     "PlannedCrash",
     "Policy",
     "Recorder",
+    "Simulation",
     "SlowWorker",
     "Stuck",
     "Swept",
     "Tape",
     "ThreadGuard",
+    "appended",
     "crash",
+    "crashes_are_planned",
     "emitted",
     "explore",
     "isolated_system",
@@ -35,6 +50,9 @@ __all__ = [
     "replay",
     "restarted",
     "run",
+    "sim_test",
+    "simulate",
+    "sometimes",
     "suspended",
     "sweep_cancellation",
     "until",
