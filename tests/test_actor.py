@@ -25,7 +25,7 @@ class Limits:
     most: int
 
 
-class Counter(ta.Actor[Tally], mailbox=7, overflow="fail", timeout=2.0):
+class Counter(ta.Actor[Tally], mailbox=7, overflow="fail", timeout=2.0, inspect=True):
     @ta.handler
     async def add(self, by: int = 1) -> int:
         self.state.total += by
@@ -124,6 +124,7 @@ def test_a_misspelt_class_option_is_refused() -> None:
         ({"overflow": "explode"}, "'wait', 'fail', 'drop_oldest'"),
         ({"timeout": -1}, "timeout"),
         ({"timeout": "soon"}, "timeout"),
+        ({"inspect": "yes"}, "inspect"),
     ],
 )
 def test_a_class_option_without_sense_is_refused(options: dict[str, Any], named: str) -> None:
@@ -198,7 +199,15 @@ def test_options_are_inherited() -> None:
         pass
 
     plan = Sub.__actor_plan__
-    assert (plan.mailbox, plan.overflow, plan.timeout) == (7, ta.Overflow.FAIL, 3.0)
+    assert (plan.mailbox, plan.overflow, plan.timeout, plan.inspect) == (7, ta.Overflow.FAIL, 3.0, True)
+
+
+def test_what_was_allowed_can_be_taken_back() -> None:
+    class Shy(Counter, inspect=False):
+        pass
+
+    assert not Shy.__actor_plan__.inspect
+    assert not Early.__actor_plan__.inspect
 
 
 # --- state ---

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, ForwardRef, Generic, Typ
 import attrs
 
 from trioactors.durable import StateKeeping
-from trioactors.errors import DefinitionError, UsageError
+from trioactors.errors import DefinitionError, SpecError, UsageError
 from trioactors.exits import Exit
 from trioactors.handlers import Handler, HandlerSpec, hidden_in
 from trioactors.policies import Policy, checked_policy
@@ -50,6 +50,8 @@ class ActorPlan:
     timeout: float | None
     keeping: StateKeeping | None
     """How its state is kept; None where it is not durable."""
+    inspect: bool
+    """Whether its state may be looked at from outside."""
     state_type: Any = attrs.field(repr=False)
     module: str = attrs.field(repr=False)
 
@@ -114,9 +116,9 @@ class Actor(Generic[State]):
 
     Class options: *mailbox* (how many messages may wait), *overflow* (what a full mailbox does), *timeout* (the deadline of calls, in
     seconds), *persist* (when the state is committed, `EVERY_MESSAGE` or `Within(seconds)`; without it the state dies with the
-    incarnation), *serializer* (how it becomes bytes, where it holds types of your own). The state is made by calling its class, unless
-    `__init__` sets `self.state`. An instance that no system started is a plain object: its handlers run when they are called, which is
-    handy in unit tests.
+    incarnation), *serializer* (how it becomes bytes, where it holds types of your own), *inspect* (whether `trioactors.inspect` and the
+    console may show the state; they do not by default). The state is made by calling its class, unless `__init__` sets `self.state`. An
+    instance that no system started is a plain object: its handlers run when they are called, which is handy in unit tests.
     """
 
     __actor_plan__: ClassVar[ActorPlan]
@@ -134,6 +136,7 @@ class Actor(Generic[State]):
         timeout: float | None = None,
         persist: Policy | None = None,
         serializer: Serializer | None = None,
+        inspect: bool | None = None,
     ) -> None:
         """Check the definition. Raises `DefinitionError` or `SpecError`."""
         super().__init_subclass__()
@@ -151,6 +154,7 @@ class Actor(Generic[State]):
             overflow=_option(inherited, "overflow", None if overflow is None else choice(overflow, Overflow, f"{where}: overflow")),
             timeout=_option(inherited, "timeout", None if timeout is None else seconds(timeout, f"{where}: timeout")),
             keeping=_keeping(cls, inherited, state_type, persist, serializer),
+            inspect=bool(_option(inherited, "inspect", _checked_permission(inspect, where))),
             state_type=state_type,
             module=cls.__module__,
         )
@@ -191,6 +195,12 @@ class Actor(Generic[State]):
 
 def _option(inherited: ActorPlan | None, name: str, value: Any) -> Any:
     return getattr(inherited, name) if value is None and inherited is not None else value
+
+
+def _checked_permission(inspect: object, where: str) -> bool | None:
+    if inspect is None or isinstance(inspect, bool):
+        return inspect
+    raise SpecError(f"{where}: inspect is True, where the state may be shown, or False, not {inspect!r}")
 
 
 def _keeping(

@@ -35,6 +35,7 @@ from trioactors.specs import ChildSpec, GiveUp, Restart, Strategy, Supervisor
 __all__ = ["Consequence", "ConsequenceKind", "Foresight", "Node", "StartOutcome"]
 
 _DOWN = frozenset({ChildStatus.UNDEFINED, ChildStatus.RESTARTING})
+_NONE_YET = RestartHistory()
 
 
 class ConsequenceKind(enum.Enum):
@@ -97,7 +98,7 @@ class Node:
     known: int = 0
     """The life whose end would be news to the supervisor; 0 where none would."""
     children: dict[str, Node] = attrs.field(factory=dict["str", "Node"], repr=False)
-    history: RestartHistory = attrs.field(factory=RestartHistory, repr=False)
+    history: RestartHistory = attrs.field(default=_NONE_YET, repr=False)
 
     @property
     def plan(self) -> Supervisor:

@@ -10,8 +10,9 @@ reply, the deadline, the caller's cancellation. `caller` is None before the call
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import attrs
@@ -24,6 +25,7 @@ from trioactors.overload import learned_from_late
 if TYPE_CHECKING:
     from trioactors.cells import ActorCell
     from trioactors.handlers import HandlerSpec
+    from trioactors.mailbox import Mailbox
 
 __all__ = ["Admission", "Call", "DeadLetter", "Envelope", "Late", "Ledger"]
 
@@ -142,10 +144,17 @@ class Late(Admission):
 class Call(Envelope):
     """A message whose caller waits for the reply."""
 
-    __slots__ = ("caller", "cell", "gone", "inherited", "nested")
+    __slots__ = ("caller", "cell", "gone", "inherited", "nested", "sent")
 
     def __init__(
-        self, spec: HandlerSpec, values: tuple[Any, ...], sender: Any, deadline: float, caller: trio.lowlevel.Task, cell: ActorCell
+        self,
+        spec: HandlerSpec,
+        values: tuple[Any, ...],
+        sender: Any,
+        deadline: float,
+        caller: trio.lowlevel.Task,
+        cell: ActorCell,
+        sent: float,
     ) -> None:
         self.spec = spec
         self.values = values
@@ -155,6 +164,7 @@ class Call(Envelope):
         self.nested: list[Call] | None = None
         self.caller: trio.lowlevel.Task | None = caller
         self.cell = cell
+        self.sent = sent
         self.began = None
         self.gone = self.inherited = False
 
@@ -252,6 +262,15 @@ class Ledger:
     refused: int = 0
     """Calls left in the mailbox of an actor that stopped; each caller got `ActorStopped`."""
 
+    @classmethod
+    def of(cls, mailboxes: Sequence[Mailbox]) -> Ledger:
+        """The accounts of all *mailboxes* in one; there may be very many."""
+        return cls(
+            in_progress=sum((mailbox.current is not None) + mailbox.held for mailbox in mailboxes),
+            waiting=sum(len(mailbox.queue) for mailbox in mailboxes),
+            **{name: sum(map(attrgetter(name), mailboxes)) for name in _COUNTED},
+        )
+
     @property
     def balanced(self) -> bool:
         """Whether every accepted message is somewhere. It always is."""
@@ -262,6 +281,10 @@ class Ledger:
         """Both accounts in one."""
         mine, theirs = attrs.asdict(self), attrs.asdict(other)
         return Ledger(**{name: mine[name] + theirs[name] for name in mine})
+
+
+_COUNTED = tuple(field.name for field in attrs.fields(Ledger) if field.name not in {"in_progress", "waiting"})
+"""What a mailbox counts under the same name."""
 
 
 @attrs.frozen(kw_only=True)

@@ -82,7 +82,8 @@ class RemoteHandler(Generic[P, R]):
         if not here:
             runtime.check_thread(self._cell)
         sender = current_life.get()
-        call = Call(spec, values, sender, runtime.now() + self._timeout, current_task(), self._cell)
+        now = runtime.now()
+        call = Call(spec, values, sender, now + self._timeout, current_task(), self._cell, now)
         life = None if sender is None else waiting_life()
         try:
             if life is not None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from trioactors.messages import Envelope
     from trioactors.settings import Settings
 
-__all__ = ["CrashReports", "report_of", "shown"]
+__all__ = ["CrashReports", "report_of", "shown", "told"]
 
 _log = logging.getLogger("trioactors")
 _short = reprlib.Repr()
@@ -103,9 +103,14 @@ def _told(cell: Cell, failure: Failure) -> Iterator[str]:
 def shown(envelope: Envelope) -> str:
     """A message for people: bounded, without what is marked secret, whatever its values' own repr does."""
     try:
-        return _short.repr(envelope.message)
+        return told(envelope.message)
     except Exception as error:  # a broken __repr__ must not turn a report into a second crash
         return f"<{envelope.spec.name}: its arguments cannot be shown: {type(error).__name__}>"
+
+
+def told(value: object) -> str:
+    """*value* by its `repr`, bounded. Raises what that raises."""
+    return _short.repr(value)
 
 
 def _cancellations(error: BaseException | None) -> list[str]:

@@ -43,6 +43,8 @@ class Runtime:
     now: Callable[[], float] = attrs.field(repr=False)
     """Trio's clock, without the way to it."""
     dead_letters: deque[DeadLetter] = attrs.field(repr=False)
+    buried: int = attrs.field(default=0, init=False)
+    """How many dead letters there were, also those that are not kept any more."""
     interrupt: Callable[[BaseException], None] = attrs.field(init=False, repr=False)
     """Told of a KeyboardInterrupt or SystemExit that came up inside a child: the whole system stops."""
     alarms: Alarms = attrs.field(factory=Alarms)
@@ -93,6 +95,7 @@ class Runtime:
     def bury(self, target: str, envelope: Envelope, cause: str) -> None:
         """Keep what cannot be delivered."""
         now = trio.current_time()
+        self.buried += 1
         self.dead_letters.append(DeadLetter(time=now, target=target, cause=cause, message=envelope.message))
         if self.observers.listeners:
             self.observers.emit(MessageDeadLettered(time=now, child=target, handler=envelope.spec.name, cause=cause))

@@ -77,8 +77,12 @@ class Saver(ABC):
         self.revision = ABSENT
         self._committed = b""
         """The record as it is in the store, or the fresh state where none is."""
+        self.size = 0
+        """The bytes of that."""
         self._sent = b""
         """The record that is on its way."""
+        self.committed_at: float | None = None
+        """When a commit of this life was done last."""
         self.busy = False
         """Whether a commit is on its way."""
         self.busy_since = 0.0
@@ -148,6 +152,7 @@ class Saver(ABC):
             except SerializationError as error:
                 raise StateUnreadable(self._cell.name, self._committer.where, str(error)) from error
             self.revision, self._committed = found.revision, found.data
+        self.size = len(self._committed)
 
     async def _read(self) -> Sequence[Record | Corrupt | None]:
         try:
@@ -202,6 +207,7 @@ class Saver(ABC):
         observers = self._cell.runtime.observers
         if isinstance(verdict, Committed):
             self.revision, self._committed = verdict.revisions[0], self._sent
+            self.committed_at, self.size = self._cell.runtime.now(), len(self._sent)
             if observers.listeners:
                 now, size = trio.current_time(), len(self._sent)
                 observers.emit(StateCommitted(time=now, child=self._cell.name, revision=self.revision, size=size))

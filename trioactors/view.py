@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from trioactors.cells import ActorCell
 from trioactors.exits import ExitKind
 from trioactors.explaining import Explanation, explained
+from trioactors.messages import Ledger
 from trioactors.settings import choice
 
 if TYPE_CHECKING:
-    from trioactors.messages import DeadLetter, Ledger
+    from trioactors.messages import DeadLetter
     from trioactors.runtime import Runtime
     from trioactors.trace import Observer
 
@@ -25,11 +26,8 @@ class SystemView:
 
     def ledger(self) -> Ledger:
         """Where every message went that any mailbox of this system has accepted."""
-        total = self._runtime.retired
-        for cell in self._runtime.registry.cells():
-            if isinstance(cell, ActorCell):
-                total += cell.mailbox.ledger
-        return total
+        cells = self._runtime.registry.cells()
+        return Ledger.of([cell.mailbox for cell in cells if isinstance(cell, ActorCell)]) + self._runtime.retired
 
     def dead_letters(self) -> tuple[DeadLetter, ...]:
         """The messages that could not be delivered, oldest first; the last `Settings.dead_letters` of them."""

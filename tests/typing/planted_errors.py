@@ -85,6 +85,10 @@ class Misspelt(ta.Actor[Tally], persits=None):  # E: a class keyword that is not
     pass
 
 
+class Unsure(ta.Actor[Tally], inspect="maybe"):  # E: it may be looked at, or it may not
+    pass
+
+
 class Narrowed(Counter):
     @ta.handler
     async def add(self, by: str = "") -> int:  # E: an overriding handler takes what the base takes

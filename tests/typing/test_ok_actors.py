@@ -18,7 +18,7 @@ class Tally:
     total: int = 0
 
 
-class Counter(ta.Actor[Tally]):
+class Counter(ta.Actor[Tally], inspect=True):
     @ta.handler
     async def add(self, by: int = 1) -> int:
         assert_type(self.state, Tally)

@@ -1,0 +1,72 @@
+"""A running system as plain data, for consoles, terminals and tests.
+
+    figures(system)              the whole in figures, with the ledger
+    tree(system)                 who supervises whom: strategy, budget, backlog
+    actors(system, sort=...)     rows: sorted, searched, limited
+    actor(system, name)          one of them, in full
+    timers(system), budgets(system)
+    dead_letters(system), dead_letter_groups(system)
+    TraceRing().watching(system) trace records, read by cursor
+    plain(snapshot)              any of it as dicts, lists, texts and numbers
+
+A snapshot is a frozen value: nothing in it changes any more, and it holds nothing of the system. Taking one touches nothing, waits for
+nothing and leaves nothing behind; nobody looking costs nothing. A state is shown only where its actor's class says `inspect=True`, and a
+field with `repr=False` never.
+"""
+
+from trioactors.inspect.actors import ActorPage, ActorRow, SortBy, actors
+from trioactors.inspect.ages import Marks
+from trioactors.inspect.budgets import Budget, CountedRestart, budgets
+from trioactors.inspect.figures import Figures, figures
+from trioactors.inspect.letters import DeadLetterGroup, DeadLetterPage, DeadLetterRow, dead_letter_groups, dead_letters
+from trioactors.inspect.one import (
+    ActorView,
+    Durability,
+    FailureView,
+    Handling,
+    StateView,
+    TimerRow,
+    WaitingMessage,
+    actor,
+    timers,
+)
+from trioactors.inspect.plain import SNAPSHOT_LIMITS, STATE_LIMITS, Limits, Plain, plain
+from trioactors.inspect.ring import TracePage, TraceRing, TraceRow
+from trioactors.inspect.tree import Branch, tree
+
+__all__ = [
+    "SNAPSHOT_LIMITS",
+    "STATE_LIMITS",
+    "ActorPage",
+    "ActorRow",
+    "ActorView",
+    "Branch",
+    "Budget",
+    "CountedRestart",
+    "DeadLetterGroup",
+    "DeadLetterPage",
+    "DeadLetterRow",
+    "Durability",
+    "FailureView",
+    "Figures",
+    "Handling",
+    "Limits",
+    "Marks",
+    "Plain",
+    "SortBy",
+    "StateView",
+    "TimerRow",
+    "TracePage",
+    "TraceRing",
+    "TraceRow",
+    "WaitingMessage",
+    "actor",
+    "actors",
+    "budgets",
+    "dead_letter_groups",
+    "dead_letters",
+    "figures",
+    "plain",
+    "timers",
+    "tree",
+]

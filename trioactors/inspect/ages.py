@@ -1,0 +1,84 @@
+"""How long the messages in a mailbox have waited.
+
+Calls carry the time at which they were made, and a tick that of its timer. Casts carry none: to read a clock for each would make every cast
+dearer, whether or not anybody looks. Of a cast it is known that it came before what stands behind it, and, from the second look on, that it
+was there already: `Marks` remembers how many messages a mailbox had accepted at each look. So its age is told as "at least".
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator
+from typing import Final
+
+import attrs
+
+from trioactors.cells import ActorCell
+from trioactors.messages import Call, Envelope
+
+__all__ = ["Age", "Marks", "ages"]
+
+_MARKS: Final = 120
+"""How many looks at one mailbox are remembered."""
+
+
+@attrs.frozen
+class Age:
+    """How many seconds a message has waited."""
+
+    seconds: float
+    exact: bool
+    """Otherwise it has waited at least so long."""
+
+
+class Marks:
+    """What a viewer remembers of the mailbox that it looks at again and again."""
+
+    def __init__(self) -> None:
+        self._cell: ActorCell | None = None
+        self._marks: deque[tuple[float, int]] = deque(maxlen=_MARKS)
+
+    def __repr__(self) -> str:
+        """Whose mailbox, and how often it was looked at."""
+        return f"<marks of {self._cell!r}: {len(self._marks)}>"
+
+    def look(self, cell: ActorCell) -> None:
+        """*cell* is looked at now."""
+        if cell is not self._cell:
+            self._cell = cell
+            self._marks.clear()
+        self._marks.append((cell.runtime.now(), cell.mailbox.accepted))
+
+    def seen(self, ordinal: int) -> float:
+        """When the message that was accepted as the *ordinal*th was first seen; infinite for one that was not."""
+        return next((time for time, accepted in self._marks if accepted >= ordinal), math.inf)
+
+
+def ages(cell: ActorCell, marks: Marks) -> list[Age]:
+    """The ages of all waiting messages, oldest message first."""
+    now = cell.runtime.now()
+    return [Age(max(0.0, now - time), exact) for time, exact in reversed(list(_times(cell, marks)))]
+
+
+def _times(cell: ActorCell, marks: Marks) -> Iterator[tuple[float, bool]]:
+    """When each came, or the latest that it can have come; from the last message to the first."""
+    later = cell.runtime.now()
+    ordinal = cell.mailbox.accepted
+    for envelope in reversed(cell.mailbox.queue):
+        came = _came(envelope)
+        latest = min(later, marks.seen(ordinal)) if came is None else came
+        yield latest, came is not None
+        later = min(later, latest)
+        ordinal -= 1
+
+
+def _came(envelope: Envelope) -> float | None:
+    """When *envelope* was sent, where it says so."""
+    if isinstance(envelope, Call):
+        return envelope.sent
+    if envelope.tick is not None:
+        timer = envelope.tick
+        due: float = timer.due if timer.period is None else timer.due - timer.period
+        return due
+    return None

@@ -1,0 +1,78 @@
+"""The system in figures."""
+
+from __future__ import annotations
+
+import attrs
+
+from trioactors.cells import ActorCell
+from trioactors.mailbox import Mailbox
+from trioactors.messages import Ledger
+from trioactors.registry import INTERNAL
+from trioactors.restarts import ChildStatus
+from trioactors.system import System, runtime_of
+
+__all__ = ["Figures", "figures"]
+
+
+@attrs.frozen(kw_only=True)
+class Figures:
+    """A system as it is now, in figures."""
+
+    time: float
+    """On Trio's clock, like all times in snapshots."""
+    wall_time: float
+    """The same moment in seconds since 1970."""
+    children: int
+    actors: int
+    down: int
+    """Children that do not run."""
+    busy: int
+    """Actors with something to do."""
+    backlog: int
+    """Messages that wait."""
+    restarts: int
+    """Lives after the first, of all children that are known."""
+    dead_letters: int
+    """How many there were, also those that are not kept any more."""
+    ledger: Ledger
+    store: str | None
+    """Where durable state is kept."""
+    store_broken: bool
+
+
+def figures(system: System) -> Figures:
+    """The figures of *system*."""
+    runtime, committer = runtime_of(system), runtime_of(system).committer
+    children = actors = down = busy = restarts = handled = 0
+    unsettled: list[Mailbox] = []
+    running = ChildStatus.RUNNING
+    for cell in runtime.registry.cells():  # ten thousand of them are looked at each second
+        if isinstance(cell, ActorCell):
+            actors += 1
+            mailbox = cell.mailbox
+            busy += mailbox.active
+            if mailbox.accepted == mailbox.handled:  # then nothing else is in its account
+                handled += mailbox.handled
+            else:
+                unsettled.append(mailbox)
+        elif cell.name.startswith(INTERNAL):
+            continue
+        children += 1
+        down += cell.status is not running
+        if cell.incarnation > 1:
+            restarts += cell.incarnation - 1
+    ledger = Ledger(accepted=handled, handled=handled) + Ledger.of(unsettled) + runtime.retired
+    return Figures(
+        time=runtime.now(),
+        wall_time=runtime.environment.wall_clock(),
+        children=children,
+        actors=actors,
+        down=down,
+        busy=busy,
+        backlog=ledger.waiting,
+        restarts=restarts,
+        dead_letters=runtime.buried,
+        ledger=ledger,
+        store=None if committer is None else committer.where,
+        store_broken=committer is not None and committer.broken,
+    )

@@ -1,0 +1,285 @@
+"""One actor, in full: what it does now, for whom and since when, what waits, what it remembers, and how it ended last."""
+
+from __future__ import annotations
+
+import itertools
+import linecache
+import math
+from collections.abc import Iterator
+from typing import Final
+
+import attrs
+
+from trioactors.cells import ActorCell
+from trioactors.errors import WrongClass
+from trioactors.exits import described
+from trioactors.inspect.ages import Marks, ages
+from trioactors.inspect.plain import STATE_LIMITS, Plain, plain
+from trioactors.lives import Life
+from trioactors.messages import Call, Envelope, Ledger
+from trioactors.reports import report_of, told
+from trioactors.restarts import ChildStatus
+from trioactors.serving import caller_of
+from trioactors.specs import Restart
+from trioactors.system import System, runtime_of
+from trioactors.timers import Timer
+
+__all__ = [
+    "ActorView",
+    "Durability",
+    "FailureView",
+    "Handling",
+    "StateView",
+    "TimerRow",
+    "WaitingMessage",
+    "actor",
+    "timers",
+]
+
+_REPORT: Final = 20_000
+"""Characters of a crash report."""
+_FRAMES: Final = 100
+"""Lines of a stack."""
+
+
+@attrs.frozen(kw_only=True)
+class WaitingMessage:
+    """A message in a mailbox."""
+
+    handler: str
+    kind: str
+    """`call`, `cast` or `tick`."""
+    sender: str
+    age: float
+    """Seconds that it has waited."""
+    exact: bool
+    """Whether *age* is exact. Of a cast it is a lower bound: casts carry no time."""
+    left: float | None
+    """Seconds until its deadline, where it has one."""
+
+
+@attrs.frozen(kw_only=True)
+class Handling:
+    """The message in progress."""
+
+    handler: str
+    kind: str
+    sender: str
+    since: float
+    """When its handler was begun; on Trio's clock."""
+
+
+@attrs.frozen(kw_only=True)
+class TimerRow:
+    """A timer of an actor."""
+
+    actor: str
+    key: str
+    """Empty where none was given."""
+    handler: str
+    due: float
+    """When it rings next; on Trio's clock."""
+    period: float | None
+    waiting: bool
+    """Whether its tick is in the mailbox."""
+
+
+@attrs.frozen(kw_only=True)
+class FailureView:
+    """The last life that did not end in order."""
+
+    incarnation: int
+    time: float
+    reason: str
+    report: str
+    """As in the log: the message, its sender, the traceback."""
+
+
+@attrs.frozen(kw_only=True)
+class Durability:
+    """How a durable actor's state is kept."""
+
+    policy: str
+    revision: int
+    """Of the record that is kept; 0 for none yet."""
+    committed_at: float | None
+    """When the last commit of this life was done, on Trio's clock; None for none yet."""
+    committing_since: float | None
+    """When the commit that is on its way was handed in."""
+    size: int
+    """Bytes of the record."""
+
+
+@attrs.frozen(kw_only=True)
+class StateView:
+    """A state, as far as it may be told: no field with `repr=False` is in it."""
+
+    type: str
+    value: Plain
+    """Cut where it is too large, with a note of how large it is."""
+    in_progress: bool
+    """Whether a handler is at work, and the state perhaps half changed."""
+
+
+@attrs.frozen(kw_only=True)
+class ActorView:
+    """One actor as it is now."""
+
+    name: str
+    path: str
+    actor: str
+    status: ChildStatus
+    incarnation: int
+    since: float
+    """When this life began, or the last one ended; on Trio's clock."""
+    restart: Restart
+    handlers: tuple[str, ...]
+    handling: Handling | None
+    waiting: tuple[WaitingMessage, ...]
+    """Oldest first; the first of them, where there are very many."""
+    backlog: int
+    """How many wait."""
+    mailbox_limit: int
+    mailbox_peak: int
+    mailbox_rejected: int
+    ledger: Ledger
+    timers: tuple[TimerRow, ...]
+    tasks: int
+    deferred_replies: int
+    held_replies: int
+    watchers: int
+    waits_for: tuple[str, ...]
+    """Whose answer, room or start its handler waits for; its supervisor, where it does not run."""
+    stack: tuple[str, ...]
+    """Where its task stands, the outermost frame first."""
+    last_exit: str | None
+    failure: FailureView | None
+    durable: Durability | None
+    state: StateView | None
+    """None where the actor's class does not allow it (`inspect=True`), or where it does not run."""
+    state_allowed: bool
+
+
+def actor(system: System, name: str, *, marks: Marks | None = None, waiting: int = 100) -> ActorView:
+    """The actor *name*, with at most so many of the *waiting* messages. Raises `UnknownName`, `WrongClass`.
+
+    Who looks again and again hands in the same *marks* each time; then the ages of casts become better known.
+    """
+    cell = runtime_of(system).registry.find(name)
+    if not isinstance(cell, ActorCell):
+        raise WrongClass(cell.name, "an actor", repr(cell))
+    marks = Marks() if marks is None else marks
+    marks.look(cell)
+    life, mailbox = (cell.life if cell.life is not None and cell.life.ended is None else None), cell.mailbox
+    return ActorView(
+        name=cell.name,
+        path=cell.path,
+        actor=cell.plan.name,
+        status=cell.status,
+        incarnation=cell.incarnation,
+        since=cell.since,
+        restart=cell.spec.restart,
+        handlers=tuple(sorted(cell.plan.handlers)),
+        handling=_handling(life, mailbox.current),
+        waiting=tuple(itertools.islice(_waiting(cell, marks), waiting)),
+        backlog=len(mailbox),
+        mailbox_limit=mailbox.limit,
+        mailbox_peak=mailbox.peak,
+        mailbox_rejected=mailbox.rejected,
+        ledger=mailbox.ledger,
+        timers=tuple(_timers(cell)),
+        tasks=0 if life is None or life.holder is None else len(life.holder),
+        deferred_replies=0 if life is None else len(life.deferred or ()),
+        held_replies=mailbox.held,
+        watchers=len(cell.watchers),
+        waits_for=tuple(blocker.name for blocker in cell.blockers()),
+        stack=() if life is None else tuple(_stack(life)),
+        last_exit=None if cell.last_exit is None else str(cell.last_exit),
+        failure=_failure(cell),
+        durable=_durability(cell),
+        state=_state(cell, life),
+        state_allowed=cell.plan.inspect,
+    )
+
+
+def timers(system: System) -> tuple[TimerRow, ...]:
+    """The timers of all actors, the next one first."""
+    cells = [cell for cell in runtime_of(system).registry.cells() if isinstance(cell, ActorCell)]
+    return tuple(sorted((row for cell in cells for row in _timers(cell)), key=lambda row: row.due))
+
+
+def _kind(envelope: Envelope) -> str:
+    if envelope.tick is not None:
+        return "tick"
+    return "call" if isinstance(envelope, Call) else "cast"
+
+
+def _handling(life: Life | None, current: Envelope | None) -> Handling | None:
+    if life is None or current is None:
+        return None
+    return Handling(handler=current.spec.name, kind=_kind(current), sender=caller_of(current), since=life.began)
+
+
+def _waiting(cell: ActorCell, marks: Marks) -> Iterator[WaitingMessage]:
+    now = cell.runtime.now()
+    for envelope, age in zip(tuple(cell.mailbox.queue), ages(cell, marks), strict=True):
+        yield WaitingMessage(
+            handler=envelope.spec.name,
+            kind=_kind(envelope),
+            sender=caller_of(envelope),
+            age=age.seconds,
+            exact=age.exact,
+            left=None if envelope.deadline == math.inf else envelope.deadline - now,
+        )
+
+
+def _timers(cell: ActorCell) -> Iterator[TimerRow]:
+    own: dict[object, Timer] = {} if cell.life is None else cell.life.timers or {}
+    for timer in own.values():
+        yield TimerRow(
+            actor=cell.name,
+            key="" if type(timer.key) is object else described(timer.key, told),
+            handler=timer.spec.name,
+            due=timer.due,
+            period=timer.period,
+            waiting=timer.waiting,
+        )
+
+
+def _stack(life: Life) -> Iterator[str]:
+    if life.task is None:
+        return
+    for frame, line in itertools.islice(life.task.iter_await_frames(), _FRAMES):
+        code = frame.f_code
+        text = linecache.getline(code.co_filename, line, frame.f_globals).strip()
+        yield f'File "{code.co_filename}", line {line}, in {code.co_qualname}{f": {text}" if text else ""}'
+
+
+def _failure(cell: ActorCell) -> FailureView | None:
+    failure = cell.failure
+    if failure is None:
+        return None
+    report = report_of(cell, failure)
+    cut = report if len(report) <= _REPORT else f"{report[:_REPORT]}\n\u2026 {len(report):,} characters"
+    return FailureView(incarnation=failure.incarnation, time=failure.time, reason=str(failure.reason), report=cut)
+
+
+def _durability(cell: ActorCell) -> Durability | None:
+    keeping, saver = cell.plan.keeping, cell.saver
+    if keeping is None or saver is None:
+        return None
+    return Durability(
+        policy=repr(keeping.policy),
+        revision=saver.revision,
+        committed_at=saver.committed_at,
+        committing_since=saver.busy_since if saver.busy else None,
+        size=saver.size,
+    )
+
+
+def _state(cell: ActorCell, life: Life | None) -> StateView | None:
+    if life is None or life.actor is None or not cell.plan.inspect:
+        return None
+    state: object = getattr(life.actor, "state", None)
+    busy = cell.mailbox.current is not None
+    return StateView(type=type(state).__qualname__, value=plain(state, STATE_LIMITS), in_progress=busy)

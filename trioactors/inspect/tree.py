@@ -1,0 +1,125 @@
+"""The tree as it is now: who supervises whom, by what strategy, with how much of the budget used, and where messages pile up."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from typing import Final
+
+import attrs
+
+from trioactors.cells import ActorCell, Cell
+from trioactors.errors import WrongClass
+from trioactors.inspect.budgets import Budget, budget_of
+from trioactors.restarts import ChildStatus
+from trioactors.specs import ChildKind, Restart
+from trioactors.supervisor import SupervisorCell
+from trioactors.system import System, runtime_of
+
+__all__ = ["CHILDREN", "Branch", "tree"]
+
+CHILDREN: Final = 200
+"""How many children of one supervisor are shown, if nothing else is asked for."""
+
+
+@attrs.frozen(kw_only=True)
+class Branch:
+    """A child, and all below it."""
+
+    name: str
+    """Names that begin with a colon are the system's own."""
+    path: str
+    kind: ChildKind
+    actor: str | None
+    """The class, where it is an actor."""
+    status: ChildStatus
+    incarnation: int
+    since: float
+    """When this life began, or the last one ended; on Trio's clock."""
+    restart: Restart
+    significant: bool
+    last_exit: str | None
+    backlog: int
+    """Messages that wait, in it and everywhere below."""
+    restarts: int
+    """Lives after the first, in it and everywhere below."""
+    down: int
+    """How many of those below do not run."""
+    budget: Budget | None
+    """Where it is a supervisor."""
+    children: tuple[Branch, ...]
+    """In start order; the first of them, where there are very many."""
+    more: int
+    """How many children are left out."""
+
+
+def tree(system: System, *, name: str | None = None, children: int = CHILDREN) -> Branch:
+    """The tree below the supervisor *name*, by default all of it, at most so many *children* of each supervisor.
+
+    Raises `UnknownName`, and `WrongClass` where *name* is no supervisor.
+    """
+    registry = runtime_of(system).registry
+    cell = next(iter(registry.cells())) if name is None else registry.find(name)
+    if not isinstance(cell, SupervisorCell):
+        raise WrongClass(cell.name, "a supervisor", repr(cell))
+    return _branch(cell, children)
+
+
+def _branch(cell: Cell, width: int) -> Branch:
+    below: tuple[Branch, ...] = ()
+    hidden: Iterable[Cell] = ()
+    if isinstance(cell, SupervisorCell):
+        cells = cell.children.values()
+        below = tuple(_branch(child, width) for child in itertools.islice(cells, width))
+        hidden = itertools.islice(cells, width, None)
+    sums = _Sums(cell, below)
+    more = sums.add_hidden(hidden)
+    return Branch(
+        name=cell.name,
+        path=cell.path,
+        kind=cell.spec.kind,
+        actor=cell.plan.name if isinstance(cell, ActorCell) else None,
+        status=cell.status,
+        incarnation=cell.incarnation,
+        since=cell.since,
+        restart=cell.spec.restart,
+        significant=cell.spec.significant,
+        last_exit=None if cell.last_exit is None else str(cell.last_exit),
+        backlog=sums.backlog,
+        restarts=sums.restarts,
+        down=sums.down,
+        budget=budget_of(cell) if isinstance(cell, SupervisorCell) else None,
+        children=below,
+        more=more,
+    )
+
+
+class _Sums:
+    """What is added up over a branch."""
+
+    def __init__(self, cell: Cell, below: tuple[Branch, ...]) -> None:
+        self.backlog = len(cell.mailbox) if isinstance(cell, ActorCell) else 0
+        self.restarts = max(0, cell.incarnation - 1)
+        self.down = 0
+        for branch in below:
+            self.backlog += branch.backlog
+            self.restarts += branch.restarts
+            self.down += branch.down + (branch.status is not ChildStatus.RUNNING)
+
+    def add_hidden(self, cells: Iterable[Cell]) -> int:
+        """Count children that are not shown; how many there are."""
+        count = backlog = down = 0
+        lives, running = 0, ChildStatus.RUNNING
+        for cell in cells:  # ten thousand of them are looked at each second
+            count += 1
+            if isinstance(cell, ActorCell):
+                backlog += len(cell.mailbox.queue)
+            elif isinstance(cell, SupervisorCell):
+                self.add_hidden(cell.children.values())
+            lives += cell.incarnation or 1
+            if cell.status is not running:
+                down += 1
+        self.backlog += backlog
+        self.restarts += lives - count
+        self.down += down
+        return count
