@@ -253,8 +253,11 @@ class FilesystemStore:
     def _renew(self, state: _Open) -> None:
         """Write everything as a new generation, and go on with that.
 
-        Its names must be new: where the sync of a folder has failed, a name can be there and never become durable.
+        Its names must be new: where the sync of a folder has failed, a name can be there and never become durable. Whoever opens the
+        folder after that must write everything anew, so the mark says from here on that the store is not closed in order.
         """
+        if state.ownership.mark is not None and state.ownership.mark.clean:
+            state.ownership.acknowledge(attrs.evolve(state.ownership.mark, clean=False))
         first = max(state.last, self._list(state.disk).newest) + 1
         header = self._header(state.header.identity, first, state.keyspace.sequence)
         log = write_generation(state.disk, self._folder, header, state.keyspace)

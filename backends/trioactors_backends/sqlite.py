@@ -59,9 +59,10 @@ from trioactors_backends.sqlite_file import (
     identity_of,
     lock_of,
     move_log,
+    put_away,
     real_files,
+    recover_log,
     see_that_it_is_there,
-    set_up,
 )
 from trioactors_backends.sqlite_leftovers import gather, put_back
 from trioactors_backends.sqlite_schema import (
@@ -221,27 +222,27 @@ class SQLiteStore:
         state, self._state = self._state, None
         if state is None:
             return
+        sound = False
         try:
-            if state.poison is None:
-                self._finish(state)
+            sound = state.poison is None and self._finish(state)
         finally:
-            state.connection.close()
+            put_away(state.files, state.connection, self._path, sound=sound)
             state.ownership.release()
 
-    def _finish(self, state: _Open) -> None:
-        """Move the log into the database; where there is no room for it, opening will."""
+    def _finish(self, state: _Open) -> bool:
+        """Move the log into the database; False where there is no room for it, then opening will."""
         moved = False
         with suppress(StoreUnavailable), self._explained():
             moved = move_log(state.connection)
         if (moved or self.blocking) and not state.looking:
             state.ownership.acknowledge(_mark(state.book, clean=True))
+        return moved
 
     def _start(self, environment: Environment, files: Files, ownership: Ownership) -> _Open:
         try:
             with ExitStack() as undo, self._explained():
-                connection = connect(files, self._path, self._options.limits)
-                undo.callback(connection.close)
-                set_up(connection, self._path, self._options.limits, new_identity(environment).hex())
+                connection = connect(files, self._path, self._options.limits, new_identity(environment).hex())
+                undo.callback(put_away, files, connection, self._path, sound=False)
                 state = self._recover(connection, environment, files, ownership)
                 undo.pop_all()
                 return state
@@ -250,7 +251,7 @@ class SQLiteStore:
 
     def _recover(self, connection: sqlite3.Connection, environment: Environment, files: Files, ownership: Ownership) -> _Open:
         """Make what can be read durable, then see that it is all there."""
-        if not move_log(connection):
+        if not recover_log(files, connection, self._path):
             raise StoreUnavailable(f"{self._path}: another program reads an older state of it. Stop that one first.")
         with sure(self._path):  # the name of the log: SQLite does not look whether its own sync of it succeeds
             files.disk.sync_folder(self._path.parent)

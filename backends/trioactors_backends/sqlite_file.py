@@ -1,7 +1,9 @@
 """The file of a SQLite store, as a file: finding it, opening it in the right mode, copying it.
 
-A new database is put at `synchronous` EXTRA before it is switched to write-ahead mode, and its folder is synced after that:
-otherwise a power cut can bring back the rollback journal of the switch, and with it an empty database.
+A power cut must not bring back what is over, and a sync that failed must not be trusted when a later one succeeds. So a new database is
+made under another name, with `synchronous` at EXTRA before it is switched to write-ahead mode, and gets its own name when it is whole: no
+rollback journal ever had a name that a later opening looks for. And a log that may never have reached the disk is written once more before
+it is moved into the database.
 """
 
 from __future__ import annotations
@@ -9,15 +11,17 @@ from __future__ import annotations
 import sqlite3
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Protocol
 
 import attrs
 
-from trioactors.disk import Disk, RealDisk, refusal
+from trioactors.disk import Disk, DiskFile, RealDisk, refusal
 from trioactors.environment import Environment
-from trioactors.errors import StoreUnavailable
+from trioactors.errors import StorePoisoned, StoreUnavailable
 from trioactors.persistence import Creation, Limits
+from trioactors_backends.generations import sure
 from trioactors_backends.sqlite_schema import KEEP_BOOK, Book, migrate
 
 __all__ = [
@@ -28,10 +32,14 @@ __all__ = [
     "identity_of",
     "lock_of",
     "move_log",
+    "put_away",
     "real_files",
+    "recover_log",
     "see_that_it_is_there",
     "set_up",
 ]
+
+_CHUNK_BYTES = 1024 * 1024
 
 
 class Files(Protocol):
@@ -114,11 +122,32 @@ def see_that_it_is_there(files: Files, path: Path, identity: object) -> None:
     raise StoreUnavailable(f"{path} was deleted while in use. Nothing is written to what cannot be found again.")
 
 
-def connect(files: Files, path: Path, limits: Limits) -> sqlite3.Connection:
-    """Open the database, or make an empty one that only its owner can read."""
+def connect(files: Files, path: Path, limits: Limits, identity: str) -> sqlite3.Connection:
+    """Open the database and bring it up to date; where there is none, make one of this *identity*."""
     if not files.exists(path):
-        _make(files.disk, path)
-    return files.connect(path, limits)
+        _make(files, path, limits, identity)
+    connection = files.connect(path, limits)
+    with ExitStack() as undo:
+        undo.callback(put_away, files, connection, path, sound=False)
+        set_up(connection, path, limits, identity)
+        undo.pop_all()
+    return connection
+
+
+def put_away(files: Files, connection: sqlite3.Connection, path: Path, *, sound: bool) -> None:
+    """Close the connection. SQLite moves the log into the database then; unless all is *sound*, it may not be on the disk."""
+    try:
+        if not sound:
+            with suppress(OSError, StorePoisoned, sqlite3.Error):  # then it is as it is
+                _rewrite_log(files, connection, path)
+    finally:
+        connection.close()
+
+
+def recover_log(files: Files, connection: sqlite3.Connection, path: Path) -> bool:
+    """Make the log durable, wherever it comes from, and move it; False where a reader of an older state is in the way."""
+    _rewrite_log(files, connection, path)
+    return move_log(connection)
 
 
 def set_up(connection: sqlite3.Connection, path: Path, limits: Limits, identity: str) -> None:
@@ -163,16 +192,6 @@ def copy_database(files: Files, connection: sqlite3.Connection, book: Book, iden
         raise refusal(error, f"backup to {to}") from error
 
 
-def _make(disk: Disk, path: Path) -> None:
-    """Make an empty file; one whose name could not be synced is removed, since a second sync would prove nothing."""
-    disk.open(path).close()
-    try:
-        disk.sync_folder(path.parent)
-    except OSError:
-        disk.remove(path)
-        raise
-
-
 def _give_identity(files: Files, path: Path, book: Book, identity: str) -> None:
     """Otherwise a mark that the owner of the original left would be held against the copy."""
     copy = files.connect(path, Limits())
@@ -180,3 +199,53 @@ def _give_identity(files: Files, path: Path, book: Book, identity: str) -> None:
         copy.execute(KEEP_BOOK, (*attrs.evolve(book, identity=identity).row(), book.sequence))
     finally:
         copy.close()
+
+
+def _make(files: Files, path: Path, limits: Limits, identity: str) -> None:
+    """Make a database under another name, and give it its own when it is whole.
+
+    What went wrong before that is forgotten with the other name: pages that a failed sync lost, journals whose removal it lost.
+    """
+    part, disk = path.with_name(path.name + ".new"), files.disk
+    for left in (part, *(part.with_name(part.name + end) for end in ("-journal", "-wal"))):
+        if files.exists(left):
+            disk.remove(left)
+    disk.open(part).close()  # so that only its owner can read it; SQLite takes an empty file for none
+    connection = files.connect(part, limits)
+    try:
+        set_up(connection, part, limits, identity)
+    finally:
+        connection.close()
+    disk.rename(part, path)
+    try:
+        disk.sync_folder(path.parent)
+    except OSError:  # a second sync would prove nothing
+        disk.remove(path)
+        raise
+
+
+def _rewrite_log(files: Files, connection: sqlite3.Connection, path: Path) -> None:
+    """Write the log once more as it is, and sync it.
+
+    A sync of it may have failed: then it can be read and is not on the disk. Moved into the database so, and cut off in the middle of
+    that, it would leave a database that is half of one state and half of another.
+    """
+    log = path.with_name(path.name + "-wal")
+    connection.execute("BEGIN IMMEDIATE")  # nobody else adds to it meanwhile
+    try:
+        if files.exists(log):
+            with sure(log):
+                _rewrite(files.disk.open(log))
+    finally:
+        connection.execute("ROLLBACK")
+
+
+def _rewrite(file: DiskFile) -> None:
+    try:
+        size = file.size
+        for offset in range(0, size, _CHUNK_BYTES):
+            file.write(offset, file.read_at(offset, _CHUNK_BYTES))
+        if size:
+            file.sync()
+    finally:
+        file.close()

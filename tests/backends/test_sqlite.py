@@ -104,8 +104,8 @@ def test_durability_is_a_setting_of_sqlite(path: Path, environment: Environment,
     store = SQLiteStore(path, Options(durability=durability), files=lambda _: Remembering())
     store.open(environment)
 
-    assert connections[0].execute("PRAGMA synchronous").fetchone() == (synchronous,)
-    assert connections[0].execute("PRAGMA journal_mode").fetchone() == (b"wal",)
+    assert connections[-1].execute("PRAGMA synchronous").fetchone() == (synchronous,)
+    assert connections[-1].execute("PRAGMA journal_mode").fetchone() == (b"wal",)
     assert store.blocking == (durability is Durability.DURABLE)
     store.close()
 

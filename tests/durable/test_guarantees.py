@@ -21,6 +21,7 @@ import trioactors as ta
 from trioactors.persistence import Durability, Options, Store
 from trioactors.testing import crash, isolated_system, restarted, virtual_environment
 from trioactors.testing.disk import Keep, SimulatedDisk
+from trioactors.testing.sqlite_disk import simulated_sqlite
 from trioactors.testing.stores import Fault, FaultyStore
 from trioactors_backends.filesystem import FilesystemStore
 from trioactors_backends.memory import MemoryStore
@@ -133,18 +134,20 @@ async def test_sigkill(autojump_clock: MockClock, policy: type[Counter], kind: s
     assert await left_in(STORES[kind](place), policy) == (0 if kind == "memory" else LEFT[policy])
 
 
+@pytest.mark.parametrize("make", [FilesystemStore, simulated_sqlite])
 @pytest.mark.parametrize("durability", Durability)
-async def test_a_power_cut(autojump_clock: MockClock, policy: type[Counter], durability: Durability) -> None:
+async def test_a_power_cut(
+    autojump_clock: MockClock, policy: type[Counter], durability: Durability, make: Callable[[Path, Options], Store]
+) -> None:
     disk = SimulatedDisk()
     place, options = Path("/simulated/store"), Options(durability=durability)
-    async with isolated_system(
-        store=FilesystemStore(place, options), environment=attrs.evolve(virtual_environment(), disk=disk)
-    ) as system:
+    environment = attrs.evolve(virtual_environment(), disk=disk)
+    async with isolated_system(store=make(place, options), environment=environment) as system:
         await work(system, policy)
         after = copy.deepcopy(disk)
     after.power_cut(Keep.NOTHING)
 
-    left = await left_in(FilesystemStore(place, options), policy, attrs.evolve(virtual_environment(), disk=after))
+    left = await left_in(make(place, options), policy, attrs.evolve(virtual_environment(), disk=after))
     assert left == (LEFT[policy] if durability is Durability.DURABLE else 0)
 
 

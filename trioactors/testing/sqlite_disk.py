@@ -129,11 +129,12 @@ def _free_name() -> str:
 
 
 class _Cursor:
-    """The rows of a statement, the first of which has been looked for."""
+    """The rows of a statement. As in `sqlite3` it is a row ahead, so that whoever takes the last one is told how the statement ended."""
 
     def __init__(self, connection: _Connection, rows: apsw.Cursor, rowcount: int) -> None:
         self._connection = connection
         self._rows = rows
+        self._ahead: Any = rows.fetchone()
         self.rowcount = rowcount
 
     @property
@@ -156,7 +157,9 @@ class _Cursor:
 
     def fetchone(self) -> Any:
         """The next row; None when there are no more."""
-        row: Any = self._connection.run(self._rows.fetchone)
+        row = self._ahead
+        if row is not None:
+            self._ahead = self._connection.run(self._rows.fetchone)
         if row is None or self._connection.text_factory is str:
             return row
         return tuple(value.encode() if isinstance(value, str) else value for value in row)
