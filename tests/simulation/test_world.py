@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from operator import methodcaller
@@ -111,6 +112,22 @@ def test_a_client_that_takes_turns_again_goes_on_counting() -> None:
         await simulation.clients(1, client)
 
     assert ids(played(workload)) == ["0.0", "0.1", "0.2", "0.3"]
+
+
+def test_a_client_may_have_enough_of_its_turns() -> None:
+    """What it leaves behind needs no closing, or the end of such a test would warn of it."""
+
+    async def workload(simulation: Simulation) -> None:
+        async def client(me: Client) -> None:
+            async for turn in me.turns(5):
+                if turn.id == "0.1":
+                    break
+            gc.collect()
+            assert [turn.id async for turn in me.turns(2)] == ["0.2", "0.3"]
+
+        await simulation.clients(1, client)
+
+    played(workload)
 
 
 def test_a_turn_may_have_any_number_of_calls() -> None:

@@ -1,7 +1,8 @@
 """Make a failing run small: fewer faults, clients and turns, then fewer jumps of the queue.
 
-Where something is left out the schedule does not fit any more: the failing run's tape then serves other tasks. So a smaller plan is tried
-by the tape, and by a few schedules besides; it is taken if one of them fails in the same way, with the same error from the same line.
+Where something is left out the schedule does not fit any more: the failing run's tape then serves other tasks, and a fault that came
+between two calls comes after the last. So a smaller plan is tried by the tape, and by a few schedules besides, half of them with faults
+that come sooner; it is taken if one of them fails in the same way, with the same error from the same line.
 Parts go in halves first and then one by one, until nothing can go or the time is up.
 """
 
@@ -15,7 +16,7 @@ import attrs
 
 from trioactors.testing.exploring import shrunk
 from trioactors.testing.schedules import Tape
-from trioactors.testing.simulation.plans import Plan
+from trioactors.testing.simulation.plans import Plan, stream
 from trioactors.testing.simulation.scenarios import Run, Scenario
 
 __all__ = ["shrunk_run"]
@@ -85,7 +86,8 @@ class _Shrinking:
         seed = self._best.seed
         yield self._scenario.play(seed, plan, self._best.played.tape)
         for schedule in range(_SCHEDULES):
-            yield self._scenario.play(seed, plan, schedule=seed + schedule)
+            tried = _sooner(plan, schedule) if schedule % 2 else plan
+            yield self._scenario.play(seed, tried, schedule=seed + schedule)
 
     def _fewer_jumps(self) -> None:
         plan, seed = self._best.plan, self._best.seed
@@ -102,6 +104,12 @@ class _Shrinking:
         tape = shrunk(fails, self._best.played.tape)
         if tape != self._best.played.tape:
             self._best = self._scenario.play(seed, plan, tape)
+
+
+def _sooner(plan: Plan, number: int) -> Plan:
+    """The same faults, each at some place before its own."""
+    chance = stream(number, "sooner")
+    return attrs.evolve(plan, injections=tuple(attrs.evolve(one, at=1 + chance.randrange(one.at)) for one in plan.injections))
 
 
 def _failure(run: Run) -> tuple[str, str, int] | None:
