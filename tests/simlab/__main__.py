@@ -29,7 +29,7 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="simlab", description="Simulate whole applications, and look for what must not be.")
     parser.add_argument("seeds", nargs="?", type=int, default=SEEDS, help=f"how many, over all scenarios (default {SEEDS})")
-    parser.add_argument("--first", type=int, default=0, help="the first seed (default 0)")
+    parser.add_argument("--first", type=int, default=0, help="the first seed of each scenario (default 0)")
     parser.add_argument("--only", choices=sorted(SCENARIOS), action="append", help="this scenario only; may be repeated")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="how many at once (default: one a core)")
     parser.add_argument("--digest", action="store_true", help="print a hash of all that happens, to compare between processes")

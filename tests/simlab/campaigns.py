@@ -10,12 +10,13 @@ from trioactors.testing.simulation import Faults, crashes_are_planned
 from trioactors.testing.simulation.scenarios import Scenario
 from trioactors.testing.simulation.simulating import scenario_of
 
-__all__ = ["SCENARIOS"]
+__all__ = ["SCENARIOS", "SHARE", "SHARES"]
 
 _SCRIBES = crashes_are_planned(LookupError, ValueRefused, MailboxFull)
 
 SCENARIOS: Mapping[str, Scenario] = {
     "scribes": scenario_of(scribes.write, tree=scribes.TREE, check=[_SCRIBES]),
+    "scribes in sqlite": scenario_of(scribes.write, tree=scribes.TREE, store="sqlite:", check=[_SCRIBES]),
     "scribes in memory": scenario_of(scribes.write, tree=scribes.ENDURING, store="memory:", check=[_SCRIBES]),
     "windows": scenario_of(windows.keep, tree=windows.TREE, check=[crashes_are_planned(LookupError)]),
     "trees": scenario_of(
@@ -27,3 +28,9 @@ SCENARIOS: Mapping[str, Scenario] = {
     ),
 }
 """Each is a program of its own kind; a run of the lab shares its seeds among them."""
+
+SHARE = 4
+"""How many parts of the seeds a scenario gets."""
+
+SHARES = {"scribes in sqlite": 1}
+"""Those that get another number: it takes three times as long as the others."""

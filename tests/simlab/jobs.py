@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
 
 import attrs
 
-from simlab.campaigns import SCENARIOS
+from simlab.campaigns import SCENARIOS, SHARE, SHARES
 from trioactors.testing.simulation.sim_tests import Report, trials
 from trioactors.testing.simulation.simulating import tried
 
 __all__ = ["CORPUS", "Done", "Job", "digest_of", "jobs", "work"]
 
-CHUNK = 100
+CHUNK = 50
 
 CORPUS = Path(__file__).parent / "corpus"
 
@@ -37,11 +38,16 @@ class Done:
 
 
 def jobs(names: Sequence[str], first: int, count: int) -> Iterator[Job]:
-    """The seeds from *first* on, shared among the scenarios, in small parts."""
-    each = -(-count // len(names))
-    for start in range(first, first + each, CHUNK):
-        for name in names:
-            yield Job(name, range(start, min(start + CHUNK, first + each)))
+    """*count* seeds, in small parts: each scenario's own begin at *first*, and it gets its share of them."""
+    starts = dict.fromkeys(names, first)
+    left = count
+    for name in itertools.cycle(part for part in names for _ in range(SHARES.get(part, SHARE))):
+        if not left:
+            return
+        size = min(CHUNK, left)
+        yield Job(name, range(starts[name], starts[name] + size))
+        starts[name] += size
+        left -= size
 
 
 def digest_of(job: Job) -> str:

@@ -80,11 +80,15 @@ def _place(frame: FrameType | None) -> str:
     """The nearest line that belongs neither to Python nor to Trio."""
     while frame is not None:
         path, package = frame.f_code.co_filename, str(frame.f_globals.get("__name__", "")).partition(".")[0]
-        standard = path.startswith(("<frozen", _LIBRARY)) and f"{os.sep}site-packages{os.sep}" not in path
-        if not standard and package not in ("trio", "outcome") and path != __file__:
+        if not _standard(path) and package not in ("trio", "outcome") and path != __file__:
             return f"{path}:{frame.f_lineno} in {frame.f_code.co_name}"
         frame = frame.f_back
     return "an unknown place"
+
+
+def _standard(path: str) -> bool:
+    """Whether the code there came with Python."""
+    return path.startswith(("<frozen", _LIBRARY)) and f"{os.sep}site-packages{os.sep}" not in path
 
 
 def _heard(event: str, arguments: tuple[Any, ...]) -> None:
@@ -121,13 +125,21 @@ def _guarded(original: Callable[..., Any], what: str, name: str, allowed: Callab
     return call
 
 
+def _names_savepoints(*_: object) -> bool:
+    """Whether sqlite-utils asks, which gives its savepoints names that nothing else depends on."""
+    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    while frame is not None and _standard(frame.f_code.co_filename):
+        frame = frame.f_back
+    return frame is not None and frame.f_globals.get("__name__") == "sqlite_utils.db"
+
+
 def _seeded(_: random.Random, a: object = None, *_rest: object) -> bool:
     return a is not None
 
 
 _PLAIN: Final[dict[Any, Callable[..., Any]]] = {
     _SLEEP: _guarded(_SLEEP, "sleep", "time.sleep"),
-    _URANDOM: _guarded(_URANDOM, "chance", "os.urandom"),
+    _URANDOM: _guarded(_URANDOM, "chance", "os.urandom", _names_savepoints),
     _RANDOM: _guarded(_RANDOM, "chance", "random.random"),
     _BITS: _guarded(_BITS, "chance", "random.getrandbits"),
     _WORKER: _guarded(_WORKER, "thread", "a worker thread"),

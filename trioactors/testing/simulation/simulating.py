@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from trioactors.errors import UsageError
-from trioactors.persistence import Limits, Store
+from trioactors.persistence import Limits, Options, Store
 from trioactors.settings import Settings
 from trioactors.specs import Supervisor
 from trioactors.store_urls import GROUP, store_at
@@ -79,11 +79,23 @@ def _stores(store: str | Callable[[], Store] | None) -> Callable[[], Store | Non
             return lambda: store_at(store, backends=installed)
         case "file:":
             return lambda: store_at(f"file:///{_FOLDER}", limits=Limits(slack_bytes=_SLACK), backends=installed)
+        case "sqlite:":
+            return _sqlite()
         case _:
             raise UsageError(
                 f"simulate(store={store!r}): the disk is simulated, so there is no place to name. "
                 f'Write "file:", "sqlite:" or "memory:", None, or a function that makes a store on environment.disk'
             )
+
+
+def _sqlite() -> Callable[[], Store]:
+    try:
+        from trioactors.testing.sqlite_disk import simulated_sqlite  # noqa: PLC0415 - it stands on a package that few need
+    except ImportError as error:
+        raise UsageError(
+            f'simulate(store="sqlite:") needs a SQLite that can be given a disk: pip install apsw ({error})'
+        ) from error
+    return lambda: simulated_sqlite(f"{_FOLDER}/store.db", Options(limits=Limits(slack_bytes=_SLACK)))
 
 
 def simulate(
