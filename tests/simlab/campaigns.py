@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from simlab import scribes, trees, windows
-from trioactors.errors import MailboxFull, ValueRefused
+from simlab import judging, lodgers, scribes, trees, vaults, windows
+from trioactors.errors import Ignore, MailboxFull, StartFailed, ValueRefused
 from trioactors.testing.simulation import Faults, crashes_are_planned
 from trioactors.testing.simulation.scenarios import Scenario
 from trioactors.testing.simulation.simulating import scenario_of
@@ -24,8 +24,16 @@ SCENARIOS: Mapping[str, Scenario] = {
         tree=trees.TREE,
         store=None,
         faults=Faults(crashes=4).survivable,
-        check=[crashes_are_planned(trees.Planned)],
+        check=[crashes_are_planned(trees.Planned), *judging.SUPERVISION],
     ),
+    "lodgers": scenario_of(
+        lodgers.lodge,
+        tree=lodgers.TREE,
+        store=None,
+        faults=Faults(crashes=3).survivable,
+        check=[crashes_are_planned(lodgers.Fallen, StartFailed, Ignore), *judging.SUPERVISION],
+    ),
+    "vaults": scenario_of(vaults.keep_safe, tree=vaults.TREE, store=None, faults=Faults(), check=[crashes_are_planned()]),
 }
 """Each is a program of its own kind; a run of the lab shares its seeds among them."""
 

@@ -1,0 +1,117 @@
+"""Checks of supervision, from the trace alone: who comes back, after which pause, and what a supervisor says when it gives up.
+
+They repeat OTP's rules in other words than `trioactors.restarts` has them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+import trioactors as ta
+from trioactors.testing.simulation import Check, Simulation
+from trioactors.trace import ChildExited, ChildStarted, ChildStartFailed, RestartScheduled, TraceRecord
+
+__all__ = ["SUPERVISION", "ends_are_asked_for", "restarts_follow_the_rules", "restarts_wait", "the_last_failure_is_named"]
+
+
+def _lives(simulation: Simulation) -> Iterator[Sequence[TraceRecord]]:
+    lives: dict[int, list[TraceRecord]] = {}
+    for life, record in simulation.trace:
+        lives.setdefault(life, []).append(record)
+    yield from lives.values()
+
+
+def _supervisors(tree: ta.Supervisor | None) -> Iterator[ta.Supervisor]:
+    if tree is not None:
+        yield tree
+        for spec in tree.children:
+            if isinstance(spec, ta.Supervisor):
+                yield from _supervisors(spec)
+
+
+def _declared(simulation: Simulation) -> Mapping[str, tuple[ta.Supervisor, ta.ChildSpec | ta.Supervisor]]:
+    """Each declared child, with its supervisor."""
+    return {spec.name: (one, spec) for one in _supervisors(simulation.node.tree) for spec in one.children if spec.name is not None}
+
+
+def restarts_follow_the_rules(simulation: Simulation) -> None:
+    """A permanent child comes back, a transient one unless it left in order, a temporary one never; a start that failed is tried again."""
+    declared = _declared(simulation)
+    for records in _lives(simulation):
+        ends: dict[str, TraceRecord] = {}
+        for record in records:
+            if isinstance(record, ChildExited | ChildStartFailed):
+                ends[record.child] = record
+            elif isinstance(record, RestartScheduled) and record.child in declared:
+                _may_come_back(declared[record.child][1].restart, ends[record.child], record)
+
+
+def _may_come_back(rule: ta.Restart, end: TraceRecord, restart: RestartScheduled) -> None:
+    if isinstance(end, ChildExited):
+        left = end.reason.kind in {ta.ExitKind.NORMAL, ta.ExitKind.SHUTDOWN}
+        assert rule is not ta.Restart.TEMPORARY, f"{restart.child} is temporary and is restarted at {restart.time:g}"
+        assert not (rule is ta.Restart.TRANSIENT and left), f"{restart.child} had left ({end.reason}), and is restarted"
+
+
+def restarts_wait(simulation: Simulation) -> None:
+    """Where there is a back-off, a restart waits as long as it says; where there is none, not at all."""
+    declared = _declared(simulation)
+    for records in _lives(simulation):
+        times: dict[str, list[float]] = {}
+        for record in records:
+            if isinstance(record, ChildStarted):
+                times[record.child] = []  # a new incarnation of a supervisor has restarted nobody yet
+            elif isinstance(record, RestartScheduled) and record.child in declared:
+                supervisor = declared[record.child][0]
+                allowed = supervisor.intensity or simulation.node.settings.intensity
+                before = [time for time in times.get(supervisor.name, []) if time >= record.time - allowed.period]
+                times[supervisor.name] = [*before, record.time]
+                _waits(supervisor, record, len(before))
+
+
+def _waits(supervisor: ta.Supervisor, record: RestartScheduled, before: int) -> None:
+    backoff = supervisor.backoff
+    if backoff is None:
+        assert record.delay == 0, f"{record.child} waits {record.delay} s for its restart: {supervisor.name} has no back-off"
+        return
+    most = min(backoff.cap, backoff.base * backoff.factor**before)
+    least = most * (1 - backoff.jitter)
+    assert least <= record.delay <= most, f"{record.child} waits {record.delay} s for its restart, and not {least:g} to {most:g}"
+
+
+def the_last_failure_is_named(simulation: Simulation) -> None:
+    """A supervisor that gives up says of whom the last failure was, and hands it on as its cause."""
+    for records in _lives(simulation):
+        last: dict[str, ta.Exit] = {}
+        declared = _declared(simulation)
+        for record in records:
+            if isinstance(record, ChildExited | ChildStartFailed):
+                _check_cause(record.reason.error, record, last)
+                if record.child in declared:
+                    last[declared[record.child][0].name] = record.reason
+
+
+def _check_cause(error: BaseException | None, record: ChildExited | ChildStartFailed, last: Mapping[str, ta.Exit]) -> None:
+    if isinstance(error, ta.SupervisorGaveUp) and record.child in last:
+        assert error.__cause__ is error.history[-1].reason.error, (
+            f"{record.child} gave up for another reason than the last: {error}"
+        )
+        assert f"the last was of {error.history[-1].child}" in str(error), error
+
+
+def ends_are_asked_for(simulation: Simulation) -> None:
+    """No declared actor ends as a function does that returns: it is asked to, leaves by `Shutdown`, or fails."""
+    declared = _declared(simulation)
+    for records in _lives(simulation):
+        for record in records:
+            if (
+                isinstance(record, ChildExited)
+                and record.child in declared
+                and declared[record.child][1].kind is ta.ChildKind.ACTOR
+            ):
+                assert record.reason.kind is not ta.ExitKind.NORMAL, f"{record.child} ended at {record.time:g}, asked by nobody"
+
+
+SUPERVISION: Final[Sequence[Check]] = (restarts_follow_the_rules, restarts_wait, the_last_failure_is_named, ends_are_asked_for)
+"""All of these."""

@@ -1,0 +1,175 @@
+"""Supervision once more, of all kinds of children: they leave, fall, fail to start, refuse to, hang, and are declared in every way.
+
+The trace is judged by `judging`; here: who must run in the end does, and who has left for good does not.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from operator import methodcaller
+from typing import Any
+
+import trio
+
+import trioactors as ta
+from trioactors.system import runtime_of
+from trioactors.testing.driving import PlannedCrash
+from trioactors.testing.simulation import Client, Simulation, sometimes
+
+__all__ = ["TREE", "Fallen", "lodge"]
+
+
+class Fallen(Exception):
+    """What a lodger falls with."""
+
+
+class Lodger(ta.Actor[None], mailbox=3):
+    """Its starts fail now and then, and its stops hang."""
+
+    def __init__(self, failing: float = 0.0) -> None:
+        self.failing = failing
+        self.left = False
+
+    async def on_start(self) -> None:
+        chance = runtime_of(self.context.system).environment.random(f"{self.context.name} {self.context.incarnation}").random()
+        if self.context.incarnation > 1 and chance < self.failing:
+            if chance < self.failing / 4:
+                sometimes("a restart is refused")
+                raise ta.Ignore
+            if chance < self.failing / 2:
+                await trio.sleep(25)  # its start may not take that long
+            raise PlannedCrash("it does not start")
+        if chance > 0.9:
+            await trio.sleep(0.2)
+        else:
+            await trio.lowlevel.checkpoint()
+
+    async def on_stop(self, reason: ta.Exit) -> None:
+        self.left = True
+        if reason.kind is ta.ExitKind.SHUTDOWN and reason.detail == "slowly":
+            await trio.sleep(3)
+        await trio.lowlevel.checkpoint()
+
+    @ta.handler
+    async def stay(self) -> int:
+        assert not self.left, "a handler runs after on_stop"
+        await trio.sleep(0.02)
+        return self.context.incarnation
+
+    @ta.handler
+    async def fall(self) -> None:
+        await trio.lowlevel.checkpoint()
+        raise Fallen(f"{self.context.name} {self.context.incarnation}")
+
+    @ta.handler
+    async def leave(self, detail: str = "") -> None:
+        await trio.lowlevel.checkpoint()
+        raise ta.Shutdown(detail)
+
+    @ta.handler
+    async def hang(self) -> None:
+        await trio.sleep(60)
+
+
+async def _beat() -> None:
+    """A function beside the actors, which ends after a while."""
+    await trio.sleep(7)
+
+
+def _lodger(name: str, *, failing: float = 0.0, **options: Any) -> ta.ChildSpec:
+    return ta.child(partial(Lodger, failing), name=name, start_timeout=20.0, **options)
+
+
+TREE = ta.Supervisor(
+    ta.Supervisor(
+        _lodger("ada", failing=0.2),
+        _lodger("ben", restart="transient", grace=0.5),
+        _lodger("cleo", restart="temporary"),
+        ta.child(_beat, name="beat"),
+        name="waiting",
+        backoff=ta.Backoff(base=0.5, cap=3.0),
+        intensity=ta.Intensity(limit=4, period=8.0),
+    ),
+    ta.Supervisor(
+        _lodger("dan", restart="transient", significant=True),
+        _lodger("eve", restart="transient", significant=True, grace=ta.BRUTAL_KILL),
+        name="pair",
+        auto_shutdown="all_significant",
+    ),
+    ta.Supervisor(
+        _lodger("fay"),
+        _lodger("gus", restart="transient", significant=True),
+        name="host",
+        auto_shutdown="any_significant",
+        strategy=ta.Strategy.ONE_FOR_ALL,
+    ),
+    ta.Supervisor(_lodger("hal", failing=0.2), name="at once", intensity=ta.Intensity(limit=2, period=3.0)),
+    ta.Supervisor(_lodger("ivy"), name="brittle", intensity=ta.Intensity(limit=0), give_up="crash"),
+    ta.Supervisor(name="inn", strategy=ta.Strategy.DYNAMIC, intensity=ta.Intensity(limit=5, period=5.0)),
+    name="house",
+    intensity=ta.Intensity(limit=20, period=5.0),
+)
+DECLARED = ("ada", "ben", "cleo", "dan", "eve", "fay", "gus", "hal", "ivy")
+PERMANENT = {"ada", "fay", "hal", "ivy"}
+KINDS = ("stay", "stay", "fall", "fall", "fall", "leave", "slowly", "hang", "kill", "guest", "guest", "restart")
+
+
+async def lodge(simulation: Simulation) -> None:
+    """Three clients come and go."""
+
+    async def client(me: Client) -> None:
+        async for turn in me.turns(6):
+            name, kind = turn.random.choice(DECLARED), turn.random.choice(KINDS)
+            match kind:
+                case "slowly":
+                    await me.call(Lodger, name, methodcaller("leave", "slowly"), what=f"leave {name}")
+                case "hang":
+                    await me.call(Lodger, name, _impatiently, what=f"hang {name}")
+                case "kill":
+                    await me.call(Lodger, name, ta.stop, what=f"stop {name}")
+                case "guest":
+                    rule = turn.random.choice(("permanent", "transient", "temporary"))
+                    await me.use(partial(_visit, f"guest {turn.id}", rule, turn.random.choice(("stay", "fall", "leave"))))
+                case "restart":
+                    await me.call(Lodger, name, ta.restart, what=f"restart {name}")
+                case _:
+                    await me.call(Lodger, name, methodcaller(kind), what=f"{kind} {name}")
+
+    await simulation.clients(3, client)
+    await simulation.settle()
+    await trio.sleep(90)  # back-offs, and starts that hang, are over
+    await _look(simulation)
+
+
+async def _impatiently(lodger: Lodger) -> None:
+    """Ask, and give up before the answer can come."""
+    with trio.move_on_after(0.3):
+        await lodger.hang()
+    await trio.lowlevel.checkpoint()
+
+
+async def _visit(name: str, rule: str, what: str, system: ta.System) -> None:
+    inn = system.supervisor("inn")
+    await inn.start_child(ta.child(Lodger, name=name, restart=rule))
+    guest = system.get(Lodger, name)
+    try:
+        await getattr(guest, what)()
+    except (ta.ActorCrashed, ta.ActorStopped):
+        sometimes("a guest is gone")
+    if rule == "permanent":
+        assert await guest.stay() > 0, name
+    await inn.terminate_child(name)
+    assert name not in system.names(), f"{name} is gone and known"
+
+
+async def _look(simulation: Simulation) -> None:
+    """Who is permanent runs, unless its start was refused, or somebody stopped it."""
+    system = await simulation.system()
+    excused = {done.what.partition(" ")[2] for done in simulation.history if done.what.startswith(("stop", "restart"))}
+    for name in PERMANENT - excused:
+        ref = system.get(Lodger, name)
+        info = ta.info(ref)
+        ignored = info.last_exit is not None and isinstance(info.last_exit.error, ta.Ignore)
+        assert ignored or info.status is ta.ChildStatus.RUNNING, f"{name} is {info.status.value} in the end ({info.last_exit})"
+        if not ignored:
+            assert await ref.stay() == info.incarnation
