@@ -1,0 +1,287 @@
+"""Simulations as tests, as users of pytest meet them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import trioactors as ta
+from trioactors.testing import Policy, Tape
+from trioactors.testing.simulation import Case, Faults, Plan, Simulation, sim_test, simulate
+from trioactors.testing.simulation.sim_tests import trials
+from trioactors.testing.simulation.simulating import scenario_of
+
+HEAD = """
+import pytest, trio, trioactors as ta
+from pathlib import Path
+from trioactors.testing.simulation import Faults, Simulation, sim_test
+RUNS = []
+
+async def runs(simulation):
+    RUNS.append(simulation.seed)
+    await simulation.system()
+
+async def one_loses(simulation):
+    async def client(me):
+        async for turn in me.turns(1, pause=0):
+            for _ in range(me.number * 5):
+                await trio.lowlevel.checkpoint()
+            order.append(me.number)
+    RUNS.append(simulation.seed)
+    order = []
+    await simulation.clients(2, client)
+    assert order != [1, 0], "overtaken"
+"""
+
+
+@pytest.fixture
+def outcome_of(pytester: pytest.Pytester) -> Callable[..., pytest.RunResult]:
+    """Runs tests in a pytest of their own."""
+
+    def run(tests: str, *options: str) -> pytest.RunResult:
+        pytester.makeini("[pytest]\ntrio_mode = true\nfilterwarnings = error\n")
+        pytester.makepyfile(HEAD + tests)
+        return pytester.runpytest("-p", "no:randomly", "-p", "no:cacheprovider", *options)
+
+    return run
+
+
+Outcome = Callable[..., pytest.RunResult]
+
+COUNTED = """
+@sim_test(seeds={seeds}, store=None, faults=Faults.none())
+async def test_it(simulation: Simulation):
+    await runs(simulation)
+
+def test_how_often():
+    assert RUNS == {runs}
+"""
+
+
+@pytest.mark.parametrize(
+    ("seeds", "options", "runs"),
+    [
+        ("3", [], [0, 1, 2]),
+        ("[7, 5]", [], [7, 5]),
+        ("3", ["--trioactors-seeds=5"], [0, 1, 2, 3, 4]),
+        ("3", ["--trioactors-seed=9"], [9]),
+        ("3", ["--trioactors-seeds=5", "--trioactors-seed=9"], [9]),
+    ],
+)
+def test_a_test_runs_under_its_seeds_or_those_of_the_command_line(
+    outcome_of: Outcome, seeds: str, options: list[str], runs: list[int]
+) -> None:
+    outcome_of(COUNTED.format(seeds=seeds, runs=runs), *options).assert_outcomes(passed=2)
+
+
+RACE = """
+@sim_test(seeds=[1, 2, 5], store=None, faults=Faults.none())
+async def test_race(simulation: Simulation):
+    await one_loses(simulation)
+"""
+
+
+def test_a_failure_is_told_in_one_line_and_what_it_says_fails_again(outcome_of: Outcome, pytester: pytest.Pytester) -> None:
+    result = outcome_of(RACE)
+
+    result.assert_outcomes(failed=1)
+    [line] = [line for line in result.outlines if line.startswith("E ") and "Repeat it with" in line]
+    found = re.search(
+        r'simulate: seed (\d+) fails\. Repeat it with seed=\1, policy="(\w+)" '
+        r"\(pytest: (--trioactors-seed=\1) (--trioactors-policy=\2)\); "
+        r"shrunk to 2 clients, 2 turns, 0 faults \(no fault\): case=Path\('(.*)'\)",
+        line,
+    )
+    assert found is not None
+    case = Path(found[5])
+    assert case.parent == pytester.path / "corpus" / "test_race"
+    outcome_of(RACE, f"--trioactors-case={case}").assert_outcomes(failed=1)
+    kept = case.read_text(encoding="utf-8")
+    case.unlink()
+    outcome_of(RACE, found[3], found[4]).assert_outcomes(failed=1)
+    assert case.read_text(encoding="utf-8") == kept
+
+
+def test_the_policy_can_be_chosen(outcome_of: Outcome) -> None:
+    outcome_of(RACE, "--trioactors-policy=batch").assert_outcomes(passed=1)
+
+
+KEPT = """
+@sim_test(seeds=[1, 2], store=None, faults=Faults.none(){options})
+async def test_race(simulation: Simulation):
+    await runs(simulation)
+    assert simulation.seed != {fails}, "it fails"
+
+def test_how_often():
+    assert RUNS == {runs}
+"""
+
+
+def keep_a_case(folder: Path) -> Path:
+    return Case(77, Plan(), Tape(Policy.STEP)).keep_in(folder)
+
+
+def test_the_corpus_is_tried_first(outcome_of: Outcome, pytester: pytest.Pytester) -> None:
+    path = keep_a_case(pytester.path / "corpus" / "test_race")
+
+    result = outcome_of(KEPT.format(fails=77, runs=[77], options=""))
+
+    result.assert_outcomes(failed=1, passed=1)
+    assert f"simulate: it is kept in {path}; run it alone with --trioactors-case={path}" in result.stdout.str()
+    assert [*path.parent.iterdir()] == [path]
+
+
+def test_what_was_mended_passes_with_its_corpus(outcome_of: Outcome, pytester: pytest.Pytester) -> None:
+    keep_a_case(pytester.path / "corpus" / "test_race")
+
+    outcome_of(KEPT.format(fails=78, runs=[77, 1, 2], options="")).assert_outcomes(passed=2)
+
+
+def test_the_corpus_can_be_elsewhere(outcome_of: Outcome, pytester: pytest.Pytester) -> None:
+    keep_a_case(pytester.path / "elsewhere")
+
+    outcome_of(KEPT.format(fails=2, runs=[], options=", corpus=Path(__file__).parent / 'elsewhere'"))
+
+    assert len(list((pytester.path / "elsewhere").iterdir())) == 2
+
+
+def test_a_bad_case_in_the_corpus_is_named(outcome_of: Outcome, pytester: pytest.Pytester) -> None:
+    (pytester.path / "corpus" / "test_race").mkdir(parents=True)
+    (pytester.path / "corpus" / "test_race" / "bad.json").write_text("{}", encoding="utf-8")
+
+    result = outcome_of(RACE)
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*UsageError: *bad.json: this is no case of a simulation*"])
+
+
+def test_a_case_that_is_not_there_is_named(outcome_of: Outcome) -> None:
+    result = outcome_of(RACE, "--trioactors-case=nowhere.json")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*UsageError: nowhere.json: *"])
+
+
+def test_points_that_no_run_has_reached_are_printed(outcome_of: Outcome) -> None:
+    result = outcome_of("""
+@sim_test(seeds=5, store=None, faults=Faults.none())
+async def test_it(simulation: Simulation):
+    await runs(simulation)
+    simulation.sometimes("in none", condition=False)
+    simulation.sometimes("in one", condition=simulation.seed == 3)
+    simulation.sometimes("nor here", condition=None)
+""")
+
+    result.assert_outcomes(passed=1)
+    assert [line for line in result.outlines if "no run reached" in line] == [
+        "test_points_that_no_run_has_reached_are_printed.py::test_it: no run reached 'in none', 'nor here'"
+    ]
+
+
+def test_where_every_point_was_reached_nothing_is_printed(outcome_of: Outcome) -> None:
+    assert not [line for line in outcome_of(COUNTED.format(seeds=1, runs=[0])).outlines if "no run reached" in line]
+
+
+def test_no_seeds_on_the_command_line_are_refused(outcome_of: Outcome) -> None:
+    result = outcome_of(COUNTED.format(seeds=3, runs=[]), "--trioactors-seeds=0")
+
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(["*UsageError: --trioactors-seeds=0 would try nothing*"])
+
+
+# --- without pytest ---
+
+
+async def quiet(simulation: Simulation) -> None:
+    await simulation.system()
+    simulation.sometimes("odd", condition=simulation.seed % 2)
+    simulation.sometimes("never", condition=False)
+
+
+def test_a_sim_test_can_be_called(tmp_path: Path) -> None:
+    seen: list[int] = []
+
+    @sim_test(seeds=4, store=None, faults=Faults.none(), corpus=tmp_path)
+    async def test(simulation: Simulation) -> None:
+        await simulation.system()
+        seen.append(simulation.seed)
+
+    test()
+
+    assert seen == [0, 1, 2, 3]
+    assert trials(test.scenario, [8]).runs == 1
+    assert seen[-1] == 8
+
+
+def test_trials_are_summed_up() -> None:
+    report = trials(scenario_of(quiet), range(20))
+
+    assert (report.runs, report.operations) == (20, 0)
+    assert report.points["odd"] == 10
+    assert "never" in report.never
+    assert "odd" not in report.never
+    assert report.lives > 40
+    assert sum(report.faults.values()) > 10
+
+
+def test_trials_keep_what_fails(tmp_path: Path) -> None:
+    async def third(simulation: Simulation) -> None:
+        await simulation.system()
+        assert simulation.seed != 2, "the third"
+
+    with pytest.raises(AssertionError, match="the third"):
+        trials(scenario_of(third, store=None), range(5), corpus=tmp_path)
+
+    [path] = tmp_path.iterdir()
+    assert Case.load(path).seed == 2
+    assert Case.load(path).failure.startswith("AssertionError: the third")
+
+
+# --- bad use ---
+
+
+def test_nothing_to_try_is_refused() -> None:
+    nothing: list[Any] = [0, -1, []]
+    for seeds in nothing:
+        with pytest.raises(
+            ta.UsageError, match=re.escape(f"sim_test(seeds={seeds!r}) would try nothing: give a number above zero")
+        ):
+            sim_test(seeds=seeds)
+
+
+@pytest.mark.parametrize("use", [sim_test(), simulate])
+def test_a_synchronous_workload_is_refused(use: Callable[..., Any]) -> None:
+    def test(simulation: Simulation) -> None:
+        pass
+
+    with pytest.raises(ta.UsageError, match="takes an async function of a Simulation, not <function"):
+        use(test)
+
+
+def test_a_workload_with_fixtures_is_refused() -> None:
+    async def test_it(simulation: Simulation, tmp_path: Path) -> None:
+        pass
+
+    refused: Any = test_it
+    with pytest.raises(ta.UsageError, match="test_it must take a Simulation and nothing else"):
+        sim_test()(refused)
+
+
+@pytest.mark.parametrize("store", ["sqlite:///x", "file:///tmp", "file", "", 7])
+def test_a_store_with_a_place_is_refused(store: Any) -> None:
+    with pytest.raises(ta.UsageError, match=re.escape(f"simulate(store={store!r}): the disk is simulated, so there is no place")):
+        simulate(quiet, store=store)
+
+
+def test_an_unknown_policy_is_refused_by_name() -> None:
+    with pytest.raises(ta.UsageError, match="policy 'chaos' is none of mix, batch, step, priorities"):
+        sim_test(policy="chaos")(quiet)
+
+
+def test_a_case_that_is_no_case_is_refused() -> None:
+    with pytest.raises(ta.UsageError, match="this is no case of a simulation"):
+        simulate(quiet, case="{}")
