@@ -33,6 +33,9 @@ __all__ = ["FaultContract"]
 _WINDOW = 6
 """Within how many operations of a failed sync the power is cut."""
 
+_WINDOW_OF_OPENING = 10
+"""Within how many operations of an opening the power is cut."""
+
 
 class FaultContract(ABC):
     """A whole life of the store, once for each operation of its disk and each fault. Subclass it as `StoreContract`."""
@@ -83,11 +86,22 @@ class FaultContract(ABC):
             for later in range(1, _WINDOW):
                 self._try(lives, at, Plan(seed=at + later, failures={at: errno.EIO}, cut_at=at + later), Keep.ANYTHING)
 
-    def _try(self, lives: _Lives, at: int, plan: Plan, keep: Keep | None) -> None:
+    def test_a_power_cut_in_the_opening_after_a_failed_sync_and_a_kill_takes_nothing(self, lives: _Lives) -> None:
+        for at in lives.healthy.disk.syncs[:: self.every]:
+            for later in range(1, _WINDOW_OF_OPENING if at > lives.born else 1):
+                killed = Plan(seed=at + later, failures={at: errno.EIO}, kill_at=at + 1)
+                self._try(lives, at, killed, Keep.ANYTHING, later)
+
+    def _try(self, lives: _Lives, at: int, plan: Plan, keep: Keep | None, later: int | None = None) -> None:
+        """Live by the plan, and look; with *later*, cut the power so many operations into the opening that comes first."""
         try:
-            lives.lived(at, plan).after(keep, durable=self.durable)
+            life = lives.lived(at, plan)
+            if later is not None:
+                life.cut_in_the_next(later)
+            life.after(keep, durable=self.durable)
         except (StoreError, LostWrite, Repeated) as error:
             end = "the process was killed" if keep is None else f"the power was cut, keeping {keep.value}"
+            end += "" if later is None else f", {later} operations into the next opening"
             pytest.fail(f"{plan}, and {end}: {type(error).__name__}: {error}")
 
 

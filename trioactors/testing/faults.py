@@ -25,7 +25,7 @@ from trioactors.disk import DiskFile
 from trioactors.environment import Environment
 from trioactors.errors import Outcome, StoreError
 from trioactors.persistence import ABSENT, Answer, Batch, Corrupt, Key, Limits, Record, Space, Store, Write, decide
-from trioactors.testing.disk import Keep, Power, SimulatedDisk
+from trioactors.testing.disk import Keep, Power, PowerCut, SimulatedDisk
 
 __all__ = ["LIVES", "PLACE", "Killed", "Life", "LostWrite", "Plan", "Repeated", "TestedDisk", "Witness"]
 
@@ -276,6 +276,13 @@ class Life:
                 self._commit(store, group)
             with suppress(StoreError):
                 store.close()
+
+    def cut_in_the_next(self, later: int) -> None:
+        """End the process, and let the next one be cut so many operations after it began to open the store."""
+        self.disk.kill()
+        self.disk.plan(Plan(seed=later, cut_at=self.disk.operations + later))
+        with suppress(PowerCut):
+            self._open(self.make(PLACE))
 
     def after(self, keep: Keep | None, *, durable: bool = True) -> None:
         """Cut the power (None: only end the process), and see what a new process finds on the disk. That is the end of this life."""

@@ -8,7 +8,7 @@ from trioactors.testing.simulation.plans import Faults, Injection, Plan
 from trioactors.testing.simulation.scenarios import Simulated
 from trioactors.testing.simulation.sim_tests import sim_test
 from trioactors.testing.simulation.simulating import simulate
-from trioactors.testing.simulation.world import Client, Simulation, Turn, sometimes
+from trioactors.testing.simulation.world import Client, Simulation, Turn, effect, sometimes
 
 __all__ = [
     "Case",
@@ -26,6 +26,7 @@ __all__ = [
     "Turn",
     "appended",
     "crashes_are_planned",
+    "effect",
     "sim_test",
     "simulate",
     "sometimes",

@@ -27,6 +27,7 @@ __all__ = [
     "crashes_are_planned",
     "each_call_ends_once",
     "ledgers_balance",
+    "no_effect_twice",
     "restarts_are_counted",
     "timers_are_of_the_living",
 ]
@@ -97,6 +98,12 @@ def timers_are_of_the_living(simulation: Simulation) -> None:
             )
 
 
+def no_effect_twice(simulation: Simulation) -> None:
+    """Nothing that the application did to the world outside was done again."""
+    twice = [name for name, times in Counter(simulation.effects).items() if times > 1]
+    assert not twice, f"done more than once: {', '.join(twice)}"
+
+
 async def ledgers_balance(simulation: Simulation) -> None:
     """In the end every message that was accepted is accounted for, and none waits."""
     system = await simulation.system()
@@ -107,7 +114,13 @@ async def ledgers_balance(simulation: Simulation) -> None:
     assert not ledger.in_progress, f"messages are in progress although nothing is to be done: {ledger}"
 
 
-ALWAYS: Final[Sequence[Check]] = (each_call_ends_once, restarts_are_counted, timers_are_of_the_living, ledgers_balance)
+ALWAYS: Final[Sequence[Check]] = (
+    each_call_ends_once,
+    no_effect_twice,
+    restarts_are_counted,
+    timers_are_of_the_living,
+    ledgers_balance,
+)
 """The checks of every simulation."""
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -34,7 +35,10 @@ if TYPE_CHECKING:
     from trioactors.persistence import Store
     from trioactors.trace import TraceRecord
 
-__all__ = ["Application", "Node", "NodeLife"]
+present_life: ContextVar[NodeLife] = ContextVar("trioactors_node_life")
+"""The life to which a task of the application belongs."""
+
+__all__ = ["Application", "Node", "NodeLife", "present_life"]
 
 _ATTEMPTS: Final = 60
 """How often in a row the application may fail to come up, while faults are planned."""
@@ -223,6 +227,7 @@ class Node:
 
     async def _serve(self, life: NodeLife) -> None:
         application = self._application
+        present_life.set(life)
 
         async with isolated_system(
             application.tree,

@@ -20,14 +20,14 @@ from trioactors.testing.driving import PlannedCrash
 from trioactors.testing.scheduling import Schedule
 from trioactors.testing.simulation.hardware import Faulty
 from trioactors.testing.simulation.history import Operation, Told, told
-from trioactors.testing.simulation.node import Application, Node, NodeLife
+from trioactors.testing.simulation.node import Application, Node, NodeLife, present_life
 from trioactors.testing.simulation.plans import AT_STEP, Faults, Injection, Kind, Plan, stream
 from trioactors.trace import TraceRecord
 
 if TYPE_CHECKING:
     import random
 
-__all__ = ["Client", "Simulation", "Turn", "sometimes"]
+__all__ = ["Client", "Simulation", "Turn", "effect", "sometimes"]
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -166,6 +166,8 @@ class Simulation:
         """What the node's lives reported, each with its number."""
         self.injected: list[tuple[float, Injection]] = []
         """The faults that have happened, and when."""
+        self.effects: list[str] = []
+        """What the application has done to the world outside, by `effect`."""
         self.points: Counter[str] = Counter()
         """How often each `sometimes` point was reached; 0 for one that was passed only."""
         self._faults = faults
@@ -262,6 +264,7 @@ class Simulation:
         for done in self.history:
             outcome = f"{done.told.value} {done.answer!r} {type(done.error).__name__} {done.error}"
             found.append(f"{done.id} {done.what} {done.began!r} {done.ended!r} {outcome}")
+        found += self.effects
         found.append(f"{self._faulty!r} {self.node!r} {self.node.disk!r}")
         return [_ADDRESS.sub("", line) for line in found]
 
@@ -330,6 +333,16 @@ def _details(record: TraceRecord) -> str:
         (field.name, getattr(record, field.name)) for field in attrs.fields(type(record)) if field.name not in ("time", "child")
     ]
     return " ".join(f"{name}={value}" for name, value in fields)
+
+
+def effect(name: str) -> None:
+    """Say in the application that it does something to the world outside: sends a mail, moves an arm. Outside a simulation it does nothing.
+
+    A name that is given twice fails the simulation, whichever lives of the node gave it; what a dead one does is not done.
+    """
+    simulation, life = _present.get(None), present_life.get(None)
+    if simulation is not None and (life is None or not life.dead):
+        simulation.effects.append(name)
 
 
 def sometimes(name: str, condition: object = "reached") -> None:
