@@ -107,7 +107,7 @@ def lock_of(path: Path) -> Path:
 
 def identity_of(files: Files, path: Path) -> object:
     """Something that is equal as long as the files of an open store are the same; FileNotFoundError if one is gone."""
-    return files.identify((path, path.with_name(path.name + "-wal"), lock_of(path)))
+    return files.identify((path, _log_of(path), lock_of(path)))
 
 
 def see_that_it_is_there(files: Files, path: Path, identity: object) -> None:
@@ -123,15 +123,21 @@ def see_that_it_is_there(files: Files, path: Path, identity: object) -> None:
 
 
 def connect(files: Files, path: Path, limits: Limits, identity: str) -> sqlite3.Connection:
-    """Open the database and bring it up to date; where there is none, make one of this *identity*."""
+    """Open the database and bring it up to date; where there is none, make one of this *identity*.
+
+    A log that is there was left by a process that was killed. Its content may not be on the disk, and neither may its name, which no second
+    sync of the folder would put there: so it is moved, and goes when the connection is closed, and the next one makes its own.
+    """
     if not files.exists(path):
         _make(files, path, limits, identity)
-    connection = files.connect(path, limits)
-    with ExitStack() as undo:
-        undo.callback(put_away, files, connection, path, sound=False)
-        set_up(connection, path, limits, identity)
-        undo.pop_all()
-    return connection
+    if files.exists(_log_of(path)):
+        connection = _opened(files, path, limits, identity)
+        moved = False
+        try:
+            moved = recover_log(files, connection, path)
+        finally:
+            put_away(files, connection, path, sound=moved)
+    return _opened(files, path, limits, identity)
 
 
 def put_away(files: Files, connection: sqlite3.Connection, path: Path, *, sound: bool) -> None:
@@ -201,6 +207,19 @@ def _give_identity(files: Files, path: Path, book: Book, identity: str) -> None:
         copy.close()
 
 
+def _log_of(path: Path) -> Path:
+    return path.with_name(path.name + "-wal")
+
+
+def _opened(files: Files, path: Path, limits: Limits, identity: str) -> sqlite3.Connection:
+    connection = files.connect(path, limits)
+    with ExitStack() as undo:
+        undo.callback(put_away, files, connection, path, sound=False)
+        set_up(connection, path, limits, identity)
+        undo.pop_all()
+    return connection
+
+
 def _make(files: Files, path: Path, limits: Limits, identity: str) -> None:
     """Make a database under another name, and give it its own when it is whole.
 
@@ -230,7 +249,7 @@ def _rewrite_log(files: Files, connection: sqlite3.Connection, path: Path) -> No
     A sync of it may have failed: then it can be read and is not on the disk. Moved into the database so, and cut off in the middle of
     that, it would leave a database that is half of one state and half of another.
     """
-    log = path.with_name(path.name + "-wal")
+    log = _log_of(path)
     connection.execute("BEGIN IMMEDIATE")  # nobody else adds to it meanwhile
     try:
         if files.exists(log):
