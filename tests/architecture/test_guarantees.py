@@ -9,7 +9,7 @@ LINK = re.compile(r'\]\((?P<file>\.\./tests/[^) ]+)(?: "(?P<test>test_\w+)")?\)'
 
 
 def test_every_named_test_is_there(root: Path) -> None:
-    page = root / "docs" / "persistence.md"
+    page = root / "docs" / "promises.md"
     links = list(LINK.finditer(page.read_text(encoding="utf-8")))
     missing = [
         match[0]

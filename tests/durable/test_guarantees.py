@@ -1,4 +1,4 @@
-"""The table of guarantees in docs/persistence.md, cell by cell: policy, store, fault, and what is left of what callers were told.
+"""The table of guarantees in docs/promises.md, cell by cell: policy, store, fault, and what is left of what callers were told.
 
 Each test adds 5, lets the window of `Within` pass, and adds 3 more: 8 were told, and 5 of them are older than the window. `SIGKILL` is
 played here by taking the files as they are; real processes are killed in tests/crashlab.
