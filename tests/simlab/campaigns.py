@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from simlab import judging, lodgers, scribes, trees, vaults, windows
+import attrs
+
+from simlab import judging, letterboxes, lodgers, scribes, trees, vaults, windows
 from trioactors.errors import Ignore, MailboxFull, StartFailed, ValueRefused
 from trioactors.testing.simulation import Faults, crashes_are_planned
 from trioactors.testing.simulation.scenarios import Scenario
@@ -32,6 +34,14 @@ SCENARIOS: Mapping[str, Scenario] = {
         store=None,
         faults=Faults(crashes=3).survivable,
         check=[crashes_are_planned(lodgers.Fallen, StartFailed, Ignore), *judging.SUPERVISION],
+    ),
+    "letterboxes": scenario_of(
+        letterboxes.correspond,
+        tree=letterboxes.TREE,
+        store=None,
+        settings=letterboxes.SETTINGS,
+        faults=attrs.evolve(Faults.none(), holds=2, stalls=1, clocks=1),
+        check=[crashes_are_planned(), *judging.SUPERVISION],
     ),
     "vaults": scenario_of(vaults.keep_safe, tree=vaults.TREE, store=None, faults=Faults(), check=[crashes_are_planned()]),
 }

@@ -5,9 +5,12 @@ The trace is judged by `judging`; here: who must run in the end does, and who ha
 
 from __future__ import annotations
 
+from collections import Counter
+from contextlib import suppress
 from functools import partial
 from operator import methodcaller
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import trio
 
@@ -71,6 +74,39 @@ class Lodger(ta.Actor[None], mailbox=3):
         await trio.sleep(60)
 
 
+_tries: WeakKeyDictionary[trio.lowlevel.Task, Counter[str]] = WeakKeyDictionary()
+"""How often each was made, in each run."""
+
+
+class Nimble(ta.Actor[None]):
+    """It has nothing to do at its start, which may therefore be in place; making it fails now and then."""
+
+    def __init__(self, name: str) -> None:
+        run = trio.lowlevel.current_root_task()
+        assert run is not None  # a simulation runs
+        tries = _tries.setdefault(run, Counter())
+        tries[name] += 1
+        if tries[name] % 3 == 0:
+            sometimes("an actor cannot be made")
+            raise PlannedCrash("it cannot be made")
+
+    @ta.handler
+    def stay(self) -> int:
+        return self.context.incarnation
+
+    @ta.handler
+    def fall(self) -> None:
+        raise Fallen(f"{self.context.name} {self.context.incarnation}")
+
+    @ta.handler
+    def leave(self, detail: str = "") -> None:
+        raise ta.Shutdown(detail)
+
+    @ta.handler
+    async def hang(self) -> None:
+        await trio.sleep(60)
+
+
 async def _beat() -> None:
     """A function beside the actors, which ends after a while."""
     await trio.sleep(7)
@@ -80,12 +116,17 @@ def _lodger(name: str, *, failing: float = 0.0, **options: Any) -> ta.ChildSpec:
     return ta.child(partial(Lodger, failing), name=name, start_timeout=20.0, **options)
 
 
+def _nimble(name: str, **options: Any) -> ta.ChildSpec:
+    return ta.child(partial(Nimble, name), name=name, **options)
+
+
 TREE = ta.Supervisor(
     ta.Supervisor(
         _lodger("ada", failing=0.2),
         _lodger("ben", restart="transient", grace=0.5),
         _lodger("cleo", restart="temporary"),
         ta.child(_beat, name="beat"),
+        _nimble("jo"),
         name="waiting",
         backoff=ta.Backoff(base=0.5, cap=3.0),
         intensity=ta.Intensity(limit=4, period=8.0),
@@ -103,15 +144,23 @@ TREE = ta.Supervisor(
         auto_shutdown="any_significant",
         strategy=ta.Strategy.ONE_FOR_ALL,
     ),
-    ta.Supervisor(_lodger("hal", failing=0.2), name="at once", intensity=ta.Intensity(limit=2, period=3.0)),
+    ta.Supervisor(
+        _lodger("hal", failing=0.2),
+        _nimble("kim"),
+        _nimble("lou", restart="transient"),
+        name="at once",
+        intensity=ta.Intensity(limit=3, period=3.0),
+    ),
     ta.Supervisor(_lodger("ivy"), name="brittle", intensity=ta.Intensity(limit=0), give_up="crash"),
     ta.Supervisor(name="inn", strategy=ta.Strategy.DYNAMIC, intensity=ta.Intensity(limit=5, period=5.0)),
     name="house",
     intensity=ta.Intensity(limit=20, period=5.0),
 )
 DECLARED = ("ada", "ben", "cleo", "dan", "eve", "fay", "gus", "hal", "ivy")
-PERMANENT = {"ada", "fay", "hal", "ivy"}
-KINDS = ("stay", "stay", "fall", "fall", "fall", "leave", "slowly", "hang", "kill", "guest", "guest", "restart")
+NIMBLE = ("jo", "kim", "lou")
+PERMANENT = ("ada", "fay", "hal", "ivy", "jo", "kim")
+ROOMS = ("waiting", "pair", "host", "at once", "brittle")
+KINDS = ("stay", "stay", "fall", "fall", "fall", "leave", "slowly", "hang", "kill", "guest", "guest", "restart", "close")
 
 
 async def lodge(simulation: Simulation) -> None:
@@ -119,21 +168,24 @@ async def lodge(simulation: Simulation) -> None:
 
     async def client(me: Client) -> None:
         async for turn in me.turns(6):
-            name, kind = turn.random.choice(DECLARED), turn.random.choice(KINDS)
+            name, kind = turn.random.choice((*DECLARED, *NIMBLE, *NIMBLE)), turn.random.choice(KINDS)
+            known: type[Any] = Nimble if name in NIMBLE else Lodger
             match kind:
                 case "slowly":
-                    await me.call(Lodger, name, methodcaller("leave", "slowly"), what=f"leave {name}")
+                    await me.call(known, name, methodcaller("leave", "slowly"), what=f"leave {name}")
                 case "hang":
-                    await me.call(Lodger, name, _impatiently, what=f"hang {name}")
+                    await me.call(known, name, _impatiently, what=f"hang {name}")
                 case "kill":
-                    await me.call(Lodger, name, ta.stop, what=f"stop {name}")
+                    await me.call(known, name, ta.stop, what=f"stop {name}")
+                case "close":
+                    await me.use(partial(_close, turn.random.choice(ROOMS)), what="close")
                 case "guest":
                     rule = turn.random.choice(("permanent", "transient", "temporary"))
                     await me.use(partial(_visit, f"guest {turn.id}", rule, turn.random.choice(("stay", "fall", "leave"))))
                 case "restart":
-                    await me.call(Lodger, name, ta.restart, what=f"restart {name}")
+                    await me.call(known, name, ta.restart, what=f"restart {name}")
                 case _:
-                    await me.call(Lodger, name, methodcaller(kind), what=f"{kind} {name}")
+                    await me.call(known, name, methodcaller(kind), what=f"{kind} {name}")
 
     await simulation.clients(3, client)
     await simulation.settle()
@@ -141,7 +193,16 @@ async def lodge(simulation: Simulation) -> None:
     await _look(simulation)
 
 
-async def _impatiently(lodger: Lodger) -> None:
+async def _close(name: str, system: ta.System) -> None:
+    """Close a room for a while."""
+    house = system.supervisor("house")
+    await house.terminate_child(name)
+    await trio.sleep(0.1)
+    with suppress(ta.ChildRunning):  # somebody else has opened it again
+        assert await house.restart_child(name)
+
+
+async def _impatiently(lodger: Lodger | Nimble) -> None:
     """Ask, and give up before the answer can come."""
     with trio.move_on_after(0.3):
         await lodger.hang()
@@ -163,11 +224,13 @@ async def _visit(name: str, rule: str, what: str, system: ta.System) -> None:
 
 
 async def _look(simulation: Simulation) -> None:
-    """Who is permanent runs, unless its start was refused, or somebody stopped it."""
+    """Who is permanent runs, unless its start was refused, or somebody stopped it, or its room could not be opened again."""
     system = await simulation.system()
     excused = {done.what.partition(" ")[2] for done in simulation.history if done.what.startswith(("stop", "restart"))}
-    for name in PERMANENT - excused:
-        ref = system.get(Lodger, name)
+    if any(done.what == "close" and not done.ok for done in simulation.history):
+        return
+    for name in (name for name in PERMANENT if name not in excused):
+        ref: Any = system.get(Nimble if name in NIMBLE else Lodger, name)
         info = ta.info(ref)
         ignored = info.last_exit is not None and isinstance(info.last_exit.error, ta.Ignore)
         assert ignored or info.status is ta.ChildStatus.RUNNING, f"{name} is {info.status.value} in the end ({info.last_exit})"

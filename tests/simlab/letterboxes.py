@@ -1,0 +1,288 @@
+"""Mailboxes, deadlines and timers of actors that never fail: then each message can be accounted for, one by one.
+
+Slow tasks and clocks that jump are all that goes wrong. Every client knows what it was told, and every actor what it was given:
+
+- who was told that a message was accepted, or answered, finds it there, once, in the order in which that client sent them;
+- who was told that it was not, does not;
+- a full mailbox is never fuller, whatever it does with one message more;
+- nobody handles more in a row than the settings allow;
+- a timer rings when it is due, on its grid, and not once more.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import trio
+
+import trioactors as ta
+from trioactors.testing.simulation import Client, Simulation, Turn, crashes_are_planned, sometimes
+from trioactors.trace import CallTimedOut, TimerFired
+
+__all__ = ["SETTINGS", "TREE", "correspond"]
+
+LIMIT = 3
+IN_A_ROW = 8
+PERIOD = 0.5
+STORM = 350
+BOXES = ("wait", "fail", "drop")
+SETTINGS = ta.Settings(drain_messages=IN_A_ROW, timers=1_000)
+
+
+class _Steps(trio.abc.Instrument):
+    """Counts the steps of all tasks: what is handled within one was handled in a row."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        del task
+        self.steps += 1
+
+
+class Letterbox(ta.Actor[None], mailbox=LIMIT, timeout=2.0):
+    """Remembers what it was given."""
+
+    def __init__(self) -> None:
+        self.given: list[str] = []
+        self.steps = _Steps()
+        self.row = (0, 0)
+        self.owed: list[ta.Deferred[str]] = []
+
+    async def on_start(self) -> None:
+        trio.lowlevel.add_instrument(self.steps)
+        self.context.every(PERIOD, self.tick, key="tick")
+
+    async def on_stop(self, reason: ta.Exit) -> None:
+        del reason
+        trio.lowlevel.remove_instrument(self.steps)
+
+    def _handles(self) -> None:
+        step, number = self.row
+        self.row = (step, number + 1) if step == self.steps.steps else (self.steps.steps, 1)
+        assert self.row[1] <= IN_A_ROW, f"{self.context.name} handles {self.row[1]} messages in a row"
+        waiting = ta.info(self.context.ref).waiting
+        letters = [name for name in waiting if name not in ("tick", "remind")]  # timers have a place of their own
+        assert len(letters) <= self._limit(), f"{letters} wait for {self.context.name}"
+
+    def _limit(self) -> int:
+        return LIMIT
+
+    @ta.handler
+    def note(self, letter: str) -> str:
+        self._handles()
+        self.given.append(letter)
+        return letter
+
+    @ta.handler
+    async def slow(self, letter: str) -> str:
+        self._handles()
+        self.given.append(letter)
+        await trio.sleep(0.15)
+        return letter
+
+    @ta.handler
+    def keep_waiting(self, letter: str) -> str:
+        """Answer never."""
+        self._handles()
+        self.given.append(letter)
+        token: ta.Deferred[str] = self.context.defer()
+        self.owed.append(token)
+        return token.pending
+
+    @ta.handler
+    def remind(self, letter: str) -> None:
+        self._handles()
+        self.given.append(letter)
+
+    @ta.handler
+    def tick(self) -> None:
+        self._handles()
+
+    @ta.handler
+    def later(self, letter: str, delay: float) -> None:
+        """Have oneself reminded once, however often that is asked for."""
+        self.context.after(delay + 5, partial(self.remind, f"late {letter}"), key=letter)
+        self.context.after(delay, partial(self.remind, f"timer {letter}"), key=letter)
+
+    @ta.handler
+    def never(self, letter: str) -> None:
+        """The same, and take it back."""
+        self.context.after(0.1, partial(self.remind, f"never {letter}"), key=letter)
+        assert self.context.cancel(letter)
+        assert not self.context.cancel(letter)
+
+    @ta.handler
+    def storm(self) -> None:
+        """Set very many timers, and let each be replaced by the next storm."""
+        for number in range(STORM):
+            self.context.after(10_000 + number % 7, self.tick, key=number)
+        assert ta.info(self.context.ref).timers >= STORM
+
+    @ta.handler(reads=True)
+    def collected(self) -> list[str]:
+        return list(self.given)
+
+
+class Full(Letterbox, overflow="fail"):
+    """Refuses what is too much."""
+
+
+class Forgetful(Letterbox, overflow="drop_oldest"):
+    """Drops what has waited longest."""
+
+
+class Wide(Letterbox, mailbox=100):
+    """Has room for all."""
+
+    def _limit(self) -> int:
+        return 100
+
+
+TREE = ta.Supervisor(
+    ta.child(Letterbox, name="wait"),
+    ta.child(Full, name="fail"),
+    ta.child(Forgetful, name="drop"),
+    ta.child(Wide, name="wide"),
+    name="post",
+)
+NAMES = (*BOXES, "wide")
+KINDS = ("note", "slow", "slow", "cast", "cast", "nowait", "nowait", "short", "leave", "later", "never", "hush", "many")
+
+
+class _Book:
+    """What the clients were told, letter by letter."""
+
+    def __init__(self) -> None:
+        self.sure: dict[tuple[int, str], list[str]] = {}
+        self.accepted: list[tuple[str, str]] = []
+        self.refused: list[str] = []
+        self.reminded: list[str] = []
+
+
+class _Writer:
+    """One client."""
+
+    def __init__(self, me: Client, book: _Book, simulation: Simulation) -> None:
+        self.me = me
+        self.book = book
+        self.simulation = simulation
+
+    async def write(self, turn: Turn) -> None:
+        """One turn."""
+        kind, name = turn.random.choice(KINDS), turn.random.choice(NAMES)
+        if turn.random.random() < 0.02:
+            await self.me.call(Letterbox, name, lambda box: box.storm(), what="storm")
+        elif kind == "many":
+            for number in range(turn.random.randint(2, 12)):
+                await self.ask("nowait", name, f"{turn.id}/{number}")
+        else:
+            await self.ask(kind, name, turn.id)
+
+    async def ask(self, kind: str, name: str, letter: str) -> None:
+        """One letter."""
+        ways: dict[str, Callable[[Letterbox], Awaitable[Any]]] = {
+            "note": lambda box: box.note(letter),
+            "slow": lambda box: box.slow(letter),
+            "cast": partial(self._cast, letter),
+            "nowait": partial(self._nowait, letter),
+            "short": lambda box: box.slow.within(0.2)(letter),
+            "leave": partial(_leave, letter),
+            "later": lambda box: box.later(letter, 0.3),
+            "never": lambda box: box.never(letter),
+            "hush": partial(self._hush, letter),
+        }
+        done = await self.me.call(Letterbox, name, ways[kind], what=f"{kind} {name}")
+        book = self.book
+        if kind in ("note", "slow", "short"):
+            if done.ok:
+                assert done.answer == letter
+                book.sure.setdefault((self.me.number, name), []).append(letter)
+            elif isinstance(done.error, ta.MailboxFull) or (isinstance(done.error, ta.CallTimeout) and not done.error.begun):
+                book.refused.append(letter)
+        elif kind in ("cast", "nowait"):
+            book.refused += [letter] if isinstance(done.error, ta.MailboxFull) else []
+            book.accepted += [(name, letter)] if done.ok else []
+            if done.ok and name != "drop":
+                book.sure.setdefault((self.me.number, name), []).append(letter)
+        elif kind == "later" and done.ok and name != "drop":  # which drops reminders too
+            book.reminded.append(letter)
+
+    async def _cast(self, letter: str, box: Letterbox) -> None:
+        await box.note.cast(letter)
+
+    async def _nowait(self, letter: str, box: Letterbox) -> None:
+        await trio.lowlevel.checkpoint()
+        box.note.cast_nowait(letter)
+
+    async def _hush(self, letter: str, box: Letterbox) -> None:
+        """Somebody looks for peace the moment a deadline passes: then it was told."""
+        due = trio.current_time() + 0.25
+        system = await self.simulation.system()
+
+        async def look() -> None:
+            await trio.sleep_until(due)
+            await system.quiesce(timeout=600)
+            told = [record for _, record in self.simulation.trace if isinstance(record, CallTimedOut) and record.time >= due]
+            assert told, "there is peace, and a call whose time is up"
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(look)
+            with suppress(ta.CallTimeout, ta.MailboxFull):
+                await box.keep_waiting.within(0.25)(letter)
+
+
+async def _leave(letter: str, box: Letterbox) -> None:
+    with trio.move_on_after(0.1):
+        await box.slow(letter)
+    await trio.lowlevel.checkpoint()
+
+
+async def correspond(simulation: Simulation) -> None:
+    """Four clients write letters."""
+    book = _Book()
+
+    async def client(me: Client) -> None:
+        writer = _Writer(me, book, simulation)
+        async for turn in me.turns(6, pause=0.2):
+            await writer.write(turn)
+
+    await simulation.clients(4, client)
+    await simulation.settle()
+    await trio.sleep(10)
+    crashes_are_planned()(simulation)  # who failed has forgotten all, and that is not the news
+    given = {name: await (await simulation.get(Letterbox, name)).collected() for name in NAMES}
+    _judge(book, given, {name: ta.info(await simulation.get(Letterbox, name)).ledger for name in NAMES})
+    _judge_timers(simulation)
+
+
+def _judge(book: _Book, given: dict[str, list[str]], ledgers: dict[str, ta.Ledger]) -> None:
+    everything = Counter(letter for letters in given.values() for letter in letters)
+    assert max(everything.values(), default=1) == 1, f"something was given twice: {everything.most_common(1)}"
+    for letter in book.refused:
+        assert letter not in everything, f"{letter} was refused, and given"
+    for (_, name), letters in book.sure.items():
+        places = [given[name].index(letter) for letter in letters]
+        assert places == sorted(places), f"{letters} were sent to {name} in this order, and given in another: {given[name]}"
+    lost = [letter for name, letter in book.accepted if letter not in given[name]]
+    assert len(lost) <= ledgers["drop"].dropped, f"{lost} were accepted, and {ledgers['drop'].dropped} were dropped"
+    sometimes("a message is dropped", lost)
+    for letter in book.reminded:
+        assert everything[f"timer {letter}"] == 1, f"the reminder {letter} did not come"
+    assert not [letter for letter in everything if letter.startswith(("never", "late"))], everything
+
+
+def _judge_timers(simulation: Simulation) -> None:
+    """The grid begins somewhere in the first period; where nothing stood still, each tick is on it and none is left out."""
+    slow = any(one.seconds for _, one in simulation.injected)
+    for name in NAMES:
+        times = [record.time for _, record in simulation.trace if isinstance(record, TimerFired) and record.child == name]
+        handlers = [record.handler for _, record in simulation.trace if isinstance(record, TimerFired) and record.child == name]
+        ticks = [time for time, handler in zip(times, handlers, strict=True) if handler == "tick"]
+        places = [(time - ticks[0]) / PERIOD for time in ticks]
+        assert slow or all(math.isclose(place, number) for number, place in enumerate(places)), f"ticks of {name}: {ticks}"
