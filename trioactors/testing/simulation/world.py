@@ -282,8 +282,8 @@ class Simulation:
     def _happened(self, injection: Injection) -> None:
         self.injected.append((trio.current_time(), injection))
         life = self.node.life
-        in_flight = life is not None and life.worker.busy
-        self.sometimes(f"{injection.kind.value} while a commit is on its way", in_flight)
+        if life is not None and self.node.lasting:
+            self.sometimes(f"{injection.kind.value} while a commit is on its way", life.worker.busy)
 
     def _seen(self, life: int, record: TraceRecord) -> None:
         self.trace.append((life, record))
