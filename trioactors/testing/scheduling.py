@@ -41,6 +41,10 @@ _Core: Any = trio._core._run  # pyright: ignore[reportPrivateUsage] - there is n
 _AT_WORK: Final = threading.Lock()
 """Held while the names below are ours: there is one of each in a process."""
 
+_RUNS: Final = itertools.count(1)
+_WHOLE: Final = 25
+"""After so many runs everything is looked through for garbage: a run that is over may have grown old while its result was in use."""
+
 PRIVATE: Final = (
     "_ALLOW_DETERMINISTIC_SCHEDULING",
     "_r.shuffle",
@@ -247,6 +251,8 @@ def _decided(schedule: Schedule) -> Generator[None, None, None]:
 
     before = _Core._r, _Core._ALLOW_DETERMINISTIC_SCHEDULING, _Core.CancelStatus
     collecting = gc.isenabled()
+    if collecting:
+        gc.collect(1)  # what earlier runs left, and somebody still held when they ended: Python itself collects too seldom for that
     _Core._r = _Dice(schedule, mine, before[0], sorted_before=before[1])
     _Core._ALLOW_DETERMINISTIC_SCHEDULING = True
     _Core.CancelStatus = _status_maker(mine, before[2])
@@ -256,5 +262,6 @@ def _decided(schedule: Schedule) -> Generator[None, None, None]:
     finally:
         _Core._r, _Core._ALLOW_DETERMINISTIC_SCHEDULING, _Core.CancelStatus = before
         if collecting:
-            gc.collect(0)  # what this run left goes now, not in the middle of the next
+            # what this run left goes now, not in the middle of the next; what its caller still has goes with one of the next
+            gc.collect(0 if next(_RUNS) % _WHOLE else 2)
             gc.enable()
