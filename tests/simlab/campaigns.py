@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from simlab import judging, letterboxes, lodgers, scribes, trees, vaults, windows
+from simlab import diaries, judging, letterboxes, lodgers, scribes, trees, vaults, windows
 from trioactors.errors import Ignore, MailboxFull, StartFailed, ValueRefused
 from trioactors.testing.simulation import Faults, crashes_are_planned
 from trioactors.testing.simulation.scenarios import Scenario
@@ -15,6 +15,9 @@ from trioactors.testing.simulation.simulating import scenario_of
 __all__ = ["SCENARIOS", "SHARE", "SHARES"]
 
 _SCRIBES = crashes_are_planned(LookupError, ValueRefused, MailboxFull)
+
+_FAILING = Faults(errors=4, full=4, delays=8)
+_DIARIES = [crashes_are_planned(LookupError), *judging.SUPERVISION]
 
 SCENARIOS: Mapping[str, Scenario] = {
     "scribes": scenario_of(scribes.write, tree=scribes.TREE, check=[_SCRIBES]),
@@ -42,6 +45,14 @@ SCENARIOS: Mapping[str, Scenario] = {
         settings=letterboxes.SETTINGS,
         faults=attrs.evolve(Faults.none(), holds=2, stalls=1, clocks=1),
         check=[crashes_are_planned(), *judging.SUPERVISION],
+    ),
+    "diaries": scenario_of(diaries.journal, tree=diaries.TREE, store=diaries.watched_store, faults=_FAILING, check=_DIARIES),
+    "diaries in order": scenario_of(
+        diaries.journal_in_order,
+        tree=diaries.TREE,
+        store=diaries.watched_store,
+        faults=attrs.evolve(_FAILING, kills=0, power_cuts=0),
+        check=_DIARIES,
     ),
     "vaults": scenario_of(vaults.keep_safe, tree=vaults.TREE, store=None, faults=Faults(), check=[crashes_are_planned()]),
 }

@@ -27,6 +27,7 @@ from trioactors.trace import CallTimedOut, TimerFired
 __all__ = ["SETTINGS", "TREE", "correspond"]
 
 LIMIT = 3
+TIMEOUT = 2.0
 IN_A_ROW = 8
 PERIOD = 0.5
 STORM = 350
@@ -45,7 +46,7 @@ class _Steps(trio.abc.Instrument):
         self.steps += 1
 
 
-class Letterbox(ta.Actor[None], mailbox=LIMIT, timeout=2.0):
+class Letterbox(ta.Actor[None], mailbox=LIMIT, timeout=TIMEOUT):
     """Remembers what it was given."""
 
     def __init__(self) -> None:
@@ -222,7 +223,7 @@ class _Writer:
 
     async def _hush(self, letter: str, box: Letterbox) -> None:
         """Somebody looks for peace the moment a deadline passes: then it was told."""
-        due = trio.current_time() + 0.25
+        due = trio.current_time() + TIMEOUT
         system = await self.simulation.system()
 
         async def look() -> None:
@@ -234,7 +235,7 @@ class _Writer:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(look)
             with suppress(ta.CallTimeout, ta.MailboxFull):
-                await box.keep_waiting.within(0.25)(letter)
+                await box.keep_waiting(letter)
 
 
 async def _leave(letter: str, box: Letterbox) -> None:
@@ -259,6 +260,7 @@ async def correspond(simulation: Simulation) -> None:
     given = {name: await (await simulation.get(Letterbox, name)).collected() for name in NAMES}
     _judge(book, given, {name: ta.info(await simulation.get(Letterbox, name)).ledger for name in NAMES})
     _judge_timers(simulation)
+    _judge_waits(simulation)
 
 
 def _judge(book: _Book, given: dict[str, list[str]], ledgers: dict[str, ta.Ledger]) -> None:
@@ -286,3 +288,15 @@ def _judge_timers(simulation: Simulation) -> None:
         ticks = [time for time, handler in zip(times, handlers, strict=True) if handler == "tick"]
         places = [(time - ticks[0]) / PERIOD for time in ticks]
         assert slow or all(math.isclose(place, number) for number, place in enumerate(places)), f"ticks of {name}: {ticks}"
+
+
+def _judge_waits(simulation: Simulation) -> None:
+    """Where nothing stood still there was time for everybody, and room in time for whoever waits for it."""
+    if any(one.seconds for _, one in simulation.injected):
+        return
+    for done in simulation.history:
+        kind, _, name = done.what.partition(" ")
+        if kind not in ("short", "leave", "hush", "storm"):
+            assert not isinstance(done.error, ta.CallTimeout), f"{done}: it was not answered in time"
+        if kind in ("note", "slow", "cast", "later", "never") and name in ("wait", "wide"):
+            assert not isinstance(done.error, ta.MailboxFull), f"{done}: there was no room in time"

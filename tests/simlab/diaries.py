@@ -1,0 +1,254 @@
+"""Durable actors with hooks, on a store that fails often: what they do at their start and their end, and what they keep for themselves.
+
+- What `on_start` sets going happens, once its state is committed; what a field that is not stored holds is new in each life.
+- `on_save` is heard before each commit, and `on_load` after each load.
+- An actor that `system.start` started comes back with its store.
+- A system that ends in order has closed its store, and a store that may block is only ever called in its worker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from operator import methodcaller
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import trio
+from attrs import define, field
+
+import trioactors as ta
+from trioactors.persistence import Answer, Batch, Corrupt, Key, Limits, Options, Record
+from trioactors.serializer import transient
+from trioactors.testing.simulation import Client, Simulation, appended, sometimes
+from trioactors.testing.simulation.plans import Kind
+from trioactors.trace import StoreCommitted
+from trioactors_backends.filesystem import FilesystemStore
+
+__all__ = ["TREE", "Refused", "journal", "journal_in_order", "watched_store"]
+
+NAMES = ("dee", "eli")
+KINDS = ("write", "write", "slow", "slow", "refuse", "refuse", "fall", "leave", "send", "guest")
+
+
+class Refused(Exception):
+    """A declared error."""
+
+
+@define
+class Page:
+    lines: list[str] = field(factory=list[str])
+    sent: list[str] = field(factory=list[str])
+    opened: int = 0
+    woken: list[int] = field(factory=list[int])
+    counted: int = 0
+    """How many lines there were when it was saved."""
+    scratch: list[str] = transient(factory=list[str])
+
+
+class Diary(ta.Actor[Page], persist=ta.EVERY_MESSAGE, mailbox=6):
+    """Keeps a page."""
+
+    def on_save(self) -> None:
+        self.state.counted = len(self.state.lines)
+
+    def on_load(self) -> None:
+        assert self.state.counted == len(self.state.lines), "it was saved without on_save"
+        assert not self.state.scratch, "what is not stored came back"
+
+    async def on_start(self) -> None:
+        assert not self.state.scratch, "what is not stored came back"
+        self.state.opened += 1
+        self.context.after(0.05, partial(self.woke, self.state.opened), key="woke")
+        await trio.lowlevel.checkpoint()
+
+    async def on_stop(self, reason: ta.Exit) -> None:
+        del reason
+        self.state.scratch.append("over")
+        await trio.lowlevel.checkpoint()
+
+    @ta.handler
+    def woke(self, opened: int) -> None:
+        assert opened == self.state.opened, "a timer of another life"
+        self.state.woken.append(opened)
+
+    @ta.handler
+    def write(self, line: str) -> int:
+        self.state.lines.append(line)
+        self.state.scratch.append(line)
+        return len(self.state.lines)
+
+    @ta.handler
+    async def slow(self, line: str) -> int:
+        await trio.sleep(0.2)
+        self.state.lines.append(line)
+        await trio.sleep(0.6)
+        return len(self.state.lines)
+
+    @ta.handler(raises=(Refused,))
+    async def refuse(self, line: str) -> int:
+        self.state.lines.append(line)
+        await self.context.system.get(Diary, NAMES[0]).told.cast(line)
+        await trio.sleep(0.4)
+        raise Refused
+
+    @ta.handler
+    async def fall(self, line: str) -> int:
+        self.state.lines.append(line)
+        await trio.sleep(0.1)
+        raise LookupError(line)
+
+    @ta.handler
+    async def leave(self, line: str) -> int:
+        self.state.lines.append(line)
+        await trio.lowlevel.checkpoint()
+        raise ta.Shutdown
+
+    @ta.handler(raises=(ta.MailboxFull,))
+    async def send(self, line: str) -> int:
+        self.state.lines.append(line)
+        other = NAMES[self.context.name == NAMES[0]]
+        await self.context.system.get(Diary, other).told.cast(line)
+        return len(self.state.lines)
+
+    @ta.handler
+    def told(self, line: str) -> None:
+        self.state.sent.append(line)
+
+    @ta.handler(reads=True)
+    def page(self) -> dict[str, list[Any]]:
+        state = self.state
+        return {"lines": [*state.lines], "sent": [*state.sent], "woken": [*state.woken], "opened": [state.opened]}
+
+
+TREE = ta.Supervisor(
+    *(ta.child(Diary, name=name) for name in NAMES),
+    name="shelf",
+    backoff=ta.Backoff(base=0.1),
+    intensity=ta.Intensity(limit=50, period=1.0),
+)
+
+# --- a store that is watched ---
+
+
+class _Watched(FilesystemStore):
+    """Knows whether it was closed, and whether it was asked for anything after it had failed."""
+
+    def __init__(self) -> None:
+        super().__init__(Path("/simulated"), Options(limits=Limits(slack_bytes=1_024)))
+        self.to_be_closed = False
+        self.failed = False
+        self.asked_in_vain = 0
+
+    def open(self, environment: Any) -> None:
+        super().open(environment)
+        self.to_be_closed = True
+        self.failed = False
+
+    def read(self, keys: Sequence[Key]) -> Sequence[Record | Corrupt | None]:
+        self.asked_in_vain += self.failed
+        return super().read(keys)
+
+    def commit(self, batches: Sequence[Batch]) -> Sequence[Answer]:
+        self.asked_in_vain += self.failed
+        try:
+            return super().commit(batches)
+        except ta.StoreError as error:
+            self.failed = self.failed or not error.retryable
+            raise
+
+    def close(self) -> None:
+        self.to_be_closed = False
+        super().close()
+
+
+_stores: WeakKeyDictionary[trio.lowlevel.Task, list[_Watched]] = WeakKeyDictionary()
+"""Those of each run."""
+
+
+def watched_store() -> FilesystemStore:
+    """A store for one life of the node."""
+    run = trio.lowlevel.current_root_task()
+    assert run is not None  # a simulation runs
+    store = _Watched()
+    _stores.setdefault(run, []).append(store)
+    return store
+
+
+async def journal_in_order(simulation: Simulation) -> None:
+    """The same, where nothing ends the node: then each of its lives ends in order."""
+    await journal(simulation)
+    run = trio.lowlevel.current_root_task()
+    assert run is not None  # this runs in it
+    left = [store for store in _stores[run][:-1] if store.to_be_closed]
+    assert not left, f"the node ended in order, and has left a store open: {left}"
+
+
+def _the_failed_have_peace(simulation: Simulation) -> None:
+    """Nothing is asked of a store that has failed before it is opened again, but for what waited for it already."""
+    run = trio.lowlevel.current_root_task()
+    assert run is not None  # this runs in it
+    asked = [store for store in _stores.get(run, ()) if store.asked_in_vain]
+    slow = any(one.kind is Kind.DELAY for _, one in simulation.injected)
+    assert slow or not asked, f"a store has failed, and was asked for more: {asked}"
+
+
+# --- the clients ---
+
+
+async def journal(simulation: Simulation) -> None:
+    """Three clients write."""
+    guests: dict[str, int] = {}
+
+    async def client(me: Client) -> None:
+        async for turn in me.turns(5):
+            name, kind = turn.random.choice(NAMES), turn.random.choice(KINDS)
+            if kind == "guest":
+                guest = f"guest {turn.id}"
+                done = await me.use(partial(_invite, guest), what="guest")
+                if done.ok:
+                    guests[guest] = simulation.node.lives
+            else:
+                await me.call(Diary, name, methodcaller(kind, turn.id), what=name)
+
+    await simulation.clients(3, client)
+    _blocking_calls_have_a_worker(simulation)
+    _the_failed_have_peace(simulation)
+    await _see_guests(simulation, guests)
+    await simulation.settle()
+    await trio.sleep(5)
+    pages = {name: await (await simulation.get(Diary, name)).page() for name in NAMES}
+    for name, page in pages.items():
+        appended([done for done in simulation.history if done.what == name], page["lines"])
+        assert page["woken"][-1:] == page["opened"], f"{name} set itself a timer at its last start, and it did not ring: {page}"
+        assert len(set(page["woken"])) == len(page["woken"]), f"a timer rang twice: {page}"
+    kept = {line for page in pages.values() for line in page["lines"]}
+    sent = [line for page in pages.values() for line in page["sent"]]
+    assert len(set(sent)) == len(sent), f"something was sent twice: {sent}"
+    assert kept.issuperset(sent), f"{sorted(set(sent) - kept)} were sent, and what sent them is not kept"
+
+
+async def _invite(name: str, system: ta.System) -> None:
+    guest = await system.start(Diary, name=name)
+    assert await guest.write(name) > 0
+    sometimes("a guest is there")
+
+
+def _blocking_calls_have_a_worker(simulation: Simulation) -> None:
+    """Each commit is a call of the worker: one that is planned to take its time does."""
+    calls = sum(isinstance(record, StoreCommitted) for _, record in simulation.trace)
+    slow = {one.at for _, one in simulation.injected if one.kind is Kind.DELAY}
+    for one in simulation.plan.injections:
+        if one.kind is Kind.DELAY and one.at <= calls:
+            assert one.at in slow, f"{calls} commits were made, and number {one.at} was to take {one.seconds} s"
+
+
+async def _see_guests(simulation: Simulation, guests: dict[str, int]) -> None:
+    """Who was started in the present life runs again when a minute has passed, whatever became of the store."""
+    await trio.sleep(60)
+    system, life = await simulation.system(), simulation.node.lives
+    for name in (name for name, began in guests.items() if began == life):
+        assert name in system.names(), f"{name} was started and never stopped, and nobody knows it"
+        info = ta.info(system.get(Diary, name))
+        assert info.status is not ta.ChildStatus.UNDEFINED, f"{name} is {info.status.value} ({info.last_exit})"
