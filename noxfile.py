@@ -1,4 +1,4 @@
-"""What can be checked, and how: `nox -l` lists it, plain `nox` does all of it but `fast`, `repeat` and the `bench` ones.
+"""What can be checked, and how: `nox -l` lists it, plain `nox` does all of it but `mutants`, `fast`, `repeat` and the `bench` ones.
 
 Each session installs what it needs into an environment of its own and uses nothing from outside. Sessions run on the newest
 supported Python that is present; `tests` runs on every one. A run ends with one line that counts the tests of all its sessions.
@@ -119,6 +119,13 @@ def sim(session: nox.Session) -> None:
     """Simulate whole applications under 10,000 seeds, on all cores: nothing that was promised is broken; `-- 20000` tries more."""
     _install(session, "test")
     session.run("python", "-W", "error", "-m", "simlab", *session.posargs, env={"PYTHONPATH": "tests"})
+
+
+@nox.session(python=NEWEST)
+def mutants(session: nox.Session) -> None:
+    """Plant each kept mutant in a copy, and look how soon simulations find it: at least 95 in 100 must be found within 2,000 seeds."""
+    _install(session, "test")
+    session.run("python", "-W", "error", "-m", "mutants", *session.posargs, env={"PYTHONPATH": "tests"})
 
 
 @nox.session(python=NEWEST)
