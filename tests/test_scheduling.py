@@ -8,6 +8,8 @@ import os
 import subprocess
 import sys
 import threading  # noqa: TID251 - runs in other threads are left alone
+import weakref
+from collections.abc import Generator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -300,3 +302,33 @@ def test_plain_seeded_runs_decide_ties_too() -> None:
         await trio.sleep(5)
 
     assert run(lambda: woken_by(sleep), seed=1) == run(lambda: woken_by(sleep), seed=1)
+
+
+class _Circle:
+    def __init__(self) -> None:
+        self.itself = self
+
+
+@pytest.fixture
+def nothing_but_runs() -> Generator[None, None, None]:
+    """So little is made between the runs that Python never collects of itself, as in a lab that does nothing but run."""
+    before = gc.get_threshold()
+    gc.set_threshold(1_000_000, *before[1:])
+    yield
+    gc.set_threshold(*before)
+
+
+@pytest.mark.usefixtures("nothing_but_runs")
+def test_what_runs_leave_behind_does_not_pile_up() -> None:
+    left: list[weakref.ref[_Circle]] = []
+
+    async def leave(kept: list[_Circle]) -> None:
+        kept.append(_Circle())
+        left.append(weakref.ref(kept[0]))
+        await trio.lowlevel.checkpoint()
+
+    for seed in range(20):
+        kept: list[_Circle] = []  # whoever runs it looks at the result, so it lives longer than the run
+        play_seed(lambda kept=kept: leave(kept), seed)
+
+    assert sum(one() is not None for one in left) <= 2
