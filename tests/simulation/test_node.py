@@ -85,6 +85,7 @@ def test_what_was_answered_is_there_after_a_kill_and_after_a_power_cut(keep: Kee
         await told(simulation, methodcaller("write", "a"))
         simulation.node.kill(keep)
         assert not simulation.node.serves
+        assert simulation.node.disk.power.epoch == 1, "what was open is still open"
         assert await read(simulation) == ["a"]
         assert simulation.node.lives == 2
 
@@ -213,8 +214,8 @@ def test_without_a_lasting_store_nothing_ends_the_process_unless_it_is_asked_for
 
 
 def test_chance_and_ids_differ_from_life_to_life_and_not_from_run_to_run() -> None:
-    def drawn() -> list[object]:
-        found: list[object] = []
+    def drawn() -> list[tuple[float, str]]:
+        found: list[tuple[float, str]] = []
 
         async def app(system: ta.System) -> None:
             environment = runtime_of(system).environment
@@ -228,7 +229,8 @@ def test_chance_and_ids_differ_from_life_to_life_and_not_from_run_to_run() -> No
         return found
 
     first, second = drawn()
-    assert first != second
+    assert first[0] != second[0]
+    assert first[1] != second[1]
     assert drawn() == [first, second]
 
 
@@ -331,11 +333,15 @@ def test_a_store_that_is_found_corrupt_fails_the_simulation() -> None:
 
 
 def test_ctrl_c_in_a_dead_node_is_heard() -> None:
-    async def app(_: ta.System) -> None:
-        try:
-            await trio.sleep_forever()
-        finally:
-            raise KeyboardInterrupt
+    lives: list[ta.System] = []
+
+    async def app(system: ta.System) -> None:
+        lives.append(system)
+        if len(lives) == 1:
+            try:
+                await trio.sleep_forever()
+            finally:
+                raise KeyboardInterrupt
 
     async def workload(simulation: Simulation) -> None:
         await trio.sleep(1)

@@ -355,16 +355,27 @@ def test_a_workload_that_does_not_settle_is_settled() -> None:
 
 def test_settling_waits_for_what_is_still_to_be_done() -> None:
     async def workload(simulation: Simulation) -> None:
-        scribe = await simulation.get(Scribe, "scribe")
+        await (await simulation.get(Scribe, "scribe")).write.cast("a", 30.0)
         await simulation.settle()
-        scribe = await simulation.get(Scribe, "scribe")
-        await scribe.write.cast("a", 30.0)
+        assert (await simulation.system()).ledger().handled == 1
+
+    calm(workload, store="memory:")
+
+
+def test_settling_waits_for_nobody_who_stands_still() -> None:
+    held: list[float] = []
+
+    async def workload(simulation: Simulation) -> None:
+        await (await simulation.get(Scribe, "scribe")).write.cast("a")
+        for _ in range(8):
+            await trio.lowlevel.checkpoint()
         await simulation.settle()
+        held.extend(time for time, _ in simulation.injected)
+        assert trio.current_time() < 60
 
-    async def check(simulation: Simulation) -> None:
-        assert await (await simulation.get(Scribe, "scribe")).read() == ["a"]
-
-    calm(workload, check=[check])
+    for at in range(1, 8):
+        played(workload, Injection(Kind.HOLD, at, seconds=1_000.0))
+    assert held
 
 
 def test_checks_are_called_in_the_end_and_may_be_async_or_not() -> None:
