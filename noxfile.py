@@ -1,4 +1,4 @@
-"""What can be checked, and how: `nox -l` lists it, plain `nox` does all of it but `mutants`, `fast`, `repeat` and the `bench` ones.
+"""What can be checked, and how: `nox -l` lists it, plain `nox` does all but `mutants`, `promises`, `fast`, `repeat` and the `bench` ones.
 
 Each session installs what it needs into an environment of its own and uses nothing from outside. Sessions run on the newest
 supported Python that is present; `tests` runs on every one. A run ends with one line that counts the tests of all its sessions.
@@ -126,6 +126,13 @@ def mutants(session: nox.Session) -> None:
     """Plant each kept mutant in a copy, and look how soon simulations find it: at least 95 in 100 must be found within 2,000 seeds."""
     _install(session, "test")
     session.run("python", "-W", "error", "-m", "mutants", *session.posargs, env={"PYTHONPATH": "tests"})
+
+
+@nox.session(python=NEWEST)
+def promises(session: nox.Session) -> None:
+    """Measure the figures in docs/promises.md and docs/simulation.md anew, and write them there; `-- crashlab 2000` only those."""
+    _install(session, "test")
+    session.run("python", "-W", "error", "-m", "promises", *session.posargs, env={"PYTHONPATH": "tests"})
 
 
 @nox.session(python=NEWEST)

@@ -1,0 +1,126 @@
+"""`nox -s promises`: measure the figures of the pages anew, and write them there; or `PYTHONPATH=tests python -m promises`.
+
+    nox -s promises                        all labs, each as long as it runs by default
+    nox -s promises -- crashlab 2000       one lab, with arguments of its own
+    nox -s promises -- --log run.txt sim   what a long run has printed already
+    nox -s promises -- --pages             measure nothing; write what docs/figures has into the pages
+
+A lab that finds something wrong leaves its figure as it was. Exits 1 then.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import attrs
+
+from promises.figures import Figure, renewed
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+
+
+@attrs.frozen
+class Lab:
+    """A program that shows something."""
+
+    module: str
+    session: str
+    """How it is typed."""
+    last: int = 40
+    """How many of its lines are kept, from the end."""
+
+
+LABS: Mapping[str, Lab] = {
+    "crashlab": Lab("crashlab", "nox -s crashlab"),
+    "sim": Lab("simlab", "nox -s sim"),
+    "bank": Lab("promises.bank", "nox -s promises -- bank"),
+    "mutants": Lab("mutants", "nox -s mutants", last=1),
+    "soak": Lab("soak", "nox -s soak"),
+}
+"""By the names of their figures."""
+
+
+def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="promises", description="Measure the figures of the pages, and write them there.")
+    parser.add_argument("--pages", action="store_true", help="measure nothing, only write the pages")
+    parser.add_argument("--log", type=Path, help="do not run the lab: this is what it has printed")
+    parser.add_argument("lab", nargs="?", choices=sorted(LABS), help="this one only (default: all)")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="of the lab")
+    asked = parser.parse_args(arguments)
+    if asked.log is not None and asked.lab is None:
+        parser.error("--log: which lab has printed it?")
+    return asked
+
+
+def printed(lab: Lab, arguments: Sequence[str]) -> Sequence[str] | None:
+    """Run the lab; what it says, or None where it finds something wrong."""
+    command = [sys.executable, "-W", "error", "-m", lab.module, *arguments]
+    found: list[str] = []
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "tests")},
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    ) as program:
+        assert program.stdout is not None  # asked for
+        for line in program.stdout:
+            sys.stdout.write(line)
+            sys.stdout.flush()
+            found.append(line.rstrip())
+    return found if program.returncode == 0 else None
+
+
+def figure(lab: Lab, arguments: Sequence[str], lines: Sequence[str]) -> Figure:
+    """What the lab has just shown."""
+    typed = (
+        f"{lab.session} -- {' '.join(arguments)}"
+        if arguments and " -- " not in lab.session
+        else " ".join([lab.session, *arguments])
+    )
+    where = f"Python {platform.python_version()}, {os.cpu_count()} processors"
+    today = dt.datetime.now(tz=dt.UTC).date().isoformat()
+    return Figure(typed, today, where, tuple(line for line in lines if line)[-lab.last :])
+
+
+def write_pages(docs: Path) -> None:
+    """Write the figures into the pages that show them."""
+    for page in sorted(docs.glob("*.md")):
+        text = page.read_text(encoding="utf-8")
+        new = renewed(text, docs / "figures")
+        if new != text:
+            page.write_text(new, encoding="utf-8")
+
+
+def measure(name: str, arguments: Sequence[str], log: Path | None, docs: Path) -> bool:
+    """Measure one figure and keep it; whether nothing is wrong."""
+    lab = LABS[name]
+    lines = printed(lab, arguments) if log is None else log.read_text(encoding="utf-8").splitlines()
+    if not lines:
+        sys.stdout.write(f"{name}: something is wrong, or nothing was said; the figure stays as it was\n")
+        return False
+    figure(lab, arguments, lines).save(docs / "figures" / f"{name}.json")
+    return True
+
+
+def main(arguments: Sequence[str] | None = None, docs: Path = DOCS) -> int:
+    """Do what the command line asks for; the exit status."""
+    asked = options(arguments)
+    names = [] if asked.pages else [asked.lab] if asked.lab else list(LABS)
+    sound = [measure(name, asked.arguments, asked.log, docs) for name in names]
+    write_pages(docs)
+    return 0 if all(sound) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
