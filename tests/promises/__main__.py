@@ -21,7 +21,7 @@ from pathlib import Path
 
 import attrs
 
-from promises.figures import Figure, renewed
+from promises.figures import Figure, blocks, renewed
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -94,12 +94,16 @@ def figure(lab: Lab, arguments: Sequence[str], lines: Sequence[str]) -> Figure:
 
 
 def write_pages(docs: Path) -> None:
-    """Write the figures into the pages that show them."""
+    """Write the figures into the pages that show them, and tell of those that no page shows."""
+    homeless = {path.stem for path in (docs / "figures").glob("*.json")}
     for page in sorted(docs.glob("*.md")):
         text = page.read_text(encoding="utf-8")
         new = renewed(text, docs / "figures")
         if new != text:
             page.write_text(new, encoding="utf-8")
+        homeless -= {name for name, _ in blocks(new)}
+    for name in sorted(homeless):
+        sys.stdout.write(f"no page shows {name}: put <!-- figures: {name} --> and <!-- end of figures --> where it belongs\n")
 
 
 def measure(name: str, arguments: Sequence[str], log: Path | None, docs: Path) -> bool:

@@ -60,3 +60,11 @@ def test_pages_alone_measure_nothing(docs: Path) -> None:
 
     assert program.main(["--pages"], docs) == 0
     assert "line\n" in (docs / "page.md").read_text(encoding="utf-8")
+
+
+def test_a_figure_that_no_page_shows_is_told(docs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (docs / "page.md").write_text("nothing\n", encoding="utf-8")
+
+    program.main(["toy", "good.json"], docs)
+
+    assert "no page shows toy: put <!-- figures: toy -->" in capsys.readouterr().out
