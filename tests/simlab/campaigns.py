@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from simlab import diaries, judging, letterboxes, lodgers, scribes, trees, vaults, windows
+from simlab import diaries, judging, letterboxes, lodgers, scribes, trees, vaults, watched, windows
 from trioactors.errors import Ignore, MailboxFull, StartFailed, ValueRefused
 from trioactors.testing.simulation import Faults, crashes_are_planned
 from trioactors.testing.simulation.scenarios import Scenario
@@ -24,6 +24,9 @@ SCENARIOS: Mapping[str, Scenario] = {
     "scribes in sqlite": scenario_of(scribes.write, tree=scribes.TREE, store="sqlite:", check=[_SCRIBES]),
     "scribes in memory": scenario_of(scribes.write, tree=scribes.ENDURING, store="memory:", check=[_SCRIBES]),
     "windows": scenario_of(windows.keep, tree=windows.TREE, check=[crashes_are_planned(LookupError)]),
+    "windows on a flaky store": scenario_of(
+        windows.keep, tree=windows.TREE, store=watched.flaky_store, check=[crashes_are_planned(LookupError)]
+    ),
     "trees": scenario_of(
         trees.administer,
         tree=trees.TREE,
@@ -43,15 +46,15 @@ SCENARIOS: Mapping[str, Scenario] = {
         tree=letterboxes.TREE,
         store=None,
         settings=letterboxes.SETTINGS,
-        faults=attrs.evolve(Faults.none(), holds=2, stalls=1, clocks=1),
+        faults=attrs.evolve(Faults.none(), holds=2, stalls=1, clocks=4),
         check=[crashes_are_planned(), *judging.SUPERVISION],
     ),
-    "diaries": scenario_of(diaries.journal, tree=diaries.TREE, store=diaries.watched_store, faults=_FAILING, check=_DIARIES),
+    "diaries": scenario_of(diaries.journal, tree=diaries.TREE, store=watched.watched_store, faults=_FAILING, check=_DIARIES),
     "diaries in order": scenario_of(
         diaries.journal_in_order,
         tree=diaries.TREE,
-        store=diaries.watched_store,
-        faults=attrs.evolve(_FAILING, kills=0, power_cuts=0),
+        store=watched.flaky_store,
+        faults=attrs.evolve(_FAILING, kills=0, power_cuts=0, delays=30),
         check=_DIARIES,
     ),
     "vaults": scenario_of(vaults.keep_safe, tree=vaults.TREE, store=None, faults=Faults(), check=[crashes_are_planned()]),

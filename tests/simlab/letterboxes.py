@@ -22,6 +22,7 @@ import trio
 
 import trioactors as ta
 from trioactors.testing.simulation import Client, Simulation, Turn, crashes_are_planned, sometimes
+from trioactors.testing.simulation.plans import Kind
 from trioactors.trace import CallTimedOut, TimerFired
 
 __all__ = ["SETTINGS", "TREE", "correspond"]
@@ -196,7 +197,7 @@ class _Writer:
             "leave": partial(_leave, letter),
             "later": lambda box: box.later(letter, 0.3),
             "never": lambda box: box.never(letter),
-            "hush": partial(self._hush, letter),
+            "hush": partial(self._hush, name, letter),
         }
         done = await self.me.call(Letterbox, name, ways[kind], what=f"{kind} {name}")
         book = self.book
@@ -214,6 +215,11 @@ class _Writer:
         elif kind == "later" and done.ok and name != "drop":  # which drops reminders too
             book.reminded.append(letter)
 
+    async def wait_for_nothing(self) -> None:
+        """When all is quiet, an answer that never comes is all there is to be waited for."""
+        for name in NAMES:
+            await self.ask("hush", name, "in vain")
+
     async def _cast(self, letter: str, box: Letterbox) -> None:
         await box.note.cast(letter)
 
@@ -221,7 +227,7 @@ class _Writer:
         await trio.lowlevel.checkpoint()
         box.note.cast_nowait(letter)
 
-    async def _hush(self, letter: str, box: Letterbox) -> None:
+    async def _hush(self, name: str, letter: str, box: Letterbox) -> None:
         """Somebody looks for peace the moment a deadline passes: then it was told."""
         due = trio.current_time() + TIMEOUT
         system = await self.simulation.system()
@@ -229,8 +235,10 @@ class _Writer:
         async def look() -> None:
             await trio.sleep_until(due)
             await system.quiesce(timeout=600)
-            told = [record for _, record in self.simulation.trace if isinstance(record, CallTimedOut) and record.time >= due]
-            assert told, "there is peace, and a call whose time is up"
+            late = [record for _, record in self.simulation.trace if isinstance(record, CallTimedOut)]
+            assert any(record.time >= due and record.child == name for record in late), (
+                "there is peace, and a call whose time is up"
+            )
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(look)
@@ -259,6 +267,7 @@ async def correspond(simulation: Simulation) -> None:
     crashes_are_planned()(simulation)  # who failed has forgotten all, and that is not the news
     given = {name: await (await simulation.get(Letterbox, name)).collected() for name in NAMES}
     _judge(book, given, {name: ta.info(await simulation.get(Letterbox, name)).ledger for name in NAMES})
+    await simulation.clients(1, lambda me: _Writer(me, book, simulation).wait_for_nothing())
     _judge_timers(simulation)
     _judge_waits(simulation)
 
@@ -279,9 +288,13 @@ def _judge(book: _Book, given: dict[str, list[str]], ledgers: dict[str, ta.Ledge
     assert not [letter for letter in everything if letter.startswith(("never", "late"))], everything
 
 
+def _stood_still(simulation: Simulation) -> bool:
+    return any(one.kind in (Kind.HOLD, Kind.STALL) for _, one in simulation.injected)
+
+
 def _judge_timers(simulation: Simulation) -> None:
     """The grid begins somewhere in the first period; where nothing stood still, each tick is on it and none is left out."""
-    slow = any(one.seconds for _, one in simulation.injected)
+    slow = _stood_still(simulation)
     for name in NAMES:
         times = [record.time for _, record in simulation.trace if isinstance(record, TimerFired) and record.child == name]
         handlers = [record.handler for _, record in simulation.trace if isinstance(record, TimerFired) and record.child == name]
@@ -292,7 +305,7 @@ def _judge_timers(simulation: Simulation) -> None:
 
 def _judge_waits(simulation: Simulation) -> None:
     """Where nothing stood still there was time for everybody, and room in time for whoever waits for it."""
-    if any(one.seconds for _, one in simulation.injected):
+    if _stood_still(simulation):
         return
     for done in simulation.history:
         kind, _, name = done.what.partition(" ")
