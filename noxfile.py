@@ -1,4 +1,4 @@
-"""What can be checked, and how: `nox -l` lists it, plain `nox` does all but `mutants`, `promises`, `fast`, `repeat` and the `bench` ones.
+"""What can be checked: `nox -l` lists it, plain `nox` does all but `mutants`, `promises`, `soak`, `fast`, `repeat` and the `bench` ones.
 
 Each session installs what it needs into an environment of its own and uses nothing from outside. Sessions run on the newest
 supported Python that is present; `tests` runs on every one. A run ends with one line that counts the tests of all its sessions.
@@ -112,6 +112,14 @@ def crashlab(session: nox.Session) -> None:
     """Kill durable actors 200 times on each store: nothing that was answered is lost; `-- 2000` kills more often."""
     _install(session, "test")
     session.run("python", "-W", "error", "-m", "crashlab", *session.posargs, env={"PYTHONPATH": "tests"})
+
+
+@nox.session(python=NEWEST)
+def soak(session: nox.Session) -> None:
+    """Call actors 100,000 times, and ten times too often: nothing may grow, nothing may collapse; `-- --quick` for half a minute."""
+    _install(session, "test")
+    quiet = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}  # what threads keep for themselves would be counted
+    session.run("python", "-W", "error", "-m", "soak", *session.posargs, env={"PYTHONPATH": "tests", **quiet})
 
 
 @nox.session(python=NEWEST)

@@ -1,0 +1,94 @@
+"""Leaks that are planted are found and named, and where nothing leaks nothing is found."""
+
+from __future__ import annotations
+
+import pytest
+from attrs import evolve
+
+from soak.leaks import ALLOCATED, RESIDENT, Verdict, soak
+from soak.measures import Slope
+from soak.planted import Leak, a_descriptor, a_task, a_thread, a_watcher, an_item, per_call, per_crash, planted
+from soak.scenarios import SCENARIOS
+
+CALLS = 1_500
+READINGS = 5
+
+SOUND = Verdict(
+    scenario="calls",
+    calls=133_000,
+    measured=100_000,
+    crashes=2_660,
+    allocated=Slope(ALLOCATED + 200, 100),
+    resident=Slope(RESIDENT, 0),
+    step=0,
+    counts={"tasks": (8, 8), "threads": (1, 1), "descriptors": (9, 9)},
+    culprits=(),
+    seconds=20.0,
+)
+
+
+def found(leak: Leak, each: str) -> Verdict:
+    with planted(leak, each=per_call if each == "call" else per_crash) as scenario:
+        return soak(scenario, CALLS, READINGS)
+
+
+def test_a_list_that_grows_in_each_call_is_found_and_named() -> None:
+    verdict = found(an_item, "call")
+
+    assert any("allocated memory grows" in complaint for complaint in verdict.complaints())
+    assert any("HOARD" in culprit for culprit in verdict.culprits)
+
+
+def test_what_piles_up_in_the_library_in_each_crash_is_found_and_named() -> None:
+    verdict = found(a_watcher, "crash")
+
+    assert any("allocated memory grows" in complaint for complaint in verdict.complaints())
+    assert any("Cell.watchers" in culprit for culprit in verdict.culprits)
+
+
+@pytest.mark.parametrize(("leak", "what"), [(a_task, "task"), (a_thread, "thread"), (a_descriptor, "descriptor")])
+def test_one_more_in_each_crash_is_found_and_named(leak: Leak, what: str) -> None:
+    verdict = found(leak, "crash")
+
+    assert any(complaint.startswith(f"{what}s: from ") for complaint in verdict.complaints())
+    named = "/dev/null" if what == "descriptor" else f"forgotten {what}"
+    assert any(culprit.startswith(f"{what} ") and named in culprit for culprit in verdict.culprits)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_each_scenario_does_its_rounds_and_leaves_nothing(scenario: object) -> None:
+    (mine,) = [each for each in SCENARIOS if each is scenario]
+
+    verdict = soak(mine, 300, readings=2)
+
+    assert not [complaint for complaint in verdict.complaints() if "memory" not in complaint]  # so few calls say nothing of memory
+
+
+def test_what_is_within_the_bounds_is_no_complaint() -> None:
+    assert SOUND.complaints() == []
+
+
+@pytest.mark.parametrize(
+    ("verdict", "complaint"),
+    [
+        (
+            evolve(SOUND, allocated=Slope(ALLOCATED + 201, 100)),
+            "allocated memory grows by +10.2 ± 0.1 KiB in 100,000 calls; 10 are allowed",
+        ),
+        (
+            evolve(SOUND, resident=Slope(RESIDENT + 1, 0)),
+            "resident memory grows by +1024.0 ± 0.0 KiB in 100,000 calls; 1,024 are allowed",
+        ),
+        (evolve(SOUND, counts={"threads": (1, 2)}), "threads: from 1 to 2 at rest"),
+        (evolve(SOUND, crashes=2_659), "only 2659 of 133000 calls crashed, so restarts were not tried enough"),
+    ],
+)
+def test_each_broken_bound_is_a_complaint(verdict: Verdict, complaint: str) -> None:
+    assert verdict.complaints() == [complaint]
+
+
+def test_a_short_run_may_lose_in_all_what_a_long_one_may_lose_in_each_part() -> None:
+    short = evolve(SOUND, measured=10_000)
+
+    assert evolve(short, allocated=Slope(10 * ALLOCATED, 0)).complaints() == []
+    assert evolve(short, allocated=Slope(10 * ALLOCATED + 1, 0)).complaints() != []

@@ -1,0 +1,85 @@
+"""What is counted is counted right."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+
+from soak.clocks import WorkingClock
+from soak.measures import STEP, Readings, Slope, allocated, slope, without_step
+
+
+def test_allocated_memory_is_counted_to_the_byte() -> None:
+    before = allocated()
+    small = [float(number) for number in range(1_000)]  # 24 bytes each, in blocks of 32
+    middle = allocated()
+    large = bytes(1_000_000)  # beneath CPython's own allocator
+    after = allocated()
+
+    assert 32_000 <= middle - before <= 48_000
+    assert 1_000_000 <= after - middle <= 1_010_000
+    assert len(small) + len(large) == 1_001_000
+
+
+def test_reading_does_not_grow_what_it_reads() -> None:
+    async def main() -> Readings:
+        Readings(1).take(0)  # the first one costs more
+        readings = Readings(10)
+        for number in range(10):
+            readings.take(number)
+        await trio.lowlevel.checkpoint()
+        return readings
+
+    readings = trio.run(main, clock=WorkingClock())
+
+    assert list(readings.calls()) == list(range(10))
+    assert abs(slope(readings.calls(), readings.of("allocated")).value) / 100_000 < 1_000
+    for count in ("tasks", "threads", "descriptors"):
+        assert len(set(readings.of(count))) == 1
+
+
+def test_the_slope_of_a_line_is_its_slope() -> None:
+    line = slope([100, 200, 300, 400], [7, 9, 11, 13])
+
+    assert line.value == pytest.approx(2_000)
+    assert line.error == pytest.approx(0)
+
+
+def test_the_slope_of_a_noise_is_not_sure() -> None:
+    line = slope([100, 200, 300, 400, 500, 600], [0, 90, 0, 90, 0, 90])
+
+    assert line.value > 0
+    assert line.surely < 0
+
+
+def test_one_large_step_is_left_out() -> None:
+    values = [0, 10, 20, STEP + 130, STEP + 140]
+
+    assert without_step(values) == ([0, 10, 20, 30, 40], STEP + 100)
+    assert without_step([-value for value in values]) == ([0, -10, -20, -30, -40], -STEP - 100)
+
+
+def test_a_second_one_is_not_nor_is_one_that_is_not_large() -> None:
+    twice = [0, 0, 2 * STEP, 2 * STEP, 4 * STEP, 4 * STEP]
+    small = [0, 0, STEP, STEP]
+
+    assert without_step(twice) == ([0, 0, 0, 0, 2 * STEP, 2 * STEP], 2 * STEP)
+    assert without_step(small) == (small, 0)
+
+
+def test_a_slope_is_shown_in_kib() -> None:
+    assert str(Slope(2_048, 512)) == "+2.0 ± 0.5"
+
+
+def test_a_working_clock_skips_what_nobody_works_in() -> None:
+    clock = WorkingClock()
+
+    async def main() -> float:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(clock.jump)
+            began = trio.current_time()
+            await trio.sleep(1_000)
+            nursery.cancel_scope.cancel()
+        return trio.current_time() - began
+
+    assert 1_000 <= trio.run(main, clock=clock) < 1_010
