@@ -328,7 +328,7 @@ SCENARIOS = (
     Scenario("mailboxes", mailboxes, (CLERK, ta.child(Picky, name="picky"), ta.child(Hasty, name="hasty"))),
     Scenario("systems", systems),
     _durable("durable-memory", "memory:"),
-    _durable("durable-file", "file://{folder}/soak"),
+    _durable("durable-file", "file:///{folder}/soak"),
     _durable("durable-sqlite", "sqlite:///{folder}/soak.db"),
     _durable("windowed-sqlite", "sqlite:///{folder}/soak.db", Windowed),
 )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 import pytest
 from attrs import evolve
 
 from soak.leaks import ALLOCATED, RESIDENT, Verdict, soak
 from soak.measures import Slope
 from soak.planted import Leak, a_descriptor, a_task, a_thread, a_watcher, an_item, per_call, per_crash, planted
-from soak.scenarios import SCENARIOS
+from soak.scenarios import SCENARIOS, Scenario
 
 CALLS = 1_500
 READINGS = 5
@@ -56,12 +59,27 @@ def test_one_more_in_each_crash_is_found_and_named(leak: Leak, what: str) -> Non
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
-def test_each_scenario_does_its_rounds_and_leaves_nothing(scenario: object) -> None:
-    (mine,) = [each for each in SCENARIOS if each is scenario]
-
-    verdict = soak(mine, 300, readings=2)
+def test_each_scenario_does_its_rounds_and_leaves_nothing(scenario: Scenario) -> None:
+    verdict = soak(scenario, 300, readings=2)
 
     assert not [complaint for complaint in verdict.complaints() if "memory" not in complaint]  # so few calls say nothing of memory
+
+
+@pytest.mark.parametrize(
+    "scenario", [each for each in SCENARIOS if each.store not in {None, "memory:"}], ids=lambda each: each.name
+)
+def test_the_files_of_a_store_are_in_a_folder_that_is_gone_afterwards(
+    scenario: Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, temporary = tmp_path / "here", tmp_path / "temporary"
+    here.mkdir()
+    temporary.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+
+    soak(scenario, 1, readings=2)
+
+    assert list(here.iterdir()) == list(temporary.iterdir()) == []
 
 
 def test_what_is_within_the_bounds_is_no_complaint() -> None:
