@@ -251,8 +251,6 @@ def _decided(schedule: Schedule) -> Generator[None, None, None]:
 
     before = _Core._r, _Core._ALLOW_DETERMINISTIC_SCHEDULING, _Core.CancelStatus
     collecting = gc.isenabled()
-    if collecting:
-        gc.collect(1)  # what earlier runs left, and somebody still held when they ended: Python itself collects too seldom for that
     _Core._r = _Dice(schedule, mine, before[0], sorted_before=before[1])
     _Core._ALLOW_DETERMINISTIC_SCHEDULING = True
     _Core.CancelStatus = _status_maker(mine, before[2])
