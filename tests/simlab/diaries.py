@@ -80,14 +80,14 @@ class Diary(ta.Actor[Page], persist=ta.EVERY_MESSAGE, mailbox=6):
     async def slow(self, line: str) -> int:
         await trio.sleep(0.2)
         self.state.lines.append(line)
-        await trio.sleep(0.6)
+        await trio.sleep(2.0)
         return len(self.state.lines)
 
     @ta.handler(raises=(Refused,))
     async def refuse(self, line: str) -> int:
         self.state.lines.append(line)
         await self.context.system.get(Diary, NAMES[0]).told.cast(line)
-        await trio.sleep(0.4)
+        await trio.sleep(1.0)
         raise Refused
 
     @ta.handler
@@ -147,11 +147,11 @@ def _the_failed_have_peace(simulation: Simulation) -> None:
 
 
 async def journal(simulation: Simulation) -> None:
-    """Three clients write."""
+    """Five clients write, so that much is handled while a commit is on its way."""
     guests: dict[str, int] = {}
 
     async def client(me: Client) -> None:
-        async for turn in me.turns(5):
+        async for turn in me.turns(4, pause=0.3):
             name, kind = turn.random.choice(NAMES), turn.random.choice(KINDS)
             if kind == "guest":
                 party = [f"guest {turn.id} {number}" for number in range(turn.random.randint(1, 3))]
@@ -162,7 +162,7 @@ async def journal(simulation: Simulation) -> None:
                 await me.call(Diary, name, methodcaller(kind, turn.id), what=name)
 
     with failing_often():
-        await simulation.clients(3, client)
+        await simulation.clients(5, client)
     _blocking_calls_have_a_worker(simulation)
     _the_failed_have_peace(simulation)
     await _see_guests(simulation, guests)
