@@ -75,13 +75,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def summary(mutants: Sequence[Mutant], hunts: Sequence[Hunt], seconds: float) -> int:
     """Say how many were found; 1 if they are too few, or if one is found that is argued to be equivalent."""
-    true = [hunt for mutant, hunt in zip(mutants, hunts, strict=True) if not mutant.equivalent]
+    pairs = [(mutant.group, hunt) for mutant, hunt in zip(mutants, hunts, strict=True) if not mutant.equivalent]
     wrong = [mutant.name for mutant, hunt in zip(mutants, hunts, strict=True) if mutant.equivalent and hunt.found]
-    found = sum(hunt.found for hunt in true)
+    found = sum(hunt.found for _, hunt in pairs)
+    for group in dict.fromkeys(group for group, _ in pairs):
+        say(group_line(group, [hunt for known, hunt in pairs if known == group]))
     if wrong:
         say(f"argued to be equivalent, and found: {', '.join(wrong)}")
-    say(f"{found} of {len(true)} found, in {sum(hunt.seeds for hunt in hunts):,} seeds and {seconds:.0f} s")
-    return int(bool(wrong) or found < WANTED * len(true))
+    say(f"{found} of {len(pairs)} found, in {sum(hunt.seeds for hunt in hunts):,} seeds and {seconds:.0f} s")
+    return int(bool(wrong) or found < WANTED * len(pairs))
+
+
+def group_line(group: str, hunts: Sequence[Hunt]) -> str:
+    """How soon those of one group were found."""
+    seeds = sorted(hunt.seeds for hunt in hunts if hunt.found)
+    soon = f", half of them within {seeds[len(seeds) // 2]} seeds, all within {seeds[-1]}" if seeds else ""
+    return f"{group}: {len(seeds)} of {len(hunts)} found{soon}"
 
 
 if __name__ == "__main__":
