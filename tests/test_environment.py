@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import time
 import uuid
 
@@ -37,7 +38,15 @@ async def test_a_virtual_environment_leaves_nothing_to_chance(autojump_clock: tr
     assert first.random("a").random() == second.random("a").random()
     assert first.random("a").random() != first.random("b").random()
     assert [first.new_id(), first.new_id()] == [second.new_id(), second.new_id()] == ["id-1", "id-2"]
+    assert first.new_secret() == second.new_secret() != first.new_secret()
     assert isinstance(first.worker(), InPlaceWorker)
+
+
+def test_a_real_secret_is_long_and_fit_for_a_url() -> None:
+    one, other = ta.Environment().new_secret(), ta.Environment().new_secret()
+
+    assert one != other
+    assert re.fullmatch(r"[\w-]{40,}", one)
 
 
 async def test_the_virtual_wall_clock_follows_trio(autojump_clock: trio.testing.MockClock) -> None:

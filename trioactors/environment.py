@@ -1,8 +1,9 @@
 """The one port for everything that is not deterministic.
 
-Wall clock, random streams, ids, the disk and the place where blocking calls run reach the runtime through one frozen value, handed
-to the system when it opens. Nothing else in the runtime reads a clock but Trio's, draws a random number, starts a thread or opens a
-file; so a test that hands in another `Environment` decides all of them, and two systems in one process can live by different ones.
+Wall clock, random streams, ids, secrets, the disk, listeners and the place where blocking calls run reach the runtime through one
+frozen value, handed to the system when it opens. Nothing else in the runtime reads a clock but Trio's, draws a random number, starts a
+thread, opens a file or a socket; so a test that hands in another `Environment` decides all of them, and two systems in one process can
+live by different ones.
 
 A mock clock jumps ahead while a worker thread is busy. That is why *where* a blocking call runs is part of this port: in a thread of
 the store's own for production, in place under virtual time (`workers.py`).
@@ -11,6 +12,7 @@ the store's own for production, in place under virtual time (`workers.py`).
 from __future__ import annotations
 
 import random
+import secrets
 import time
 import uuid
 from collections.abc import Callable
@@ -18,6 +20,7 @@ from collections.abc import Callable
 import attrs
 
 from trioactors.disk import Disk, RealDisk
+from trioactors.listening import Listen, open_tcp
 from trioactors.workers import Worker, worker_for_this_run
 
 __all__ = ["Environment"]
@@ -30,6 +33,10 @@ def _stream(_: str) -> random.Random:
 
 def _new_id() -> str:
     return uuid.uuid4().hex
+
+
+def _new_secret() -> str:
+    return secrets.token_urlsafe(32)
 
 
 @attrs.frozen(kw_only=True)
@@ -50,3 +57,9 @@ class Environment:
 
     disk: Disk = attrs.field(factory=RealDisk)
     """Where the files of a store live."""
+
+    new_secret: Callable[[], str] = _new_secret
+    """Text that nobody can guess, of letters, digits, - and _."""
+
+    listen: Listen = open_tcp
+    """Opens the place where connections from a network come in."""

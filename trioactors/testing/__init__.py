@@ -8,6 +8,7 @@ from trioactors.testing.clocks import ThreadGuard, run, virtual_environment
 from trioactors.testing.driving import PlannedCrash, crash, kill, restarted, suspended, until
 from trioactors.testing.exploring import Explored, explore
 from trioactors.testing.leaks import Leak, isolated_system
+from trioactors.testing.network import MemoryNetwork
 from trioactors.testing.playing import Stuck, replay
 from trioactors.testing.recording import emitted
 from trioactors.testing.schedules import Policy, Tape
@@ -32,6 +33,7 @@ __all__ = [
     "Faults",
     "HeldWorker",
     "Leak",
+    "MemoryNetwork",
     "PlannedCrash",
     "Policy",
     "Recorder",

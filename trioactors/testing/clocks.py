@@ -56,12 +56,13 @@ def virtual_environment(seed: int | str = 0, *, worker: Worker | None = None) ->
 
     The calls of stores run in place, or on *worker* where they may wait for a disk.
     """
-    ids = itertools.count(1)
+    ids, secrets = itertools.count(1), itertools.count(1)
     chosen = InPlaceWorker() if worker is None else worker
     return Environment(
         wall_clock=lambda: EPOCH + trio.current_time(),
         random=lambda label: random.Random(f"{seed}/{label}"),
         new_id=lambda: f"id-{next(ids)}",
+        new_secret=lambda: f"secret-{next(secrets)}",
         worker=lambda: chosen,
     )
 

@@ -255,6 +255,7 @@ class Node:
             wall_clock=lambda: EPOCH + trio.current_time() + self.skew,
             random=lambda label: stream(self._seed, f"{life.number}/{label}"),
             new_id=lambda: f"id-{life.number}-{next(ids)}",
+            new_secret=lambda: f"secret-{life.number}-{next(ids)}",
             worker=lambda: life.worker,
             disk=life.disk,
         )

@@ -1,0 +1,122 @@
+"""A network that exists in memory: who listens on it is reached without a socket, so everything on it happens in virtual time."""
+
+from __future__ import annotations
+
+import math
+
+import trio
+from trio.testing import MemoryReceiveStream, MemorySendStream, memory_stream_pair
+
+from trioactors.listening import Opened
+
+__all__ = ["MemoryNetwork"]
+
+
+class _Listener(trio.abc.Listener[trio.abc.Stream]):
+    def __init__(
+        self, arriving: trio.MemorySendChannel[trio.abc.Stream], streams: trio.MemoryReceiveChannel[trio.abc.Stream]
+    ) -> None:
+        self._arriving = arriving
+        self._streams = streams
+
+    async def accept(self) -> trio.abc.Stream:
+        return await self._streams.receive()
+
+    async def aclose(self) -> None:
+        self._arriving.close()
+        self._streams.close()
+        await trio.lowlevel.checkpoint()
+
+
+class _Pipe:
+    """One direction of a connection, with room for so many bytes."""
+
+    def __init__(self, room: float) -> None:
+        self._room = room
+        self._held = 0
+        self._read = trio.Event()
+        self.sender = MemorySendStream(send_all_hook=self._wait_for_room)
+        self.receiver = _Receiver(self)
+        self.sender.close_hook = self.receiver.stream.put_eof
+
+    async def _wait_for_room(self) -> None:
+        await trio.lowlevel.checkpoint()
+        data = self.sender.get_data_nowait()
+        self._held += len(data)
+        self.receiver.stream.put_data(data)
+        while self._held > self._room and not self.receiver.closed:
+            self._read = trio.Event()
+            await self._read.wait()
+        if self.receiver.closed:
+            raise trio.BrokenResourceError
+
+    def took(self, count: int) -> None:
+        """So many bytes were read."""
+        self._held -= count
+        self._read.set()
+
+
+class _Receiver(trio.abc.ReceiveStream):
+    def __init__(self, pipe: _Pipe) -> None:
+        self.stream = MemoryReceiveStream()
+        self.closed = False
+        self._pipe = pipe
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        data = await self.stream.receive_some(max_bytes)
+        self._pipe.took(len(data))
+        return data
+
+    async def aclose(self) -> None:
+        self.closed = True
+        self._pipe.took(0)
+        await self.stream.aclose()
+
+
+class MemoryNetwork:
+    """Hand `network.listen` to an `Environment`; `network.connect(port)` is how one gets in.
+
+    Each direction of a connection holds *room* bytes that nobody has read; who sends more waits.
+    """
+
+    def __init__(self, room: float = math.inf) -> None:
+        self._room = room
+        self._open: dict[int, trio.MemorySendChannel[trio.abc.Stream]] = {}
+        self._last = 49_151
+
+    def __repr__(self) -> str:
+        """Which ports are open."""
+        return f"<memory network: {', '.join(map(str, self._open)) or 'nobody listens'}>"
+
+    async def listen(self, host: str, port: int) -> Opened:
+        """Listen on *port*, or on the next free one for 0; every *host* is this one. Raises `OSError` where somebody does already."""
+        await trio.lowlevel.checkpoint()
+        self._forget_closed()
+        if port in self._open:
+            raise OSError(f"somebody listens on port {port} of {host} already")
+        if not port:
+            self._last = port = self._last + 1
+        arriving, streams = trio.open_memory_channel[trio.abc.Stream](0)
+        self._open[port] = arriving
+        return Opened(listener=_Listener(arriving, streams), port=port)
+
+    async def connect(self, port: int) -> trio.abc.Stream:
+        """A stream to whoever listens on *port*. Raises `OSError` where nobody does."""
+        self._forget_closed()
+        ours, theirs = self._pair()
+        try:
+            await self._open[port].send(theirs)
+        except (KeyError, trio.BrokenResourceError, trio.ClosedResourceError):
+            raise OSError(f"nobody listens on port {port}") from None
+        return ours
+
+    def _pair(self) -> tuple[trio.abc.Stream, trio.abc.Stream]:
+        if self._room == math.inf:
+            return memory_stream_pair()
+        there, back = _Pipe(self._room), _Pipe(self._room)
+        return trio.StapledStream(there.sender, back.receiver), trio.StapledStream(back.sender, there.receiver)
+
+    def _forget_closed(self) -> None:
+        for port, arriving in list(self._open.items()):
+            if not arriving.statistics().open_receive_channels:
+                del self._open[port]
