@@ -30,6 +30,7 @@ SUPPORTED = nox.project.python_versions(PYPROJECT)
 REPEATS = 20
 WHEEL_HOLDS = (
     "trioactors/__init__.py",
+    "trioactors/console/static/index.html",
     "trioactors/py.typed",
     "trioactors_backends/__init__.py",
     "trioactors_backends/py.typed",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -157,6 +158,7 @@ def open_system(
     settings: Settings | None = None,
     environment: Environment | None = None,
     observers: Sequence[Observer] = (),
+    console: str | None = None,
 ) -> AbstractAsyncContextManager[System]: ...
 @overload
 def open_system(
@@ -166,6 +168,7 @@ def open_system(
     settings: Settings | None = None,
     environment: Environment | None = None,
     observers: Sequence[Observer] = (),
+    console: str | None = None,
 ) -> AbstractAsyncContextManager[System]: ...
 def open_system(
     store: str | Store | Supervisor | None = None,
@@ -174,13 +177,14 @@ def open_system(
     settings: Settings | None = None,
     environment: Environment | None = None,
     observers: Sequence[Observer] = (),
+    console: str | None = None,
 ) -> AbstractAsyncContextManager[System]:
     """Open a system: its tree runs while the block does, and is stopped in order when the block is left, however it is left.
 
     *store* keeps the state of durable actors: a URL (`sqlite:///state.db`, `file:///folder`, `memory:`) or a `Store`; leave it out where
     nothing is durable. *tree* is started before the block begins; `StartFailed` says which child failed and why, and nothing is left
     running. A store that cannot be opened raises its own `StoreError`. If the tree gives up, the block is cancelled and
-    `SupervisorGaveUp` leaves it, with the restart history.
+    `SupervisorGaveUp` leaves it, with the restart history. *console* is where a console for this machine listens: `127.0.0.1:0`.
     """
     if isinstance(store, Supervisor):
         if tree is not None:
@@ -195,11 +199,13 @@ def open_system(
     if chosen is not None:
         where = store if isinstance(store, str) else repr(chosen)
         runtime.committer = Committer(chosen, world, runtime.observers, runtime.settings.grace, where=where)
-    return _opened(tree, runtime, observers)
+    return _opened(tree, runtime, observers, None if console is None else _console(console))
 
 
 @asynccontextmanager
-async def _opened(tree: Supervisor | None, runtime: Runtime, observers: Sequence[Observer]) -> AsyncGenerator[System, None]:
+async def _opened(
+    tree: Supervisor | None, runtime: Runtime, observers: Sequence[Observer], console: Supervisor | None
+) -> AsyncGenerator[System, None]:
     root = Root(tree, runtime)
     system = runtime.system = System(runtime, root)
     runtime.interrupt = root.interrupt
@@ -210,6 +216,8 @@ async def _opened(tree: Supervisor | None, runtime: Runtime, observers: Sequence
         nursery.start_soon(root.run, name="system")
         try:
             await root.started()
+            if console is not None:
+                await system.supervisor().start_child(console)
             with root.body:
                 yield system
         except BaseException as error:  # noqa: ASYNC103 - raised again below, outside the nursery, which would put it into a group
@@ -218,6 +226,12 @@ async def _opened(tree: Supervisor | None, runtime: Runtime, observers: Sequence
             nursery.cancel_scope.shield = True  # the body is over; what is left is the ordered stop
             await root.stop()  # noqa: ASYNC102 - shielded, and bounded by the graces
     _leave(root.failure(), failed)
+
+
+def _console(address: str) -> Supervisor:
+    """The console, loaded by its name only when somebody wants one: it stands above this, and on packages of an extra."""
+    tree: Supervisor = importlib.import_module("trioactors.console").console_tree(address)
+    return tree
 
 
 def _check_tree(tree: object) -> None:

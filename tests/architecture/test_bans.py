@@ -97,7 +97,7 @@ BANNED: Mapping[str, Allowed] = {
     "tempfile": FILES,
     "trio.Path": FILES,
     "trio.open_file": FILES,
-    "os.environ": {},
+    "os.environ": {"trioactors.cli.live_commands": "a token is handed to a program so, and a terminal says what it is"},
     "os.getenv": {},
     # what must never be written or read
     "marshal": {},

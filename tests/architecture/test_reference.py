@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-DOORS = ("trioactors", "trioactors.inspect", "trioactors.testing", "trioactors.testing.simulation")
+DOORS = ("trioactors", "trioactors.console", "trioactors.inspect", "trioactors.testing", "trioactors.testing.simulation")
 
 
 def unmentioned(names: list[str], reference: str) -> list[str]:

@@ -17,6 +17,8 @@ import pytest
 WALLS: Mapping[str, str] = {
     # "module.Class.function": "why a catch-all is right there",
     "trioactors.committer.Committer._commit_group": "a store may fail in any way: everybody in the group is told, and it is opened again",
+    "trioactors.console.access.Access._by_authorize": "a function of the user's that fails lets nobody in, and is reported",
+    "trioactors.console.connections.Connections.serve": "whatever fails in a connection ends it, is logged, and the application lives",
     "trioactors.exits.described": "a user's error may have a broken repr",
     "trioactors.gate.Gate._lost": "a user's on_load failed in a callback: it is its actor's crash",
     "trioactors.lives._live": "the wall between a child and its supervisor: every end becomes an exit",

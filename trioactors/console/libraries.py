@@ -1,0 +1,39 @@
+"""The libraries that a console stands on, loaded when they are needed: they come with extras, and their absence is said clearly."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+from trioactors.errors import SpecError
+
+__all__ = ["check_installed", "h11", "prometheus", "sockets"]
+
+
+def _extra(module: str, extra: str, purpose: str) -> ModuleType:
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise SpecError(f"{purpose} needs the package {error.name}: pip install 'trioactors[{extra}]'") from None
+
+
+def check_installed() -> None:
+    """A console can be served. Raises `SpecError`, which says what to install."""
+    h11()
+    sockets()
+
+
+def sockets() -> ModuleType:
+    """trio_websocket. Raises `SpecError`."""
+    return _extra("trio_websocket", "console", "the console")
+
+
+def h11() -> ModuleType:
+    """What reads the head of a request. Raises `SpecError`."""
+    return _extra("h11", "console", "the console")
+
+
+def prometheus() -> ModuleType:
+    """prometheus_client. Raises `SpecError`."""
+    _extra("prometheus_client.core", "metrics", "/metrics")
+    return _extra("prometheus_client", "metrics", "/metrics")
