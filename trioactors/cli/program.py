@@ -11,8 +11,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NoReturn
 
+from trioactors.cli.consoles import is_console
 from trioactors.cli.copying import back_up
 from trioactors.cli.inspecting import inspect_record, inspect_store
+from trioactors.cli.live_commands import add_commands, for_console, inspect_console
 from trioactors.cli.places import Place
 from trioactors.cli.quarantine import reset, restore
 from trioactors.cli.refusals import ExitCode, Refused
@@ -23,15 +25,21 @@ from trioactors.persistence import Key, Space
 
 __all__ = ["main"]
 
-_ABOUT = "Look into a store of trioactors, copy it, mend it, let an actor start fresh; for stores that no program has open."
+_ABOUT = (
+    "Look into a store of trioactors, copy it, mend it, let an actor start fresh; for stores that no program has open. "
+    "And look at a running system: tree, ps, top, inspect, trace."
+)
 _NOTES = (
     "A NAME is typed as `inspect` shows it: \\\\ is a backslash; \\n, \\x1b or \\u2028 are other characters. Before a NAME that begins "
-    "with -, write --. Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 the store is in use, 4 inspect found damage."
+    "with -, write --. Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 the store is in use, 4 inspect found damage, "
+    "5 no console answers."
 )
+_STORE = "the store, as in its program: sqlite:///relative.db, file:////absolute/folder"
+_EITHER = f"{_STORE}; or a console: http://127.0.0.1:8080"
 _HELD = "\0"
 """Begins what stands for an argument behind "--"; no argument of a program can."""
 
-_Run = Callable[[Place, argparse.Namespace], ExitCode]
+_Run = Callable[[argparse.Namespace], ExitCode]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -61,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _done(options: argparse.Namespace) -> ExitCode:
     """Do it, and say in one line why it could not be done."""
     try:
-        code: ExitCode = options.run(Place.of(options.url), options)
+        code: ExitCode = options.run(options)
         flush()
     except Refused as error:
         return _ended(error.code, str(error))
@@ -109,18 +117,21 @@ def _parsers() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentP
     parser.add_argument("--version", action="version", version=f"trioactors {version('trioactors')}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def command(name: str, run: _Run, about: str) -> argparse.ArgumentParser:
+    def command(name: str, run: _Run, about: str, url: str = _STORE) -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=about, description=about, epilog=_NOTES, allow_abbrev=False)
-        made.add_argument(
-            "url", metavar="URL", help="the store, as in its program: sqlite:///relative.db, file:////absolute/folder"
-        )
+        made.add_argument("url", metavar="URL", help=url)
         made.set_defaults(run=run)
         return made
 
-    inspect = command("inspect", _inspect, "show every record, or with NAME one of them in full; changes no record")
+    inspect = command(
+        "inspect",
+        _inspect,
+        "show every record, or with NAME one of them in full; or, of a console, the figures or the actor NAME",
+        _EITHER,
+    )
     inspect.add_argument("name", metavar="NAME", nargs="?")
     inspect.add_argument("--space", metavar="SPACE", help=f"one of {_spaces()}; default: all, and with NAME state")
-    inspect.add_argument("--json", action="store_true", help="one JSON object a line, for programs")
+    for_console(inspect, json=True)
     backup = command("backup", _back_up, "write a complete copy to the path TO, where nothing may be yet, and compare it")
     backup.add_argument("to", metavar="TO")
     mend = command(
@@ -132,31 +143,36 @@ def _parsers() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentP
     fresh.add_argument("name", metavar="NAME")
     back = command("restore", _restore, "put a COPY that reset has made back in its place")
     back.add_argument("name", metavar="COPY")
+    add_commands(command)
     return parser, commands.choices
 
 
-def _inspect(place: Place, options: argparse.Namespace) -> ExitCode:
+def _inspect(options: argparse.Namespace) -> ExitCode:
+    if is_console(options.url):
+        return inspect_console(options)
+    place = Place.of(options.url)
     space = _space(options.space)
     if options.name is None:
         return inspect_store(place, space, as_json=options.json)
     return inspect_record(place, Key(space or Space.STATE, _name(options.name)), as_json=options.json)
 
 
-def _back_up(place: Place, options: argparse.Namespace) -> ExitCode:
-    return back_up(place, Path(options.to))
+def _back_up(options: argparse.Namespace) -> ExitCode:
+    return back_up(Place.of(options.url), Path(options.to))
 
 
-def _repair(place: Place, options: argparse.Namespace) -> ExitCode:
+def _repair(options: argparse.Namespace) -> ExitCode:
+    place = Place.of(options.url)
     name = None if options.name is None else _name(options.name)
     return repair(place, name, None if options.copy is None else Path(options.copy))
 
 
-def _reset(place: Place, options: argparse.Namespace) -> ExitCode:
-    return reset(place, _name(options.name))
+def _reset(options: argparse.Namespace) -> ExitCode:
+    return reset(Place.of(options.url), _name(options.name))
 
 
-def _restore(place: Place, options: argparse.Namespace) -> ExitCode:
-    return restore(place, _name(options.name))
+def _restore(options: argparse.Namespace) -> ExitCode:
+    return restore(Place.of(options.url), _name(options.name))
 
 
 def _name(text: str) -> str:

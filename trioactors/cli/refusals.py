@@ -23,6 +23,9 @@ class ExitCode(enum.IntEnum):
     DAMAGED = 4
     """`inspect` did its work, and found something that cannot be read."""
 
+    UNREACHABLE = 5
+    """No console answers there, or its connection was lost."""
+
     INTERRUPTED = 130
     """Ctrl-C, as shells have it."""
 

@@ -12,9 +12,10 @@ import io
 import json
 import re
 import sys
+from collections.abc import Sequence
 from typing import Any, TextIO
 
-__all__ = ["OutputLost", "counted", "flush", "make_encodable", "named", "plain", "pretty", "say", "shown", "warn"]
+__all__ = ["OutputLost", "counted", "flush", "make_encodable", "named", "plain", "pretty", "repaint", "say", "shown", "warn"]
 
 _ESCAPE = re.compile(r"\\(?:([\\ntr]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})|.?)", re.DOTALL)
 
@@ -59,6 +60,13 @@ def say(line: str = "") -> None:
     _print(plain(line), sys.stdout)
 
 
+def repaint(lines: Sequence[str]) -> None:
+    """Print the lines over those that were printed by the last call. Only the codes that every terminal since the VT100 knows are used."""
+    rest = "".join(f"{plain(line)}\x1b[K\n" for line in lines)
+    _print(f"\x1b[H{rest}\x1b[J", sys.stdout, end="")
+    flush()
+
+
 def warn(line: str) -> None:
     """Print one line on stderr, after everything that was said before it."""
     flush()
@@ -73,9 +81,9 @@ def flush() -> None:
         raise OutputLost from error
 
 
-def _print(line: str, stream: TextIO) -> None:
+def _print(line: str, stream: TextIO, *, end: str = "\n") -> None:
     try:
-        print(line, file=stream)
+        print(line, file=stream, end=end)
     except OSError as error:
         raise OutputLost from error
 

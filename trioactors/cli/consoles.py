@@ -1,0 +1,203 @@
+"""The way to a running console: from what is typed to a socket on which questions are answered.
+
+A link signs in once, so what it opens lasts as long as one command. A token lasts as long as the console wants it to. Whether one may come
+in is asked with a plain request first: a refusal is then a line for a person, and no half-open socket is left behind.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final, TypeAlias, cast
+from urllib.parse import urlsplit
+
+import attrs
+import trio
+
+from trioactors.cli.refusals import ExitCode, Refused
+from trioactors.cli.words import OutputLost, plain
+from trioactors.console.libraries import sockets
+
+__all__ = ["Address", "Connect", "Live", "connect_tcp", "is_console", "live"]
+
+_SCHEMES: Final = {"http": 80, "ws": 80, "https": 443, "wss": 443}
+_TIME: Final = 15.0
+"""Seconds within which a console must answer."""
+_ANSWER: Final = 1_000_000
+_LARGEST: Final = 64 * 1024 * 1024
+"""Bytes of one message: a large tree is one."""
+_UPGRADE_REQUIRED: Final = 426
+_SEE_OTHER: Final = 303
+
+
+def is_console(url: str) -> bool:
+    """Whether *url* names a console, and no store."""
+    return url.partition(":")[0].lower() in _SCHEMES
+
+
+@attrs.frozen
+class Address:
+    """Where a console is, and what opens it."""
+
+    host: str
+    port: int
+    encrypted: bool
+    link: str = attrs.field(repr=False)
+    """The path of a link; empty where none was typed."""
+    token: str | None = attrs.field(repr=False)
+
+    @classmethod
+    def of(cls, url: str, token: str | None) -> Address:
+        """The address that was typed. Raises `Refused`."""
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError as error:
+            raise Refused(f"{plain(url)} is no URL: {error}", ExitCode.USAGE) from None
+        if parts.scheme not in _SCHEMES or not parts.hostname:
+            raise Refused(f"{plain(url)} is no console: give http://host:port, or the link it announced", ExitCode.USAGE)
+        link = parts.path if parts.path.startswith("/open/") else ""
+        encrypted = parts.scheme in {"https", "wss"}
+        return cls(parts.hostname, _SCHEMES[parts.scheme] if port is None else port, encrypted, link, token)
+
+    @property
+    def netloc(self) -> str:
+        """As it stands in the header `Host`."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _SCHEMES["https" if self.encrypted else "http"] else f"{host}:{self.port}"
+
+    @property
+    def origin(self) -> str:
+        """As it stands in the header `Origin`."""
+        return f"{'https' if self.encrypted else 'http'}://{self.netloc}"
+
+
+Connect: TypeAlias = Callable[[Address], Awaitable[trio.abc.Stream]]
+
+
+async def connect_tcp(address: Address) -> trio.abc.Stream:
+    """A stream to the console. Raises `OSError`."""
+    stream = await trio.open_tcp_stream(address.host, address.port)
+    if not address.encrypted:
+        return stream
+    return trio.SSLStream(stream, ssl.create_default_context(), server_hostname=address.host, https_compatible=True)
+
+
+class Live:
+    """A console that has let one in."""
+
+    def __init__(self, socket: Any, lost: type[Exception], address: Address) -> None:
+        self._socket = socket
+        self._lost = lost
+        self._address = address
+
+    async def send(self, **message: Any) -> None:
+        """Send a message. Raises `Refused` where the connection is lost."""
+        try:
+            await self._socket.send_message(json.dumps(message))
+        except self._lost as error:
+            raise self._gone(error) from None
+
+    async def receive(self) -> dict[str, Any]:
+        """The next message. Raises `Refused` where the connection is lost."""
+        try:
+            return cast("dict[str, Any]", json.loads(await self._socket.get_message()))
+        except self._lost as error:
+            raise self._gone(error) from None
+
+    async def look(self, topic: str, **options: Any) -> Any:
+        """A topic as it is now. Raises `Refused`, with what the console says against it."""
+        given = {name: value for name, value in options.items() if value is not None}
+        with trio.move_on_after(_TIME):
+            await self.send(type="ask", id="look", what="look", options={"topic": topic, **given})
+            answer = await self.receive()
+            if answer["ok"]:
+                return answer["value"]
+            raise Refused(str(answer["error"]["text"]))
+        raise Refused(f"the console at {self._address.netloc} does not answer", ExitCode.UNREACHABLE)
+
+    def _gone(self, error: Exception) -> Refused:
+        return Refused(f"the console at {self._address.netloc} has closed the connection: {error}", ExitCode.UNREACHABLE)
+
+
+@asynccontextmanager
+async def live(address: Address, connect: Connect) -> AsyncGenerator[Live, None]:
+    """A console, with which one may speak while the block is open. Raises `Refused`."""
+    library = sockets()
+    try:
+        with trio.fail_after(_TIME):
+            headers = await _signed_in(address, connect)
+            stream = await connect(address)
+    except (OSError, trio.BrokenResourceError) as error:
+        raise Refused(f"no console answers at {address.netloc}: {error}", ExitCode.UNREACHABLE) from None
+    except trio.TooSlowError:
+        raise Refused(f"no console answers at {address.netloc} within {_TIME:g} s", ExitCode.UNREACHABLE) from None
+    failed: BaseException | None = None
+    try:
+        async with trio.open_nursery() as nursery:
+            try:
+                yield await _opened(nursery, stream, address, headers)
+            except (Refused, OutputLost, OSError, UnicodeError, KeyboardInterrupt) as error:
+                failed = error  # raised below: the nursery would put it into a group
+            nursery.cancel_scope.cancel()
+    except* KeyboardInterrupt:
+        failed = KeyboardInterrupt()
+    except* (library.HandshakeError, library.ConnectionClosed, trio.BrokenResourceError):
+        failed = failed or Refused(f"the console at {address.netloc} has closed the connection", ExitCode.UNREACHABLE)
+    finally:
+        await trio.aclose_forcefully(stream)
+    if failed is not None:
+        raise failed
+
+
+async def _opened(nursery: trio.Nursery, stream: trio.abc.Stream, address: Address, headers: dict[str, str]) -> Live:
+    library = sockets()
+    extra = [(name.encode(), value.encode()) for name, value in {**headers, "Origin": address.origin}.items()]
+    with trio.move_on_after(_TIME):
+        socket = await library.wrap_client_stream(
+            nursery, stream, address.netloc, "/live", extra_headers=extra, max_message_size=_LARGEST
+        )
+        console = Live(socket, library.ConnectionClosed, address)
+        hello = await console.receive()
+        if hello.get("type") == "hello" and hello.get("version") == 1:
+            return console
+        raise Refused(
+            f"what answers at {address.netloc} speaks another version of the console's protocol; take the trioactors it has"
+        )
+    raise Refused(f"the console at {address.netloc} does not answer", ExitCode.UNREACHABLE)
+
+
+async def _signed_in(address: Address, connect: Connect) -> dict[str, str]:
+    """The headers that open the console. Raises `Refused`."""
+    headers: dict[str, str] = {} if address.token is None else {"Authorization": f"Bearer {address.token}"}
+    if address.link:
+        status, answered, text = await _get(address, connect, address.link, {})
+        if status != _SEE_OTHER or "set-cookie" not in answered:
+            raise Refused(f"the console says: {text}")
+        headers = {"Cookie": answered["set-cookie"].partition(";")[0]}
+    status, _, text = await _get(address, connect, "/live", headers)
+    if status != _UPGRADE_REQUIRED:
+        raise Refused(f"the console says: {text or status}")
+    return headers
+
+
+async def _get(address: Address, connect: Connect, path: str, headers: dict[str, str]) -> tuple[int, dict[str, str], str]:
+    """Status, headers and text of an answer. Raises `Refused`."""
+    stream = await connect(address)
+    lines = [f"GET {path} HTTP/1.1", f"Host: {address.netloc}", *(f"{name}: {value}" for name, value in headers.items())]
+    answer = b""
+    try:
+        await stream.send_all("\r\n".join([*lines, "Connection: close", "", ""]).encode())
+        while len(answer) < _ANSWER and (some := await stream.receive_some()):
+            answer += some
+    finally:
+        await trio.aclose_forcefully(stream)
+    head, _, body = answer.decode("utf-8", "replace").partition("\r\n\r\n")
+    first, *rest = head.split("\r\n")
+    words = first.split()
+    if len(words) < 2 or not first.startswith("HTTP/1.") or not words[1].isdigit():  # noqa: PLR2004 - protocol and status
+        raise Refused(f"what answers at {address.netloc} is no console", ExitCode.UNREACHABLE)
+    found = {name.lower(): value for name, _, value in (line.partition(": ") for line in rest)}
+    return int(words[1]), found, " ".join(body.split())[:500]

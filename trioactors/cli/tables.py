@@ -1,0 +1,169 @@
+"""What a console tells, as lines for a terminal. Names are anybody's, so each is shown in the form that can be typed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from trioactors.cli.words import counted, pretty, shown
+
+__all__ = ["actor_lines", "actors_lines", "figures_lines", "trace_line", "tree_lines"]
+
+_MINUTE, _HOUR, _DAY = 60.0, 3_600.0, 86_400.0
+_REPORT_LINES = 60
+
+
+def _span(seconds: float | None) -> str:
+    """Seconds, for people."""
+    if seconds is None:
+        return "-"
+    if seconds < _MINUTE:
+        return f"{max(0.0, seconds):.1f}s"
+    if seconds < _HOUR:
+        return f"{seconds / _MINUTE:.0f}m"
+    return f"{seconds / _HOUR:.0f}h" if seconds < _DAY else f"{seconds / _DAY:.0f}d"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], right: frozenset[int]) -> list[str]:
+    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
+
+    def line(row: Sequence[str]) -> str:
+        cells = [
+            cell.rjust(width) if at in right else cell.ljust(width)
+            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        return "  ".join(cells).rstrip()
+
+    return [line(row) for row in [head, *rows]]
+
+
+def figures_lines(figures: dict[str, Any]) -> list[str]:
+    """The whole in figures."""
+    ledger = figures["ledger"]
+    store = (
+        "" if figures["store"] is None else f"; store {shown(str(figures['store']))}{' BROKEN' if figures['store_broken'] else ''}"
+    )
+    now = (
+        f"{counted(figures['actors'], 'actor')}, {figures['children']:,} in the tree, {figures['down']:,} down, "
+        f"{figures['busy']:,} busy{store}"
+    )
+    so_far = (
+        f"{figures['backlog']:,} waiting, {ledger['handled']:,} handled, {ledger['crashed']:,} crashed, "
+        f"{counted(figures['dead_letters'], 'dead letter')}, {counted(figures['restarts'], 'restart')}"
+    )
+    return [now, so_far]
+
+
+def actors_lines(page: dict[str, Any], now: float) -> list[str]:
+    """A page of actors."""
+    head = ("NAME", "CLASS", "STATUS", "LIFE", "FOR", "WAITING", "HANDLED", "CRASHED", "HANDLING", "SINCE")
+    rows = [
+        (
+            shown(row["name"]),
+            shown(row["actor"]),
+            str(row["status"]),
+            f"{row['incarnation']}",
+            _span(now - row["since"]),
+            f"{row['waiting']:,}",
+            f"{row['handled']:,}",
+            f"{row['crashed']:,}",
+            "-" if row["handling"] is None else shown(row["handling"]),
+            _span(None if row["handling_since"] is None else now - row["handling_since"]),
+        )
+        for row in page["rows"]
+    ]
+    more = page["matched"] - len(rows)
+    return [
+        *_table(head, rows, frozenset({3, 4, 5, 6, 7, 9})),
+        *([f"and {more:,} more of {page['matched']:,}"] if more > 0 else []),
+    ]
+
+
+def tree_lines(branch: dict[str, Any]) -> list[str]:
+    """A branch, with all below it."""
+    return list(_branches(branch, "", ""))
+
+
+def _branches(branch: dict[str, Any], first: str, rest: str) -> Iterator[str]:
+    yield f"{first}{_branch(branch)}"
+    children = branch["children"]
+    for at, child in enumerate(children):
+        last = at == len(children) - 1 and not branch["more"]
+        yield from _branches(child, f"{rest}{'`-- ' if last else '|-- '}", f"{rest}{'    ' if last else '|   '}")
+    if branch["more"]:
+        yield f"{rest}`-- and {branch['more']:,} more"
+
+
+def _branch(branch: dict[str, Any]) -> str:
+    words = [shown(branch["name"]), f"({shown(branch['actor'] or str(branch['kind']))})"]
+    if branch["status"] != "running":
+        words.append(str(branch["status"]).upper())
+    if branch["budget"] is not None:
+        budget = branch["budget"]
+        words.append(f"{budget['strategy']}, {budget['used']} of {budget['allowed']} restarts in {budget['period']:g} s")
+    elif branch["incarnation"] > 1:
+        words.append(f"life {branch['incarnation']}")
+    if branch["backlog"]:
+        words.append(f"{branch['backlog']:,} waiting")
+    if branch["last_exit"] is not None and branch["kind"] != "supervisor":
+        words.append(f"last: {shown(str(branch['last_exit']))}")
+    return " ".join(words)
+
+
+def actor_lines(actor: dict[str, Any], now: float) -> list[str]:
+    """One actor, in full."""
+    handling = actor["handling"]
+    busy = (
+        "nothing" if handling is None else f"{handling['handler']} for {_span(now - handling['since'])}, from {handling['sender']}"
+    )
+    facts = {
+        "name": actor["name"],
+        "path": actor["path"],
+        "class": actor["actor"],
+        "status": f"{actor['status']} for {_span(now - actor['since'])}, life {actor['incarnation']}, {actor['restart']}",
+        "handling": busy,
+        "waits for": ", ".join(actor["waits_for"]) or "nobody",
+        "mailbox": f"{actor['backlog']:,} of {actor['mailbox_limit']:,}, at most {actor['mailbox_peak']:,}, "
+        f"{actor['mailbox_rejected']:,} turned away",
+        "handled": f"{actor['ledger']['handled']:,}, crashed {actor['ledger']['crashed']:,}",
+        "last end": actor["last_exit"] or "-",
+    }
+    if actor["durable"] is not None:
+        durable = actor["durable"]
+        facts["durable"] = f"{durable['policy']}, revision {durable['revision']:,}, {durable['size']:,} bytes"
+    lines = [f"{what:<10}{shown(str(value))}" for what, value in facts.items()]
+    return [*lines, *_details(actor, now)]
+
+
+def _details(actor: dict[str, Any], now: float) -> Iterator[str]:
+    if actor["state"] is not None:
+        yield f"\nstate ({shown(actor['state']['type'])})"
+        yield from (f"  {line}" for line in pretty(actor["state"]["value"]))
+    elif not actor["state_allowed"]:
+        yield f"{'state':<10}not shown: its class does not say inspect=True"
+    if actor["waiting"]:
+        head = ("WAITING", "KIND", "FROM", "FOR")
+        rows = [
+            (shown(each["handler"]), each["kind"], shown(each["sender"]), f"{'' if each['exact'] else '>='}{_span(each['age'])}")
+            for each in actor["waiting"]
+        ]
+        yield ""
+        yield from _table(head, rows, frozenset({3}))
+    for timer in actor["timers"]:
+        every = "" if timer["period"] is None else f", every {_span(timer['period'])}"
+        yield f"{'timer':<10}{shown(timer['handler'])} {shown(timer['key'])} in {_span(timer['due'] - now)}{every}"
+    if actor["stack"]:
+        yield "\nstack"
+        yield from (f"  {line}" for line in actor["stack"])
+    if actor["failure"] is not None:
+        yield f"\nlast crash, life {actor['failure']['incarnation']}, {_span(now - actor['failure']['time'])} ago"
+        yield from (f"  {line}" for line in str(actor["failure"]["report"]).split("\n")[:_REPORT_LINES])
+
+
+def trace_line(row: dict[str, Any]) -> str:
+    """One trace record."""
+    fields = " ".join(
+        f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in row["fields"].items() if value is not None
+    )
+    return f"{row['time']:>12.3f}  {row['kind']:<18} {shown(row['child'])}  {fields}".rstrip()
