@@ -17,7 +17,7 @@ __all__ = ["SCENARIOS", "SHARE", "SHARES"]
 _SCRIBES = crashes_are_planned(LookupError, ValueRefused, MailboxFull)
 
 _FAILING = Faults(errors=4, full=4, delays=8)
-_DIARIES = [crashes_are_planned(LookupError), *judging.SUPERVISION]
+_DIARIES = [crashes_are_planned(LookupError, MailboxFull), *judging.SUPERVISION]
 
 SCENARIOS: Mapping[str, Scenario] = {
     "scribes": scenario_of(scribes.write, tree=scribes.TREE, check=[_SCRIBES]),

@@ -137,7 +137,8 @@ async def journal_in_order(simulation: Simulation) -> None:
 def _the_failed_have_peace(simulation: Simulation) -> None:
     """Nothing is asked of a store that has failed before it is opened again, but for what waited for it already."""
     slow = [(time, one.seconds) for time, one in simulation.injected if one.kind is Kind.DELAY]
-    longest = sum(seconds for _, seconds in slow)
+    standing = (Kind.DELAY, Kind.HOLD, Kind.STALL)
+    longest = sum(one.seconds for _, one in simulation.injected if one.kind in standing)
     for asked in (time for store in stores_of_this_run() for time in store.asked_in_vain):
         waited = any(time <= asked <= time + longest for time, _ in slow)
         assert waited, f"a store has failed, and was asked for more at {asked:g}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import traceback
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -16,6 +17,9 @@ from trioactors.testing.simulation.simulating import tried
 __all__ = ["CORPUS", "Done", "Job", "digest_of", "jobs", "work"]
 
 CHUNK = 50
+
+_FRAMES = 4
+"""How much of a traceback is shown."""
 
 CORPUS = Path(__file__).parent / "corpus"
 
@@ -63,5 +67,5 @@ def work(job: Job) -> Done:
     try:
         return Done(job, trials(SCENARIOS[job.scenario], job.seeds, corpus=CORPUS / job.scenario.replace(" ", "_")))
     except Exception as error:  # whatever is wrong with a run is what this lab is for
-        notes = "\n".join(getattr(error, "__notes__", ()))
-        return Done(job, Report(0, {}, 0, 0), f"{job.scenario}: {type(error).__name__}: {error}\n{notes}")
+        text = "".join(traceback.format_exception(error, limit=-_FRAMES)).rstrip()
+        return Done(job, Report(0, {}, 0, 0), f"{job.scenario}: {text}")
