@@ -10,6 +10,7 @@ import outcome
 import pytest
 import trio
 
+import trioactors as ta
 from trioactors.testing import Policy, Stuck, isolated_system, replay
 from trioactors.testing.playing import play, play_seed
 from trioactors.testing.schedules import Playback, Tape
@@ -111,6 +112,27 @@ def test_a_program_that_is_stuck_ends_in_order() -> None:
         replay(main, "step:")
 
     assert len(ended) == 1
+
+
+def test_a_loop_that_waits_for_its_deadline_is_given_the_time() -> None:
+    ended: list[float] = []
+
+    async def main() -> None:
+        with trio.move_on_after(60, shield=True):
+            while True:  # noqa: ASYNC110 - turning is the point
+                await trio.lowlevel.checkpoint()
+        ended.append(trio.current_time())
+
+    with pytest.raises(Stuck, match="500 steps, and no end"):
+        replay(main, "step:", steps=500)
+
+    assert len(ended) == 1
+    assert ended[0] >= 60
+
+
+async def test_no_run_begins_while_trio_runs() -> None:
+    with pytest.raises(ta.UsageError, match="start it from a plain function, not while Trio runs"):
+        replay(wait_for_nobody, "step:")
 
 
 def test_what_it_raises_on_its_way_out_is_told_as_the_cause() -> None:

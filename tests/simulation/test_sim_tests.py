@@ -285,3 +285,28 @@ def test_an_unknown_policy_is_refused_by_name() -> None:
 def test_a_case_that_is_no_case_is_refused() -> None:
     with pytest.raises(ta.UsageError, match="this is no case of a simulation"):
         simulate(quiet, case="{}")
+
+
+def test_a_file_that_is_given_as_text_is_explained() -> None:
+    with pytest.raises(ta.UsageError, match=r"a file is given as case=Path\(\.\.\.\)"):
+        simulate(quiet, case="corpus/1c37e1ce4517.json")
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"faults": "none"}, "simulate(faults='none'): write Faults(crashes=3), say, or Faults.none()"),
+        ({"check": quiet}, "): write functions of a Simulation, in a list"),
+        ({"check": ["sound"]}, "simulate(check=['sound']): write functions of a Simulation, in a list"),
+        ({"seed": "17"}, "simulate(seed='17'): '17' is no seed; a seed is an integer"),
+    ],
+)
+def test_what_is_no_such_option_is_refused_by_name(options: dict[str, Any], text: str) -> None:
+    with pytest.raises(ta.UsageError, match=re.escape(text)):
+        simulate(quiet, **options)
+
+
+def test_seeds_that_are_none_are_refused_by_name() -> None:
+    strange: Any = "12"
+    with pytest.raises(ta.UsageError, match=re.escape("sim_test(seeds='12'): '1' is no seed; a seed is an integer")):
+        sim_test(seeds=strange)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import gc
+import random
 from operator import methodcaller
 
 import attrs
 import pytest
+import trio
 from attrs import define, field
 
 import trioactors as ta
+from trioactors.testing.playing import Stuck
 from trioactors.testing.simulation import Case, Client, Faults, Simulation, appended, crashes_are_planned, simulate
+from trioactors.testing.simulation.plans import Kind
 
 
 @define
@@ -88,3 +93,65 @@ def test_a_failure_is_made_small_and_its_case_fails_again() -> None:
     case = Case.loads(note.partition("case='")[2].rpartition("'")[0])
     with pytest.raises(AssertionError, match="was told ok and is there 0 times"):
         simulate(write_hastily, tree=HASTY, case=case)
+
+
+def test_a_case_is_repeated_without_noise(caplog: pytest.LogCaptureFixture) -> None:
+    runs = (simulate(write, tree=TREE, seed=seed) for seed in range(100))
+    run = next(run for run in runs if Kind.CRASH in {one.kind for one in run.happened})
+
+    simulate(write, tree=TREE, case=Case(run.seed, run.plan, run.tape))
+
+    assert not caplog.records
+
+
+# --- what does not end, and where it cannot begin ---
+
+
+class Wheel(ta.Actor[Lines]):
+    @ta.handler
+    async def turn(self) -> None:
+        while True:  # noqa: ASYNC110 - turning is the point
+            await trio.lowlevel.checkpoint()
+
+
+async def turn_a_wheel(simulation: Simulation) -> None:
+    async def client(me: Client) -> None:
+        async for _ in me.turns(1):
+            await me.call(Wheel, "wheel", methodcaller("turn"))
+
+    await simulation.clients(1, client)
+
+
+async def write_nothing(simulation: Simulation) -> None:
+    await simulation.settle()
+
+
+async def hold_out(_: Simulation) -> None:
+    """Go on whatever happens."""
+    with trio.CancelScope(shield=True):
+        while True:  # noqa: ASYNC110 - turning is the point
+            await trio.lowlevel.checkpoint()
+
+
+def test_an_actor_that_turns_for_ever_is_stuck_and_named() -> None:
+    tree = ta.Supervisor(ta.child(Wheel, name="wheel"), name="mill")
+
+    with pytest.raises(Stuck, match=r"5000 steps, and no end(.|\n)*wheel: test_simulate\.py:\d+ in turn") as caught:
+        simulate(turn_a_wheel, tree=tree, faults=Faults.none(), steps=5_000)
+
+    assert "shrunk to 1 clients, 1 turns, 0 faults" in caught.value.__notes__[0]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Trio's, of the tasks that it had to leave
+def test_a_run_that_had_to_be_left_leaves_the_next_ones_alone() -> None:
+    with pytest.raises(Stuck, match=r"500 steps, and no end(.|\n)*in hold_out"):
+        simulate(hold_out, tree=TREE, faults=Faults.none(), steps=500, shrinking=0)
+
+    assert simulate(write_nothing, tree=TREE).lives > 0
+    assert random.random() < 1  # which no simulation guards any more
+    gc.collect()
+
+
+async def test_no_simulation_begins_while_trio_runs() -> None:
+    with pytest.raises(ta.UsageError, match="start it from a plain function, not while Trio runs"):
+        simulate(write_nothing, tree=TREE)

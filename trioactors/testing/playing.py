@@ -2,7 +2,8 @@
 
 In virtual time a program that waits for ever would make the clock's loop spin, and the test hang. Here it is `Stuck`: nothing can run, no
 deadline is set, no worker thread and no socket can wake anybody. So is a program that takes more steps than it is allowed. It is cancelled,
-so that it ends in order, and the error says who waits where.
+so that it ends in order, and the error says who waits where. A loop in it keeps the clock from jumping, and then nobody's patience with it
+would ever be at an end; so the clock is set ahead by hand. What goes on all the same is left as it is.
 """
 
 from __future__ import annotations
@@ -17,17 +18,24 @@ import outcome
 import trio
 from trio.testing import MockClock, active_thread_count
 
+from trioactors.errors import UsageError
 from trioactors.lives import is_group
 from trioactors.testing.clocks import ThreadGuard
 from trioactors.testing.schedules import Chooser, Playback, Policy, Recording, Tape, chooser, policy_of
 from trioactors.testing.scheduling import Schedule, scheduled
 
-__all__ = ["STEPS", "Played", "Stuck", "error_of", "failure_kind", "play", "play_seed", "replay"]
+__all__ = ["STEPS", "Played", "Stuck", "error_of", "failure_kind", "play", "play_seed", "replay", "who_waits"]
 
 T = TypeVar("T")
 
 STEPS: Final = 200_000
 """How many steps a run may take."""
+
+_ENDINGS: Final = 8
+"""How often a program that was cancelled, and goes on, is given time."""
+
+_AHEAD: Final = 3600.0
+"""How much time each gives, in virtual seconds: more than anybody waits for a stop."""
 
 _SHOWN = 30
 """How many tasks an error lists."""
@@ -49,9 +57,11 @@ class Played(Generic[T]):
 class _Watch:
     """Ends a run that would not end by itself."""
 
-    def __init__(self, limit: int, also: Callable[[Schedule], None] | None) -> None:
+    def __init__(self, limit: int, also: Callable[[Schedule], None] | None, clock: MockClock) -> None:
         self._limit = limit
         self._also = also
+        self._clock = clock
+        self._endings = 0
         self._allowed = limit
         self._threads = set(threading.enumerate())
         self.scope = trio.CancelScope()
@@ -61,8 +71,12 @@ class _Watch:
         """Whenever the loop comes round."""
         if self._also is not None:
             self._also(schedule)
-        if schedule.steps > self._allowed:
-            self._allowed = schedule.steps + self._limit
+        if schedule.steps > self._allowed and self.stuck is not None and self._endings < _ENDINGS:
+            self._endings += 1
+            self._allowed = schedule.steps + self._limit // _ENDINGS
+            self._clock.jump(_AHEAD)
+        elif schedule.steps > self._allowed:
+            self._allowed = schedule.steps + self._limit // _ENDINGS
             self._end(f"{self._limit} steps, and no end: raise steps= if that is not a loop")
         elif not runnable and self._nothing_comes():
             self._end("every task waits, and nothing will wake any")
@@ -80,17 +94,19 @@ class _Watch:
         return bool(waiting) and sum(waiting) <= 1  # one is Trio's own, which waits for calls from threads
 
     def _end(self, why: str) -> None:
-        text = "\n  ".join([f"the program is stuck: {why}. Its tasks:", *_tasks()])
+        text = f"the program is stuck: {why}. {who_waits()}"
         if self.stuck is not None:  # it was cancelled for that before, and goes on all the same
             raise Stuck(text)
         self.stuck = Stuck(text)
         self.scope.cancel(reason=why)
 
 
-def _tasks() -> list[str]:
+def who_waits() -> str:
+    """The tasks of the program that runs, and where each of them is."""
     root = trio.lowlevel.current_root_task()
     lines = sorted(f"{task.name}: {_where(task)}" for task in _descendants(root)) if root is not None else []
-    return lines if len(lines) <= _SHOWN else [*lines[:_SHOWN], f"and {len(lines) - _SHOWN} more"]
+    shown = lines if len(lines) <= _SHOWN else [*lines[:_SHOWN], f"and {len(lines) - _SHOWN} more"]
+    return "\n  ".join(["Its tasks:", *shown])
 
 
 def _descendants(task: trio.lowlevel.Task) -> Iterator[trio.lowlevel.Task]:
@@ -120,9 +136,10 @@ def play(
 ) -> Played[T]:
     """Run *main* once, in virtual time, *choosing* who runs next. What it raises is in the result.
 
-    *look* is called whenever the loop comes round, between the steps of tasks.
+    *look* is called whenever the loop comes round, between the steps of tasks. Raises `UsageError` where Trio runs already.
     """
-    recording, watch, clock = Recording(choosing), _Watch(steps, look), MockClock(autojump_threshold=0)
+    recording, clock = Recording(choosing), MockClock(autojump_threshold=0)
+    watch = _Watch(steps, look, clock)
     schedule = Schedule(recording, whole=policy is Policy.BATCH, watch=watch.look)
 
     together = [schedule, ThreadGuard(clock), *instruments]
@@ -132,6 +149,8 @@ def play(
             return await main()
 
     with scheduled(schedule):
+        if trio.lowlevel.in_trio_run():
+            raise UsageError("a run under a schedule is a trio.run of its own: start it from a plain function, not while Trio runs")
         result: outcome.Outcome[T] = outcome.capture(lambda: trio.run(bounded, clock=clock, instruments=together))
     if watch.stuck is not None:
         watch.stuck.__cause__ = error_of(result)

@@ -62,7 +62,8 @@ class Case:
             plan = Plan(injections, frozenset(map(str, found["without"])))
             return cls(int(found["seed"]), plan, Tape.parse(found["tape"]), str(found["failure"]))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UsageError(f"this is no case of a simulation ({type(error).__name__}: {error}): {text[:80]!r}") from error
+            hint = "; a file is given as case=Path(...)" if text.endswith(".json") else ""
+            raise UsageError(f"this is no case of a simulation ({type(error).__name__}: {error}): {text[:80]!r}{hint}") from error
 
     @classmethod
     def load(cls, path: Path) -> Case:

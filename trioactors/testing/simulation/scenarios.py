@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import ExitStack
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ import attrs
 import trio
 
 from trioactors.lives import is_group, leaves
-from trioactors.testing.playing import Played, Stuck, error_of, play
+from trioactors.testing.playing import Played, Stuck, error_of, play, who_waits
 from trioactors.testing.schedules import Chooser, Playback, Policy, Tape, chooser, policy_of
 from trioactors.testing.scheduling import Schedule
 from trioactors.testing.simulation.cases import Case
@@ -56,6 +57,19 @@ class Simulated:
         return blake2b("\n".join(self._lines).encode(), digest_size=16).hexdigest()
 
 
+class _End:
+    """The end of the time that a run may take: who waits where then, before anybody is told."""
+
+    def __init__(self, scope: trio.CancelScope) -> None:
+        self._scope = scope
+        self.waits = ""
+
+    def look(self) -> None:
+        """Whenever the loop comes round."""
+        if not self.waits and self._scope.cancel_called:
+            self.waits = who_waits()
+
+
 @attrs.frozen(kw_only=True)
 class Scenario:
     """What is simulated, whatever the seed."""
@@ -75,29 +89,38 @@ class Scenario:
         policy = policy_of(number, self.policy) if tape is None else tape.policy
         choosing: Chooser = chooser(number, policy) if tape is None else Playback(tape)
         worlds: list[Simulation] = []
+        ends: list[_End] = []
+        nets = ExitStack()  # not a block in `main`: a run that Trio gives up is not unwound
 
         async def main() -> None:
             simulation = Simulation(self.application, seed, drawn_plan, self.faults)
             worlds.append(simulation)
-            with contained() as escapes:
-                try:
-                    await self._bounded(simulation)
-                finally:
-                    if escapes:
-                        raise escapes[0]
+            escapes = nets.enter_context(contained())
+            try:
+                await self._bounded(simulation, ends)
+            finally:
+                nets.close()
+                if escapes:
+                    raise escapes[0]
 
         def look(schedule: Schedule) -> None:
+            for end in ends:
+                end.look()
             if worlds:
                 worlds[0].look(schedule)
 
-        played = play(main, choosing, policy=policy, steps=self.steps, look=look)
+        with nets:
+            played = play(main, choosing, policy=policy, steps=self.steps, look=look)
+        if not worlds:  # it was over before it began
+            played.result.unwrap()
         return Run(seed, drawn_plan, policy, played, worlds[0])
 
-    async def _bounded(self, simulation: Simulation) -> None:
+    async def _bounded(self, simulation: Simulation, ends: list[_End]) -> None:
         with trio.move_on_after(self.limit) as scope:
+            ends.append(_End(scope))
             await simulation.run(self.workload, self._check)
         if scope.cancelled_caught:
-            raise Stuck(f"{self.limit:g} s of virtual time, and no end: raise limit= if nothing waits for ever")
+            raise Stuck(f"{self.limit:g} s of virtual time, and no end: raise limit= if nothing waits for ever. {ends[0].waits}")
 
     async def _check(self, simulation: Simulation) -> None:
         for check in (*ALWAYS, *self.checks):

@@ -30,7 +30,7 @@ from trioactors.testing.simulation.cases import kept_cases
 from trioactors.testing.simulation.checks import Check
 from trioactors.testing.simulation.plans import Faults
 from trioactors.testing.simulation.scenarios import LIMIT, Scenario, Simulated, Workload
-from trioactors.testing.simulation.simulating import SHRINKING, case_from, replayed, scenario_of, tried
+from trioactors.testing.simulation.simulating import SHRINKING, case_from, look_at_seeds, replayed, scenario_of, tried
 
 __all__ = ["NEVER_REACHED", "Report", "SimTest", "sim_test", "trials"]
 
@@ -122,6 +122,7 @@ def sim_test(
     tried_seeds = range(seeds) if isinstance(seeds, int) else tuple(seeds)
     if not tried_seeds:
         raise UsageError(f"sim_test(seeds={seeds!r}) would try nothing: give a number above zero, or the seeds themselves")
+    look_at_seeds("sim_test", seeds, tried_seeds)
 
     make = functools.partial(
         scenario_of,

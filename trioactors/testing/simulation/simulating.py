@@ -31,7 +31,7 @@ from trioactors.testing.simulation.plans import Faults
 from trioactors.testing.simulation.scenarios import LIMIT, Run, Scenario, Simulated, Workload
 from trioactors.testing.simulation.shrinking import shrunk_run
 
-__all__ = ["SHRINKING", "case_from", "quietly", "replayed", "scenario_of", "simulate", "tried"]
+__all__ = ["SHRINKING", "case_from", "look_at_seeds", "quietly", "replayed", "scenario_of", "simulate", "tried"]
 
 _FOLDER: Final = "/simulated"
 _SLACK: Final = 2_048
@@ -57,6 +57,7 @@ def scenario_of(
     """Put together what `simulate` was given. Raises `UsageError`."""
     if not inspect.iscoroutinefunction(workload):
         raise UsageError(f"simulate() takes an async function of a Simulation, not {workload!r}")
+    _look_at(faults, check)
     lasting = store is not None and store != "memory:"
     allowed = (Faults() if lasting else Faults().survivable) if faults is None else faults
     return Scenario(
@@ -68,6 +69,21 @@ def scenario_of(
         steps=steps,
         limit=limit,
     )
+
+
+def _look_at(faults: Any, checks: Any) -> None:
+    """Refuse what no type checker has seen, by name: the error would come late, and from elsewhere."""
+    if not isinstance(faults, Faults | None):
+        raise UsageError(f"simulate(faults={faults!r}): write Faults(crashes=3), say, or Faults.none()")
+    if not hasattr(checks, "__getitem__") or not all(map(callable, checks)):
+        raise UsageError(f"simulate(check={checks!r}): write functions of a Simulation, in a list")
+
+
+def look_at_seeds(who: str, given: object, seeds: Sequence[Any]) -> None:
+    """The same for seeds."""
+    for seed in seeds:
+        if not isinstance(seed, int):
+            raise UsageError(f"{who}({'seed' if given is seed else 'seeds'}={given!r}): {seed!r} is no seed; a seed is an integer")
 
 
 def _stores(store: str | Callable[[], Store] | None) -> Callable[[], Store | None]:
@@ -135,6 +151,7 @@ def simulate(
     )
     if case is not None:
         return replayed(scenario, case_from(case))
+    look_at_seeds("simulate", seed, [seed])
     return tried(scenario, seed, shrinking=shrinking)
 
 
@@ -147,7 +164,8 @@ def case_from(case: Case | str | Path) -> Case:
 
 def replayed(scenario: Scenario, case: Case) -> Simulated:
     """Run *case* once more. Raises what is wrong."""
-    run = scenario.play(case.seed, case.plan, case.tape)
+    with quietly():
+        run = scenario.play(case.seed, case.plan, case.tape)
     if run.error is not None:
         run.error.add_note(f"simulate: this is a case that is kept ({case.plan})")
         raise run.error
