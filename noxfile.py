@@ -28,6 +28,19 @@ nox.options.sessions = ["lint", "floors", "types", "tests", "crashlab", "sim", "
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 SUPPORTED = nox.project.python_versions(PYPROJECT)
 REPEATS = 20
+LEFT_OUT = (
+    "__pycache__",
+    "architecture",
+    "typing",
+    "crashlab",
+    "mutants",
+    "promises",
+    "simlab",
+    "simulation",
+    "soak",
+    "test_faults.py",
+)
+"""Those tests that say nothing about a wheel: of the checkout, of the types, and the long labs, which have just run."""
 WHEEL_HOLDS = (
     "trioactors/__init__.py",
     "trioactors/console/static/index.html",
@@ -203,7 +216,7 @@ def examples(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST, reuse_venv=False)
 def build(session: nox.Session) -> None:
-    """Build the wheel, look into it, and run the suite against it, outside the tree."""
+    """Build the wheel, look into it, and run the suite against it, outside the tree; without the labs, which have just run."""
     with tempfile.TemporaryDirectory() as folder:
         outside = Path(folder)
         session.install(*nox.project.dependency_groups(PYPROJECT, "build"))
@@ -213,7 +226,7 @@ def build(session: nox.Session) -> None:
         if missing:
             session.error(f"{wheel.name} lacks {', '.join(sorted(missing))}")
         _install(session, "test", package=(str(wheel),))
-        shutil.copytree("tests", outside / "tests", ignore=shutil.ignore_patterns("architecture", "typing", "__pycache__"))
+        shutil.copytree("tests", outside / "tests", ignore=shutil.ignore_patterns(*LEFT_OUT))
         shutil.copytree("examples", outside / "examples")
         shutil.copy("pyproject.toml", outside)
         session.chdir(outside)

@@ -56,7 +56,10 @@ def hunted(mutant: Mutant | None, seeds: int, *, seconds: int = SECONDS) -> Hunt
 
 def _tried(root: Path, seeds: int, seconds: int) -> subprocess.CompletedProcess[str]:
     places = [root, root / "backends", TESTS]  # these come before what is installed
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, places)), "PYTHONDONTWRITEBYTECODE": "1"}
+    own = {
+        name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")
+    }  # its sources are gone when it is over
+    environment = {**own, "PYTHONPATH": os.pathsep.join(map(str, places)), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-P", "-W", "error", "-m", "mutants.trial", str(seeds), str(seconds)]
     return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
 
