@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import outcome
 import trio
 
+from trioactors.cells import ActorCell
 from trioactors.errors import ActorStopped, UsageError
 from trioactors.refs import cell_of
 from trioactors.restarts import ChildStatus
@@ -17,16 +18,22 @@ from trioactors.system import System, runtime_of
 
 if TYPE_CHECKING:
     from trioactors.actor import Actor
-    from trioactors.cells import ActorCell, Cell
+    from trioactors.cells import Cell
     from trioactors.lives import Life
 
-__all__ = ["PlannedCrash", "crash", "kill", "restarted", "suspended", "until"]
+__all__ = ["PlannedCrash", "alive_in", "crash", "kill", "restarted", "suspended", "until"]
 
 S = TypeVar("S")
 
 
 class PlannedCrash(Exception):
     """What `crash` makes an actor fail with, unless the test names something else."""
+
+
+def alive_in(system: System) -> dict[str, Life]:
+    """The present lives of the actors that could fail now, by name, in the order of registration."""
+    cells = (cell for cell in runtime_of(system).registry.cells() if isinstance(cell, ActorCell))
+    return {cell.name: life for cell in cells if (life := cell.life) is not None and life.ended is None}
 
 
 def crash(ref: object, error: BaseException | None = None) -> None:

@@ -18,11 +18,10 @@ import attrs
 import outcome
 import trio
 
-from trioactors.cells import ActorCell
 from trioactors.errors import ActorCrashed, ActorStopped, StartFailed, UsageError
 from trioactors.lives import leaves
-from trioactors.system import System, runtime_of
-from trioactors.testing.driving import PlannedCrash
+from trioactors.system import System
+from trioactors.testing.driving import PlannedCrash, alive_in
 from trioactors.testing.leaks import isolated_system
 from trioactors.testing.playing import Played, error_of, play
 from trioactors.testing.schedules import Chooser, Playback, Policy, Tape, chooser
@@ -83,8 +82,7 @@ class _Probe(trio.abc.Instrument):
         del task
         if self.system is None:
             return
-        cells = {cell.name: cell for cell in runtime_of(self.system).registry.cells() if isinstance(cell, ActorCell)}
-        alive = {name: life for name, cell in cells.items() if (life := cell.life) is not None and life.ended is None}
+        alive = alive_in(self.system)
         due = self._disturbance is not None and self._disturbance.moment == len(self.alive)
         self.alive.append(tuple(alive))
         if due and self._disturbance is not None:

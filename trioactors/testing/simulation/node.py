@@ -11,21 +11,21 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 import trio
 
-from trioactors.cells import ActorCell
 from trioactors.environment import Environment
 from trioactors.errors import StartFailed, StateUnreadable, StoreCorrupt, StoreError, SupervisorGaveUp
 from trioactors.lives import Life, leaves
 from trioactors.settings import Settings
 from trioactors.specs import Supervisor
-from trioactors.system import System, runtime_of
+from trioactors.system import System
 from trioactors.testing.clocks import EPOCH
 from trioactors.testing.disk import Keep, SimulatedDisk
-from trioactors.testing.driving import PlannedCrash
+from trioactors.testing.driving import PlannedCrash, alive_in
 from trioactors.testing.leaks import isolated_system
 from trioactors.testing.simulation.hardware import Faulty, NodeDisk, NodeWorker
 from trioactors.testing.simulation.history import NodeDown
@@ -77,6 +77,11 @@ class NodeLife:
     def dead(self) -> bool:
         """Whether nothing of it counts any more."""
         return self.disk.fenced
+
+    def hang_up(self, why: str) -> None:
+        """Let nobody wait for an answer from it any more."""
+        for scope in tuple(self.callers):
+            scope.cancel(reason=why)
 
     @contextmanager
     def asked(self) -> Generator[System, None, None]:
@@ -147,9 +152,7 @@ class Node:
         life = self.life
         if life is None or life.system is None:
             return []
-        cells = runtime_of(life.system).registry.cells()
-        alive = {cell.name: cell.life for cell in cells if isinstance(cell, ActorCell) and cell.life is not None}
-        return [alive[name] for name in sorted(alive) if alive[name].ended is None]
+        return [actor for _, actor in sorted(alive_in(life.system).items(), key=itemgetter(0))]
 
     def kill(self, keep: Keep | None, pause: float = 0.0) -> None:
         """End the present life at once; with *keep*, by a power cut. It is started again after *pause* seconds."""
@@ -164,8 +167,7 @@ class Node:
             self.disk.kill()
         else:
             self.disk.power_cut(keep)
-        for scope in tuple(life.callers):
-            scope.cancel(reason="the node was killed")
+        life.hang_up("the node was killed")
         life.scope.cancel(reason="the node was killed")
 
     async def stop(self) -> None:
@@ -214,8 +216,7 @@ class Node:
         finally:
             came_up = life.dead or life.system is not None
             life.system = None
-            for scope in tuple(life.callers):
-                scope.cancel(reason="the node ended")
+            life.hang_up("the node ended")
             self._tell()
         if not came_up:
             self.failed_starts += 1
@@ -280,8 +281,6 @@ def _expected(error: BaseException | None) -> bool:
     """Whether it is, or was caused by, a planned crash or an error of the disk."""
     if isinstance(error, StoreCorrupt | StateUnreadable):
         return False
-    if isinstance(error, PlannedCrash | StoreError | trio.Cancelled):
-        return True
-    if isinstance(error, SupervisorGaveUp):
+    if isinstance(error, PlannedCrash | StoreError | SupervisorGaveUp | trio.Cancelled):
         return True
     return isinstance(error, StartFailed) and _expected(error.__cause__)
