@@ -109,6 +109,12 @@ def _pytest(session: nox.Session, *arguments: str, runner: tuple[str, ...] = ("p
         TALLY.add(report)
 
 
+def _lab(session: nox.Session, program: str, **environment: str) -> None:
+    """Run one of the programs in tests/; it exits with 1 if something is not as it must be."""
+    _install(session, "test")
+    session.run("python", "-W", "error", "-m", program, *session.posargs, env={"PYTHONPATH": "tests", **environment})
+
+
 @nox.session(python=SUPPORTED)
 def tests(session: nox.Session) -> None:
     """The whole suite in random order, with coverage; on every supported Python that is here."""
@@ -124,37 +130,31 @@ def tests(session: nox.Session) -> None:
 @nox.session(python=NEWEST)
 def crashlab(session: nox.Session) -> None:
     """Kill durable actors 200 times on each store: nothing that was answered is lost; `-- 2000` kills more often."""
-    _install(session, "test")
-    session.run("python", "-W", "error", "-m", "crashlab", *session.posargs, env={"PYTHONPATH": "tests"})
+    _lab(session, "crashlab")
 
 
 @nox.session(python=NEWEST)
 def soak(session: nox.Session) -> None:
     """Call actors 100,000 times, and ten times too often: nothing may grow, nothing may collapse; `-- --quick` for half a minute."""
-    _install(session, "test")
-    quiet = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}  # what threads keep for themselves would be counted
-    session.run("python", "-W", "error", "-m", "soak", *session.posargs, env={"PYTHONPATH": "tests", **quiet})
+    _lab(session, "soak", GLIBC_TUNABLES="glibc.malloc.tcache_count=0")  # what threads keep for themselves would be counted
 
 
 @nox.session(python=NEWEST)
 def sim(session: nox.Session) -> None:
     """Simulate whole applications under 10,000 seeds, on all cores: nothing that was promised is broken; `-- 20000` tries more."""
-    _install(session, "test")
-    session.run("python", "-W", "error", "-m", "simlab", *session.posargs, env={"PYTHONPATH": "tests"})
+    _lab(session, "simlab")
 
 
 @nox.session(python=NEWEST)
 def mutants(session: nox.Session) -> None:
     """Plant each kept mutant in a copy, and look how soon simulations find it: at least 95 in 100 must be found within 2,000 seeds."""
-    _install(session, "test")
-    session.run("python", "-W", "error", "-m", "mutants", *session.posargs, env={"PYTHONPATH": "tests"})
+    _lab(session, "mutants")
 
 
 @nox.session(python=NEWEST)
 def promises(session: nox.Session) -> None:
     """Measure the figures in docs/promises.md and docs/simulation.md anew, and write them there; `-- crashlab 2000` only those."""
-    _install(session, "test")
-    session.run("python", "-W", "error", "-m", "promises", *session.posargs, env={"PYTHONPATH": "tests"})
+    _lab(session, "promises")
 
 
 @nox.session(python=NEWEST)
