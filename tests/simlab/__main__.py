@@ -17,7 +17,7 @@ from concurrent.futures import ProcessPoolExecutor
 from hashlib import blake2b
 
 from simlab.campaigns import SCENARIOS
-from simlab.jobs import Job, digest_of, jobs, work
+from simlab.jobs import Job, begin, digest_of, jobs, work
 from trioactors.testing.simulation.sim_tests import Report
 
 SEEDS = 10_000
@@ -67,7 +67,7 @@ def say(text: str) -> None:
 def compare(all_jobs: Sequence[Job], processes: int) -> int:
     """Print a hash for each scenario."""
     found: dict[str, list[str]] = {}
-    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"), initializer=begin) as pool:
         for job, digest in zip(all_jobs, pool.map(digest_of, all_jobs), strict=True):
             found.setdefault(job.scenario, []).append(digest)
     for name, digests in found.items():
@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tallies = {name: Tally() for name in names}
     failures: list[str] = []
     began = time.monotonic()
-    with ProcessPoolExecutor(asked.processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(asked.processes, mp_context=multiprocessing.get_context("spawn"), initializer=begin) as pool:
         for done in pool.map(work, jobs(names, asked.first, asked.seeds)):
             tallies[done.job.scenario].add(done.report)
             if done.failure:
