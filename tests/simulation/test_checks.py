@@ -128,6 +128,24 @@ def test_a_supervisor_without_an_intensity_has_the_default_one() -> None:
         restarts_are_counted(counted(restarted(0.0), tree=ta.Supervisor(ta.child(Worker, name="a"), name="plain")))
 
 
+INN = ta.Supervisor(
+    ta.child(Worker, name="host"),
+    ta.Supervisor(name="inn", strategy=ta.Strategy.DYNAMIC, intensity=ta.Intensity(2, 5.0)),
+    name="street",
+    intensity=ta.Intensity(9, 1.0),
+)
+
+
+def test_a_dynamic_supervisor_may_give_up_after_restarts_of_children_that_came_later() -> None:
+    restarts_are_counted(counted(restarted(0.0, "guest"), restarted(1.0, "other guest"), gave_up(5.0, "inn"), tree=INN))
+
+
+@pytest.mark.parametrize("records", [[restarted(1.0, "guest")], [restarted(0.0, "host")] * 2, [restarted(0.0, "guest")] * 2])
+def test_a_dynamic_supervisor_that_gives_up_too_early_is_found(records: Sequence[TraceRecord]) -> None:
+    with pytest.raises(AssertionError, match=r"inn gave up, and at most [01] restarts within 5 s were its own"):
+        restarts_are_counted(counted(*records, gave_up(5.1, "inn"), tree=INN))
+
+
 def test_without_a_tree_nobody_is_counted() -> None:
     restarts_are_counted(counted(restarted(0.0), tree=None))
 
