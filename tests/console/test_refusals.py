@@ -233,6 +233,32 @@ async def test_the_page_keeps_to_its_own_policy_and_names_the_commands(console: 
         assert f"trioactors {command} URL" in page
 
 
+async def test_a_browser_keeps_the_files_of_the_page_and_asks_whether_they_are_still_right(console: Any) -> None:
+    first = await console.get("/static/app.js")
+    again = await console.get("/static/app.js", If_None_Match=first.headers["etag"])
+    other = await console.get("/static/app.js", If_None_Match='"another"')
+
+    assert (first.status, first.headers["cache-control"]) == (200, "no-cache")
+    assert first.headers["content-type"].startswith("text/javascript")
+    assert (again.status, again.body) == (304, b"")
+    assert (other.status, other.body) == (200, first.body)
+
+
+async def test_files_of_others_have_their_version_in_their_path_and_are_kept(console: Any) -> None:
+    reply = await console.get("/static/vendor/htm-3.1.1/standalone.module.js")
+
+    assert reply.headers["cache-control"].endswith("immutable")
+
+
+async def test_a_page_can_ask_whether_it_is_signed_in(console: Any) -> None:
+    cookie = await console.cookie()
+
+    assert (await console.get("/session")).json == {"role": None}
+    assert (await console.get("/session", Cookie=cookie)).json == {"role": "viewer"}
+    assert (await console.get("/session", **bearer(ADMIN))).json == {"role": "admin"}
+    assert (await console.get("/session", Origin="https://evil.example")).status == 403
+
+
 async def test_head_is_get_without_a_body(console: Any) -> None:
     whole, head = await console.get("/"), await console.get("/", method="HEAD")
 

@@ -15,17 +15,19 @@ from trioactors.console.heads import Answer, Replayed, read_head, send_answer, w
 from trioactors.console.health import health
 from trioactors.console.libraries import sockets
 from trioactors.console.metrics import metrics
-from trioactors.console.pages import pages
+from trioactors.console.pages import page
 from trioactors.console.topics import Source
 from trioactors.console.viewers import Viewer
 from trioactors.errors import SpecError
 
-__all__ = ["LINK", "LIVE", "Connections"]
+__all__ = ["LINK", "LIVE", "SESSION", "Connections"]
 
 _log = logging.getLogger("trioactors.console")
 
 LIVE: Final = "/live"
 """Where a viewer opens its socket."""
+SESSION: Final = "/session"
+"""Where a page asks whether it is signed in."""
 LINK: Final = "/open/"
 """How the path of a link begins."""
 _FAREWELL: Final = 1.0
@@ -96,8 +98,8 @@ class Connections:
         if head.path in {"/health", "/health/live"}:
             return health(self.source.system, readiness=head.path == "/health")
         self.access.check_host(head)
-        if head.path in pages():
-            return pages()[head.path]
+        if (found := page(head)) is not None:
+            return found
         if head.path.startswith(LINK) and head.method == "GET":
             return self._signed_in(head.path.removeprefix(LINK), address)
         if head.path == "/link" and head.method == "GET":
@@ -106,6 +108,8 @@ class Connections:
         if head.path == "/metrics":
             self.access.role_of(head, trio.current_time())
             return self._metrics()
+        if head.path == SESSION:
+            return self._session(head)
         if head.path == LIVE:
             self.access.role_of(head, trio.current_time())
             raise Refusal(426, "A WebSocket is served here, and nothing else.")
@@ -115,6 +119,14 @@ class Connections:
         session = self.access.redeem(key, trio.current_time())
         self.used(address)
         return Answer(303, headers={"Location": "/", "Set-Cookie": self.access.set_cookie(session)})
+
+    def _session(self, head: Head) -> Answer:
+        """Who asks, as far as we know: a socket that is refused cannot tell a page why, and this is no error in a browser."""
+        try:
+            role = self.access.role_of(head, trio.current_time()).value
+        except Refusal:
+            role = None
+        return Answer.data({"role": role})
 
     def _metrics(self) -> Answer:
         try:

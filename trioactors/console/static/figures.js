@@ -1,0 +1,81 @@
+// @ts-check
+/**
+ * The figures of the system, watched as long as the page is seen: for its clock, and for what the charts are made of.
+ *
+ * All times come from there, so it does not matter what the browser's own clock says: only how much time has gone by since.
+ */
+
+import {live} from "/static/live.js";
+import {useEffect, useReducer} from "/static/parts/dom.js";
+
+/** How many looks are kept: ten minutes. */
+const KEPT = 600;
+/** A look this late leaves a gap in the charts. */
+const GAP = 5;
+
+/** @typedef {{at: number, accepted: number|null, handled: number|null, wait: number|null, restarts: number|null,
+ *   crashed: number|null, buried: number|null, lag: number|null}} Sample */
+
+/** @type {any} */
+let latest = null;
+let seen = 0;
+/** @type {Sample[]} */
+let samples = [];
+/** @type {Set<() => void>} */
+const listeners = new Set();
+
+/** Begin to watch. */
+export function follow() {
+  const subscription = live.watch("figures", {}, 1, () => {
+    if (subscription.value === undefined || subscription.value === latest) return;
+    remember(latest, subscription.value);
+    latest = subscription.value;
+    seen = performance.now();
+    for (const listener of listeners) listener();
+  });
+}
+
+/** @param {any} before @param {any} now */
+function remember(before, now) {
+  const passed = before === null ? 0 : now.time - before.time;
+  if (passed < 0) samples = []; // another system: the console was started anew
+  if (before !== null && (passed <= 0 || passed > GAP)) samples.push(empty(now.wall_time - 0.001));
+  const rate = (/** @type {number|undefined} */ newer, /** @type {number|undefined} */ older) =>
+    passed > 0 && passed <= GAP && newer !== undefined && older !== undefined ? Math.max(0, newer - older) / passed : null;
+  samples.push({
+    at: now.wall_time,
+    accepted: rate(now.ledger?.accepted, before?.ledger?.accepted),
+    handled: rate(now.ledger?.handled, before?.ledger?.handled),
+    wait: now.mailbox_wait ?? null,
+    restarts: rate(now.restarts, before?.restarts),
+    crashed: rate(now.ledger?.crashed, before?.ledger?.crashed),
+    buried: rate(now.dead_letters, before?.dead_letters),
+    lag: now.loop_lag ?? null,
+  });
+  if (samples.length > KEPT) samples = samples.slice(-KEPT);
+}
+
+/** @param {number} at @returns {Sample} */
+function empty(at) {
+  return {at, accepted: null, handled: null, wait: null, restarts: null, crashed: null, buried: null, lag: null};
+}
+
+/** The figures, the looks that are kept, and the clock; whoever asks is drawn anew each second. */
+export function useFigures() {
+  const [, redraw] = useReducer((/** @type {number} */ n) => n + 1, 0);
+  useEffect(() => {
+    listeners.add(redraw);
+    return () => listeners.delete(redraw);
+  }, []);
+  return {figures: latest, samples, now: systemTime()};
+}
+
+/** The time on the clock of the system, now. @returns {number|null} */
+export function systemTime() {
+  return latest === null ? null : latest.time + (performance.now() - seen) / 1000;
+}
+
+/** The wall clock's time of a moment on the clock of the system. @param {number|null|undefined} time @returns {number|null} */
+export function wallTime(time) {
+  return latest === null || time === null || time === undefined ? null : latest.wall_time + (time - latest.time);
+}

@@ -1,0 +1,66 @@
+// @ts-check
+/** Trace records, as a person reads them. */
+
+import {html} from "/static/parts/dom.js";
+import {duration} from "/static/parts/format.js";
+import {ActorLink, When} from "/static/parts/signs.js";
+
+/** @typedef {{number: number, kind: string, time: number, child: string, fields: Record<string, any>}} TraceRow */
+
+/** What became of lives. */
+export const LIVES = ["ChildStarted", "ChildExited", "ChildStartFailed", "RestartScheduled", "GaveUp"];
+
+/** Kinds that can be chosen. */
+export const KINDS = [
+  "MessageAccepted", "MessageHandled", "MessageShed", "MessageDeadLettered", "CallTimedOut", "ChildStarted", "ChildExited", "ChildStartFailed",
+  "ChildIgnored", "RestartScheduled", "GaveUp", "TimerFired", "StateCommitted", "CommitFailed", "StoreCommitted", "LoopHeld",
+];
+
+/** @type {Record<string, (fields: any) => string>} */
+const SAID = {
+  ChildStarted: (f) => `started, incarnation ${f.incarnation}`,
+  ChildIgnored: () => "was not started, as it asks",
+  ChildStartFailed: (f) => `could not start: ${f.reason}`,
+  ChildExited: (f) => `ended (${f.reason}), incarnation ${f.incarnation}`,
+  RestartScheduled: (f) => `will be restarted ${f.delay > 0 ? `after ${duration(f.delay)}` : "at once"}${f.group?.length > 1 ? ` with ${f.group.join(", ")}` : ""}`,
+  GaveUp: (f) => `gave up after ${f.restarts} restarts`,
+  MessageAccepted: (f) => `accepted ${f.handler}${f.sender ? ` from ${f.sender}` : ""}`,
+  MessageHandled: (f) => `handled ${f.handler} in ${duration(f.seconds)}${f.error ? `, raised ${f.error}` : ""}`,
+  MessageShed: (f) => `let ${f.handler} go unhandled`,
+  MessageDeadLettered: (f) => `will never get ${f.handler}: ${f.cause_text ?? f.reason ?? textual(f.cause)}`,
+  CallTimedOut: (f) => `took too long over ${f.handler}${f.begun ? "" : ", which was not begun"}`,
+  TimerFired: (f) => `timer rang for ${f.handler}`,
+  StateCommitted: (f) => `kept revision ${f.revision}, ${f.size} bytes`,
+  CommitFailed: (f) => `could not keep its state: ${f.error}`,
+  StoreCommitted: (f) => `store kept ${f.batches} states${f.error ? `: ${f.error}` : ""}`,
+  LoopHeld: (f) => `held the loop for ${duration(f.seconds)}`,
+};
+
+/** @param {any} value */
+function textual(value) {
+  return typeof value === "string" ? value : "it has stopped";
+}
+
+/** @param {TraceRow} row */
+export function said(row) {
+  const known = SAID[row.kind];
+  if (known) return known(row.fields);
+  return `${row.kind} ${Object.entries(row.fields).map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(" ")}`;
+}
+
+/** How bad a record is. @param {TraceRow} row @returns {""|"good"|"warn"|"bad"} */
+export function weight(row) {
+  const {kind, fields} = row;
+  if (kind === "ChildStarted") return "good";
+  if (kind === "ChildExited") return /^(normal|shutdown)\b/.test(fields.reason) ? "" : "bad";
+  if (["GaveUp", "ChildStartFailed", "CommitFailed", "MessageDeadLettered"].includes(kind)) return "bad";
+  if (["RestartScheduled", "CallTimedOut", "MessageShed", "LoopHeld"].includes(kind)) return "warn";
+  return (kind === "MessageHandled" || kind === "StoreCommitted") && fields.error ? "bad" : "";
+}
+
+/** @param {{rows: TraceRow[], empty?: string, withChild?: boolean}} props */
+export function Records({rows, empty = "Nothing has happened since you look.", withChild = true}) {
+  if (rows.length === 0) return html`<p class="muted none">${empty}</p>`;
+  return html`<ol class="records">${rows.map((row) => html`<li key=${row.number} data-kind=${row.kind} data-name=${row.child} class=${weight(row)}>
+    <${When} time=${row.time} /><span>${withChild && html`<${ActorLink} name=${row.child} /> `}${said(row)}</span></li>`)}</ol>`;
+}

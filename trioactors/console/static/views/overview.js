@@ -1,0 +1,103 @@
+// @ts-check
+/** How the whole is doing: figures, charts of the time watched, who has most to do, and what has just happened. */
+
+import {useFigures} from "/static/figures.js";
+import {Chart} from "/static/parts/chart.js";
+import {html} from "/static/parts/dom.js";
+import {compact, duration, number} from "/static/parts/format.js";
+import {LIVES, Records} from "/static/parts/records.js";
+import {ActorLink, Ago, Share, Status} from "/static/parts/signs.js";
+import {Table} from "/static/parts/table.js";
+import {useStream, useWatch} from "/static/parts/watching.js";
+import {address} from "/static/routes.js";
+
+const WORST = {sort: "waiting", limit: 5};
+const NEWEST = 12;
+
+/** @type {{key: string, label: string, of?: (figures: any) => any, format?: (value: any) => string, bad?: boolean, to?: string}[]} */
+const FIGURES = [
+  {key: "children", label: "Children", to: address("tree")},
+  {key: "actors", label: "Actors", to: address("actors")},
+  {key: "down", label: "Down", bad: true, to: address("actors", null, {status: "undefined"})},
+  {key: "busy", label: "Busy", to: address("actors", null, {sort: "busy"})},
+  {key: "backlog", label: "Waiting messages", to: address("actors", null, {sort: "waiting"})},
+  {key: "handled", label: "Messages handled", of: (figures) => figures.ledger?.handled},
+  {key: "restarts", label: "Restarts", to: address("actors", null, {sort: "restarts"})},
+  {key: "dead_letters", label: "Dead letters", bad: true, to: address("failures")},
+  {key: "mailbox_wait", label: "Longest wait", format: duration},
+  {key: "loop_lag", label: "Loop held", format: duration},
+];
+
+export function Overview() {
+  const {figures, samples} = useFigures();
+  return html`<section data-view="overview">
+    <h1 tabindex="-1">Overview</h1>
+    <${Store} figures=${figures} />
+    <dl class="figures">${FIGURES.map((each) => html`<${Figure} key=${each.key} ...${each} figures=${figures} name=${each.key} />`)}</dl>
+    <${Charts} samples=${samples} />
+    <div class="columns">
+      <${Worst} />
+      <${Latest} />
+    </div>
+  </section>`;
+}
+
+function Figure({name, label, of, format = number, bad = false, to, figures}) {
+  const value = figures === null ? undefined : of ? of(figures) : figures[name];
+  const alarming = bad && value > 0;
+  const shown = html`<output data-figure=${name} class=${alarming ? "bad-text" : null}>${value === null || value === undefined ? "–" : format(value)}</output>`;
+  return html`<div class="card figure"><dt>${to ? html`<a href=${to}>${label}</a>` : label}</dt><dd>${shown}</dd></div>`;
+}
+
+function Store({figures}) {
+  if (!figures?.store) return null;
+  if (figures.store_broken)
+    return html`<div class="banner bad" data-problem="StoreBroken"><strong>The store has failed.</strong> Nothing more is kept in <code>${figures.store}</code>.</div>`;
+  return html`<p class="muted">Durable state is kept in <code>${figures.store}</code>.</p>`;
+}
+
+function Charts({samples}) {
+  const times = samples.map((each) => each.at);
+  const line = (label, color, key) => ({label, color, values: samples.map((each) => each[key])});
+  const rate = (value) => `${compact(value)}`;
+  return html`<div class="charts">
+    <${Chart} name="messages" title="Messages per second" times=${times} format=${rate}
+      lines=${[line("accepted", "accent", "accepted"), line("handled", "good", "handled")]} />
+    <${Chart} name="wait" title="Mailbox waiting time" times=${times} format=${duration} lines=${[line("longest", "violet", "wait")]} />
+    <${Chart} name="restarts" title="Restarts per second" times=${times} format=${rate} lines=${[line("restarts", "warn", "restarts")]} />
+    <${Chart} name="failures" title="Failures per second" times=${times} format=${rate}
+      lines=${[line("crashed", "bad", "crashed"), line("dead letters", "muted", "buried")]} />
+    <${Chart} name="lag" title="Loop lag" times=${times} format=${duration} lines=${[line("longest in 10 s", "accent", "lag")]} />
+  </div>`;
+}
+
+const COLUMNS = [
+  {key: "name", label: "Actor", cell: (row) => html`<${ActorLink} name=${row.name} />`},
+  {key: "status", label: "Status", cell: (row) => html`<${Status} status=${row.status} />`},
+  {key: "handling", label: "Busy with", cell: (row) => (row.handling ? html`<code>${row.handling}</code> <${Ago} time=${row.handling_since} ago=${false} />` : "–")},
+  {key: "waiting", label: "Waiting", cell: (row) => html`<${Share} used=${row.waiting} of=${row.limit} label="Mailbox" />`},
+];
+
+function Worst() {
+  const {value} = useWatch("actors", WORST);
+  return html`<div class="card"><h2>Most to do</h2>
+    <${Table} label="The five actors with most messages waiting" columns=${COLUMNS} rows=${value?.rows ?? []} name=${(row) => row.name} empty="There are no actors." />
+    <p class="more"><a href=${address("actors", null, {sort: "waiting"})}>All actors</a></p></div>`;
+}
+
+function Latest() {
+  const lives = LIVES.map((kind) => useStream("trace", {kind, limit: 50}, {keep: NEWEST}));
+  const all = useStream("trace", {limit: 50}, {keep: 50, sample: true});
+  const happened = newest(lives.flatMap((each) => each.rows));
+  const messages = newest(all.rows.filter((row) => !LIVES.includes(row.kind)));
+  return html`<div class="card"><h2>Latest</h2>
+    <h3>Lives</h3>
+    <${Records} rows=${happened} empty="Nobody has started or ended since you look." />
+    <h3>Messages ${all.skipped && html`<small class="muted">a sample: more happens than can be read</small>`}</h3>
+    <${Records} rows=${messages} />
+    <p class="more"><a href=${address("messages")}>Trace messages</a></p></div>`;
+}
+
+function newest(rows) {
+  return [...rows].sort((one, other) => other.number - one.number).slice(0, NEWEST);
+}
