@@ -28,7 +28,7 @@ from trioactors.exits import CRASH, Exit, Failure, described
 from trioactors.handlers import HandlerSpec
 from trioactors.lives import Life, failure_of
 from trioactors.mailbox import Mailbox
-from trioactors.messages import Call, Envelope
+from trioactors.messages import Call, Envelope, lineage_of
 from trioactors.registry import INTERNAL
 from trioactors.restarts import ChildStatus
 from trioactors.runtime import Runtime
@@ -316,7 +316,8 @@ class ActorCell(Cell):
         begun = "this message had begun" if call.begun else "this message had not begun"
         graph = drawn(self)
         if self.runtime.observers.listeners:
-            self.runtime.observers.emit(CallTimedOut(time=now, child=self.name, handler=call.spec.name, begun=call.begun))
+            told = lineage_of(call).told
+            self.runtime.observers.emit(CallTimedOut(time=now, child=self.name, handler=call.spec.name, begun=call.begun, **told))
         return CallTimeout(
             f"no answer to {call.spec.name!r} in time: {self.name} {busy}, {len(mailbox)} messages wait, {begun}"
             + (f"; {graph}" if graph else ""),

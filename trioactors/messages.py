@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import attrs
 import outcome
@@ -27,13 +27,40 @@ if TYPE_CHECKING:
     from trioactors.handlers import HandlerSpec
     from trioactors.mailbox import Mailbox
 
-__all__ = ["Admission", "Call", "DeadLetter", "Envelope", "Late", "Ledger"]
+__all__ = ["NOWHERE", "Admission", "Call", "DeadLetter", "Envelope", "Late", "Ledger", "Lineage", "lineage_of"]
+
+
+@attrs.frozen
+class Lineage:
+    """Where a message stands among those that led to it. It is given only while somebody listens; then each message has a number."""
+
+    message: int | None = None
+    cause: int | None = None
+    """The message whose handling sent it; None where it begins a chain."""
+    correlation: int | None = None
+    """The first message of the chain."""
+
+    @property
+    def told(self) -> dict[str, int | None]:
+        """As trace records tell it."""
+        return {"message": self.message, "cause": self.cause, "correlation": self.correlation}
+
+    def next(self, number: int) -> Lineage:
+        """That of the message *number*, which the handling of this one sent."""
+        return Lineage(number, self.message, number if self.correlation is None else self.correlation)
+
+
+NOWHERE: Final = Lineage()
+"""That of a message which was sent while nobody listened. What its handling sends begins a chain of its own."""
 
 
 class Envelope:
     """A cast on its way. *sender* is the incarnation that sent it, or None from outside; *tick* marks a timer's."""
 
-    __slots__ = ("began", "deadline", "sender", "spec", "tick", "values")
+    __slots__ = ("began", "deadline", "lineage", "sender", "spec", "tick", "values")
+
+    lineage: Lineage
+    """Set only if somebody listens when it is sent; `lineage_of` knows."""
 
     began: float | None
     """When its handler was begun; for a cast, nobody asks before it was."""
@@ -66,6 +93,11 @@ class Envelope:
         return f"<{type(self).__name__.lower()} {self.spec.name}>"
 
 
+def lineage_of(envelope: Envelope) -> Lineage:
+    """Where *envelope* stands among those that led to it."""
+    return getattr(envelope, "lineage", NOWHERE)
+
+
 class Admission(Envelope):
     """A cast that waits for room; *caller* is parked until it is in the mailbox."""
 
@@ -73,6 +105,7 @@ class Admission(Envelope):
 
     def __init__(self, cast: Envelope, caller: trio.lowlevel.Task | None) -> None:
         super().__init__(cast.spec, cast.values, cast.sender, cast.deadline)
+        self.lineage = lineage_of(cast)
         self.caller: trio.lowlevel.Task | None = caller
         self.gone = False
 

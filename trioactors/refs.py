@@ -17,9 +17,10 @@ from trio.lowlevel import checkpoint, current_root_task, current_task, wait_task
 
 from trioactors.alarms import Unordered
 from trioactors.errors import DeliveryError, NotAHandler, UsageError, WrongClass
+from trioactors.lineage import give_lineage
 from trioactors.lives import Life, current_life, waiting_life
 from trioactors.mailbox import refused
-from trioactors.messages import Admission, Call, Envelope
+from trioactors.messages import Admission, Call, Envelope, lineage_of
 from trioactors.outbox import Sent
 from trioactors.serializer import Rule
 from trioactors.settings import Overflow
@@ -94,6 +95,7 @@ class RemoteHandler(Generic[P, R]):
             raise
         self._deadlines.add(call)
         if self._watchers:
+            give_lineage(call, runtime.observers)
             self._tell(call)
         return cast("R", await wait_task_rescheduled(call.abandon))
 
@@ -107,6 +109,7 @@ class RemoteHandler(Generic[P, R]):
             self._mailbox.put_call(call)
             self._runtime.alarms.add(call.deadline, call)
             if self._watchers:
+                give_lineage(call, self._runtime.observers)
                 self._tell(call)
             if not isinstance(outer, Call):
                 return cast("R", await wait_task_rescheduled(call.abandon))
@@ -119,6 +122,8 @@ class RemoteHandler(Generic[P, R]):
         Raises `ActorStopped`, `MailboxFull`, `CallCycle`, and `TypeError` where the arguments do not fit.
         """
         cast = self._envelope(args, kwargs)
+        if self._watchers:
+            give_lineage(cast, self._runtime.observers)
         await trio.lowlevel.checkpoint_if_cancelled()
         saver = None if cast.sender is None else cast.sender.saver
         if saver is not None and saver.holding:
@@ -166,11 +171,14 @@ class RemoteHandler(Generic[P, R]):
         if saver is not None and saver.holding:
             if len(self._mailbox) >= self._mailbox.limit:
                 raise refused(self._mailbox)
+            if self._watchers:
+                give_lineage(cast, self._runtime.observers)
             self._hold(cast, saver)
             return
         if not self._mailbox.put(cast):
             raise refused(self._mailbox)
         if self._watchers:
+            give_lineage(cast, self._runtime.observers)
             self._tell(cast)
 
     def _envelope(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Envelope:
@@ -194,6 +202,7 @@ class RemoteHandler(Generic[P, R]):
                 child=self._cell.name,
                 handler=self._spec.name,
                 sender=sender.cell.name if sender is not None else None,
+                **lineage_of(envelope).told,
             )
         )
 

@@ -16,7 +16,7 @@ from trioactors.alarms import Alarms
 from trioactors.environment import Environment
 from trioactors.errors import SystemClosed, WrongThread
 from trioactors.mailbox import Activity
-from trioactors.messages import DeadLetter, Envelope, Ledger
+from trioactors.messages import DeadLetter, Envelope, Ledger, lineage_of
 from trioactors.registry import Registry
 from trioactors.settings import Settings
 from trioactors.trace import MessageDeadLettered, Observers
@@ -98,4 +98,5 @@ class Runtime:
         self.buried += 1
         self.dead_letters.append(DeadLetter(time=now, target=target, cause=cause, message=envelope.message))
         if self.observers.listeners:
-            self.observers.emit(MessageDeadLettered(time=now, child=target, handler=envelope.spec.name, cause=cause))
+            told = lineage_of(envelope).told
+            self.observers.emit(MessageDeadLettered(time=now, child=target, handler=envelope.spec.name, reason=cause, **told))

@@ -29,7 +29,7 @@ from trioactors.errors import ActorStopped, CallTimeout, DefinitionError, Shutdo
 from trioactors.exits import Exit, ExitKind, described
 from trioactors.lives import Life, current_life, judge, leaves
 from trioactors.mailbox import count_shed
-from trioactors.messages import Call, Envelope
+from trioactors.messages import Call, Envelope, lineage_of
 from trioactors.overload import hopeless, learned_from_cut
 from trioactors.trace import MessageHandled, MessageShed
 
@@ -216,7 +216,8 @@ def _shed(cell: ActorCell, envelope: Envelope) -> None:
     count_shed(cell.mailbox, envelope)
     observers = cell.runtime.observers
     if observers.listeners:
-        observers.emit(MessageShed(time=trio.current_time(), child=cell.name, handler=envelope.spec.name))
+        told = lineage_of(envelope).told
+        observers.emit(MessageShed(time=trio.current_time(), child=cell.name, handler=envelope.spec.name, **told))
 
 
 def _failed(life: Life, cell: ActorCell, envelope: Envelope, error: BaseException) -> None:
@@ -328,5 +329,6 @@ def _tell(life: Life, cell: ActorCell, envelope: Envelope, error: BaseException 
             sender=envelope.sender.cell.name if envelope.sender is not None else None,
             seconds=now - life.began,
             error=None if error is None else type(error).__name__,
+            **lineage_of(envelope).told,
         )
     )

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
+from trioactors.lineage import led_by, present_lineage
 from trioactors.lives import judge, pass_through
+from trioactors.messages import NOWHERE
 
 if TYPE_CHECKING:
     from trioactors.lives import Life
+    from trioactors.messages import Lineage
 
 __all__ = ["TaskHolder"]
 
@@ -24,7 +27,7 @@ class TaskHolder:
 
     def __init__(self, life: Life, nursery: trio.Nursery) -> None:
         self._life = life
-        self._asked: list[tuple[Callable[..., Awaitable[Any]], tuple[Any, ...]]] = []
+        self._asked: list[tuple[Lineage, Callable[..., Awaitable[Any]], tuple[Any, ...]]] = []
         self._nursery: trio.Nursery | None = None
         self._scope = trio.CancelScope()
         self._done = trio.Event()
@@ -40,11 +43,13 @@ class TaskHolder:
         return running + len(self._asked)
 
     def start_soon(self, function: Callable[..., Awaitable[Any]], *args: Any) -> None:
-        """Run `function(*args)` in the nursery."""
+        """Run `function(*args)` in the nursery. Where somebody listens, it keeps the lineage of the message that begins it."""
+        lineage = present_lineage() if self._life.cell.runtime.observers.listeners else NOWHERE
         if self._nursery is None:
-            self._asked.append((function, args))
+            self._asked.append((lineage, function, args))
         else:
-            self._nursery.start_soon(function, *args)
+            with led_by(lineage):
+                self._nursery.start_soon(function, *args)
 
     async def _hold(self) -> None:
         try:
@@ -63,8 +68,9 @@ class TaskHolder:
 
     def _begin_asked(self, nursery: trio.Nursery) -> None:
         """Begin what was asked for before there was a nursery. In a function of its own, or a name in it would keep arguments alive."""
-        for function, args in self._asked:
-            nursery.start_soon(function, *args)
+        for lineage, function, args in self._asked:
+            with led_by(lineage):
+                nursery.start_soon(function, *args)
         self._asked.clear()
 
     async def close(self) -> None:

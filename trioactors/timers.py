@@ -17,13 +17,14 @@ import attrs
 import trio
 
 from trioactors.alarms import Alarm
-from trioactors.messages import Envelope
+from trioactors.messages import NOWHERE, Envelope
 from trioactors.trace import TimerFired
 
 if TYPE_CHECKING:
     from trioactors.cells import ActorCell
     from trioactors.handlers import HandlerSpec
     from trioactors.lives import Life
+    from trioactors.messages import Lineage
 
 __all__ = ["Timer"]
 
@@ -58,15 +59,27 @@ class Timer:
         """Send the tick, and come back if there is a period."""
         if self.cell.mailbox.closed is None and not self.waiting:
             self.waiting = True
-            self.cell.mailbox.put_tick(Envelope(self.spec, self.values, self.life, tick=self))
+            tick = Envelope(self.spec, self.values, self.life, tick=self)
+            self.cell.mailbox.put_tick(tick)
             observers = self.cell.runtime.observers
             if observers.listeners:
-                now, number = trio.current_time(), self.life.number
-                observers.emit(TimerFired(time=now, child=self.cell.name, handler=self.spec.name, incarnation=number))
+                tick.lineage = NOWHERE.next(observers.number())
+                self._tell(tick.lineage)
         if self.period is not None:
             missed = math.floor((trio.current_time() - self.due) / self.period)
             self.due += (missed + 1) * self.period
             self._wait()
+
+    def _tell(self, lineage: Lineage) -> None:
+        self.cell.runtime.observers.emit(
+            TimerFired(
+                time=trio.current_time(),
+                child=self.cell.name,
+                handler=self.spec.name,
+                incarnation=self.life.number,
+                **lineage.told,
+            )
+        )
 
     def delivered(self) -> None:
         """The tick leaves the mailbox. A timer without a period is done with it."""

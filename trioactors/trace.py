@@ -6,6 +6,7 @@ observer attached no record is even made, so watching costs those who watch.
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ __all__ = [
     "MessageAccepted",
     "MessageDeadLettered",
     "MessageHandled",
+    "MessageRecord",
     "MessageShed",
     "Observer",
     "Observers",
@@ -91,7 +93,19 @@ class GaveUp(TraceRecord):
 
 
 @attrs.frozen(kw_only=True)
-class MessageAccepted(TraceRecord):
+class MessageRecord(TraceRecord):
+    """Something happened to a message. All three numbers are None for one that was sent while nobody listened."""
+
+    message: int | None = None
+    """Its number, which all records of it bear. Numbers are counted up in one system, while somebody listens."""
+    cause: int | None = None
+    """The number of the message whose handling sent it; None where it begins a chain."""
+    correlation: int | None = None
+    """The number of the first message of the chain."""
+
+
+@attrs.frozen(kw_only=True)
+class MessageAccepted(MessageRecord):
     """A message entered a mailbox. *sender* is the sending actor, where it was one."""
 
     handler: str
@@ -99,7 +113,7 @@ class MessageAccepted(TraceRecord):
 
 
 @attrs.frozen(kw_only=True)
-class MessageHandled(TraceRecord):
+class MessageHandled(MessageRecord):
     """A handler ended after *seconds*; *error* names what it raised."""
 
     handler: str
@@ -109,22 +123,22 @@ class MessageHandled(TraceRecord):
 
 
 @attrs.frozen(kw_only=True)
-class MessageShed(TraceRecord):
+class MessageShed(MessageRecord):
     """A message was dropped unhandled: its caller had gone, its deadline passed, or its incarnation was over."""
 
     handler: str
 
 
 @attrs.frozen(kw_only=True)
-class MessageDeadLettered(TraceRecord):
+class MessageDeadLettered(MessageRecord):
     """An accepted message will never be delivered."""
 
     handler: str
-    cause: str
+    reason: str
 
 
 @attrs.frozen(kw_only=True)
-class CallTimedOut(TraceRecord):
+class CallTimedOut(MessageRecord):
     """A caller was told that time ran out."""
 
     handler: str
@@ -132,8 +146,8 @@ class CallTimedOut(TraceRecord):
 
 
 @attrs.frozen(kw_only=True)
-class TimerFired(TraceRecord):
-    """A timer of an actor's *incarnation* became due and sent its message."""
+class TimerFired(MessageRecord):
+    """A timer of an actor's *incarnation* became due and sent its message, which begins a chain."""
 
     handler: str
     incarnation: int
@@ -173,6 +187,7 @@ class Observers:
     def __init__(self) -> None:
         self.listeners: list[Observer] = []
         """Empty when nobody listens: look here before making a record."""
+        self._numbers = itertools.count(1)
 
     def __repr__(self) -> str:
         """Who listens."""
@@ -186,6 +201,10 @@ class Observers:
         """Tell it nothing more. Detaching one that is not attached is harmless."""
         if observer in self.listeners:
             self.listeners.remove(observer)
+
+    def number(self) -> int:
+        """The number of one more message."""
+        return next(self._numbers)
 
     def emit(self, record: TraceRecord) -> None:
         """Hand *record* to every observer."""

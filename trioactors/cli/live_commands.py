@@ -57,6 +57,7 @@ def add_commands(command: _Command) -> None:
     trace.add_argument("--child", metavar="NAME", help="only of this child")
     trace.add_argument("--kind", metavar="KIND", help="only of this kind, such as MessageHandled")
     trace.add_argument("--handler", metavar="HANDLER", help="only of this handler")
+    trace.add_argument("--correlation", type=int, metavar="N", help="only of the chain that message N began")
     trace.add_argument("--count", type=int, metavar="N", help="end after so many records; default: with Ctrl-C")
     for_console(trace, json=True, watch=False)
 
@@ -187,7 +188,7 @@ def _show(text: str | None, lines: Callable[[], list[str]], *, in_place: bool) -
 
 async def traced_live(address: Address, connect: Connect, options: argparse.Namespace) -> ExitCode:
     """Show trace records as they come."""
-    wanted = {name: getattr(options, name) for name in ("child", "kind", "handler", "count")}
+    wanted = {name: getattr(options, name) for name in ("child", "kind", "handler", "correlation", "count")}
     given = {name: value for name, value in wanted.items() if value is not None}
     async with live(address, connect) as console:
         await console.send(type="watch", id="trace", topic="trace", options={**given, "limit": 1_000}, every=0.25)

@@ -183,6 +183,7 @@ class Stream(Watched):
     def __init__(self, source: Source, options: Options) -> None:
         self._source = source
         self._filter = {name: options.text(name) for name in ("child", "kind", "handler")}
+        self._correlation = options.optional_number("correlation")
         self._limit = options.number("limit", _ROWS, most=source.limits.rows, least=1)
         self._left = options.number("count", 100_000, most=1_000_000, least=1)
         cursor = options.optional_number("cursor")
@@ -198,7 +199,11 @@ class Stream(Watched):
         """The records that have come since, at most `limit` of them; and after `count` in all, the end."""
         handler = self._filter["handler"]
         page = self._source.ring.read(
-            self._cursor, limit=min(self._limit, self._left), child=self._filter["child"], kind=self._filter["kind"]
+            self._cursor,
+            limit=min(self._limit, self._left),
+            child=self._filter["child"],
+            kind=self._filter["kind"],
+            correlation=self._correlation,
         )
         rows = [row for row in page.rows if handler is None or row.fields.get("handler") == handler]
         self._cursor = page.cursor

@@ -17,7 +17,7 @@ from trioactors.exits import Exit
 from trioactors.inspect.plain import STATE_LIMITS, Plain, plain
 from trioactors.settings import count
 from trioactors.system import System
-from trioactors.trace import ChildExited, ChildStartFailed, TraceRecord
+from trioactors.trace import ChildExited, ChildStartFailed, MessageRecord, TraceRecord
 
 __all__ = ["TracePage", "TraceRing", "TraceRow"]
 
@@ -86,8 +86,10 @@ class TraceRing:
         self._kept.append(_row(self._next, record) if isinstance(record, _WITH_ERRORS) else record)
         self._next += 1
 
-    def read(self, cursor: int, *, limit: int = 1_000, child: str | None = None, kind: str | None = None) -> TracePage:
-        """The records from *cursor* on, at most *limit*: those of one *child*, of one *kind* (the name of a class), or all.
+    def read(
+        self, cursor: int, *, limit: int = 1_000, child: str | None = None, kind: str | None = None, correlation: int | None = None
+    ) -> TracePage:
+        """The records from *cursor* on, at most *limit*: of one *child*, one *kind* (the name of a class), one chain of messages, or all.
 
         A reader that comes from before what is kept is told what it has lost; one with a number that this ring never gave begins anew.
         Raises `SpecError`.
@@ -99,15 +101,23 @@ class TraceRing:
         rows: list[TraceRow] = []
         while at < self._next and len(rows) < limit:
             kept = self._kept[at - oldest]
-            if child in {None, kept.child} and kind in {None, kept.kind if isinstance(kept, TraceRow) else type(kept).__name__}:
+            if _wanted(kept, child, kind, correlation):
                 rows.append(kept if isinstance(kept, TraceRow) else _row(at, kept))
             at += 1
         return TracePage(rows=tuple(rows), cursor=at, lost=max(0, oldest - cursor))
 
 
+def _wanted(kept: TraceRecord | TraceRow, child: str | None, kind: str | None, correlation: int | None) -> bool:
+    return (
+        child in {None, kept.child}
+        and kind in {None, kept.kind if isinstance(kept, TraceRow) else type(kept).__name__}
+        and (correlation is None or (isinstance(kept, MessageRecord) and kept.correlation == correlation))
+    )
+
+
 def _row(number: int, record: TraceRecord) -> TraceRow:
-    fields: dict[str, Any] = {
-        field.name: getattr(record, field.name) for field in attrs.fields(type(record)) if field.name not in {"time", "child"}
-    }
+    known = [field for field in attrs.fields(type(record)) if field.name not in {"time", "child"}]
+    own_first = sorted(known, key=lambda field: field.inherited)
+    fields: dict[str, Any] = {field.name: getattr(record, field.name) for field in own_first}
     told = {name: str(value) if isinstance(value, Exit) else plain(value, STATE_LIMITS) for name, value in fields.items()}
     return TraceRow(number=number, kind=type(record).__name__, time=record.time, child=record.child, fields=told)

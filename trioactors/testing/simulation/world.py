@@ -329,9 +329,7 @@ class Simulation:
 
 def _details(record: TraceRecord) -> str:
     """Its own fields, without anything that differs from process to process."""
-    fields = [
-        (field.name, getattr(record, field.name)) for field in attrs.fields(type(record)) if field.name not in ("time", "child")
-    ]
+    fields = [(field.name, getattr(record, field.name)) for field in attrs.fields(type(record)) if not field.inherited]
     return " ".join(f"{name}={value}" for name, value in fields)
 
 
