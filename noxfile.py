@@ -1,4 +1,4 @@
-"""What can be checked: `nox -l` lists it, plain `nox` does all but `mutants`, `promises`, `soak`, `fast`, `repeat` and the `bench` ones.
+"""What can be checked: `nox -l` lists it. Plain `nox` does all but `demo`, `mutants`, `promises`, `soak`, `fast`, `repeat`, `bench*`.
 
 Each session installs what it needs into an environment of its own and uses nothing from outside. Sessions run on the newest
 supported Python that is present; `tests` runs on every one. A run ends with one line that counts the tests of all its sessions.
@@ -7,6 +7,7 @@ supported Python that is present; `tests` runs on every one. A run ends with one
 from __future__ import annotations
 
 import atexit
+import os
 import shutil
 import subprocess
 import sys
@@ -212,6 +213,14 @@ def examples(session: nox.Session) -> None:
     for program in sorted(Path("examples").glob("*.py")):
         session.run("python", "-W", "error", str(program))
     session.run("python", "-W", "error", "examples/inventory", "examples", "--store", "memory:", "--crash", "5")
+
+
+@nox.session(python=NEWEST)
+def demo(session: nox.Session) -> None:
+    """A living system under the console, to look at and to break: `-- FOLDER` for one that you can come back to. Ctrl-C ends it."""
+    _install(session, package=("-e", ".[console,examples]"))
+    python = str(Path(session.bin, "python"))
+    os.execv(python, [python, "examples/console/demo.py", *session.posargs])  # so that every signal is its own
 
 
 @nox.session(python=NEWEST, reuse_venv=False)

@@ -1,0 +1,52 @@
+"""Where trouble is asked for: each line that is typed into the terminal is a word, and each word a cast."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import trio
+
+import trioactors as ta
+from trouble import CrashesInARow, CrashesOnRequest, GrowsItsMailbox, HoldsTheLoop, MakesDeadLetters
+
+__all__ = ["WORDS", "ask", "listen"]
+
+STDIN: Final = 0
+
+
+def _flood(system: ta.System) -> None:
+    slow = system.get(GrowsItsMailbox, "slow-so-its-mailbox-grows")
+    for number in range(60):
+        slow.work.cast_nowait(number)
+
+
+WORDS: Final[Mapping[str, Callable[[ta.System], None]]] = {
+    "crash": lambda system: system.get(CrashesOnRequest, "crashes-on-request").crash.cast_nowait(),
+    "row": lambda system: system.get(CrashesInARow, "crashes-in-a-row").light.cast_nowait(4),
+    "flood": _flood,
+    "hold": lambda system: system.get(HoldsTheLoop, "holds-the-loop").hold.cast_nowait(0.4),
+    "letters": lambda system: system.get(MakesDeadLetters, "makes-dead-letters").send.cast_nowait(),
+}
+
+
+async def listen() -> None:
+    """Do what is typed, until nobody types any more."""
+    system = ta.current_system()
+    typed = b""
+    while some := await trio.to_thread.run_sync(os.read, STDIN, 1_000, abandon_on_cancel=True):
+        *lines, typed = (typed + some).split(b"\n")
+        for line in lines:
+            print(ask(system, line.decode("utf-8", "replace").strip()), flush=True)
+
+
+def ask(system: ta.System, word: str) -> str:
+    """Ask for the trouble that *word* stands for; the answer says what became of it."""
+    if word not in WORDS:
+        return f"type {', '.join(WORDS)}"
+    try:
+        WORDS[word](system)
+    except ta.TrioactorsError as error:
+        return f"{word}: {error}"
+    return f"{word}: asked for; look at the console"
