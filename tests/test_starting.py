@@ -10,7 +10,7 @@ from trio.testing import MockClock
 
 import trioactors as ta
 from trioactors.system import runtime_of
-from trioactors.testing import isolated_system
+from trioactors.testing import isolated_system, sweep_cancellation
 
 
 def lasting(system: ta.System, name: str) -> Any:
@@ -191,3 +191,33 @@ async def test_the_error_of_a_deep_start_is_the_leafs(autojump_clock: MockClock,
 
     assert str(error).endswith("level-50/leaf could not be started: leaf")
     assert type(error.__cause__).__name__ == "Planned"
+
+
+class Prompt(ta.Actor[None]):
+    """Is ready in its first step."""
+
+
+async def open_at_once(task_status: trio.TaskStatus[None]) -> None:
+    task_status.started()
+    await trio.sleep_forever()
+
+
+@pytest.mark.parametrize("wanted", [Prompt, open_at_once])
+@pytest.mark.parametrize("busy", [False, True])
+def test_a_start_whose_caller_was_cancelled_at_any_moment_leaves_nothing_that_could_come_back(wanted: Any, *, busy: bool) -> None:
+    """At the first of them the child has not taken a step yet; it was started all the same, and restarted for ever, unknown to all."""
+
+    async def start(system: ta.System) -> None:
+        async with trio.open_nursery() as nursery:
+            if busy:
+                nursery.start_soon(system.supervisor().start_child, ta.child(Prompt, name="before"))
+            nursery.start_soon(system.supervisor().start_child, ta.child(wanted, name="wanted", restart=ta.Restart.PERMANENT))
+
+    async def check(system: ta.System) -> None:
+        await system.quiesce()
+        if "wanted" in system.names():
+            await system.supervisor().terminate_child("wanted")
+
+    swept = sweep_cancellation(start, check=check, actors=())
+
+    assert swept.cancelled

@@ -14,6 +14,7 @@ import trio
 
 from trioactors.cells import Cell, start_failure
 from trioactors.errors import Ignore, StartFailed
+from trioactors.restarts import ChildStatus
 from trioactors.specs import Strategy
 
 if TYPE_CHECKING:
@@ -44,8 +45,12 @@ async def start_beside(shell: Shell, cell: Cell) -> Cell:
 
 
 def abandon_start(cell: Cell) -> None:
-    """Whoever asked for *cell* does not wait for it any more: if it is not ready, it shall not be."""
+    """Whoever asked for *cell* does not wait for it any more: if it is not ready, it shall not be.
+
+    If it still becomes ready, before it meets the cancellation, that is no news to the supervisor, nor is its end: nobody restarts it.
+    """
     if cell.life is not None and not cell.life.ready:
+        cell.status = ChildStatus.STOPPING
         cell.life.kill(f"whoever asked for {cell.name} was cancelled")
         if cell.parent is not None:
             cell.parent.forget_child(cell)
