@@ -24,6 +24,8 @@ from typing import Any, Final
 
 import trio
 
+from trioactors.testing.simulation.places import callers, nearest, standard
+
 __all__ = ["Escape", "contained"]
 
 
@@ -49,7 +51,6 @@ _AUDITED: Final = {
     "sqlite3.connect": "database",
 }
 _WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_APPEND
-_LIBRARY: Final = os.path.dirname(os.__file__) + os.sep  # noqa: PTH120 - compared as text
 
 _SLEEP = time.sleep  # noqa: TID251 - to see that nobody calls it
 _URANDOM, _RANDOM, _BITS = os.urandom, random.random, random.getrandbits
@@ -78,17 +79,7 @@ _hooks: Final[list[Callable[[str, tuple[Any, ...]], None]]] = []
 
 def _place(frame: FrameType | None) -> str:
     """The nearest line that belongs neither to Python nor to Trio."""
-    while frame is not None:
-        path, package = frame.f_code.co_filename, str(frame.f_globals.get("__name__", "")).partition(".")[0]
-        if not _standard(path) and package not in ("trio", "outcome") and path != __file__:
-            return f"{path}:{frame.f_lineno} in {frame.f_code.co_name}"
-        frame = frame.f_back
-    return "an unknown place"
-
-
-def _standard(path: str) -> bool:
-    """Whether the code there came with Python."""
-    return path.startswith(("<frozen", _LIBRARY)) and f"{os.sep}site-packages{os.sep}" not in path
+    return nearest(callers(frame), not_in=__file__) or "an unknown place"
 
 
 def _heard(event: str, arguments: tuple[Any, ...]) -> None:
@@ -128,7 +119,7 @@ def _guarded(original: Callable[..., Any], what: str, name: str, allowed: Callab
 def _names_savepoints(*_: object) -> bool:
     """Whether sqlite-utils asks, which gives its savepoints names that nothing else depends on."""
     frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
-    while frame is not None and _standard(frame.f_code.co_filename):
+    while frame is not None and standard(frame.f_code.co_filename):
         frame = frame.f_back
     return frame is not None and frame.f_globals.get("__name__") == "sqlite_utils.db"
 

@@ -19,6 +19,7 @@ from trioactors.testing.simulation.cases import Case
 from trioactors.testing.simulation.checks import ALWAYS, Check
 from trioactors.testing.simulation.escapes import contained
 from trioactors.testing.simulation.history import Operation
+from trioactors.testing.simulation.mistakes import Names
 from trioactors.testing.simulation.node import Application
 from trioactors.testing.simulation.plans import Faults, Injection, Plan, drawn
 from trioactors.testing.simulation.world import Simulation
@@ -49,6 +50,8 @@ class Simulated:
     """The faults that came to pass, in order."""
     lives: int
     """How often the node was started."""
+    names: Names = attrs.field(repr=False, eq=False)
+    """Those of its children, and those that were asked for in vain."""
     _lines: tuple[str, ...] = attrs.field(repr=False, alias="lines")
 
     @property
@@ -143,7 +146,7 @@ class Run:
     @property
     def error(self) -> BaseException | None:
         """What was wrong."""
-        error = error_of(self.played.result)
+        error = self.world.mistake or error_of(self.played.result)
         return None if error is None else plain(error)
 
     @property
@@ -155,6 +158,7 @@ class Run:
     def summed_up(self) -> Simulated:
         """What is told of a sound one."""
         world = self.world
+        world.names.over()
         return Simulated(
             self.seed,
             self.plan,
@@ -164,6 +168,7 @@ class Run:
             dict(world.points),
             tuple(injection for _, injection in world.injected),
             world.node.lives,
+            world.names,
             lines=(str(self.played.tape), *world.lines()),
         )
 

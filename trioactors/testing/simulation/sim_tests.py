@@ -28,6 +28,7 @@ from trioactors.testing.playing import STEPS
 from trioactors.testing.schedules import Policy, chosen_policy
 from trioactors.testing.simulation.cases import kept_cases
 from trioactors.testing.simulation.checks import Check
+from trioactors.testing.simulation.mistakes import Names
 from trioactors.testing.simulation.plans import Faults
 from trioactors.testing.simulation.scenarios import LIMIT, Scenario, Simulated, Workload
 from trioactors.testing.simulation.simulating import SHRINKING, case_from, look_at_seeds, replayed, scenario_of, tried
@@ -68,6 +69,7 @@ class _Tally:
         self._runs = self._lives = self._operations = 0
         self._points: Counter[str] = Counter()
         self._faults: Counter[str] = Counter()
+        self._names = Names(runs=0)
 
     def add(self, run: Simulated) -> None:
         """Count a sound run."""
@@ -76,9 +78,11 @@ class _Tally:
         self._operations += len(run.history)
         self._points.update({name: int(times > 0) for name, times in run.points.items()})
         self._faults.update(one.kind.value for one in run.happened)
+        self._names.add(run.names)
 
     def report(self) -> Report:
-        """What was counted."""
+        """What was counted. Raises `UsageError` where the test asked for a name that none of its runs has met."""
+        self._names.look()
         return Report(self._runs, dict(self._points), self._lives, self._operations, dict(self._faults))
 
 
@@ -173,7 +177,7 @@ def _run(scenario: Scenario, seeds: Sequence[int], corpus: Path, request: _Reque
     if (policy := asked("policy")) is not None:
         scenario = attrs.evolve(scenario, policy=chosen_policy(policy))
     if (seed := asked("seed")) is not None:
-        tried(scenario, seed, corpus=corpus)
+        trials(scenario, [seed], corpus=corpus)
         return
     for path, kept in kept_cases(corpus):
         _replay(scenario, path, kept)

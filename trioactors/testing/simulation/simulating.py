@@ -149,10 +149,10 @@ def simulate(
         steps=steps,
         limit=limit,
     )
-    if case is not None:
-        return replayed(scenario, case_from(case))
     look_at_seeds("simulate", seed, [seed])
-    return tried(scenario, seed, shrinking=shrinking)
+    run = tried(scenario, seed, shrinking=shrinking) if case is None else replayed(scenario, case_from(case))
+    run.names.look()
+    return run
 
 
 def case_from(case: Case | str | Path) -> Case:
@@ -179,6 +179,8 @@ def tried(scenario: Scenario, seed: int, *, shrinking: float = SHRINKING, corpus
         error = run.error
         if error is None:
             return run.summed_up()
+        if run.world.mistake is not None:  # each run of each seed makes it: there is nothing to repeat, to shrink or to keep
+            raise error
         small = shrunk_run(scenario, run, seconds=shrinking) if shrinking and isinstance(error, Exception) else run
     place = small.case.keep_in(corpus) if corpus is not None else None
     error.add_note(f"simulate: seed {seed} fails. {_advice(run, small, place)}")

@@ -14,15 +14,17 @@ import attrs
 import trio
 from trio.testing import MockClock
 
+from trioactors.errors import UnknownName
 from trioactors.system import System
 from trioactors.testing.disk import Keep
 from trioactors.testing.driving import PlannedCrash
 from trioactors.testing.scheduling import Schedule
 from trioactors.testing.simulation.hardware import Faulty
 from trioactors.testing.simulation.history import Operation, Told, told
+from trioactors.testing.simulation.mistakes import Names, at_the_call, is_mistake, names_of, place_of
 from trioactors.testing.simulation.node import Application, Node, NodeLife, present_life
 from trioactors.testing.simulation.plans import AT_STEP, Faults, Injection, Kind, Plan, stream
-from trioactors.trace import TraceRecord
+from trioactors.trace import ChildIgnored, ChildStarted, ChildStartFailed, TraceRecord
 
 if TYPE_CHECKING:
     import random
@@ -91,16 +93,21 @@ class Client:
     async def call(self, kind: type[A], name: str, do: Callable[[A], Awaitable[R]], *, what: str = "call") -> Operation:
         """Ask the actor *name*: `await client.call(Bank, "bank", lambda bank: bank.put(3))`. What comes of it is kept, and returned.
 
-        Waits for the node where it is down. Errors are part of what is returned, but for an AssertionError, which ends the simulation.
+        Waits for the node where it is down. Errors are part of what is returned, but for those that end the simulation: an
+        AssertionError, and what says that the test itself is wrong (no such handler, arguments that do not fit).
         """
 
         async def ask(system: System) -> R:
             return await do(system.get(kind, name))
 
-        return await self.use(ask, what=what)
+        return await self._ask(ask, what)
 
     async def use(self, do: Callable[[System], Awaitable[Any]], *, what: str = "use") -> Operation:
         """The same, with the whole system: to start actors, say."""
+        self._world.names.may_come = True
+        return await self._ask(do, what)
+
+    async def _ask(self, do: Callable[[System], Awaitable[Any]], what: str) -> Operation:
         world, turn = self._world, self._turn.id
         known = f"{turn}{_letters(self._calls)}"
         self._calls += 1
@@ -113,6 +120,8 @@ class Client:
         except trio.Cancelled:  # it gave up, and will never know
             world.history.append(Operation(self.number, known, what, began, trio.current_time(), Told.UNKNOWN))
             raise
+        if error is not None:
+            world.heard(error, known)
         said = Told.OK if error is None else told(error)
         done = Operation(self.number, known, what, began, trio.current_time(), said, answer, error)
         world.history.append(done)
@@ -170,6 +179,9 @@ class Simulation:
         """What the application has done to the world outside, by `effect`."""
         self.points: Counter[str] = Counter()
         """How often each `sometimes` point was reached; 0 for one that was passed only."""
+        self.names = Names(frozenset(names_of(application.tree)), may_come=application.body is not None)
+        self.mistake: BaseException | None = None
+        """What says that the test is wrong, and not the application."""
         self._faults = faults
         self._faulty = Faulty(plan.injections, self._happened)
         self._steps = sorted((one for one in plan.injections if one.kind in AT_STEP), key=lambda one: one.at, reverse=True)
@@ -279,6 +291,16 @@ class Simulation:
         while self._steps and self._steps[-1].at <= schedule.steps - self._since:
             self._inject(self._steps.pop(), schedule)
 
+    def heard(self, error: BaseException, operation: str) -> None:
+        """A client was told *error*. Raises what it tells of the test itself."""
+        for leaf in at_the_call(error):
+            if isinstance(leaf, UnknownName):
+                self.names.in_vain.setdefault(leaf.name, place_of(leaf))
+            elif is_mistake(leaf):
+                leaf.add_note(f"simulate: a mistake of the test, and no answer: client and turn {operation}, {place_of(leaf)}")
+                self.mistake = leaf
+                raise leaf
+
     def _happened(self, injection: Injection) -> None:
         self.injected.append((trio.current_time(), injection))
         life = self.node.life
@@ -287,6 +309,8 @@ class Simulation:
 
     def _seen(self, life: int, record: TraceRecord) -> None:
         self.trace.append((life, record))
+        if isinstance(record, ChildStarted | ChildStartFailed | ChildIgnored):
+            self.names.started.add(record.child)
 
     def _inject(self, one: Injection, schedule: Schedule) -> None:
         node = self.node
