@@ -15,6 +15,7 @@ export function Status({status}) {
 
 /** @param {{name: string}} props */
 export function ActorLink({name}) {
+  if (name.startsWith(":")) return html`<span class="name">${name}</span>`;
   return html`<a class="name" href=${address("actor", name)}>${name}</a>`;
 }
 

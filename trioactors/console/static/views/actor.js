@@ -1,2 +1,107 @@
-import {html} from "/static/parts/dom.js";
-export function Actor() { return html`<section data-view="actor"><h1 tabindex="-1">Actor</h1></section>`; }
+// @ts-check
+/** One actor: what it does and for whom, what waits, what it remembers and how that changed, how it ended last. */
+
+import {systemTime} from "/static/figures.js";
+import {Commits} from "/static/parts/commits.js";
+import {LifeButtons} from "/static/parts/deeds.js";
+import {html, useEffect, useRef, useState} from "/static/parts/dom.js";
+import {Facts, Failure, LastMessages, Timers, Waiting} from "/static/parts/one.js";
+import {ActorLink, Ago, Problem, Status, When} from "/static/parts/signs.js";
+import {Changes, Value, differences} from "/static/parts/value.js";
+import {useWatch} from "/static/parts/watching.js";
+import {address} from "/static/routes.js";
+
+/** So many changes of the state are remembered while it is looked at. */
+const STEPS = 12;
+/** How long a changed field is marked, in seconds. */
+const MARKED = 4;
+
+export function Actor({here}) {
+  const {name} = here;
+  const {value: seen, error} = useWatch("actor", {name: name ?? "", waiting: 50});
+  const value = seen?.name === name ? seen : undefined;
+  return html`<section data-view="actor" data-name=${name}>
+    <div class="spread">
+      <h1 tabindex="-1"><code>${name}</code></h1>
+      ${value && html`<${LifeButtons} name=${value.name} incarnation=${value.incarnation} down=${value.status === "undefined"} />`}
+    </div>
+    ${error && html`<${Missing} error=${error} name=${name} />`}
+    ${value && html`<${Body} value=${value} gone=${error !== null} />`}
+  </section>`;
+}
+
+function Missing({error, name}) {
+  const text = error.kind === "WrongClass" ? "This is no actor, but it has its place in the tree." : "It may have been stopped for good, or never have been here.";
+  return html`<${Problem} error=${error} /><p>${text} <a href=${address("tree", error.kind === "WrongClass" ? name : null)}>The tree</a> ·
+    <a href=${address("actors", null, {search: name})}>Search actors</a></p>`;
+}
+
+function Body({value}) {
+  return html`
+    <p class="line-of-facts"><${Status} status=${value.status} /> <span>incarnation <output data-figure="incarnation">${value.incarnation}</output></span>
+      <span>class <code>${value.actor}</code></span> <span>${value.status === "running" ? "for" : "since"} <${Ago} time=${value.since} ago=${false} /></span>
+      <a href=${address("tree", value.name)}>place in the tree</a> <a href=${address("messages", null, {child: value.name})}>trace</a></p>
+    <${Now} value=${value} />
+    <div class="columns">
+      <div class="stack"><${State} value=${value} />${value.durable && html`<${Kept} value=${value} />`}</div>
+      <div class="stack">
+        <${Waiting} value=${value} />
+        <div class="card"><h2>Last messages</h2><${LastMessages} name=${value.name} /></div>
+        <${Timers} rows=${value.timers} />
+        <${Failure} value=${value} />
+        <${Facts} value=${value} />
+        <${Stack} lines=${value.stack} />
+      </div>
+    </div>`;
+}
+
+function Now({value}) {
+  const {handling, waits_for: blockers} = value;
+  if (handling === null) return html`<p class="card now muted" data-handling="">Idle${value.status === "running" ? "" : ": it does not run"}.</p>`;
+  return html`<p class="card now" data-handling=${handling.handler}>Handles <code>${handling.handler}</code> <span class="muted">(${handling.kind} from ${handling.sender})</span> for
+    <b><${Ago} time=${handling.since} ago=${false} /></b>${blockers.length > 0 && html`, and waits for ${blockers.map((name) => html`<${ActorLink} key=${name} name=${name} /> `)}`}</p>`;
+}
+
+/** The state, and what has changed in it since somebody looks. */
+function State({value}) {
+  const {state} = value;
+  const steps = useChanges(state, value.incarnation);
+  const now = systemTime() ?? 0;
+  const fresh = new Set(steps.filter((step) => now - step.time < MARKED).flatMap((step) => step.changes.map((change) => change.path)));
+  return html`<div class="card" data-state><h2>State ${state && html`<small class="muted"><code>${state.type}</code>${state.in_progress ? ", a handler is at work on it" : ""}</small>`}</h2>
+    ${state ? html`<${Value} value=${state.value} changed=${fresh} />`
+      : html`<p class="muted">${value.state_allowed ? "There is none while it does not run." : html`Not shown: its class does not say <code>inspect=True</code>.`}</p>`}
+    ${state && html`<h3>Last changes</h3>
+      ${steps.length === 0 ? html`<p class="muted">None since you look.</p>` : html`<ol class="commits" data-changes>${steps.map((step) => html`<li key=${step.number}>
+        <p><${When} time=${step.time} />${step.anew && html` <span class="chip warn">new incarnation</span>`}</p><${Changes} changes=${step.changes} /></li>`)}</ol>`}`}
+  </div>`;
+}
+
+/** Differences between successive looks, the newest first. @param {any} state @param {number} incarnation */
+function useChanges(state, incarnation) {
+  const before = useRef(/** @type {any} */ (null));
+  const [steps, set] = useState(/** @type {any[]} */ ([]));
+  const told = state?.value;
+  useEffect(() => {
+    const old = before.current;
+    if (told === undefined) return;
+    before.current = {told, incarnation};
+    if (old === null) return;
+    const changes = differences(old.told, told);
+    if (changes.length === 0) return;
+    const step = {number: performance.now(), time: systemTime() ?? 0, changes, anew: old.incarnation !== incarnation};
+    set((known) => [step, ...known].slice(0, STEPS));
+  }, [told, incarnation]);
+  return steps;
+}
+
+function Kept({value}) {
+  return html`<div class="card"><h2>Commits <small class="muted">revision <output data-figure="revision">${value.durable.revision}</output>,
+    last <${Ago} time=${value.durable.committed_at} /></small></h2>
+    <${Commits} child=${value.name} /><p class="more"><a href=${address("durable", value.name)}>What is stored</a></p></div>`;
+}
+
+function Stack({lines}) {
+  if (lines.length === 0) return null;
+  return html`<details class="card"><summary><h2>Where its task stands</h2></summary><pre data-stack>${lines.join("\n")}</pre></details>`;
+}

@@ -1,2 +1,75 @@
-import {html} from "/static/parts/dom.js";
-export function Actors() { return html`<section data-view="actors"><h1 tabindex="-1">Actors</h1></section>`; }
+// @ts-check
+/** All actors: the console sorts, searches and cuts; here is one page of them. */
+
+import {html, useEffect, useRef, useState} from "/static/parts/dom.js";
+import {NOTHING, number} from "/static/parts/format.js";
+import {ActorLink, Ago, Ended, Problem, Share, Status} from "/static/parts/signs.js";
+import {Pager, Table} from "/static/parts/table.js";
+import {useWatch} from "/static/parts/watching.js";
+import {choose} from "/static/routes.js";
+
+const PAGE = 50;
+const SMALLEST_FIRST = new Set(["name", "actor"]);
+const STATUSES = {running: "running", undefined: "down", restarting: "restarting", starting: "starting", stopping: "stopping"};
+
+const COLUMNS = [
+  {key: "name", label: "Actor", sort: "name", cell: (row) => html`<${ActorLink} name=${row.name} />${row.durable && html` <small class="chip" title="Its state is kept">durable</small>`}`},
+  {key: "actor", label: "Class", sort: "actor", cell: (row) => html`<code>${row.actor}</code>`},
+  {key: "status", label: "Status", cell: (row) => html`<${Status} status=${row.status} />`},
+  {key: "busy", label: "Busy with", sort: "busy", cell: (row) => (row.handling === null ? NOTHING : html`<code>${row.handling}</code> <span class="muted"><${Ago} time=${row.handling_since} ago=${false} /></span>`)},
+  {key: "waiting", label: "Waiting", sort: "waiting", cell: (row) => html`<${Share} used=${row.waiting} of=${row.limit} label="Mailbox" />`},
+  {key: "handled", label: "Handled", sort: "handled", numeric: true, cell: (row) => number(row.handled)},
+  {key: "crashed", label: "Crashed on", numeric: true, cell: (row) => (row.crashed ? html`<span class="bad-text">${number(row.crashed)}</span>` : NOTHING)},
+  {key: "restarts", label: "Restarts", sort: "restarts", numeric: true, cell: (row) => (row.incarnation > 1 ? number(row.incarnation - 1) : NOTHING)},
+  {key: "age", label: "This life", sort: "age", numeric: true, cell: (row) => html`<${Ago} time=${row.since} ago=${false} />`},
+  {key: "last", label: "Last end", cell: (row) => html`<${Ended} text=${row.last_exit} />`},
+];
+
+/** What the console is asked for. @param {Record<string, string>} query */
+function asked(query) {
+  const sort = COLUMNS.some((column) => column.sort === query.sort) ? query.sort : "name";
+  return {
+    sort, reverse: query.reverse === "true", search: (query.search ?? "").slice(0, 1000), limit: PAGE, offset: Math.max(0, Number.parseInt(query.offset, 10) || 0),
+    ...(query.status in STATUSES ? {status: query.status} : {}),
+  };
+}
+
+export function Actors({here}) {
+  const options = asked(here.query);
+  const {value, error, stale} = useWatch("actors", options);
+  const sorted = (key) => choose({sort: key, reverse: key === options.sort && !options.reverse, offset: ""});
+  useEffect(() => {
+    if (value && !stale && options.offset > 0 && value.rows.length === 0 && value.matched > 0) choose({offset: ""}, {replace: true});
+  }, [value, stale]);
+  return html`<section data-view="actors">
+    <div class="spread"><h1 tabindex="-1">Actors</h1><p class="muted" data-total>${value ? `${number(value.matched)} of ${number(value.total)}` : ""}</p></div>
+    <div class="tools">
+      <label class="grow">Search <${Search} value=${options.search} /></label>
+      <label>Status <select value=${here.query.status ?? ""} onChange=${(event) => choose({status: event.target.value, offset: ""})}>
+        <option value="">any</option>
+        ${Object.entries(STATUSES).map(([key, text]) => html`<option key=${key} value=${key} selected=${key === here.query.status}>${text}</option>`)}</select></label>
+    </div>
+    ${error && html`<${Problem} error=${error} />`}
+    <${Table} label="Actors" columns=${COLUMNS} rows=${value?.rows ?? []} name=${(row) => row.name} stale=${stale} sort=${options.sort}
+      down=${SMALLEST_FIRST.has(options.sort) === options.reverse} onSort=${sorted} empty=${value ? "No actor is like that." : "Asking…"} />
+    ${value && html`<${Pager} total=${value.matched} offset=${options.offset} limit=${PAGE} onTurn=${(offset) => choose({offset: offset || ""})} />`}
+  </section>`;
+}
+
+/** How long somebody must stop typing until it is searched for, in milliseconds. */
+const PAUSE = 180;
+
+/** A field for what is searched for: the console is asked when somebody stops typing. */
+function Search({value}) {
+  const [text, type] = useState(value);
+  const timer = useRef(/** @type {any} */ (0));
+  useEffect(() => type(value), [value]);
+  const typed = (event) => {
+    const next = event.target.value;
+    type(next);
+    clearTimeout(timer.current);
+    timer.current = setTimeout(() => choose({search: next, offset: ""}, {replace: true}), PAUSE);
+  };
+  useEffect(() => () => clearTimeout(timer.current), []);
+  return html`<input type="search" data-search placeholder="Name or class  /" value=${text} onInput=${typed} maxlength="1000" />`;
+}

@@ -1,2 +1,121 @@
-import {html} from "/static/parts/dom.js";
-export function Messages() { return html`<section data-view="messages"><h1 tabindex="-1">Messages</h1></section>`; }
+// @ts-check
+/** A trace: records of messages as they are sent and handled, limited in what, how many and how long; as a sequence and as a table. */
+
+import {html, useEffect, useState} from "/static/parts/dom.js";
+import {counted, number} from "/static/parts/format.js";
+import {KINDS, said, weight} from "/static/parts/records.js";
+import {Sequence} from "/static/parts/sequence.js";
+import {ActorLink, Problem, When} from "/static/parts/signs.js";
+import {Table} from "/static/parts/table.js";
+import {useStream} from "/static/parts/watching.js";
+import {choose} from "/static/routes.js";
+
+const COUNTS = [100, 500, 2000];
+const SECONDS = [10, 60, 600];
+/** So many records are drawn, and so many stand in the table. */
+const DRAWN = 60;
+const ROWS = 200;
+/** Of a chain, what has happened before is read too. */
+const FROM_THE_BEGINNING = 0;
+const ON_LINE = ["MessageAccepted", "MessageHandled", "MessageShed", "MessageDeadLettered", "CallTimedOut", "ChildExited", "ChildStarted", "TimerFired", "LoopHeld"];
+
+/** @param {Record<string, string>} query */
+function asked(query) {
+  const chain = Number.parseInt(query.correlation, 10);
+  const chosen = (value, among, usual) => (among.includes(Number(value)) ? Number(value) : usual);
+  return {
+    child: query.child || null, handler: query.handler || null, kind: KINDS.includes(query.kind) ? query.kind : null,
+    correlation: Number.isSafeInteger(chain) && chain >= 0 ? chain : null,
+    count: chosen(query.count, COUNTS, 500), seconds: chosen(query.seconds, SECONDS, 60),
+  };
+}
+
+export function Messages({here}) {
+  const wanted = asked(here.query);
+  const {child, handler, kind, correlation, count, seconds} = wanted;
+  const [run, again] = useState(1);
+  const [running, turn] = useState(true);
+  const [late, grow] = useState(false);
+  const given = {child, handler, kind, correlation};
+  const options = {...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null)), limit: 200, count,
+    ...(correlation === null ? {} : {cursor: FROM_THE_BEGINNING})};
+  const key = JSON.stringify([options, seconds]);
+  const trace = useStream(running && !late ? "trace" : null, options, {every: 0.5, keep: 2000, again: run});
+  const over = trace.ended || late || !running;
+  useEffect(() => {
+    grow(false);
+    turn(true);
+  }, [key]);
+  useEffect(() => {
+    if (!running || late) return undefined;
+    const timer = setTimeout(() => grow(true), seconds * 1000);
+    return () => clearTimeout(timer);
+  }, [key, run, running, late]);
+  const begin = () => {
+    grow(false);
+    turn(true);
+    again((n) => n + 1);
+  };
+  return html`<section data-view="messages">
+    <div class="spread"><h1 tabindex="-1">Messages</h1>
+      <div class="tools">
+        <span class="muted" data-trace=${over ? "ended" : "running"}>${state(trace, over, late, wanted)}</span>
+        ${over ? html`<button class="primary" data-trace-start onClick=${begin}>Start</button>` : html`<button data-trace-stop onClick=${() => turn(false)}>Stop</button>`}
+      </div></div>
+    <${Filters} wanted=${wanted} />
+    ${correlation !== null && html`<div class="banner spread" data-chain=${correlation}><span><strong>Chain ${correlation}:</strong> the message that began it, and all that followed from it.</span>
+      <button onClick=${() => choose({correlation: ""})}>Show all</button></div>`}
+    ${trace.error && html`<${Problem} error=${trace.error} />`}
+    ${trace.lost > 0 && correlation === null && html`<p class="muted">${counted(trace.lost, "record was", "records were")} gone before they could be read.</p>`}
+    <${Drawn} rows=${trace.rows} chosen=${correlation} over=${over} />
+  </section>`;
+}
+
+/** @param {any} trace @param {boolean} over @param {boolean} late @param {any} wanted */
+function state(trace, over, late, {count, seconds}) {
+  const had = counted(trace.rows.length, "record");
+  if (!over) return `${had}; until ${number(count)}, or for ${seconds} s`;
+  if (late) return `${had}; the ${seconds} s are over`;
+  return trace.ended ? `${had}; the ${number(count)} are full` : `${had}; stopped`;
+}
+
+function Filters({wanted}) {
+  const field = (name, label, hint) => html`<label class="grow">${label} <input type="search" data-search=${name === "child" ? "" : null} data-filter=${name}
+    value=${wanted[name] ?? ""} placeholder=${hint} maxlength="1000" onChange=${(event) => choose({[name]: event.target.value.trim()})} /></label>`;
+  const limit = (name, label, among, text) => html`<label>${label} <select data-filter=${name} value=${String(wanted[name])} onChange=${(event) => choose({[name]: event.target.value})}>
+    ${among.map((each) => html`<option key=${each} value=${String(each)} selected=${each === wanted[name]}>${text(each)}</option>`)}</select></label>`;
+  return html`<form class="tools" onSubmit=${(event) => event.preventDefault()}>
+    ${field("child", "Actor", "all actors  /")}
+    ${field("handler", "Handler", "all handlers")}
+    <label>Kind <select data-filter="kind" value=${wanted.kind ?? ""} onChange=${(event) => choose({kind: event.target.value})}>
+      <option value="">all kinds</option>${KINDS.map((kind) => html`<option key=${kind} value=${kind} selected=${kind === wanted.kind}>${kind}</option>`)}</select></label>
+    ${limit("count", "At most", COUNTS, (each) => `${number(each)} records`)}
+    ${limit("seconds", "For", SECONDS, (each) => (each < 60 ? `${each} s` : `${each / 60} min`))}
+  </form>`;
+}
+
+function Drawn({rows, chosen, over}) {
+  const lines = rows.filter((row) => ON_LINE.includes(row.kind)).slice(-DRAWN);
+  if (rows.length === 0)
+    return html`<p class="card hint muted">${over ? "Nothing was recorded." : chosen === null ? "Waiting for something to happen…" : "Nothing of this chain is kept any more, or nothing has happened in it yet."}</p>`;
+  return html`
+    <h2>Sequence</h2>
+    <p class="muted">A bar lasts from when a message was accepted until it was handled; the dashed line goes back to who sent it, and takes the answer along where that
+      was a call. Choose a message to see its chain.${rows.length > lines.length && ` The last ${lines.length} are drawn.`}</p>
+    ${lines.length > 0 && html`<${Sequence} rows=${lines} chosen=${chosen} onChoose=${(correlation) => choose({correlation})} />`}
+    <h2>Records</h2>
+    <${Table} label="Trace records, the newest first" columns=${COLUMNS} rows=${rows.slice(-ROWS).reverse()} name=${(row) => row.child} identity=${(row) => row.number}
+      mark=${(row) => weight(row) || null} />
+    ${rows.length > ROWS && html`<p class="muted">The last ${ROWS} of ${number(rows.length)}.</p>`}`;
+}
+
+const COLUMNS = [
+  {key: "child", label: "Actor", cell: (row) => html`<${ActorLink} name=${row.child} />`},
+  {key: "time", label: "When", cell: (row) => html`<${When} time=${row.time} />`},
+  {key: "kind", label: "Kind", cell: (row) => row.kind},
+  {key: "what", label: "What happened", wide: true, cell: (row) => html`<span class=${weight(row) === "bad" ? "bad-text" : null}>${said(row)}</span>`},
+  {key: "message", label: "Message", numeric: true, cell: (row) => row.fields.message ?? "–"},
+  {key: "cause", label: "Caused by", numeric: true, cell: (row) => (typeof row.fields.cause === "number" ? row.fields.cause : "–")},
+  {key: "chain", label: "Chain", numeric: true, cell: (row) => (typeof row.fields.correlation === "number"
+    ? html`<button class="plain" data-correlation=${row.fields.correlation} aria-label=${`Chain ${row.fields.correlation}`} onClick=${() => choose({correlation: row.fields.correlation})}>${row.fields.correlation}</button>` : "–")},
+];

@@ -1,0 +1,85 @@
+// @ts-check
+/** What would follow if one child ended now, as `explain` tells it: by the rules that decide, on a model of the tree. */
+
+import {live} from "/static/live.js";
+import {LifeButtons} from "/static/parts/deeds.js";
+import {html, useEffect, useState} from "/static/parts/dom.js";
+import {counted, duration} from "/static/parts/format.js";
+import {Ago, Ended, Problem, Share, Status} from "/static/parts/signs.js";
+import {address, choose} from "/static/routes.js";
+
+const REASONS = {crash: "it crashed", killed: "it were killed", normal: "it ended by itself", shutdown: "it were shut down"};
+
+/** @typedef {"stops"|"starts"|"both"} Mark */
+
+/** Asked again whenever *version* changes. @param {string|null} name @param {string} reason @param {any} version
+ *  @returns {{told: any, error: any, marks: Map<string, Mark>}} */
+export function useForesight(name, reason, version) {
+  const [answer, set] = useState(/** @type {any} */ ({told: null, error: null, marks: new Map(), of: ""}));
+  const of = JSON.stringify([name, reason]);
+  useEffect(() => {
+    let wanted = true;
+    if (name === null) return undefined;
+    live.ask("explain", {name, reason}).then(
+      (told) => wanted && set({told, error: null, marks: marked(told.consequences), of}),
+      (error) => wanted && set({told: null, error, marks: new Map(), of}),
+    );
+    return () => {
+      wanted = false;
+    };
+  }, [name, reason, version]);
+  return name !== null && answer.of === of ? answer : {told: null, error: null, marks: new Map()};
+}
+
+/** @param {{kind: string, name: string}[]} consequences */
+function marked(consequences) {
+  /** @type {Map<string, Mark>} */
+  const marks = new Map();
+  for (const {kind, name} of consequences) {
+    if (kind === "stop") marks.set(name, "stops");
+    else if (kind === "start") marks.set(name, marks.has(name) ? "both" : "starts");
+  }
+  return marks;
+}
+
+/** The side that tells of the one that is chosen. */
+export function Foresight({name, branch, below, foresight, reason}) {
+  if (name === null)
+    return html`<aside class="card hint muted">Choose a child: what it is, and what would stop and start if it ended now.</aside>`;
+  const {told, error} = foresight;
+  return html`<aside class="card" aria-label=${`About ${name}`} data-chosen=${name}>
+    <h2><code>${name}</code></h2>
+    ${branch && html`<${About} branch=${branch} below=${below} />`}
+    <div class="spread"><h3>If <select aria-label="Reason" value=${reason} onChange=${(event) => choose({reason: event.target.value === "crash" ? "" : event.target.value}, {replace: true})}>
+        ${Object.entries(REASONS).map(([value, text]) => html`<option key=${value} value=${value} selected=${value === reason}>${text}</option>`)}
+      </select> now</h3></div>
+    ${error && html`<${Problem} error=${error} />`}
+    ${told && html`<${Verdict} told=${told} /><pre data-explanation>${told.text}</pre>`}
+  </aside>`;
+}
+
+function About({branch, below}) {
+  const {budget} = branch;
+  return html`<dl class="facts">
+      <div><dt>Status</dt><dd><${Status} status=${branch.status} />, <${Ago} time=${branch.since} ago=${false} /></dd></div>
+      <div><dt>Incarnation</dt><dd>${branch.incarnation}</dd></div>
+      ${branch.actor && html`<div><dt>Class</dt><dd><code>${branch.actor}</code></dd></div>`}
+      <div><dt>Restart</dt><dd>${branch.restart}${branch.significant ? ", significant" : ""}</dd></div>
+      ${budget && html`<div><dt>Strategy</dt><dd>${budget.strategy}</dd></div>
+        <div><dt>Budget</dt><dd><${Share} used=${budget.used} of=${budget.allowed} label="Restarts" /> <span class="muted">in ${duration(budget.period)}</span></dd></div>`}
+      <div><dt>Last end</dt><dd><${Ended} text=${branch.last_exit} /></dd></div>
+    </dl>
+    <p class="buttons"><${LifeButtons} name=${branch.name} incarnation=${branch.incarnation} below=${below} down=${branch.status === "undefined"} />
+      ${branch.actor && html`<a class="button" href=${address("actor", branch.name)}>Open</a>`}</p>`;
+}
+
+/** In short. */
+function Verdict({told}) {
+  const count = (kind) => new Set(told.consequences.filter((each) => each.kind === kind).map((each) => each.name)).size;
+  const [stops, starts, gives] = [count("stop"), count("start"), count("give_up")];
+  if (told.consequences.length === 0) return null;
+  return html`<p class="verdict">
+    <span class="chip warn">${counted(stops, "stops", "stop")}</span> <span class="chip good">${counted(starts, "starts", "start")}</span>
+    ${gives > 0 && html` <span class="chip bad">${counted(gives, "gives up", "give up")}</span>`}
+    ${told.ends_system && html` <span class="chip bad">the system ends</span>`}</p>`;
+}

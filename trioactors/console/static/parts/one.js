@@ -1,0 +1,95 @@
+// @ts-check
+/** Parts of the page of one actor. */
+
+import {systemTime} from "/static/figures.js";
+import {html} from "/static/parts/dom.js";
+import {counted, duration, number} from "/static/parts/format.js";
+import {Ago, Ended, Share, When, orderly} from "/static/parts/signs.js";
+import {Table} from "/static/parts/table.js";
+import {useStream} from "/static/parts/watching.js";
+import {address} from "/static/routes.js";
+
+const WAITING = [
+  {key: "handler", label: "Message", cell: (row) => html`<code>${row.handler}</code>`},
+  {key: "kind", label: "Kind", cell: (row) => row.kind},
+  {key: "sender", label: "From", cell: (row) => row.sender},
+  {key: "age", label: "Waits", numeric: true, cell: (row) => html`<span title=${row.exact ? "" : "Casts carry no time: at least so long"}>${row.exact ? "" : "≥ "}${duration(row.age)}</span>`},
+  {key: "left", label: "Time left", numeric: true, cell: (row) => duration(row.left)},
+];
+
+export function Waiting({value}) {
+  const {waiting, backlog} = value;
+  const rows = waiting.map((row, place) => ({...row, place}));
+  return html`<div class="card"><div class="spread"><h2>Waiting messages</h2><${Share} used=${backlog} of=${value.mailbox_limit} label="Mailbox" /></div>
+    ${backlog === 0 ? html`<p class="muted">None. The most that have waited: ${number(value.mailbox_peak)}.</p>`
+      : html`<${Table} label="Waiting messages, the oldest first" columns=${WAITING} rows=${rows} name=${(row) => row.handler} identity=${(row) => row.place} />
+        ${backlog > rows.length && html`<p class="muted">and ${number(backlog - rows.length)} more</p>`}`}
+  </div>`;
+}
+
+/** What became of a message, by its record. */
+const ENDS = {MessageHandled: null, MessageShed: "let go unhandled", MessageDeadLettered: "dead letter", CallTimedOut: "took too long"};
+
+const MESSAGES = [
+  {key: "handler", label: "Message", cell: (row) => html`<code>${row.fields.handler}</code>`},
+  {key: "time", label: "When", cell: (row) => html`<${When} time=${row.time} />`},
+  {key: "sender", label: "From", cell: (row) => row.fields.sender ?? html`<span class="muted">${row.kind === "MessageHandled" ? "outside" : ""}</span>`},
+  {key: "took", label: "Took", numeric: true, cell: (row) => duration(row.fields.seconds)},
+  {key: "end", label: "Outcome", cell: (row) => outcome(row)},
+];
+
+/** @param {any} row */
+function outcome(row) {
+  const text = ENDS[row.kind] ?? row.fields.error;
+  if (text) return html`<span class="bad-text">${text}</span>`;
+  const {correlation} = row.fields;
+  return typeof correlation === "number" ? html`<a href=${address("messages", null, {correlation})}>done</a>` : "done";
+}
+
+/** The last messages of one actor, with who sent them and how long they took. @param {{name: string}} props */
+export function LastMessages({name}) {
+  const {rows, skipped} = useStream("trace", {child: name, limit: 100}, {keep: 100, sample: true});
+  const ended = rows.filter((row) => row.kind in ENDS).slice(-15).reverse();
+  return html`${skipped && html`<p class="muted">A sample: more happens than can be read.</p>`}
+    ${ended.length === 0 ? html`<p class="muted">None since you look.</p>`
+      : html`<${Table} label="Last messages, the newest first" columns=${MESSAGES} rows=${ended} name=${(row) => row.fields.handler} identity=${(row) => row.number} />`}`;
+}
+
+const TIMERS = [
+  {key: "handler", label: "Message", cell: (row) => html`<code>${row.handler}</code>`},
+  {key: "key", label: "Key", cell: (row) => row.key || html`<span class="muted">none</span>`},
+  {key: "due", label: "Rings in", numeric: true, cell: (row) => (row.waiting ? "its tick waits" : duration(Math.ceil(row.due - (systemTime() ?? 0))))},
+  {key: "period", label: "Every", numeric: true, cell: (row) => duration(row.period)},
+];
+
+export function Timers({rows}) {
+  if (rows.length === 0) return null;
+  return html`<div class="card"><h2>Timers</h2><${Table} label="Timers" columns=${TIMERS} rows=${rows.slice(0, 50).map((row, place) => ({...row, place}))}
+    name=${(row) => row.handler} identity=${(row) => row.place} />${rows.length > 50 && html`<p class="muted">and ${number(rows.length - 50)} more</p>`}</div>`;
+}
+
+export function Failure({value}) {
+  const {failure} = value;
+  return html`<div class="card" data-failure><h2>Last crash</h2>
+    ${failure === null
+      ? html`<p class="muted">None is known.${value.last_exit && orderly(value.last_exit) ? html` Its last life ended in order: <${Ended} text=${value.last_exit} />.` : ""}</p>`
+      : html`<p><span class="chip bad">${failure.reason}</span> <span class="muted">incarnation ${failure.incarnation}, <${Ago} time=${failure.time} /></span></p>
+        <pre data-report tabindex="0">${failure.report}</pre>`}
+  </div>`;
+}
+
+/** The account of its messages, and what else there is to know. */
+export function Facts({value}) {
+  const {ledger, watchers} = value;
+  const names = Array.isArray(watchers) ? watchers : null;
+  const spent = Object.entries(ledger ?? {}).filter(([, count]) => count > 0);
+  return html`<div class="card"><h2>More</h2><dl class="facts">
+    <div><dt>Messages</dt><dd>${spent.length === 0 ? "none yet" : spent.map(([key, count]) => html`<span key=${key} class="pair"><span class="muted">${key.replace("_", " ")}</span> ${number(count)}</span> `)}</dd></div>
+    <div><dt>Refused</dt><dd>${counted(value.mailbox_rejected, "message")} for want of room</dd></div>
+    <div><dt>Watchers</dt><dd data-watchers>${names === null ? number(watchers) : names.length === 0 ? "none" : names.join(", ")}</dd></div>
+    <div><dt>Beside it</dt><dd>${counted(value.tasks, "task")}, ${counted(value.deferred_replies, "reply", "replies")} deferred, ${number(value.held_replies)} held back until a commit</dd></div>
+    <div><dt>Restart</dt><dd>${value.restart}</dd></div>
+    <div><dt>Handlers</dt><dd>${value.handlers.map((name) => html`<code key=${name}>${name}</code> `)}</dd></div>
+    <div><dt>Path</dt><dd><code>${value.path}</code></dd></div>
+  </dl></div>`;
+}

@@ -1,0 +1,59 @@
+// @ts-check
+/** The tree as a drawing, for the eye; the list beside it says the same to everybody. */
+
+import {hierarchy, tree} from "/static/vendor/d3-hierarchy-3.1.3/d3-hierarchy.mjs";
+import {html, useMemo} from "/static/parts/dom.js";
+import {number} from "/static/parts/format.js";
+
+/** So many children of one supervisor are drawn; the rest is one node that says how many. */
+const WIDE = 12;
+const DOWN = 26;
+const ACROSS = 178;
+const LETTERS = 20;
+
+/** What is drawn of a branch. @param {any} branch @param {string|null} chosen */
+function pruned(branch, chosen) {
+  const kept = branch.children.filter((child, index) => index < WIDE || child.name === chosen);
+  const more = branch.more + branch.children.length - kept.length;
+  const children = kept.map((child) => pruned(child, chosen));
+  if (more > 0) children.push({branch: null, more, children: []});
+  return {branch, more: 0, children};
+}
+
+/** @param {{top: any, chosen: string|null, falls: Map<string, string>, onSelect: (name: string) => void}} props */
+export function TreeGraph({top, chosen, falls, onSelect}) {
+  const drawn = useMemo(() => {
+    const root = hierarchy(pruned(top, chosen));
+    tree().nodeSize([DOWN, ACROSS])(root);
+    return root;
+  }, [top, chosen]);
+  const nodes = drawn.descendants();
+  const low = Math.min(...nodes.map((node) => node.x)) - DOWN;
+  const height = Math.max(...nodes.map((node) => node.x)) - low + DOWN;
+  const width = Math.max(...nodes.map((node) => node.y)) + ACROSS + 12;
+  return html`<div class="box graph" role="region" aria-label="Drawing of the tree" tabindex="0">
+    <svg width=${width} height=${height} viewBox=${`-14 ${low} ${width} ${height}`} role="img" aria-label="The tree, drawn; the list below says the same">
+      ${drawn.links().map(({source, target}) => html`<path key=${key(target)} class="link"
+        d=${`M${source.y},${source.x}C${(source.y + target.y) / 2},${source.x} ${(source.y + target.y) / 2},${target.x} ${target.y},${target.x}`} />`)}
+      ${nodes.map((node) => html`<${Node} key=${key(node)} node=${node} chosen=${chosen} mark=${falls.get(node.data.branch?.name)} onSelect=${onSelect} />`)}
+    </svg></div>`;
+}
+
+/** @param {any} node */
+function key(node) {
+  return node.data.branch?.path ?? `${node.parent.data.branch.path} and more`;
+}
+
+function Node({node, chosen, mark, onSelect}) {
+  const {branch, more} = node.data;
+  const place = `translate(${node.y},${node.x})`;
+  if (branch === null) return html`<g class="node" transform=${place}><text x="8" dy="0.32em" class="more-children">and ${number(more)} more</text></g>`;
+  const {name, status, backlog, kind} = branch;
+  const classes = ["node", status, branch.name === chosen && "chosen", mark && `mark-${mark}`, kind === "supervisor" && "supervisor"].filter(Boolean).join(" ");
+  return html`<g class=${classes} transform=${place} onClick=${() => onSelect(name)} data-node=${name}>
+    <title>${`${name}: ${status === "undefined" ? "down" : status}${backlog ? `, ${backlog} waiting` : ""}`}</title>
+    <circle class="halo" r="11" />
+    ${kind === "supervisor" ? html`<rect x="-5.5" y="-5.5" width="11" height="11" rx="3" />` : html`<circle r="5.5" />`}
+    <text x="12" dy="0.32em">${name.length > LETTERS ? `${name.slice(0, LETTERS - 1)}…` : name}${backlog > 0 && html`<tspan class="backlog" dx="6">${number(backlog)}</tspan>`}</text>
+  </g>`;
+}
