@@ -22,7 +22,7 @@ import attrs
 from trioactors.committer import Committer, fresh
 from trioactors.errors import SerializationError, Shutdown, StoreError, StoreUnavailable
 from trioactors.lives import waiting_life
-from trioactors.messages import Call
+from trioactors.messages import Call, lineage_of
 from trioactors.outbox import undo_all
 from trioactors.saving import Saver
 
@@ -243,6 +243,11 @@ class Gate(Saver):
         self._next = None
         assert entry is not None  # why this was called
         self._commit(entry.data)
+
+    def _led_by(self) -> int | None:
+        writers = [] if self._flying is None else [envelope for envelope, _, _ in self._flying.answers if not envelope.spec.reads]
+        chains = {lineage_of(envelope).correlation for envelope in writers}
+        return chains.pop() if len(chains) == 1 else None
 
     def _kept(self) -> None:
         entry, self._flying = self._flying, None

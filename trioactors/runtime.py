@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from trioactors.exits import Exit
     from trioactors.lives import Life
     from trioactors.mailbox import Mailbox
+    from trioactors.saving import Kept
     from trioactors.system import System
 
 __all__ = ["Runtime"]
@@ -50,6 +51,8 @@ class Runtime:
     alarms: Alarms = attrs.field(factory=Alarms)
     activity: Activity = attrs.field(factory=Activity)
     observers: Observers = attrs.field(factory=Observers)
+    commit_listeners: list[Callable[[Kept], None]] = attrs.field(factory=list["Callable[[Kept], None]"], init=False, repr=False)
+    """Told of each commit with the records themselves, which trace records do not hold. Empty when nobody listens; they must not raise."""
     registry: Registry = attrs.field(factory=Registry, repr=False)
     _retired: Ledger = attrs.field(factory=Ledger, init=False)
     """The closed accounts of children that are forgotten, summed."""

@@ -14,6 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import attrs
 import trio
 from trio.lowlevel import reschedule, wait_task_rescheduled
 
@@ -29,9 +30,32 @@ if TYPE_CHECKING:
     from trioactors.lives import Life
     from trioactors.messages import Envelope
     from trioactors.outbox import Effect
+    from trioactors.registry import Registry
     from trioactors.serializer import Codec
 
-__all__ = ["Bell", "Saver"]
+__all__ = ["Bell", "Kept", "Saver"]
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Kept:
+    """A commit that is done: the record before it, and the one that is kept now."""
+
+    time: float
+    child: str
+    revision: int
+    correlation: int | None
+    """The chain of messages that led to it, where it is one and known."""
+    inspect: bool
+    """Whether the actor's class lets its state be looked at."""
+    before: bytes = attrs.field(repr=False)
+    after: bytes = attrs.field(repr=False)
+    _codec: Codec[Any] = attrs.field(alias="codec", repr=False)
+    _registry: Registry = attrs.field(alias="registry", repr=False)
+
+    def decode(self, data: bytes) -> Any:
+        """The state in a record, for looking at: no hook of the actor's is called. Raises `SerializationError`."""
+        with resolving(self._registry):
+            return self._codec.decode(data)
 
 
 class Bell:
@@ -206,17 +230,41 @@ class Saver(ABC):
         self.busy = False
         observers = self._cell.runtime.observers
         if isinstance(verdict, Committed):
-            self.revision, self._committed = verdict.revisions[0], self._sent
+            before, self._committed = self._committed, self._sent
+            self.revision = verdict.revisions[0]
             self.committed_at, self.size = self._cell.runtime.now(), len(self._sent)
             if observers.listeners:
                 now, size = trio.current_time(), len(self._sent)
                 observers.emit(StateCommitted(time=now, child=self._cell.name, revision=self.revision, size=size))
+            if self._cell.runtime.commit_listeners:
+                self._tell_of_commit(before)
             self._kept()
         else:
             observers.emit(CommitFailed(time=trio.current_time(), child=self._cell.name, error=type(verdict).__name__))
             self._lost(verdict)
         self._cell.runtime.activity.less()
         self.bell.ring()
+
+    def _tell_of_commit(self, before: bytes) -> None:
+        """Somebody wants to know what the commit on its way has changed."""
+        cell = self._cell
+        kept = Kept(
+            time=trio.current_time(),
+            child=cell.name,
+            revision=self.revision,
+            correlation=self._led_by(),
+            inspect=cell.plan.inspect,
+            before=before,
+            after=self._committed,
+            codec=self._codec,
+            registry=cell.runtime.registry,
+        )
+        for listener in tuple(cell.runtime.commit_listeners):
+            listener(kept)
+
+    def _led_by(self) -> int | None:
+        """The chain of messages that led to the commit on its way, if it was one and is known."""
+        return None
 
     @abstractmethod
     def _kept(self) -> None:

@@ -19,7 +19,7 @@ from trioactors.console.differences import difference
 from trioactors.console.limits import ConsoleLimits
 from trioactors.console.options import Options
 from trioactors.errors import SpecError, TrioactorsError
-from trioactors.inspect import Marks, Plain, TraceRing, plain
+from trioactors.inspect import CommitPage, CommitRing, Marks, Plain, TracePage, TraceRing, plain
 from trioactors.system import System
 
 __all__ = ["STREAMS", "TOPICS", "Message", "Source", "Stream", "Topic", "Watched", "told_error", "watched"]
@@ -38,6 +38,7 @@ class Source:
     system: System
     limits: ConsoleLimits
     ring: TraceRing
+    commits: CommitRing = attrs.field(factory=CommitRing)
     resent: set[int] = attrs.field(factory=set[int])
     """The numbers of dead letters that were sent again."""
 
@@ -124,7 +125,6 @@ TOPICS: Final[Mapping[str, Callable[[Source, Options], Topic]]] = {
     "dead_letters": _dead_letters,
     "dead_letter_groups": _dead_letter_groups,
 }
-STREAMS: Final = ("trace",)
 
 
 class Watched(ABC):
@@ -178,50 +178,75 @@ class _Value(Watched):
 
 
 class Stream(Watched):
-    """Trace records, read from the ring by a number; the reader is told what had left the ring before it came."""
+    """What has happened, read from a ring by a number; the reader is told what had left the ring before it came."""
 
-    def __init__(self, source: Source, options: Options) -> None:
-        self._source = source
-        self._filter = {name: options.text(name) for name in ("child", "kind", "handler")}
-        self._correlation = options.optional_number("correlation")
+    def __init__(self, source: Source, options: Options, ring: TraceRing | CommitRing) -> None:
+        self._system = source.system
+        self._ring = ring
         self._limit = options.number("limit", _ROWS, most=source.limits.rows, least=1)
         self._left = options.number("count", 100_000, most=1_000_000, least=1)
         cursor = options.optional_number("cursor")
-        self._cursor = source.ring.cursor if cursor is None else cursor
+        self._cursor = ring.cursor if cursor is None else cursor
 
     @contextmanager
     def open(self) -> Generator[Watched, None, None]:
         """The ring listens while somebody watches."""
-        with self._source.ring.watching(self._source.system):
+        with self._ring.watching(self._system):
             yield self
+
+    @abstractmethod
+    def _read(self, cursor: int, limit: int) -> TracePage | CommitPage:
+        """What has come since *cursor*."""
 
     def messages(self) -> list[Message]:
         """The records that have come since, at most `limit` of them; and after `count` in all, the end."""
-        handler = self._filter["handler"]
-        page = self._source.ring.read(
-            self._cursor,
-            limit=min(self._limit, self._left),
-            child=self._filter["child"],
-            kind=self._filter["kind"],
-            correlation=self._correlation,
-        )
-        rows = [row for row in page.rows if handler is None or row.fields.get("handler") == handler]
+        page = self._read(self._cursor, min(self._limit, self._left))
         self._cursor = page.cursor
-        self._left -= len(rows)
+        self._left -= len(page.rows)
         told: list[Message] = []
-        if rows or page.lost:
-            told.append({"type": "records", "rows": plain(rows), "cursor": page.cursor, "lost": page.lost})
+        if page.rows or page.lost:
+            told.append({"type": "records", "rows": plain(page.rows), "cursor": page.cursor, "lost": page.lost})
         return told if self._left else [*told, {"type": "end", "cursor": page.cursor}]
 
     def resync(self) -> None:
         """Nothing is remembered of what was sent; the cursor stays."""
 
 
+class _Trace(Stream):
+    """Trace records."""
+
+    def __init__(self, source: Source, options: Options) -> None:
+        super().__init__(source, options, source.ring)
+        self._records = source.ring
+        self._child, self._kind, self._handler = (options.text(name) for name in ("child", "kind", "handler"))
+        self._correlation = options.optional_number("correlation")
+
+    def _read(self, cursor: int, limit: int) -> TracePage:
+        page = self._records.read(cursor, limit=limit, child=self._child, kind=self._kind, correlation=self._correlation)
+        rows = tuple(row for row in page.rows if self._handler is None or row.fields.get("handler") == self._handler)
+        return attrs.evolve(page, rows=rows)
+
+
+class _Commits(Stream):
+    """Commits of durable actors, with what each changed."""
+
+    def __init__(self, source: Source, options: Options) -> None:
+        super().__init__(source, options, source.commits)
+        self._commits = source.commits
+        self._child = options.text("child")
+
+    def _read(self, cursor: int, limit: int) -> CommitPage:
+        return self._commits.read(cursor, limit=limit, child=self._child)
+
+
+STREAMS: Final[Mapping[str, Callable[[Source, Options], Stream]]] = {"trace": _Trace, "commits": _Commits}
+
+
 def watched(source: Source, topic: object, given: object) -> Watched:
     """What a viewer wants to watch. Raises `SpecError`, and what the topic raises at once."""
-    if topic in STREAMS:
-        options = Options(given, str(topic))
-        stream = Stream(source, options)
+    if isinstance(topic, str) and topic in STREAMS:
+        options = Options(given, topic)
+        stream = STREAMS[topic](source, options)
         options.end()
         return stream
     if not isinstance(topic, str) or topic not in TOPICS:

@@ -7,6 +7,7 @@
     timers(system), budgets(system)
     dead_letters(system), dead_letter_groups(system)
     TraceRing().watching(system) trace records, read by cursor
+    CommitRing().watching(system) commits and what each changed, read by cursor
     plain(snapshot)              any of it as dicts, lists, texts and numbers
 
 A snapshot is a frozen value: nothing in it changes any more, and it holds nothing of the system. Taking one touches nothing, waits for
@@ -17,6 +18,8 @@ field with `repr=False` never.
 from trioactors.inspect.actors import ActorPage, ActorRow, SortBy, actors
 from trioactors.inspect.ages import Marks
 from trioactors.inspect.budgets import Budget, CountedRestart, budgets
+from trioactors.inspect.changes import Change, ChangeKind, changes
+from trioactors.inspect.commits import CommitPage, CommitRing, CommitRow
 from trioactors.inspect.figures import Figures, figures
 from trioactors.inspect.letters import DeadLetterGroup, DeadLetterPage, DeadLetterRow, dead_letter_groups, dead_letters
 from trioactors.inspect.one import (
@@ -42,6 +45,11 @@ __all__ = [
     "ActorView",
     "Branch",
     "Budget",
+    "Change",
+    "ChangeKind",
+    "CommitPage",
+    "CommitRing",
+    "CommitRow",
     "CountedRestart",
     "DeadLetterGroup",
     "DeadLetterPage",
@@ -63,6 +71,7 @@ __all__ = [
     "actor",
     "actors",
     "budgets",
+    "changes",
     "dead_letter_groups",
     "dead_letters",
     "figures",

@@ -1,0 +1,76 @@
+"""What a viewer is told of chains of messages, of durable actors and of the loop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from attrs import define, field
+
+import trioactors as ta
+
+pytest.importorskip("trio_websocket")
+
+
+@define
+class Shelf:
+    boxes: dict[str, int] = field(factory=dict[str, int])
+
+
+class Keeper(ta.Actor[Shelf], persist=ta.EVERY_MESSAGE, inspect=True):
+    @ta.handler
+    def put(self, box: str, number: int) -> None:
+        self.state.boxes[box] = number
+
+
+async def test_a_trace_can_be_of_one_chain(console: Any) -> None:
+    anna = console.system.get(console.actor, "anna")
+    async with console.viewer() as viewer:
+        await viewer.send(type="watch", id="t", topic="trace", options={"correlation": 2}, every=1.0)
+        assert (await viewer.ask("explain", name="anna"))["ok"]
+        for text in "abc":
+            await anna.note(text)
+        records = await viewer.receive()
+
+    assert [(row["kind"], row["fields"]["message"]) for row in records["rows"]] == [("MessageAccepted", 2), ("MessageHandled", 2)]
+
+
+async def test_commits_are_a_stream_with_what_each_changed(console: Any) -> None:
+    keeper, other = [await console.system.start(Keeper, name=name) for name in ("keeper", "other")]
+    await keeper.put("unseen", 0)
+    async with console.viewer() as viewer:
+        await viewer.send(type="watch", id="c", topic="commits", options={"child": "keeper", "count": 2}, every=1.0)
+        assert (await viewer.ask("explain", name="anna"))["ok"]
+        await other.put("apples", 1)
+        await keeper.put("apples", 3)
+        await keeper.put("apples", 4)
+        told = [await viewer.receive() for _ in range(2)]
+
+    assert [message["type"] for message in told] == ["records", "end"]
+    assert [row["revision"] for row in told[0]["rows"]] == [2, 3]
+    assert told[0]["rows"][1] == {
+        "number": 2,
+        "time": told[0]["rows"][1]["time"],
+        "child": "keeper",
+        "revision": 3,
+        "size": told[0]["rows"][1]["size"],
+        "correlation": None,
+        "changes": [{"path": ["boxes", "apples"], "kind": "changed", "before": 3, "after": 4}],
+        "more": 0,
+    }
+    assert told[0]["cursor"] == 3
+
+
+async def test_commits_that_happened_while_nobody_watched_are_not_told(console: Any) -> None:
+    keeper = await console.system.start(Keeper, name="keeper")
+    async with console.viewer() as viewer:
+        await viewer.send(type="watch", id="c", topic="commits", every=1.0)
+        await viewer.send(type="unwatch", id="c")
+        assert (await viewer.receive())["type"] == "end"
+        await keeper.put("apples", 3)
+        await viewer.send(type="watch", id="d", topic="commits", options={"cursor": 0}, every=1.0)
+        await viewer.ask("explain", name="anna")
+        await keeper.put("apples", 4)
+        records = await viewer.receive()
+
+    assert [(row["number"], row["revision"]) for row in records["rows"]] == [(0, 2)]
