@@ -7,10 +7,10 @@ import {html} from "/static/parts/dom.js";
 
 /**
  * @param {{label: string, columns: Column[], rows: any[], name: (row: any) => string, empty?: any, sort?: string, down?: boolean,
- *   onSort?: (key: string) => void, stale?: boolean, mark?: (row: any) => string|null, identity?: (row: any) => any}} props
+ *   onSort?: (key: string) => void, stale?: boolean, tall?: boolean, mark?: (row: any) => string|null, identity?: (row: any) => any}} props
  */
-export function Table({label, columns, rows, name, empty = "Nothing here.", sort, down, onSort, stale = false, mark, identity = name}) {
-  return html`<div class="box" role="region" aria-label=${label} tabindex="0">
+export function Table({label, columns, rows, name, empty = "Nothing here.", sort, down, onSort, stale = false, tall = false, mark, identity = name}) {
+  return html`<div class=${tall ? "box tall" : "box"} role="region" aria-label=${label} tabindex="0">
     <table class=${stale ? "stale" : ""}>
       <caption class="unseen">${label}</caption>
       <thead><tr>${columns.map((column) => html`<${Head} key=${column.key} column=${column} sort=${sort} down=${down} onSort=${onSort} />`)}</tr></thead>

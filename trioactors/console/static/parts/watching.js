@@ -77,6 +77,7 @@ export function useStream(topic, options = {}, {every = 1, keep = 200, sample = 
         mine.subscription.skip();
       }
     });
+    redraw(undefined); // what was asked for before is gone
     return () => mine.subscription.close();
   }, [key]);
   const {rows, lost, skipped, subscription} = held.current;

@@ -1,2 +1,116 @@
-import {html} from "/static/parts/dom.js";
-export function Durable() { return html`<section data-view="durable"><h1 tabindex="-1">Durable</h1></section>`; }
+// @ts-check
+/** What is kept: durable actors with their revisions, the commits as they come, and what lies in quarantine. */
+
+import {live} from "/static/live.js";
+import {Commits} from "/static/parts/commits.js";
+import {html, useEffect, useState} from "/static/parts/dom.js";
+import {NOTHING, bytes, counted, number} from "/static/parts/format.js";
+import {ActorLink, Ago, Problem, Status} from "/static/parts/signs.js";
+import {Pager, Table} from "/static/parts/table.js";
+import {Value} from "/static/parts/value.js";
+import {useWatch} from "/static/parts/watching.js";
+import {address, choose} from "/static/routes.js";
+
+const PAGE = 50;
+const SORTS = ["name", "revision", "size", "committed"];
+
+export function Durable({here}) {
+  return here.name === null ? html`<${All} here=${here} />` : html`<${One} key=${here.name} name=${here.name} />`;
+}
+
+const COLUMNS = [
+  {key: "name", label: "Actor", sort: "name", cell: (row) => html`<a class="name" href=${address("durable", row.name)}>${row.name}</a>`},
+  {key: "actor", label: "Class", cell: (row) => html`<code>${row.actor}</code>`},
+  {key: "status", label: "Status", cell: (row) => html`<${Status} status=${row.status} />${row.problem && html`<p class="bad-text" data-problem>${row.problem}</p>`}`},
+  {key: "policy", label: "Kept", cell: (row) => row.policy ?? NOTHING},
+  {key: "revision", label: "Revision", sort: "revision", numeric: true, cell: (row) => number(row.revision)},
+  {key: "size", label: "Size", sort: "size", numeric: true, cell: (row) => bytes(row.size)},
+  {key: "committed", label: "Last commit", sort: "committed", numeric: true, cell: (row) => html`<${Ago} time=${row.committed_at} />${typeof row.committing_since === "number"
+    && html` <span class="chip warn">on its way for <${Ago} time=${row.committing_since} ago=${false} /></span>`}`},
+];
+/** Without the topic, what the list of actors says. */
+const FEWER = COLUMNS.filter((column) => ["name", "actor", "status"].includes(column.key)).map((column) => ({...column, sort: undefined}));
+
+function All({here}) {
+  const known = live.knows("topics", "durable");
+  const sort = SORTS.includes(here.query.sort) ? here.query.sort : "name";
+  const reverse = here.query.reverse === "true";
+  const search = (here.query.search ?? "").slice(0, 1000);
+  const offset = Math.max(0, Number.parseInt(here.query.offset, 10) || 0);
+  const kept = useWatch(known ? "durable" : null, {sort, reverse, search, limit: PAGE, offset});
+  const actors = useWatch(known ? null : "actors", {search, limit: 1000});
+  const {value, error, stale} = known ? kept : actors;
+  const rows = known ? value?.rows ?? [] : (value?.rows ?? []).filter((row) => row.durable).slice(0, PAGE);
+  const total = known ? value?.matched ?? value?.total ?? 0 : rows.length;
+  return html`<section data-view="durable">
+    <div class="spread"><h1 tabindex="-1">Durable</h1>
+      <input type="search" data-search aria-label="Search durable actors" placeholder="Search  /" value=${search} maxlength="1000"
+        onInput=${(event) => choose({search: event.target.value, offset: ""}, {replace: true})} /></div>
+    ${error && html`<${Problem} error=${error} />`}
+    <${Table} label="Durable actors" columns=${known ? COLUMNS : FEWER} rows=${rows} name=${(row) => row.name} stale=${stale} sort=${sort}
+      down=${(sort === "name") === reverse} onSort=${(key) => choose({sort: key, reverse: key === sort && !reverse, offset: ""})}
+      empty=${value ? (search ? "None is called that." : "No actor here is durable (persist=...).") : "Asking…"} />
+    ${known && value && html`<${Pager} total=${total} offset=${offset} limit=${PAGE} onTurn=${(next) => choose({offset: next || ""})} />`}
+    <div class="columns">
+      <div class="card"><h2>Latest commits</h2><${Commits} withChild /></div>
+      <${Quarantine} watched=${value?.quarantine} />
+    </div>
+  </section>`;
+}
+
+const LYING = [
+  {key: "name", label: "Name", cell: (row) => html`<span class="name">${row.name}</span>`},
+  {key: "size", label: "Size", numeric: true, cell: (row) => bytes(row.size)},
+  {key: "problem", label: "Why", wide: true, cell: (row) => html`<span class="bad-text">${row.problem ?? NOTHING}</span>`},
+];
+
+/** Records that were put aside since nobody could read them. The store is asked, so only when somebody wants to know. */
+function Quarantine({watched}) {
+  const [answer, set] = useState(/** @type {any} */ (null));
+  const [problem, fail] = useState(/** @type {any} */ (null));
+  const can = live.knows("questions", "quarantine");
+  const ask = () => live.ask("quarantine", {}).then((told) => { set(told); fail(null); }, fail);
+  const seen = JSON.stringify(watched ?? null);
+  useEffect(() => {
+    if (can) ask();
+  }, [can, seen]);
+  const rows = Array.isArray(answer) ? answer : answer?.rows ?? (Array.isArray(watched?.rows) ? watched.rows : null);
+  return html`<div class="card" data-quarantine>
+    <div class="spread"><h2>Quarantine</h2>${can && html`<button onClick=${ask}>Look again</button>`}</div>
+    ${problem && html`<${Problem} error=${problem} />`}
+    ${rows ? html`<${Table} label="Records in quarantine" columns=${LYING} rows=${rows.slice(0, 100)} name=${(row) => row.name} empty="Nothing lies in quarantine." />
+      ${answer?.total > rows.length && html`<p class="muted">and ${number(answer.total - rows.length)} more</p>`}`
+      : !problem && html`<p class="muted">${can ? "Asking the store…" : "This console does not tell."}</p>`}
+  </div>`;
+}
+
+/** One durable actor. @param {{name: string}} props */
+function One({name}) {
+  const {value, error} = useWatch("actor", {name, waiting: 1});
+  const told = useWatch(live.knows("topics", "durable") ? "durable" : null, {search: name, limit: 50});
+  const row = told.value?.rows?.find((each) => each.name === name);
+  const durable = value?.durable ?? row ?? null;
+  return html`<section data-view="durable" data-name=${name}>
+    <div class="spread"><h1 tabindex="-1"><code>${name}</code></h1><p><a href=${address("durable")}>All durable actors</a> · <${ActorLink} name=${name} /></p></div>
+    ${error && html`<${Problem} error=${error} />`}
+    ${row?.problem && html`<div class="banner bad" data-problem="Unreadable"><strong>It does not start.</strong> ${row.problem}</div>`}
+    ${value && durable === null && html`<p>This actor keeps nothing: its class says no <code>persist=</code>.</p>`}
+    ${durable && html`<dl class="figures">
+        <${Fact} name="revision" label="Revision">${number(durable.revision)}<//>
+        <${Fact} name="size" label="Size of the record">${bytes(durable.size)}<//>
+        <${Fact} name="committed_at" label="Last commit"><${Ago} time=${durable.committed_at} /><//>
+        <${Fact} name="committing_since" label="On its way"><${Ago} time=${durable.committing_since} ago=${false} /><//>
+        <${Fact} name="policy" label="Kept" small>${durable.policy}<//>
+      </dl>
+      <div class="columns">
+        <div class="card" data-state><h2>${value?.state ? "State" : "What is stored"}</h2>${value?.state ? html`<${Value} value=${value.state.value} />
+          ${value.state.in_progress && html`<p class="muted">A handler is at work on it: not all of this is stored yet.</p>`}`
+          : html`<p class="muted">Not shown: ${value?.state_allowed ? "it does not run." : html`its class does not say <code>inspect=True</code>.`}</p>`}</div>
+        <div class="card"><h2>Commits since you look</h2><${Commits} child=${name} /></div>
+      </div>`}
+  </section>`;
+}
+
+function Fact({name, label, small = false, children}) {
+  return html`<div class="card figure"><dt>${label}</dt><dd><output data-figure=${name} class=${small ? "small" : null}>${children}</output></dd></div>`;
+}

@@ -1,2 +1,111 @@
+// @ts-check
+/** What went wrong: whose last life failed, which restarts count, and the messages that never arrived, by cause. */
+
+import {live} from "/static/live.js";
+import {Deed} from "/static/parts/deeds.js";
 import {html} from "/static/parts/dom.js";
-export function Failures() { return html`<section data-view="failures"><h1 tabindex="-1">Failures</h1></section>`; }
+import {counted, dated, number} from "/static/parts/format.js";
+import {Letter} from "/static/parts/letter.js";
+import {ActorLink, Ago, Problem, Share, Status, orderly} from "/static/parts/signs.js";
+import {Pager, Table} from "/static/parts/table.js";
+import {useWatch} from "/static/parts/watching.js";
+import {wallTime} from "/static/figures.js";
+import {address, choose} from "/static/routes.js";
+
+const MOST = {sort: "restarts", limit: 100};
+const DOWN = {sort: "age", status: "undefined", limit: 100};
+const PAGE = 20;
+
+export function Failures({here}) {
+  return html`<section data-view="failures">
+    <h1 tabindex="-1">Failures</h1>
+    <div class="columns"><${Failed} /><${Budgets} /></div>
+    <${Letters} here=${here} />
+  </section>`;
+}
+
+/** Actors whose last life did not end in order, by how it ended. */
+function Failed() {
+  const most = useWatch("actors", MOST);
+  const down = useWatch("actors", DOWN);
+  const rows = [...new Map([...(most.value?.rows ?? []), ...(down.value?.rows ?? [])].map((row) => [row.name, row])).values()];
+  const failed = rows.filter((row) => !orderly(row.last_exit));
+  const causes = new Map();
+  for (const row of failed) causes.set(row.last_exit, [...(causes.get(row.last_exit) ?? []), row]);
+  const groups = [...causes].map(([cause, those]) => ({cause, those})).sort((one, other) => other.those.length - one.those.length);
+  return html`<div class="card" data-failed><h2>Actors whose last life failed</h2>
+    <${Table} label="Actors whose last life failed, by cause" columns=${FAILED} rows=${groups} name=${(group) => group.cause}
+      empty=${most.value ? "None. All is well." : "Asking…"} /></div>`;
+}
+
+const FAILED = [
+  {key: "cause", label: "Cause", cell: (group) => html`<span class="bad-text">${group.cause}</span>`},
+  {key: "count", label: "Actors", numeric: true, cell: (group) => number(group.those.length)},
+  {key: "who", label: "Who", wide: true, cell: (group) => html`<ul class="plain-list">${group.those.slice(0, 10).map((row) => html`<li key=${row.name} data-name=${row.name}>
+      <${ActorLink} name=${row.name} /> <${Status} status=${row.status} /> <small class="muted">${counted(Math.max(0, row.incarnation - 1), "restart")}, <${Ago} time=${row.since} /></small></li>`)}
+    ${group.those.length > 10 && html`<li class="muted">and ${group.those.length - 10} more</li>`}</ul>`},
+];
+
+/** The restarts that count now. */
+function Budgets() {
+  const {value} = useWatch("budgets");
+  const rows = (value ?? []).filter((budget) => budget.used > 0).sort((one, other) => other.used / Math.max(1, other.allowed) - one.used / Math.max(1, one.allowed));
+  return html`<div class="card" data-budgets><h2>Restarts that count now</h2>
+    <${Table} label="Supervisors with restarts that count" columns=${BUDGETS} rows=${rows.slice(0, 20)} name=${(row) => row.name}
+      empty=${value ? "None: every budget is whole." : "Asking…"} /></div>`;
+}
+
+const BUDGETS = [
+  {key: "name", label: "Supervisor", cell: (row) => html`<a class="name" href=${address("tree", row.name)}>${row.name}</a>`},
+  {key: "used", label: "Budget", cell: (row) => html`<${Share} used=${row.used} of=${row.allowed} label="Restarts" />`},
+  {key: "restarts", label: "The last of them", wide: true, cell: (row) => html`<ul class="plain-list">${row.restarts.slice(-4).reverse().map((each, index) => html`<li key=${index}>
+    <span class="name">${each.child}</span> <span class="bad-text">${each.reason}</span> <small class="muted"><${Ago} time=${each.time} /></small></li>`)}</ul>`},
+];
+
+// --- dead letters ---
+
+/** @param {string|null} cause @param {string|null} target @param {number} count */
+function askAll(cause, target, count) {
+  const which = [cause !== null && `that are here because: ${cause}`, target !== null && `to ${target}`].filter(Boolean).join(", ");
+  return {
+    title: "Send all again?",
+    text: `${counted(count, "dead letter", "dead letters")}${which ? `, ${which},` : ""} are cast again to whom they were for, each once. Those that were sent again already stay as they are.`,
+    verb: "Send",
+    act: async () => {
+      const {sent, failed} = await live.act("resend_all", {...(cause === null ? {} : {cause}), ...(target === null ? {} : {target})});
+      const why = failed.length > 0 ? ` ${counted(failed.length, "letter")} could not be sent: ${failed[0].error.text}` : "";
+      return `${counted(sent.length, "letter was", "letters were")} sent again.${why}`;
+    },
+  };
+}
+
+function Letters({here}) {
+  const cause = here.query.cause ?? null;
+  const target = here.query.target ?? null;
+  const offset = Math.max(0, Number.parseInt(here.query.offset, 10) || 0);
+  const groups = useWatch("dead_letter_groups", {limit: 50});
+  const {value, error, stale} = useWatch("dead_letters", {limit: PAGE, offset, ...(cause === null ? {} : {cause}), ...(target === null ? {} : {target})});
+  const resent = new Set(value?.resent ?? []);
+  const nothing = value && value.total === 0 ? "There are no dead letters." : null;
+  return html`<div class="card" data-letters>
+    <div class="spread"><h2>Dead letters</h2>
+      <${Deed} what="resend_all" label="Send all again" off=${nothing ?? (value?.matched === 0 ? "None is like that." : null)} ask=${() => askAll(cause, target, value?.matched ?? 0)} /></div>
+    ${value?.lost > 0 && html`<p class="muted">${counted(value.lost, "older one is", "older ones are")} not kept any more.</p>`}
+    <${Table} label="Dead letters by cause" columns=${GROUPS} rows=${groups.value ?? []} name=${(row) => row.cause} mark=${(row) => (row.cause === cause ? "chosen" : null)}
+      empty=${groups.value ? "There are none." : "Asking…"} />
+    ${(cause !== null || target !== null) && html`<p class="spread"><span>Only those ${cause !== null && html`of the cause <b>${cause}</b>`} ${target !== null && html`to <code>${target}</code>`}</span>
+      <button onClick=${() => choose({cause: "", target: "", offset: ""})}>Show all</button></p>`}
+    ${error && html`<${Problem} error=${error} />`}
+    <ol class=${stale ? "letters stale" : "letters"}>${(value?.rows ?? []).map((row) => html`<${Letter} key=${row.number} row=${row} resent=${resent.has(row.number)} />`)}</ol>
+    ${value && value.matched > PAGE && html`<${Pager} total=${value.matched} offset=${offset} limit=${PAGE} onTurn=${(next) => choose({offset: next || ""})} />`}
+  </div>`;
+}
+
+const GROUPS = [
+  {key: "cause", label: "Cause", wide: true, cell: (row) => html`<button class="plain" onClick=${() => choose({cause: row.cause, offset: ""})}>${row.cause}</button>`},
+  {key: "count", label: "Letters", numeric: true, cell: (row) => number(row.count)},
+  {key: "types", label: "Messages", cell: (row) => html`${row.types.slice(0, 6).map((type) => html`<code key=${type}>${type}</code> `)}`},
+  {key: "targets", label: "For", cell: (row) => html`${row.targets.slice(0, 6).map((name) => html`<button key=${name} class="plain" aria-label=${`Only letters to ${name}`}
+    onClick=${() => choose({target: name, offset: ""})}>${name}</button> `)}${row.targets.length > 6 && html`<span class="muted">and more</span>`}`},
+  {key: "last", label: "Last", numeric: true, cell: (row) => html`<span title=${dated(wallTime(row.last) ?? 0)}><${Ago} time=${row.last} /></span>`},
+];

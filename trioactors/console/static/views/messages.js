@@ -105,7 +105,7 @@ function Drawn({rows, chosen, over}) {
     ${lines.length > 0 && html`<${Sequence} rows=${lines} chosen=${chosen} onChoose=${(correlation) => choose({correlation})} />`}
     <h2>Records</h2>
     <${Table} label="Trace records, the newest first" columns=${COLUMNS} rows=${rows.slice(-ROWS).reverse()} name=${(row) => row.child} identity=${(row) => row.number}
-      mark=${(row) => weight(row) || null} />
+      mark=${(row) => weight(row) || null} tall />
     ${rows.length > ROWS && html`<p class="muted">The last ${ROWS} of ${number(rows.length)}.</p>`}`;
 }
 
