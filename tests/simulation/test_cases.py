@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+from functools import partial, wraps
 from pathlib import Path
 
 import attrs
 import pytest
+import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
 import trioactors as ta
 from trioactors.testing import Policy, Tape
 from trioactors.testing.disk import Keep
-from trioactors.testing.simulation.cases import Case, kept_cases
+from trioactors.testing.simulation import Simulation, simulate
+from trioactors.testing.simulation.cases import Case, kept_cases, name_of
 from trioactors.testing.simulation.plans import Injection, Kind, Plan
+from trioactors.testing.simulation.simulating import scenario_of
 
 numbers = st.floats(0, 1, exclude_max=True)
 injections = st.builds(
@@ -23,7 +27,7 @@ injections = st.builds(
 names = st.sampled_from(["0", "1", "1.0", "2.15"])
 plans = st.builds(Plan, st.lists(injections, max_size=4).map(tuple), st.frozensets(names))
 tapes = st.builds(Tape.of, st.sampled_from([Policy.STEP, Policy.BATCH]), st.lists(st.integers(0, 9)))
-cases = st.builds(Case, st.integers(0), plans, tapes, st.text())
+cases = st.builds(Case, st.integers(0), plans, tapes, st.text(), st.text())
 
 CASE = Case(
     7, Plan((Injection(Kind.POWER, 3, 0.25, 1.5, Keep.PREFIX),), frozenset({"1", "0.2"})), Tape(Policy.STEP, (0, 2)), "it broke"
@@ -35,7 +39,7 @@ def test_a_case_read_back_is_the_same_case(case: Case) -> None:
     read = Case.loads(case.dumps())
 
     assert read == case
-    assert read.failure == case.failure
+    assert (read.failure, read.test) == (case.failure, case.test)
     assert Case.loads(case.line()) == case
 
 
@@ -80,6 +84,58 @@ def test_what_is_no_case_is_refused(text: str) -> None:
 def test_a_bad_tape_is_refused() -> None:
     with pytest.raises(ta.UsageError, match="'walk:0,2' is no tape"):
         Case.loads(CASE.dumps().replace("step:", "walk:"))
+
+
+# --- whose it is ---
+
+
+async def first(_: Simulation) -> None:
+    await trio.lowlevel.checkpoint()
+
+
+async def second(_: Simulation) -> None:
+    await trio.lowlevel.checkpoint()
+
+
+def test_a_run_knows_its_test_by_its_file_and_its_name() -> None:
+    assert scenario_of(first, store=None).play(3).case.test == "test_cases.first"
+    assert name_of(partial(partial(first))) == "test_cases.first"
+    assert name_of(wraps(first)(lambda: None)) == "test_cases.first"
+    assert name_of(Path.read_text).endswith("Path.read_text")
+    assert name_of(print) == "print"
+
+    def within() -> None: ...
+
+    assert name_of(within) == "test_cases.test_a_run_knows_its_test_by_its_file_and_its_name.within"
+
+
+def test_a_case_of_another_test_is_refused_by_both_names() -> None:
+    case = scenario_of(first, store=None).play(3).case
+
+    assert simulate(first, store=None, case=case).seed == 3
+    with pytest.raises(
+        ta.UsageError,
+        match=r"this case \(seed 3\) is of test_cases\.first, and would show nothing in test_cases\.second: choose that test",
+    ):
+        simulate(second, store=None, case=case.line())
+
+
+def test_an_older_case_that_names_no_test_is_anybodys() -> None:
+    older = json.loads(scenario_of(first, store=None).play(3).case.dumps())
+    del older["test"]
+
+    case = Case.loads(json.dumps(older))
+
+    assert case.test == ""
+    assert simulate(second, store=None, case=case).seed == 3
+
+
+def test_a_case_has_the_same_file_whichever_test_it_is_of(tmp_path: Path) -> None:
+    """Those that were kept before a case named its test keep their names."""
+    path = CASE.keep_in(tmp_path)
+
+    assert attrs.evolve(CASE, test="test_cases.first").keep_in(tmp_path) == path
+    assert Case.load(path).test == "test_cases.first"
 
 
 # --- the corpus ---

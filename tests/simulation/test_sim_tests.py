@@ -98,7 +98,7 @@ def test_a_failure_is_told_in_one_line_and_what_it_says_fails_again(outcome_of: 
     )
     assert found is not None
     case = Path(found[5])
-    assert case.parent == pytester.path / "corpus" / "test_race"
+    assert case.parent == pytester.path / "corpus" / "test_a_failure_is_told_in_one_line_and_what_it_says_fails_again.test_race"
     outcome_of(RACE, f"--trioactors-case={case}").assert_outcomes(failed=1)
     kept = case.read_text(encoding="utf-8")
     case.unlink()
@@ -126,7 +126,7 @@ def keep_a_case(folder: Path) -> Path:
 
 
 def test_the_corpus_is_tried_first(outcome_of: Outcome, pytester: pytest.Pytester) -> None:
-    path = keep_a_case(pytester.path / "corpus" / "test_race")
+    path = keep_a_case(pytester.path / "corpus" / "test_the_corpus_is_tried_first.test_race")
 
     result = outcome_of(KEPT.format(fails=77, runs=[77], options=""))
 
@@ -136,7 +136,7 @@ def test_the_corpus_is_tried_first(outcome_of: Outcome, pytester: pytest.Pyteste
 
 
 def test_what_was_mended_passes_with_its_corpus(outcome_of: Outcome, pytester: pytest.Pytester) -> None:
-    keep_a_case(pytester.path / "corpus" / "test_race")
+    keep_a_case(pytester.path / "corpus" / "test_what_was_mended_passes_with_its_corpus.test_race")
 
     outcome_of(KEPT.format(fails=78, runs=[77, 1, 2], options="")).assert_outcomes(passed=2)
 
@@ -150,13 +150,33 @@ def test_the_corpus_can_be_elsewhere(outcome_of: Outcome, pytester: pytest.Pytes
 
 
 def test_a_bad_case_in_the_corpus_is_named(outcome_of: Outcome, pytester: pytest.Pytester) -> None:
-    (pytester.path / "corpus" / "test_race").mkdir(parents=True)
-    (pytester.path / "corpus" / "test_race" / "bad.json").write_text("{}", encoding="utf-8")
+    corpus = pytester.path / "corpus" / "test_a_bad_case_in_the_corpus_is_named.test_race"
+    corpus.mkdir(parents=True)
+    (corpus / "bad.json").write_text("{}", encoding="utf-8")
 
     result = outcome_of(RACE)
 
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*UsageError: *bad.json: this is no case of a simulation*"])
+
+
+def test_two_modules_with_a_test_of_the_same_name_have_each_its_corpus(outcome_of: Outcome, pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_other=HEAD + RACE)
+
+    outcome_of(RACE).assert_outcomes(failed=2)
+
+    kept = sorted(path.name for path in (pytester.path / "corpus").iterdir())
+    assert kept == ["test_other.test_race", "test_two_modules_with_a_test_of_the_same_name_have_each_its_corpus.test_race"]
+
+
+def test_a_case_of_another_test_is_refused_by_name(outcome_of: Outcome, pytester: pytest.Pytester) -> None:
+    outcome_of(RACE).assert_outcomes(failed=1)
+    [case] = pytester.path.glob("corpus/*/*.json")
+
+    result = outcome_of(RACE.replace("test_race", "test_other"), f"--trioactors-case={case}")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*UsageError: this case (seed *) is of *.test_race, and would show nothing in *.test_other: *-k*"])
 
 
 def test_a_case_that_is_not_there_is_named(outcome_of: Outcome) -> None:

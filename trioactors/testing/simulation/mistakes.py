@@ -1,8 +1,8 @@
 """Mistakes of a test that would pass for answers: a name that nobody ever has, a handler that there is none of, arguments that do not fit.
 
-What a client's call raises is what that client was told. A typing error in a workload would then be a call that fails, in every run, and the
-test would be green and show nothing. So an error by which Python or trioactors says that a program is wrong ends the run, as a mistake of
-the test, where it was raised at the call itself. One that came with an answer is an answer, whatever it is; to bring one, somebody must
+What a client's call raises is what that client was told. A typing error in a workload would then be a call that fails, in every run, and
+the test would be green and show nothing. So an error by which Python or trioactors says that a program is wrong ends the run, as a mistake
+of the test, where it was raised at the call itself. One that came with an answer is an answer, whatever it is; to bring one, somebody must
 have woken the caller, and Trio does that in one place.
 
 A name is no mistake at once. Its child may come later, or be gone, or come in other runs only; so names that were asked for in vain are

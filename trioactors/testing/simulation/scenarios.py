@@ -15,7 +15,7 @@ from trioactors.lives import is_group, leaves
 from trioactors.testing.playing import Played, Stuck, error_of, play, who_waits
 from trioactors.testing.schedules import Chooser, Playback, Policy, Tape, chooser, policy_of
 from trioactors.testing.scheduling import Schedule
-from trioactors.testing.simulation.cases import Case
+from trioactors.testing.simulation.cases import Case, name_of
 from trioactors.testing.simulation.checks import ALWAYS, Check
 from trioactors.testing.simulation.escapes import contained
 from trioactors.testing.simulation.history import Operation
@@ -85,6 +85,11 @@ class Scenario:
     steps: int
     limit: float
 
+    @property
+    def test(self) -> str:
+        """The name of the workload and of its file: whose cases these are."""
+        return name_of(self.workload)
+
     def play(self, seed: int, plan: Plan | None = None, tape: Tape | None = None, *, schedule: int | None = None) -> Run:
         """Run *seed* once; with another *plan*, by a *tape*, or by the *schedule* of another seed. What is wrong is in the result."""
         drawn_plan = drawn(seed, self.faults) if plan is None else plan
@@ -116,7 +121,7 @@ class Scenario:
             played = play(main, choosing, policy=policy, steps=self.steps, look=look)
         if not worlds:  # it was over before it began
             played.result.unwrap()
-        return Run(seed, drawn_plan, policy, played, worlds[0])
+        return Run(self.test, seed, drawn_plan, policy, played, worlds[0])
 
     async def _bounded(self, simulation: Simulation, ends: list[_End]) -> None:
         with trio.move_on_after(self.limit) as scope:
@@ -137,6 +142,7 @@ class Scenario:
 class Run:
     """One run, sound or not."""
 
+    test: str
     seed: int
     plan: Plan
     policy: Policy
@@ -153,7 +159,8 @@ class Run:
     def case(self) -> Case:
         """The run as text."""
         error = self.error
-        return Case(self.seed, self.plan, self.played.tape, "" if error is None else f"{type(error).__name__}: {error}"[:_TEXT])
+        failure = "" if error is None else f"{type(error).__name__}: {error}"[:_TEXT]
+        return Case(self.seed, self.plan, self.played.tape, failure, self.test)
 
     def summed_up(self) -> Simulated:
         """What is told of a sound one."""

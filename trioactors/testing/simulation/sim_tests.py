@@ -148,7 +148,7 @@ def sim_test(
                 f"{workload.__name__} must take a Simulation and nothing else: a workload runs many times, so it is no method and has no "
                 f"fixtures; make what you need in it"
             )
-        place = Path(inspect.getfile(workload)).parent / "corpus" / workload.__name__ if corpus is None else corpus
+        place = Path(inspect.getfile(workload)).parent / "corpus" / scenario.test if corpus is None else corpus
 
         return _as_test(workload, scenario, functools.partial(_run, scenario, tried_seeds, place))
 

@@ -163,7 +163,8 @@ def case_from(case: Case | str | Path) -> Case:
 
 
 def replayed(scenario: Scenario, case: Case) -> Simulated:
-    """Run *case* once more. Raises what is wrong."""
+    """Run *case* once more. Raises what is wrong, and `UsageError` for a case of another test."""
+    case.look_at_test(scenario.test)
     with quietly():
         run = scenario.play(case.seed, case.plan, case.tape)
     if run.error is not None:
