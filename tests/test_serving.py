@@ -180,6 +180,19 @@ async def test_a_record_tells_how_long_each_handler_took(system: ta.System, reco
     assert times == [("wait", 3), ("plain", 2), ("unwaiting", 2)]
 
 
+async def test_a_record_tells_how_long_a_plain_handler_took_over_a_cast(
+    system: ta.System, recorder: Any, autojump_clock: MockClock
+) -> None:
+    greedy = await system.start(partial(Greedy, [], autojump_clock, 2), name="greedy")
+    await trio.sleep(7)
+
+    for _ in range(2):
+        greedy.plain.cast_nowait()
+    await ta.flush(greedy)
+
+    assert [record.seconds for record in recorder.of(MessageHandled)] == [2, 2]
+
+
 async def test_a_handler_that_made_no_actor_fails_the_start(system: ta.System) -> None:
     class Odd(ta.Actor[None]):
         def __new__(cls) -> Any:

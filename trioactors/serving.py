@@ -134,7 +134,7 @@ async def _serve(life: Life, cell: ActorCell, actor: Actor[Any]) -> None:
         envelope = queue.popleft()
         if mailbox.attention or envelope.tick is not None:
             _take(mailbox, envelope)
-        life.began = now() if envelope.spec.is_async or envelope.deadline != math.inf else life.began
+        life.began = now() if envelope.spec.is_async or watchers or envelope.deadline != math.inf else life.began
         if envelope.gone or envelope.deadline <= life.began or (mailbox.needs and _in_vain(mailbox, envelope, life)):
             _shed(cell, envelope)
             continue
