@@ -27,7 +27,7 @@ import outcome
 import trio
 
 from trioactors.errors import OverLimit, StoreConflict, StoreError, StorePoisoned, StoreUnavailable, TrioactorsError
-from trioactors.persistence import Answer, Batch, Committed, Conflict, Corrupt, Key, Record, Space, Store, TooLarge, Write
+from trioactors.persistence import Answer, Batch, Committed, Conflict, Corrupt, Found, Key, Record, Space, Store, TooLarge, Write
 from trioactors.trace import StoreCommitted
 from trioactors.workers import InPlaceWorker, Worker, called_back, run_on
 
@@ -110,6 +110,13 @@ class Committer:
             if not error.retryable:
                 self._break(error)
             raise
+
+    async def look(self, space: Space, start: str, *, limit: int) -> Sequence[Found]:
+        """The first *limit* records of *space* from the name *start* on. For people: no error breaks anything. Raises `StoreError`."""
+        if not self._open or self._broken is not None:
+            await trio.lowlevel.checkpoint()
+            raise self._closed()
+        return await run_on(self._worker, lambda: self.store.scan(space, start, limit=limit))
 
     async def erase(self, name: str) -> None:
         """Remove the state of the actor *name*, whatever was submitted for it before. Raises `StoreError`."""

@@ -74,3 +74,30 @@ async def test_commits_that_happened_while_nobody_watched_are_not_told(console: 
         records = await viewer.receive()
 
     assert [(row["number"], row["revision"]) for row in records["rows"]] == [(0, 2)]
+
+
+async def test_durable_actors_are_a_topic(console: Any) -> None:
+    for name in ("keeper", "other"):
+        await (await console.system.start(Keeper, name=name)).put("apples", 1)
+    async with console.viewer() as viewer:
+        answer = await viewer.ask("look", topic="durable", sort="name", reverse=True, search="KEEP", limit=1)
+
+    value = answer["value"]
+    assert (value["total"], value["matched"]) == (2, 2)
+    assert [(row["name"], row["actor"], row["policy"], row["revision"]) for row in value["rows"]] == [
+        ("other", "Keeper", "EVERY_MESSAGE", 2)
+    ]
+    assert value["quarantine"] == {"total": None, "complete": None, "time": None}
+
+
+async def test_the_store_is_asked_for_what_is_in_quarantine(console: Any) -> None:
+    async with console.viewer() as viewer:
+        assert "quarantine" in viewer.hello["questions"]
+        answer = await viewer.ask("quarantine", limit=10)
+        durable = await viewer.ask("look", topic="durable")
+        wrong = await viewer.ask("quarantine", limit=10, name="a")
+
+    assert answer["value"] == {"total": 0, "complete": True, "rows": []}
+    assert durable["value"]["quarantine"]["total"] == 0
+    assert durable["value"]["quarantine"]["time"] is not None
+    assert (wrong["ok"], wrong["error"]["kind"]) == (False, "SpecError")

@@ -49,7 +49,9 @@ async def test_nothing_is_said_where_nothing_changes(console: Any) -> None:
         assert await viewer.receive() == {"type": "end", "id": "a"}
 
 
-@pytest.mark.parametrize("topic", ["figures", "tree", "actors", "timers", "budgets", "dead_letters", "dead_letter_groups"])
+@pytest.mark.parametrize(
+    "topic", ["figures", "tree", "actors", "timers", "budgets", "dead_letters", "dead_letter_groups", "durable"]
+)
 async def test_every_topic_has_a_snapshot(console: Any, topic: str) -> None:
     async with console.viewer() as viewer:
         await viewer.send(type="watch", id="x", topic=topic)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import attrs
 import trio
@@ -19,7 +19,7 @@ from trioactors.console.access import Role
 from trioactors.console.options import Options
 from trioactors.console.topics import TOPICS, Message, Source, told_error
 from trioactors.errors import SpecError, TrioactorsError, UnknownName, UsageError
-from trioactors.inspect import plain
+from trioactors.inspect import plain, quarantine
 from trioactors.lives import current_life
 from trioactors.messages import DeadLetter
 from trioactors.refs import RemoteHandler
@@ -64,7 +64,21 @@ def _look(source: Source, options: Options) -> object:
     return value()
 
 
-QUESTIONS: Final[Mapping[str, Callable[[Source, Options], object]]] = {"explain": _explain, "look": _look}
+async def _quarantine(source: Source, options: Options) -> object:
+    """What is in quarantine, from the store; the topic `durable` tells from then on how much it was."""
+    limit = options.number("limit", 100, most=source.limits.rows)
+    options.end()
+    page = await quarantine(source.system, limit=limit)
+    source.found["quarantine"] = {"total": page.total, "complete": page.complete, "time": trio.current_time()}
+    return page
+
+
+QUESTIONS: Final[Mapping[str, Callable[[Source, Options], object]]] = {
+    "explain": _explain,
+    "look": _look,
+    "quarantine": _quarantine,
+}
+"""Each gives its answer, or, where it has to ask the store, something to await."""
 
 
 # --- deeds ---
@@ -174,7 +188,7 @@ async def answered(source: Source, asker: Asker, message: Mapping[str, Any]) -> 
     what, given = message.get("what"), message.get("options", {})
     try:
         options = Options(given, str(what)[:100])
-        value = await _done(source, asker, what, options) if deed else _told(source, what, options)
+        value = await _done(source, asker, what, options) if deed else await _told(source, what, options)
         return {"type": "answer", "ok": True, "value": plain(value)}
     except TrioactorsError as error:
         if deed:
@@ -182,10 +196,12 @@ async def answered(source: Source, asker: Asker, message: Mapping[str, Any]) -> 
         return {"type": "answer", "ok": False, "error": told_error(error)}
 
 
-def _told(source: Source, what: object, options: Options) -> object:
+async def _told(source: Source, what: object, options: Options) -> object:
+    await trio.lowlevel.checkpoint()
     if not isinstance(what, str) or what not in QUESTIONS:
         raise SpecError(f"nobody can ask {str(what)[:100]!r}; there are {', '.join(QUESTIONS)}")
-    return QUESTIONS[what](source, options)
+    answer = QUESTIONS[what](source, options)
+    return await cast("Awaitable[object]", answer) if isinstance(answer, Awaitable) else answer
 
 
 async def _done(source: Source, asker: Asker, what: object, options: Options) -> object:

@@ -41,6 +41,8 @@ class Source:
     commits: CommitRing = attrs.field(factory=CommitRing)
     resent: set[int] = attrs.field(factory=set[int])
     """The numbers of dead letters that were sent again."""
+    found: dict[str, Message] = attrs.field(factory=dict[str, "Message"])
+    """What the store answered last, to those who asked it."""
 
 
 def told_error(error: TrioactorsError) -> Message:
@@ -115,6 +117,21 @@ def _dead_letter_groups(source: Source, options: Options) -> Topic:
     return lambda: inspect.dead_letter_groups(source.system)[:limit]
 
 
+def _durable(source: Source, options: Options) -> Topic:
+    page = partial(
+        inspect.durable,
+        source.system,
+        sort=options.text("sort") or "name",
+        reverse=options.flag("reverse"),
+        search=options.text("search") or "",
+        limit=options.number("limit", _ROWS, most=source.limits.rows),
+        offset=options.number("offset", 0, most=10_000_000),
+    )
+    return lambda: {**attrs.asdict(page(), recurse=False), "quarantine": source.found.get("quarantine", _NOT_ASKED)}
+
+
+_NOT_ASKED: Final[Message] = {"total": None, "complete": None, "time": None}
+
 TOPICS: Final[Mapping[str, Callable[[Source, Options], Topic]]] = {
     "figures": _figures,
     "tree": _tree,
@@ -124,6 +141,7 @@ TOPICS: Final[Mapping[str, Callable[[Source, Options], Topic]]] = {
     "budgets": _budgets,
     "dead_letters": _dead_letters,
     "dead_letter_groups": _dead_letter_groups,
+    "durable": _durable,
 }
 
 

@@ -14,7 +14,7 @@ from trioactors.restarts import ChildStatus
 from trioactors.settings import choice, count
 from trioactors.system import System, runtime_of
 
-__all__ = ["ActorPage", "ActorRow", "SortBy", "actors"]
+__all__ = ["ActorPage", "ActorRow", "SortBy", "actors", "first_of"]
 
 
 class SortBy(enum.Enum):
@@ -106,11 +106,11 @@ def actors(
     if wanted is not None:
         cells = [cell for cell in cells if cell.status is wanted]
     smallest = (sort in _SMALLEST_FIRST) is not reverse
-    chosen = _first(cells, _KEYS[sort], last, smallest=smallest)
+    chosen = first_of(cells, _KEYS[sort], last, smallest=smallest)
     return ActorPage(total=total, matched=len(cells), rows=tuple(_row(cell) for cell in chosen[offset:]))
 
 
-def _first(cells: list[ActorCell], key: Callable[[ActorCell], object], number: int, *, smallest: bool) -> list[ActorCell]:
+def first_of(cells: list[ActorCell], key: Callable[[ActorCell], object], number: int, *, smallest: bool) -> list[ActorCell]:
     """The first *number* in order: without sorting all of them where few are wanted, which is the usual case."""
     pick = heapq.nsmallest if smallest else heapq.nlargest
     return pick(number, cells, key=key)  # type: ignore[arg-type]  # keys of one kind compare
