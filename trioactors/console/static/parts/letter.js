@@ -11,7 +11,7 @@ import {Value} from "/static/parts/value.js";
 export function Letter({row, resent}) {
   return html`<li data-name=${row.target} data-letter=${row.number}>
     <div class="spread">
-      <p><b>${row.type}</b> for <${ActorLink} name=${row.target} /> <span class="chip bad">${row.cause}</span>
+      <p><b>${row.type}</b> for <${ActorLink} name=${row.target} /> <span class="chip bad">${row.cause}</span>${" "}
         <small class="muted">no. ${row.number}, <${When} time=${row.time} />, <${Ago} time=${row.time} /></small></p>
       ${resent ? html`<span class="chip good" data-resent>sent again</span>` : html`<${Deed} what="resend" label="Send again" ask=${() => asked(row)} />`}
     </div>

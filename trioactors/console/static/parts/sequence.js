@@ -7,7 +7,7 @@
  */
 
 import {wallTime} from "/static/figures.js";
-import {html, useMemo} from "/static/parts/dom.js";
+import {html, useEffect, useMemo, useRef} from "/static/parts/dom.js";
 import {duration, moment} from "/static/parts/format.js";
 import {said} from "/static/parts/records.js";
 
@@ -64,19 +64,39 @@ export function Sequence({rows, chosen = null, onChoose}) {
   const drawn = useMemo(() => read(rows), [rows]);
   const {who} = drawn;
   const x = (name) => LEFT + ACROSS * (Math.max(0, who.indexOf(who.includes(name) ? name : OTHERS)) + 0.5);
-  const y = (line) => TOP + DOWN * (line + 0.7);
+  const y = (line) => DOWN * (line + 0.8);
   const [width, height] = [LEFT + ACROSS * who.length + 10, y(drawn.lines) + 6];
-  return html`<div class="box sequence" role="region" aria-label="Sequence diagram" tabindex="0">
+  const box = useFollowing(rows);
+  return html`<div class="box sequence" ref=${box} role="region" aria-label="Sequence diagram" tabindex="0">
+    <svg class="heads" width=${width} height=${TOP} aria-hidden="true">${who.map((name) => html`<g key=${name} class="lifeline"><title>${name}</title>
+      <rect x=${x(name) - ACROSS / 2 + 6} y="8" width=${ACROSS - 12} height="27" rx="7" /><text x=${x(name)} y="26">${cut(name)}</text></g>`)}</svg>
     <svg width=${width} height=${height} viewBox=${`0 0 ${width} ${height}`} role="img" aria-label="The messages as a sequence; the table below says the same">
       <defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto-start-reverse"><path d="M0 0 8 4 0 8z" /></marker></defs>
       ${who.map((name) => html`<g key=${name} class="lifeline" data-lifeline=${name}><title>${name}</title>
-        <path d=${`M${x(name)},${TOP - 10}V${height}`} /><rect x=${x(name) - ACROSS / 2 + 6} y="8" width=${ACROSS - 12} height="27" rx="7" />
-        <text x=${x(name)} y="26">${cut(name)}</text></g>`)}
+        <path d=${`M${x(name)},0V${height}`} /></g>`)}
       ${drawn.events.map((each) => html`<g key=${each.row.number} class=${`event ${each.row.kind}`}><title>${`${each.child} ${said(each.row)}`}</title>
         ${times(each.row, y(each.line))}
         <circle cx=${x(each.child)} cy=${y(each.line)} r="4.5" /><text x=${x(each.child) + 10} y=${y(each.line) + 4}>${cut(shortly(each.row))}</text></g>`)}
       ${drawn.messages.map((each) => html`<${Arrow} key=${each.row.number} message=${each} x=${x} y=${y} last=${drawn.lines} chosen=${chosen} onChoose=${onChoose} />`)}
     </svg></div>`;
+}
+
+/** The box stays at its end while rows come, unless somebody has scrolled away from there. @param {TraceRow[]} rows */
+function useFollowing(rows) {
+  const box = useRef(/** @type {HTMLElement|null} */ (null));
+  const follows = useRef(true);
+  useEffect(() => {
+    const place = box.current;
+    const scrolled = () => {
+      if (place) follows.current = place.scrollTop + place.clientHeight >= place.scrollHeight - DOWN;
+    };
+    place?.addEventListener("scroll", scrolled, {passive: true});
+    return () => place?.removeEventListener("scroll", scrolled);
+  }, []);
+  useEffect(() => {
+    if (box.current && follows.current) box.current.scrollTop = box.current.scrollHeight;
+  }, [rows]);
+  return box;
 }
 
 /** @param {TraceRow} row @param {number} at */
@@ -104,7 +124,7 @@ function Arrow({message, x, y, last, chosen, onChoose}) {
   return html`<g class=${classes} data-message=${message.number} onClick=${() => correlation !== null && onChoose(correlation)}>
     <title>${`${from} → ${to}: ${handler}${ended ? `, ${said(ended)}` : ""}${correlation === null ? "" : ` (chain ${correlation})`}`}</title>
     ${times(row, at)}
-    <rect class="bar" x=${right - 4} y=${at} width="8" height=${Math.max(4, bottom - at)} rx="3" />
+    <rect class="lasts" x=${right - 4} y=${at} width="8" height=${Math.max(4, bottom - at)} rx="3" />
     <path class="arrow" d=${start} marker-end="url(#tip)" />
     <text class="what" x=${label[0]} y=${at - 5} text-anchor=${label[1]}>${cut(handler)}</text>
     ${ended && end !== null && html`<path class="back" d=${from === to ? "" : `M${right + (left < right ? -4 : 4)},${y(end)}H${left + (left < right ? 4 : -4)}`} marker-end="url(#tip)" />

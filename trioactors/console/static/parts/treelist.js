@@ -1,7 +1,7 @@
 // @ts-check
 /** The tree as a list: an ARIA tree, with one line in the tab order, moved through with the arrow keys. */
 
-import {html, useEffect, useRef, useState} from "/static/parts/dom.js";
+import {html, useLayoutEffect, useRef, useState} from "/static/parts/dom.js";
 import {NOTHING, number} from "/static/parts/format.js";
 import {Share, Status} from "/static/parts/signs.js";
 
@@ -15,7 +15,7 @@ export function TreeList({lines, chosen, marks, onSelect, onFold}) {
   const moved = useRef(false);
   const names = lines.map((line) => line.branch.name);
   const current = names.includes(at ?? "") ? at : names.includes(chosen ?? "") ? chosen : names[0];
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!moved.current) return;
     moved.current = false;
     /** @type {HTMLElement|null|undefined} */ (box.current?.querySelector('[tabindex="0"]'))?.focus();

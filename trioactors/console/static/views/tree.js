@@ -23,9 +23,9 @@ const folded = new Map();
 
 export function Tree({here}) {
   const {value, error} = useWatch("tree", OPTIONS);
-  const [, redraw] = useState(0);
+  const [folds, redraw] = useState(0);
   const search = here.query.search ?? "";
-  const {lines, left, sizes} = useMemo(() => flattened(value, search), [value, search, folded.size, here]);
+  const {lines, left, sizes} = useMemo(() => flattened(value, search), [value, search, folds]);
   const chosen = useMemo(() => found(value, here.name), [value, here.name]);
   const foresight = useForesight(here.name, here.query.reason ?? "crash", chosen && `${chosen.incarnation} ${chosen.status} ${chosen.budget?.used}`);
   const select = (name) => choose({}, {name});
