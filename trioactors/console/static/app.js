@@ -4,7 +4,7 @@
 import {follow, useFigures} from "/static/figures.js";
 import {live} from "/static/live.js";
 import {Component, html, render, useEffect, useRef} from "/static/parts/dom.js";
-import {Answers, Confirmation} from "/static/parts/deeds.js";
+import {Answers, Confirmation, tell} from "/static/parts/deeds.js";
 import {number} from "/static/parts/format.js";
 import {Keys} from "/static/parts/keys.js";
 import {useConnection, useRoute} from "/static/parts/watching.js";
@@ -96,6 +96,7 @@ function Frame() {
     document.title = `${view === "actor" && here.name ? here.name : VIEWS[view].title} · trioactors console`;
     if (before.current === place) return;
     before.current = place;
+    tell("");
     main.current?.querySelector("h1")?.focus({preventScroll: true});
     window.scrollTo(0, 0);
   }, [place]);

@@ -102,6 +102,11 @@ export function Deed({what, label, children, danger = false, off = null, ask}) {
     onClick=${() => confirm(ask())}>${children ?? label}</button>`;
 }
 
+/** Says it where somebody cannot hover. */
+export function OnlyLooks() {
+  return live.hello !== null && !live.admin ? html`<small class="muted" data-only-looks>a viewer looks only; to act needs the role admin</small>` : null;
+}
+
 /** Restart and stop of one child. @param {{name: string, incarnation: number, below?: number, down?: boolean}} props */
 export function LifeButtons({name, incarnation, below = 0, down = false}) {
   const own = name.startsWith(":") ? "The system's own supervisors are left alone." : null;
@@ -118,7 +123,11 @@ export function LifeButtons({name, incarnation, below = 0, down = false}) {
       title: `Stop ${name}?`,
       text: `By hand, ${name}${all} is stopped and stays down until somebody restarts it. Waiting casts become dead letters.`,
       explain: name, verb: "Stop", danger: true,
-      act: async () => `${name} was stopped; it is ${(await live.act("stop", options)).status ?? "gone"}.`,
+      act: async () => {
+        await live.act("stop", options);
+        return `${name} was stopped.`;
+      },
     })}>Stop<//>
+    <${OnlyLooks} />
   </span>`;
 }

@@ -1,8 +1,9 @@
 // @ts-check
 /** All actors: the console sorts, searches and cuts; here is one page of them. */
 
-import {html, useEffect, useRef, useState} from "/static/parts/dom.js";
+import {html, useEffect} from "/static/parts/dom.js";
 import {NOTHING, number} from "/static/parts/format.js";
+import {Search} from "/static/parts/search.js";
 import {ActorLink, Ago, Ended, Problem, Share, Status} from "/static/parts/signs.js";
 import {Pager, Table} from "/static/parts/table.js";
 import {useWatch} from "/static/parts/watching.js";
@@ -44,7 +45,7 @@ export function Actors({here}) {
   return html`<section data-view="actors">
     <div class="spread"><h1 tabindex="-1">Actors</h1><p class="muted" data-total>${value ? `${number(value.matched)} of ${number(value.total)}` : ""}</p></div>
     <div class="tools">
-      <label class="grow">Search <${Search} value=${options.search} /></label>
+      <label class="grow">Search <${Search} value=${options.search} hint="Name or class  /" /></label>
       <label>Status <select value=${here.query.status ?? ""} onChange=${(event) => choose({status: event.target.value, offset: ""})}>
         <option value="">any</option>
         ${Object.entries(STATUSES).map(([key, text]) => html`<option key=${key} value=${key} selected=${key === here.query.status}>${text}</option>`)}</select></label>
@@ -54,22 +55,4 @@ export function Actors({here}) {
       down=${SMALLEST_FIRST.has(options.sort) === options.reverse} onSort=${sorted} empty=${value ? "No actor is like that." : "Asking…"} />
     ${value && html`<${Pager} total=${value.matched} offset=${options.offset} limit=${PAGE} onTurn=${(offset) => choose({offset: offset || ""})} />`}
   </section>`;
-}
-
-/** How long somebody must stop typing until it is searched for, in milliseconds. */
-const PAUSE = 180;
-
-/** A field for what is searched for: the console is asked when somebody stops typing. */
-function Search({value}) {
-  const [text, type] = useState(value);
-  const timer = useRef(/** @type {any} */ (0));
-  useEffect(() => type(value), [value]);
-  const typed = (event) => {
-    const next = event.target.value;
-    type(next);
-    clearTimeout(timer.current);
-    timer.current = setTimeout(() => choose({search: next, offset: ""}, {replace: true}), PAUSE);
-  };
-  useEffect(() => () => clearTimeout(timer.current), []);
-  return html`<input type="search" data-search placeholder="Name or class  /" value=${text} onInput=${typed} maxlength="1000" />`;
 }

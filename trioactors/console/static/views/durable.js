@@ -4,7 +4,8 @@
 import {live} from "/static/live.js";
 import {Commits} from "/static/parts/commits.js";
 import {html, useEffect, useState} from "/static/parts/dom.js";
-import {NOTHING, bytes, counted, number} from "/static/parts/format.js";
+import {NOTHING, bytes, number} from "/static/parts/format.js";
+import {Search} from "/static/parts/search.js";
 import {ActorLink, Ago, Problem, Status} from "/static/parts/signs.js";
 import {Pager, Table} from "/static/parts/table.js";
 import {Value} from "/static/parts/value.js";
@@ -44,8 +45,7 @@ function All({here}) {
   const total = known ? value?.matched ?? value?.total ?? 0 : rows.length;
   return html`<section data-view="durable">
     <div class="spread"><h1 tabindex="-1">Durable</h1>
-      <input type="search" data-search aria-label="Search durable actors" placeholder="Search  /" value=${search} maxlength="1000"
-        onInput=${(event) => choose({search: event.target.value, offset: ""}, {replace: true})} /></div>
+      <${Search} value=${search} label="Search durable actors" /></div>
     ${error && html`<${Problem} error=${error} />`}
     <${Table} label="Durable actors" columns=${known ? COLUMNS : FEWER} rows=${rows} name=${(row) => row.name} stale=${stale} sort=${sort}
       down=${(sort === "name") === reverse} onSort=${(key) => choose({sort: key, reverse: key === sort && !reverse, offset: ""})}
@@ -79,6 +79,7 @@ function Quarantine({watched}) {
     <div class="spread"><h2>Quarantine</h2>${can && html`<button onClick=${ask}>Look again</button>`}</div>
     ${problem && html`<${Problem} error=${problem} />`}
     ${rows ? html`<${Table} label="Records in quarantine" columns=${LYING} rows=${rows.slice(0, 100)} name=${(row) => row.name} empty="Nothing lies in quarantine." />
+      ${answer?.complete === false && html`<p class="muted">The store took too long to answer: there may be more.</p>`}
       ${answer?.total > rows.length && html`<p class="muted">and ${number(answer.total - rows.length)} more</p>`}`
       : !problem && html`<p class="muted">${can ? "Asking the store…" : "This console does not tell."}</p>`}
   </div>`;

@@ -2,7 +2,7 @@
 /** What went wrong: whose last life failed, which restarts count, and the messages that never arrived, by cause. */
 
 import {live} from "/static/live.js";
-import {Deed} from "/static/parts/deeds.js";
+import {Deed, OnlyLooks} from "/static/parts/deeds.js";
 import {html} from "/static/parts/dom.js";
 import {counted, dated, number} from "/static/parts/format.js";
 import {Letter} from "/static/parts/letter.js";
@@ -89,7 +89,7 @@ function Letters({here}) {
   const nothing = value && value.total === 0 ? "There are no dead letters." : null;
   return html`<div class="card" data-letters>
     <div class="spread"><h2>Dead letters</h2>
-      <${Deed} what="resend_all" label="Send all again" off=${nothing ?? (value?.matched === 0 ? "None is like that." : null)} ask=${() => askAll(cause, target, value?.matched ?? 0)} /></div>
+      <span class="buttons"><${OnlyLooks} /><${Deed} what="resend_all" label="Send all again" off=${nothing ?? (value?.matched === 0 ? "None is like that." : null)} ask=${() => askAll(cause, target, value?.matched ?? 0)} /></span></div>
     ${value?.lost > 0 && html`<p class="muted">${counted(value.lost, "older one is", "older ones are")} not kept any more.</p>`}
     <${Table} label="Dead letters by cause" columns=${GROUPS} rows=${groups.value ?? []} name=${(row) => row.cause} mark=${(row) => (row.cause === cause ? "chosen" : null)}
       empty=${groups.value ? "There are none." : "Asking…"} />
