@@ -34,7 +34,7 @@ WALLS: Mapping[str, str] = {
     "trioactors.testing.simulation.node.Node._live": "a life of a node: what no fault explains goes through",
     "trioactors.testing.simulation.node.NodeLife.asked": "what a dead node raised is nobody's answer",
     "trioactors.testing.simulation.sim_tests._replay": "a note about where the case is kept, then the error goes on",
-    "trioactors.testing.simulation.world._asked": "what a client is told, whatever it is, is history",
+    "trioactors.testing.simulation.clients._asked": "what a client is told, whatever it is, is history",
     "trioactors.trace.Observers.emit": "an observer must never stop what it watches",
     "trioactors.window.Window._ring": "a state that cannot be kept, met in a callback: it is its actor's crash",
 }

@@ -220,3 +220,59 @@ def test_a_start_that_a_kill_cut_off_makes_its_name_no_mistake() -> None:
     assert any(errors[-1] is ta.UnknownName for errors in told)
     for run in cut_off:
         run.names.look()
+
+
+# --- what a workload asks of the simulation itself ---
+
+
+def plain_client(_: Client) -> None: ...
+
+
+async def idle(_: Client) -> None:
+    await trio.lowlevel.checkpoint()
+
+
+async def of_nobody() -> None:
+    await trio.lowlevel.checkpoint()
+
+
+ASKED: dict[str, tuple[Callable[[Any], Awaitable[Any]], str]] = {
+    "no clients": (lambda simulation: simulation.clients(0, idle), "clients(0): write how many clients there are, one at least"),
+    "less": (lambda simulation: simulation.clients(-2, idle), "clients(-2): write how many clients there are, one at least"),
+    "turned round": (lambda simulation: simulation.clients(idle, 2), "): write how many clients there are"),
+    "a plain client": (
+        lambda simulation: simulation.clients(1, plain_client),
+        "clients(1, plain_client): that is no async function; write `async def`, for an async function of a Client",
+    ),
+    "a client of nobody": (
+        lambda simulation: simulation.clients(1, of_nobody),
+        "clients(1, of_nobody): it is called with a Client, and takes () -> 'None'",
+    ),
+    "no turns": (lambda simulation: simulation.clients(1, turning(0)), "turns(0): write how many turns there are, one at least"),
+    "no pause": (
+        lambda simulation: simulation.clients(1, turning(2, pause=-1)),
+        "turns(pause=-1): write how many seconds to wait at the most before a turn, zero or more",
+    ),
+}
+
+
+def turning(count: int, pause: float = 1.0) -> Callable[[Client], Awaitable[None]]:
+    async def client(me: Client) -> None:
+        async for _ in me.turns(count, pause=pause):
+            await trio.lowlevel.checkpoint()
+
+    return client
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_what_a_workload_asks_wrongly_is_refused_by_name_and_not_shrunk(name: str, tmp_path: Path) -> None:
+    ask, text = ASKED[name]
+
+    async def workload(simulation: Simulation) -> None:
+        await ask(simulation)
+
+    with pytest.raises(ta.UsageError, match=re.escape(text)) as caught:
+        tried(scenario_of(workload, store=None), 1, corpus=tmp_path)
+
+    assert not getattr(caught.value, "__notes__", ())
+    assert not list(tmp_path.iterdir())

@@ -312,6 +312,9 @@ def test_a_file_that_is_given_as_text_is_explained() -> None:
         simulate(quiet, case="corpus/1c37e1ce4517.json")
 
 
+def plain_app(_: ta.System) -> None: ...
+
+
 @pytest.mark.parametrize(
     ("options", "text"),
     [
@@ -319,6 +322,19 @@ def test_a_file_that_is_given_as_text_is_explained() -> None:
         ({"check": quiet}, "): write functions of a Simulation, in a list"),
         ({"check": ["sound"]}, "simulate(check=['sound']): write functions of a Simulation, in a list"),
         ({"seed": "17"}, "simulate(seed='17'): '17' is no seed; a seed is an integer"),
+        ({"tree": ta.Actor}, "simulate(tree=<class 'trioactors.actor.Actor'>): write ta.Supervisor(ta.child(...), name=...)"),
+        ({"settings": {}}, "simulate(settings={}): write Settings(call_timeout=3), say"),
+        (
+            {"app": plain_app},
+            "simulate(app=plain_app): that is no async function; write `async def`, for an async function of the system",
+        ),
+        ({"app": "app"}, "simulate(app='app'): write an async function of the system"),
+        ({"case": 5}, "simulate(case=5): write Path(...) of a file that was kept, or the text of a case"),
+        ({"steps": 0}, "simulate(steps=0): write how many steps a run may take, one at least"),
+        ({"limit": -1}, "simulate(limit=-1): write how many seconds of virtual time a run may take, more than zero"),
+        ({"limit": float("nan")}, "simulate(limit=nan): write how many seconds"),
+        ({"limit": "1h"}, "simulate(limit='1h'): write how many seconds"),
+        ({"shrinking": -1}, "simulate(shrinking=-1): write how many seconds making a failure small may take, zero or more"),
     ],
 )
 def test_what_is_no_such_option_is_refused_by_name(options: dict[str, Any], text: str) -> None:
@@ -330,3 +346,23 @@ def test_seeds_that_are_none_are_refused_by_name() -> None:
     strange: Any = "12"
     with pytest.raises(ta.UsageError, match=re.escape("sim_test(seeds='12'): '1' is no seed; a seed is an integer")):
         sim_test(seeds=strange)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"seeds": 2.5}, "sim_test(seeds=2.5): write how many, or the seeds themselves, in a list"),
+        ({"corpus": "corpus"}, "sim_test(corpus='corpus'): write Path(...) of a folder"),
+        ({"limit": 0}, "simulate(limit=0): write how many seconds of virtual time"),
+    ],
+)
+def test_what_is_no_such_option_of_a_test_is_refused_by_name(options: dict[str, Any], text: str) -> None:
+    with pytest.raises(ta.UsageError, match=re.escape(text)):
+        sim_test(**options)(quiet)
+
+
+def test_a_test_without_brackets_is_told_to_have_some() -> None:
+    bare: Any = sim_test
+
+    with pytest.raises(ta.UsageError, match=re.escape("@sim_test above quiet has no brackets: write @sim_test(tree=...)")):
+        bare(quiet)

@@ -19,6 +19,7 @@ from typing import Any, Final, Protocol, overload
 import attrs
 
 from trioactors.errors import UsageError
+from trioactors.testing.given import look_at_count, look_at_function, look_at_instance, look_at_seeds
 from trioactors.testing.leaks import isolated_system
 from trioactors.testing.playing import STEPS, Played, error_of, failure_kind, play, play_seed, replay
 from trioactors.testing.schedules import Playback, Policy, Tape, chosen_policy, policy_of
@@ -94,11 +95,15 @@ def explore(
 
     Stops at the first failure and re-raises it, with a note of one line that says how to repeat it.
     """
+    look_at_instance("explore(seeds=...)", seeds, int | Sequence, "how many, or the seeds themselves, in a list")
     tried = range(seeds) if isinstance(seeds, int) else tuple(seeds)
     if not tried:
         raise UsageError(f"explore(seeds={seeds!r}) would try nothing: give a number above zero, or the seeds themselves")
+    look_at_seeds("explore", seeds, tried)
+    look_at_count("explore(steps=...)", steps, "steps a run may take")
     plan = _Plan(tried, chosen_policy(policy), steps, replays)
     if main is not None:
+        look_at_function("explore(...)", main, hint=", or @explore() above a test")
         return _explore(main, plan)
     return functools.partial(_decorated, plan=plan)
 

@@ -22,6 +22,7 @@ from trioactors.errors import ActorCrashed, ActorStopped, StartFailed, UsageErro
 from trioactors.lives import leaves
 from trioactors.system import System
 from trioactors.testing.driving import PlannedCrash, alive_in
+from trioactors.testing.given import look_at_function, look_at_instance, look_at_opening
 from trioactors.testing.leaks import isolated_system
 from trioactors.testing.playing import Played, error_of, play
 from trioactors.testing.schedules import Chooser, Playback, Policy, Tape, chooser
@@ -149,11 +150,24 @@ def sweep_cancellation(
     alive. A crash may end the scenario by an error in *accept*; any other error fails the sweep, with a note that says how to repeat that
     run. With a *seed* tasks do not run in turn, but under that seed's random priorities.
     """
+    look_at_function("sweep_cancellation(...)", scenario, "the system")
+    if check is not None:
+        look_at_function("sweep_cancellation(check=...)", check, "the system")
+    look_at_opening("sweep_cancellation(opening=...)", opening)
+    if isinstance(actors, str):
+        raise UsageError(f"sweep_cancellation(actors={actors!r}): write the names of actors, in a list")
+    look_at_instance("sweep_cancellation(only=...)", only, str | None, '"cancel 17" or "crash 17 <actor>"')
     sweep = _Sweep(scenario, check, opening, accept, seed)
     if only is not None:
         sweep.run(Disturbance.parse(only))
         return Swept(1, 0, 0)
     alive = sweep.run(None).alive
+    ever = {name for names in alive for name in names}
+    strangers = [name for name in actors or () if name not in ever]
+    if strangers:
+        raise UsageError(
+            f"sweep_cancellation(actors={actors!r}): {strangers[0]!r} never lives in it; those that do: {sorted(ever)}"
+        )
     cancelled = sum(sweep.run(Disturbance(moment)).scope.cancelled_caught for moment in range(len(alive)))
     crashes = [
         Disturbance(moment, name) for moment, names in enumerate(alive) for name in names if actors is None or name in actors

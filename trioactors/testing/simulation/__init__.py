@@ -2,13 +2,14 @@
 
 from trioactors.testing.simulation.cases import Case
 from trioactors.testing.simulation.checks import Check, appended, crashes_are_planned
+from trioactors.testing.simulation.clients import Client, Turn
 from trioactors.testing.simulation.escapes import Escape
 from trioactors.testing.simulation.history import NodeDown, Operation, Told
 from trioactors.testing.simulation.plans import Faults, Injection, Plan
 from trioactors.testing.simulation.scenarios import Simulated
 from trioactors.testing.simulation.sim_tests import sim_test
 from trioactors.testing.simulation.simulating import simulate
-from trioactors.testing.simulation.world import Client, Simulation, Turn, effect, sometimes
+from trioactors.testing.simulation.world import Simulation, effect, sometimes
 
 __all__ = [
     "Case",

@@ -13,8 +13,9 @@ runs must have shown it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
 
 import attrs
 import trio
@@ -25,7 +26,10 @@ from trioactors.registry import INTERNAL
 from trioactors.specs import Supervisor
 from trioactors.testing.simulation.places import SIMULATOR, callers, nearest, raised_through
 
-__all__ = ["Names", "at_the_call", "is_mistake", "names_of", "place_of"]
+if TYPE_CHECKING:
+    from trioactors.testing.simulation.world import Simulation
+
+__all__ = ["Names", "at_the_call", "is_mistake", "kept_as_mistake", "names_of", "place_of"]
 
 _MISTAKES: Final = (UsageError, TypeError, AttributeError, NameError)
 _OF_THE_MOMENT: Final = (NameTaken, UnknownName)
@@ -47,6 +51,16 @@ def at_the_call(error: BaseException) -> Iterator[BaseException]:
 def is_mistake(error: BaseException) -> bool:
     """Whether it says that the program is wrong which raised it, whatever the node does."""
     return isinstance(error, _MISTAKES) and not isinstance(error, _OF_THE_MOMENT)
+
+
+@contextmanager
+def kept_as_mistake(simulation: Simulation) -> Generator[None, None, None]:
+    """What the simulation itself refuses in the block ends it as a mistake of the test."""
+    try:
+        yield
+    except UsageError as error:
+        simulation.mistake = error
+        raise
 
 
 def place_of(error: BaseException) -> str:

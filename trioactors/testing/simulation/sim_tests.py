@@ -24,6 +24,7 @@ from trioactors.settings import Settings
 from trioactors.specs import Supervisor
 from trioactors.system import System
 from trioactors.testing.exploring import SEEDS
+from trioactors.testing.given import look_at_instance, look_at_seeds
 from trioactors.testing.playing import STEPS
 from trioactors.testing.schedules import Policy, chosen_policy
 from trioactors.testing.simulation.cases import kept_cases
@@ -31,7 +32,7 @@ from trioactors.testing.simulation.checks import Check
 from trioactors.testing.simulation.mistakes import Names
 from trioactors.testing.simulation.plans import Faults
 from trioactors.testing.simulation.scenarios import LIMIT, Scenario, Simulated, Workload
-from trioactors.testing.simulation.simulating import SHRINKING, case_from, look_at_seeds, replayed, scenario_of, tried
+from trioactors.testing.simulation.simulating import SHRINKING, case_from, replayed, scenario_of, tried
 
 __all__ = ["NEVER_REACHED", "Report", "SimTest", "sim_test", "trials"]
 
@@ -106,6 +107,8 @@ class SimTest(Protocol):
 
 
 def sim_test(
+    without_brackets: None = None,
+    /,
     *,
     tree: Supervisor | None = None,
     app: Callable[[System], Awaitable[Any]] | None = None,
@@ -121,12 +124,10 @@ def sim_test(
 ) -> Callable[[Workload], SimTest]:
     """Make a test of a workload: it is simulated under so many *seeds*, or under just those. The rest is as for `simulate`.
 
-    Failures are kept in *corpus*, by default the folder `corpus/<name of the test>` beside the test's file.
+    Failures are kept in *corpus*, by default the folder `corpus/<file>.<name of the test>` beside the test's file.
     """
+    _look_at(without_brackets, seeds, corpus)
     tried_seeds = range(seeds) if isinstance(seeds, int) else tuple(seeds)
-    if not tried_seeds:
-        raise UsageError(f"sim_test(seeds={seeds!r}) would try nothing: give a number above zero, or the seeds themselves")
-    look_at_seeds("sim_test", seeds, tried_seeds)
 
     make = functools.partial(
         scenario_of,
@@ -153,6 +154,19 @@ def sim_test(
         return _as_test(workload, scenario, functools.partial(_run, scenario, tried_seeds, place))
 
     return decorated
+
+
+def _look_at(test: object, seeds: Any, corpus: object) -> None:
+    """Refuse what no type checker has seen."""
+    if test is not None:
+        name = getattr(test, "__name__", repr(test))
+        raise UsageError(f"@sim_test above {name} has no brackets: write @sim_test(tree=...), with what is to be simulated")
+    look_at_instance("sim_test(seeds=...)", seeds, int | Sequence, "how many, or the seeds themselves, in a list")
+    look_at_instance("sim_test(corpus=...)", corpus, Path | None, "Path(...) of a folder")
+    if seeds < 1 if isinstance(seeds, int) else not seeds:
+        raise UsageError(f"sim_test(seeds={seeds!r}) would try nothing: give a number above zero, or the seeds themselves")
+    if not isinstance(seeds, int):
+        look_at_seeds("sim_test", seeds, seeds)
 
 
 def _as_test(workload: Workload, scenario: Scenario, run: Callable[[_Request | None], None]) -> SimTest:

@@ -22,6 +22,7 @@ from trioactors.settings import Settings
 from trioactors.specs import Supervisor
 from trioactors.store_urls import GROUP, store_at
 from trioactors.system import System
+from trioactors.testing.given import look_at_count, look_at_function, look_at_instance, look_at_seconds, look_at_seeds
 from trioactors.testing.playing import STEPS
 from trioactors.testing.schedules import Policy, chosen_policy
 from trioactors.testing.simulation.cases import Case
@@ -31,7 +32,7 @@ from trioactors.testing.simulation.plans import Faults
 from trioactors.testing.simulation.scenarios import LIMIT, Run, Scenario, Simulated, Workload
 from trioactors.testing.simulation.shrinking import shrunk_run
 
-__all__ = ["SHRINKING", "case_from", "look_at_seeds", "quietly", "replayed", "scenario_of", "simulate", "tried"]
+__all__ = ["SHRINKING", "case_from", "quietly", "replayed", "scenario_of", "simulate", "tried"]
 
 _FOLDER: Final = "/simulated"
 _SLACK: Final = 2_048
@@ -58,6 +59,12 @@ def scenario_of(
     if not inspect.iscoroutinefunction(workload):
         raise UsageError(f"simulate() takes an async function of a Simulation, not {workload!r}")
     _look_at(faults, check)
+    look_at_instance("simulate(tree=...)", tree, Supervisor | None, "ta.Supervisor(ta.child(...), name=...)")
+    look_at_instance("simulate(settings=...)", settings, Settings | None, "Settings(call_timeout=3), say")
+    if app is not None:
+        look_at_function("simulate(app=...)", app, "the system")
+    look_at_count("simulate(steps=...)", steps, "steps a run may take")
+    look_at_seconds("simulate(limit=...)", limit, "of virtual time a run may take")
     lasting = store is not None and store != "memory:"
     allowed = (Faults() if lasting else Faults().survivable) if faults is None else faults
     return Scenario(
@@ -77,13 +84,6 @@ def _look_at(faults: Any, checks: Any) -> None:
         raise UsageError(f"simulate(faults={faults!r}): write Faults(crashes=3), say, or Faults.none()")
     if not hasattr(checks, "__getitem__") or not all(map(callable, checks)):
         raise UsageError(f"simulate(check={checks!r}): write functions of a Simulation, in a list")
-
-
-def look_at_seeds(who: str, given: object, seeds: Sequence[Any]) -> None:
-    """The same for seeds."""
-    for seed in seeds:
-        if not isinstance(seed, int):
-            raise UsageError(f"{who}({'seed' if given is seed else 'seeds'}={given!r}): {seed!r} is no seed; a seed is an integer")
 
 
 def _stores(store: str | Callable[[], Store] | None) -> Callable[[], Store | None]:
@@ -150,6 +150,7 @@ def simulate(
         limit=limit,
     )
     look_at_seeds("simulate", seed, [seed])
+    look_at_seconds("simulate(shrinking=...)", shrinking, "making a failure small may take", least=0)
     run = tried(scenario, seed, shrinking=shrinking) if case is None else replayed(scenario, case_from(case))
     run.names.look()
     return run
@@ -157,6 +158,7 @@ def simulate(
 
 def case_from(case: Case | str | Path) -> Case:
     """A case, from what people have of it. Raises `UsageError`."""
+    look_at_instance("simulate(case=...)", case, Case | str | Path, "Path(...) of a file that was kept, or the text of a case")
     if isinstance(case, Case):
         return case
     return Case.load(case) if isinstance(case, Path) else Case.loads(case)

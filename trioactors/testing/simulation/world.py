@@ -1,13 +1,12 @@
-"""What a workload sees of a simulation: the node and its system, clients and their turns, chance, and what was recorded."""
+"""What a workload sees of a simulation: the node and its system, its clients, chance, and what was recorded."""
 
 from __future__ import annotations
 
 import itertools
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import attrs
@@ -18,10 +17,12 @@ from trioactors.errors import UnknownName
 from trioactors.system import System
 from trioactors.testing.disk import Keep
 from trioactors.testing.driving import PlannedCrash
+from trioactors.testing.given import look_at_count, look_at_function
 from trioactors.testing.scheduling import Schedule
+from trioactors.testing.simulation.clients import Client
 from trioactors.testing.simulation.hardware import Faulty
-from trioactors.testing.simulation.history import Operation, Told, told
-from trioactors.testing.simulation.mistakes import Names, at_the_call, is_mistake, names_of, place_of
+from trioactors.testing.simulation.history import Operation
+from trioactors.testing.simulation.mistakes import Names, at_the_call, is_mistake, kept_as_mistake, names_of, place_of
 from trioactors.testing.simulation.node import Application, Node, NodeLife, present_life
 from trioactors.testing.simulation.plans import AT_STEP, Faults, Injection, Kind, Plan, stream
 from trioactors.trace import ChildIgnored, ChildStarted, ChildStartFailed, TraceRecord
@@ -29,7 +30,7 @@ from trioactors.trace import ChildIgnored, ChildStarted, ChildStartFailed, Trace
 if TYPE_CHECKING:
     import random
 
-__all__ = ["Client", "Simulation", "Turn", "effect", "sometimes"]
+__all__ = ["Simulation", "effect", "sometimes"]
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -38,125 +39,6 @@ _present: ContextVar[Simulation] = ContextVar("trioactors_simulation")
 
 _ADDRESS: Final = re.compile(r" at 0x[0-9a-fA-F]+")
 """What plain objects say of themselves, and no seed repeats."""
-
-_LETTERS: Final = "bcdefghijklmnopqrstuvwxyz"
-
-
-@attrs.frozen
-class Turn:
-    """One turn of one client."""
-
-    id: str
-    """Unique in the run, and the same in a run from which other turns are left out: `2.5`."""
-    random: random.Random = attrs.field(repr=False)
-    """A stream of its own."""
-
-
-class Client:
-    """One of those who use the node, outside it: what they are told is kept as history, and outlives it."""
-
-    def __init__(self, world: Simulation, number: int) -> None:
-        self._world = world
-        self._turn = Turn(f"{number}", world.random(f"client {number}"))
-        self._calls = 0
-        self._turns = itertools.count()
-        self.number = number
-
-    def __repr__(self) -> str:
-        """Its number and its turn."""
-        return f"<client {self._turn.id}>"
-
-    @property
-    def random(self) -> random.Random:
-        """The stream of the present turn."""
-        return self._turn.random
-
-    def turns(self, count: int, *, pause: float = 1.0) -> AsyncIterator[Turn]:
-        """One turn after another. Before each the client goes on at once, or waits up to *pause* seconds."""
-        return _Turns(partial(self._next_turn, itertools.islice(self._turns, count), pause))
-
-    async def _next_turn(self, numbers: Iterator[int], pause: float) -> Turn:
-        await trio.lowlevel.checkpoint()
-        names = (f"{self.number}.{number}" for number in numbers)
-        name = next((name for name in names if name not in self._world.plan.without), None)
-        if name is None:
-            raise StopAsyncIteration
-        turn = self._turn = Turn(name, self._world.random(f"turn {name}"))
-        self._calls = 0
-        self._world.turned.append(name)
-        if pause and turn.random.random() < 0.5:  # noqa: PLR2004 - a coin
-            await trio.sleep(turn.random.random() * pause)
-        else:
-            await trio.lowlevel.checkpoint()
-        return turn
-
-    async def call(self, kind: type[A], name: str, do: Callable[[A], Awaitable[R]], *, what: str = "call") -> Operation:
-        """Ask the actor *name*: `await client.call(Bank, "bank", lambda bank: bank.put(3))`. What comes of it is kept, and returned.
-
-        Waits for the node where it is down. Errors are part of what is returned, but for those that end the simulation: an
-        AssertionError, and what says that the test itself is wrong (no such handler, arguments that do not fit).
-        """
-
-        async def ask(system: System) -> R:
-            return await do(system.get(kind, name))
-
-        return await self._ask(ask, what)
-
-    async def use(self, do: Callable[[System], Awaitable[Any]], *, what: str = "use") -> Operation:
-        """The same, with the whole system: to start actors, say."""
-        self._world.names.may_come = True
-        return await self._ask(do, what)
-
-    async def _ask(self, do: Callable[[System], Awaitable[Any]], what: str) -> Operation:
-        world, turn = self._world, self._turn.id
-        known = f"{turn}{_letters(self._calls)}"
-        self._calls += 1
-        world.begun.append(known)
-        began = trio.current_time()
-        try:
-            life = await world.node.up()
-            began = trio.current_time()
-            answer, error = await _asked(life, do)
-        except trio.Cancelled:  # it gave up, and will never know
-            world.history.append(Operation(self.number, known, what, began, trio.current_time(), Told.UNKNOWN))
-            raise
-        if error is not None:
-            world.heard(error, known)
-        said = Told.OK if error is None else told(error)
-        done = Operation(self.number, known, what, began, trio.current_time(), said, answer, error)
-        world.history.append(done)
-        return done
-
-
-def _letters(call: int) -> str:
-    """What is behind the turn in the id of so many calls later: nothing, b, c ... z, zb, zc and so on."""
-    if not call:
-        return ""
-    whole, rest = divmod(call - 1, len(_LETTERS))
-    return "z" * whole + _LETTERS[rest]
-
-
-@attrs.define(eq=False)
-class _Turns(AsyncIterator[Turn]):
-    """No generator: a test that fails, or has had enough, leaves one behind that nobody closes."""
-
-    _next: Callable[[], Awaitable[Turn]]
-
-    def __anext__(self) -> Awaitable[Turn]:
-        return self._next()
-
-
-async def _asked(life: NodeLife, do: Callable[[System], Awaitable[Any]]) -> tuple[object, Exception | None]:
-    answer: object = None
-    try:
-        with life.asked() as system:
-            answer = await do(system)
-    except AssertionError:
-        raise
-    except Exception as error:  # what the client is told, whatever it is
-        await trio.lowlevel.checkpoint()
-        return None, error
-    return answer, None
 
 
 class Simulation:
@@ -214,6 +96,9 @@ class Simulation:
 
     async def clients(self, count: int, client: Callable[[Client], Awaitable[Any]]) -> None:
         """Run so many clients at once, and wait for all of them."""
+        with kept_as_mistake(self):
+            look_at_count("clients(...)", count, "clients there are")
+            look_at_function(f"clients({count}, ...)", client, "a Client")
         async with trio.open_nursery() as nursery:
             for number in itertools.islice(self._clients, count):
                 if f"{number}" not in self.plan.without:

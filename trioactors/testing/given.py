@@ -1,0 +1,91 @@
+"""What people hand to the functions that run their programs, looked at before anything runs.
+
+What no type checker has seen fails late otherwise, far from the line that is wrong. Each of these raises `UsageError`, which shows what was
+given where it was given, and says what to write there.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
+from types import UnionType
+from typing import Any
+
+from trioactors.errors import UsageError
+
+__all__ = ["look_at_count", "look_at_function", "look_at_instance", "look_at_opening", "look_at_seconds", "look_at_seeds"]
+
+
+def look_at_function(call: str, given: Any, *parameters: str, hint: str = "") -> None:
+    """Refuse what is no async function of these parameters. *call* has `...` where it was given: `simulate(app=...)`."""
+    shown = call.replace("...", _shown(given))
+    wanted = f"an async function of {' and '.join(parameters) or 'nothing'}{hint}"
+    if inspect.iscoroutine(given):
+        given.close()  # or Python warns that nobody has awaited it
+        raise UsageError(f"{shown}: hand in the function itself, not what it gives when it is called")
+    if not callable(given) or inspect.isclass(given):
+        raise UsageError(f"{shown}: write {wanted}")
+    if _plain(given):
+        raise UsageError(f"{shown}: that is no async function; write `async def`, for {wanted}")
+    try:
+        signature = inspect.signature(given)
+    except ValueError:
+        return
+    try:
+        signature.bind(*parameters)
+    except TypeError as error:
+        raise UsageError(
+            f"{shown}: it is called with {_listed(parameters)}, and takes {signature} ({error}); write {wanted}"
+        ) from None
+
+
+def _plain(given: Any) -> bool:
+    """Whether calling it cannot give anything to wait for, as far as can be told without calling it."""
+    if inspect.isasyncgenfunction(given) or inspect.isgeneratorfunction(given):
+        return True
+    function = inspect.unwrap(getattr(given, "__func__", given))
+    if not inspect.isfunction(function) or inspect.iscoroutinefunction(function) or function.__name__ == "<lambda>":
+        return False
+    return function.__annotations__.get("return", None) in (None, "None")
+
+
+def _listed(parameters: Iterable[str]) -> str:
+    return ", ".join(parameters) or "nothing"
+
+
+def _shown(given: Any) -> str:
+    return str(getattr(given, "__qualname__", None) or repr(given))
+
+
+def look_at_instance(call: str, given: object, kinds: type | UnionType, write: str) -> None:
+    """Refuse what is of another class. *write* says what to write instead."""
+    if not isinstance(given, kinds):
+        raise UsageError(f"{call.replace('...', repr(given))}: write {write}")
+
+
+def look_at_opening(call: str, given: Any) -> None:
+    """Refuse what is no function that opens a system, but one that is open, say."""
+    if not callable(given) or isinstance(given, AbstractAsyncContextManager):
+        raise UsageError(f"{call.replace('...', repr(given))}: write a function that opens a system, as isolated_system does")
+
+
+def look_at_count(call: str, given: Any, what: str) -> None:
+    """Refuse what is no whole number above zero. *what* is counted."""
+    if not isinstance(given, int) or isinstance(given, bool) or given < 1:
+        raise UsageError(f"{call.replace('...', repr(given))}: write how many {what}, one at least")
+
+
+def look_at_seconds(call: str, given: Any, what: str, *, least: float = math.ulp(0.0)) -> None:
+    """Refuse what is no number of seconds, or less than *least*. *what* lasts so long."""
+    if not isinstance(given, int | float) or isinstance(given, bool) or not given >= least:
+        bound = "zero or more" if least == 0 else "more than zero"
+        raise UsageError(f"{call.replace('...', repr(given))}: write how many seconds {what}, {bound}")
+
+
+def look_at_seeds(who: str, given: object, seeds: Sequence[Any]) -> None:
+    """Refuse seeds that are no integers."""
+    for seed in seeds:
+        if not isinstance(seed, int):
+            raise UsageError(f"{who}({'seed' if given is seed else 'seeds'}={given!r}): {seed!r} is no seed; a seed is an integer")
