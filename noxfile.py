@@ -24,7 +24,7 @@ nox.options.download_python = "never"
 nox.options.error_on_external_run = True
 nox.options.error_on_missing_interpreters = False  # a Python that is not here is reported as skipped
 nox.options.reuse_existing_virtualenvs = True
-nox.options.sessions = ["lint", "floors", "types", "tests", "crashlab", "sim", "docs", "examples", "build"]
+nox.options.sessions = ["lint", "floors", "types", "tests", "browser", "crashlab", "sim", "docs", "examples", "build"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 SUPPORTED = nox.project.python_versions(PYPROJECT)
@@ -32,6 +32,7 @@ REPEATS = 20
 LEFT_OUT = (
     "__pycache__",
     "architecture",
+    "browser",
     "typing",
     "crashlab",
     "mutants",
@@ -41,7 +42,7 @@ LEFT_OUT = (
     "soak",
     "test_faults.py",
 )
-"""Those tests that say nothing about a wheel: of the checkout, of the types, and the long labs, which have just run."""
+"""Those tests that say nothing about a wheel: of the checkout, of the types, of the page, and the long labs, which have just run."""
 WHEEL_HOLDS = (
     "trioactors/__init__.py",
     "trioactors/console/static/index.html",
@@ -126,6 +127,13 @@ def tests(session: nox.Session) -> None:
     if not session.posargs:
         session.run("coverage", "report")
         session.run("coverage", "report", "--include=*/restarts.py", "--fail-under=100")
+
+
+@nox.session(python=NEWEST)
+def browser(session: nox.Session) -> None:
+    """The console's page in the chromium of this system; without one it is skipped (where CI=true it fails)."""
+    _install(session, "browser")
+    _pytest(session, "tests/browser", *session.posargs)
 
 
 @nox.session(python=NEWEST)

@@ -69,7 +69,7 @@ class Demo(Started):
             self.link = self.line("console: ")
             _, _, _, self.url, _, self.token = self.line("terminal: ").split()
         except BaseException:
-            self.__exit__()
+            self.__exit__(None, None, None)
             raise
 
     def command(self, *words: str) -> list[str]:

@@ -1,0 +1,176 @@
+"""The system that the browser looks at: a few actors with known names, which do something only when they are told to.
+
+    python tests/browser/application.py PORT
+
+It prints one JSON object a line: where its console is, then an answer to each line on its stdin, `{"do": ..., ...}`. When nobody is left
+who could tell it anything, it ends.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+import trio
+from attrs import Factory, define
+
+import trioactors as ta
+from trioactors.console import serve_console
+from trioactors.serializer import secret, stored
+
+VIEWER, ADMIN = "viewer-token-0123456789", "admin-token-0123456789"
+MARKUP = "<img src=x onerror=alert(1)>"
+SECRET = "hunter2"
+HUGE = 10_000_000
+FALLS_OFTEN = ta.Intensity(limit=100, period=60.0)
+
+
+class Planned(Exception):
+    """The crash that a test asked for."""
+
+
+@stored(name="browser notes")
+@define
+class Notes:
+    texts: list[str] = Factory(list[str])
+    password: str = secret(default=SECRET)
+
+
+class Clerk(ta.Actor[Notes], persist=ta.EVERY_MESSAGE, inspect=True, mailbox=20):
+    @ta.handler
+    def note(self, text: str) -> int:
+        self.state.texts.append(text)
+        return len(self.state.texts)
+
+    @ta.handler
+    def fail(self, why: str) -> None:
+        raise Planned(why)
+
+    @ta.handler
+    async def wait(self) -> None:
+        await trio.sleep_forever()
+
+    @ta.handler
+    async def ask(self, other: str, text: str) -> int:
+        """Let another one note it: one message leads to another."""
+        return await self.context.system.get(Clerk, other).note(text)
+
+
+@define
+class Mountain:
+    rock: str = "x" * HUGE
+
+
+class Huge(ta.Actor[Mountain], inspect=True):
+    @ta.handler
+    def look(self) -> int:
+        return len(self.state.rock)
+
+
+@define
+class Opened:
+    letters: list[str] = Factory(list[str])
+
+
+class Letterbox(ta.Actor[Opened], inspect=True, mailbox=1, overflow=ta.Overflow.FAIL):
+    """Has room for one letter; those that come with it are dead letters."""
+
+    @ta.handler
+    def open(self, letter: str) -> None:
+        self.state.letters.append(letter)
+
+
+@stored(name="browser post")
+@define
+class Sent:
+    total: int = 0
+
+
+class Post(ta.Actor[Sent], persist=ta.EVERY_MESSAGE):
+    @ta.handler
+    async def send(self, letters: int) -> None:
+        """What is cast leaves after the commit, all at once."""
+        for number in range(letters):
+            await self.context.system.get(Letterbox, "letterbox").open.cast(f"letter {number}")
+            self.state.total += 1
+
+
+def tree(port: int, announce: Callable[[str], None]) -> ta.Supervisor:
+    console = partial(serve_console, port=port, token=VIEWER, admin_token=ADMIN, link_role="admin", announce=announce)
+    return ta.Supervisor(
+        ta.child(Clerk, name="anna"),
+        ta.child(Clerk, name="bert"),
+        ta.child(Clerk, name=MARKUP),
+        ta.Supervisor(
+            *(ta.child(Clerk, name=f"till-{number}") for number in (1, 2, 3)),
+            name="tills",
+            strategy=ta.Strategy.ONE_FOR_ALL,
+            intensity=FALLS_OFTEN,
+        ),
+        ta.child(Huge, name="mountain"),
+        ta.child(Letterbox, name="letterbox"),
+        ta.child(Post, name="post"),
+        ta.child(console, name="console"),
+        name="shop",
+        intensity=FALLS_OFTEN,
+    )
+
+
+async def note(system: ta.System, name: str, text: str) -> int:
+    return await system.get(Clerk, name).note(text)
+
+
+async def ask(system: ta.System, name: str, other: str, text: str) -> int:
+    return await system.get(Clerk, name).ask(other, text)
+
+
+async def fail(system: ta.System, name: str, why: str) -> str:
+    try:
+        await system.get(Clerk, name).fail(why)
+    except ta.ActorCrashed as crashed:
+        return str(crashed)
+    return "it lives"
+
+
+async def pile(system: ta.System, name: str, messages: int) -> int:
+    """The first is handled for ever, the others wait."""
+    clerk = system.get(Clerk, name)
+    for _ in range(messages):
+        clerk.wait.cast_nowait()
+    await trio.lowlevel.checkpoint()
+    return messages
+
+
+async def letters(system: ta.System, count: int) -> int:
+    await system.get(Post, "post").send(count)
+    return count
+
+
+DEEDS: dict[str, Callable[..., Awaitable[object]]] = {"note": note, "ask": ask, "fail": fail, "pile": pile, "letters": letters}
+
+
+def say(**what: object) -> None:
+    print(json.dumps(what), flush=True)
+
+
+async def listen(system: ta.System) -> None:
+    told = b""
+    while some := await trio.to_thread.run_sync(os.read, 0, 100_000, abandon_on_cancel=True):
+        *lines, told = (told + some).split(b"\n")
+        for line in lines:
+            wish: dict[str, Any] = json.loads(line)
+            say(done=await DEEDS[wish.pop("do")](system, **wish))
+
+
+async def main(port: int) -> None:
+    async with ta.open_system("memory:", tree(port, lambda line: say(announced=line))) as system:
+        say(up=True)
+        await listen(system)
+
+
+if __name__ == "__main__":
+    trio.run(main, int(sys.argv[1]))
