@@ -259,7 +259,6 @@ class Node:
             new_secret=lambda: f"secret-{life.number}-{next(ids)}",
             worker=lambda: life.worker,
             disk=life.disk,
-            stopwatch=lambda: None,
         )
 
 
