@@ -157,6 +157,35 @@ async def test_figures_agree_with_the_system(autojump_clock: MockClock) -> None:
 # --- actors ---
 
 
+async def test_the_figures_tell_how_long_a_call_or_a_tick_has_waited(autojump_clock: MockClock) -> None:
+    async with isolated_system(shop()) as system, trio.open_nursery() as nursery:
+        told = [inspect.figures(system).mailbox_wait]
+        opened = system.get(Open, "open")
+        await opened.arm()
+        await opened.wait.cast()
+        await opened.note.cast("a cast says nothing")
+        await trio.sleep(1)
+        told.append(inspect.figures(system).mailbox_wait)
+        nursery.start_soon(opened.note.within(60), "a call")
+        await trio.sleep(1)
+        told.append(inspect.figures(system).mailbox_wait)
+        await trio.sleep(4)
+        told.append(inspect.figures(system).mailbox_wait)
+        nursery.cancel_scope.cancel()
+
+    assert told == [0.0, 0.0, 1.0, 5.0]
+
+
+async def test_a_tick_that_waits_is_told_too(autojump_clock: MockClock) -> None:
+    async with isolated_system(shop()) as system:
+        opened = system.get(Open, "open")
+        await opened.arm()
+        await opened.wait.cast()
+        await trio.sleep(5)
+
+        assert inspect.figures(system).mailbox_wait == 2.0
+
+
 async def many(system: ta.System) -> None:
     for number in range(5):
         ref = await system.start(Shut, name=f"s{number}")

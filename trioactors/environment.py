@@ -1,6 +1,6 @@
 """The one port for everything that is not deterministic.
 
-Wall clock, random streams, ids, secrets, the disk, listeners and the place where blocking calls run reach the runtime through one
+Clocks, random streams, ids, secrets, the disk, listeners and the place where blocking calls run reach the runtime through one
 frozen value, handed to the system when it opens. Nothing else in the runtime reads a clock but Trio's, draws a random number, starts a
 thread, opens a file or a socket; so a test that hands in another `Environment` decides all of them, and two systems in one process can
 live by different ones.
@@ -18,6 +18,7 @@ import uuid
 from collections.abc import Callable
 
 import attrs
+import trio
 
 from trioactors.disk import Disk, RealDisk
 from trioactors.listening import Listen, open_tcp
@@ -37,6 +38,11 @@ def _new_id() -> str:
 
 def _new_secret() -> str:
     return secrets.token_urlsafe(32)
+
+
+def _stopwatch() -> Callable[[], float] | None:
+    """A real clock; none under one that jumps (Trio's `MockClock`), where a task takes no time."""
+    return None if hasattr(trio.lowlevel.current_clock(), "autojump_threshold") else time.perf_counter
 
 
 @attrs.frozen(kw_only=True)
@@ -63,3 +69,6 @@ class Environment:
 
     listen: Listen = open_tcp
     """Opens the place where connections from a network come in."""
+
+    stopwatch: Callable[[], Callable[[], float] | None] = _stopwatch
+    """A clock that times how long a task holds the loop, or None, where that is not to be measured; asked for in Trio, when it begins."""

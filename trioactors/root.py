@@ -130,6 +130,7 @@ class Root:
                 self._cell.ask(self._life, SHUTDOWN)
             await self._cell.over.wait()
         self._runtime.closed = True
+        self._runtime.lag.reconsider()
         self._cell.forget()
 
     def failure(self) -> BaseException | None:

@@ -15,6 +15,7 @@ import trio
 from trioactors.alarms import Alarms
 from trioactors.environment import Environment
 from trioactors.errors import SystemClosed, WrongThread
+from trioactors.lag import LoopLag
 from trioactors.mailbox import Activity
 from trioactors.messages import DeadLetter, Envelope, Ledger, lineage_of
 from trioactors.registry import Registry
@@ -53,6 +54,8 @@ class Runtime:
     observers: Observers = attrs.field(factory=Observers)
     commit_listeners: list[Callable[[Kept], None]] = attrs.field(factory=list["Callable[[Kept], None]"], init=False, repr=False)
     """Told of each commit with the records themselves, which trace records do not hold. Empty when nobody listens; they must not raise."""
+    lag: LoopLag = attrs.field(init=False, repr=False)
+    """Measures how long tasks hold the loop, while somebody wants to know."""
     registry: Registry = attrs.field(factory=Registry, repr=False)
     _retired: Ledger = attrs.field(factory=Ledger, init=False)
     """The closed accounts of children that are forgotten, summed."""
@@ -62,6 +65,10 @@ class Runtime:
     """The way to the store, where the system has one."""
     system: System | None = attrs.field(default=None, repr=False)
     closed: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        self.lag = LoopLag(self)
+        self.observers.changed = self.lag.reconsider
 
     def check_thread(self, target: object) -> None:
         """Refuse to be used outside this system's Trio run."""

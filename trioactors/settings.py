@@ -104,9 +104,11 @@ class Settings:
     crash_logs: int = 10
     """How many crash reports are logged in full within `crash_logs_period`; the rest are counted in the next one."""
     crash_logs_period: float = 60.0
+    loop_held: float = 0.1
+    """How long one task may hold the loop before a `LoopHeld` tells of it."""
 
     def __attrs_post_init__(self) -> None:
-        for name in ("call_timeout", "grace", "start_timeout", "drain_seconds", "crash_logs_period"):
+        for name in ("call_timeout", "grace", "start_timeout", "drain_seconds", "crash_logs_period", "loop_held"):
             seconds(getattr(self, name), f"Settings.{name}")
         for name in ("mailbox", "timers", "drain_messages", "dead_letters", "crash_logs"):
             count(getattr(self, name), f"Settings.{name}", least=1)

@@ -24,6 +24,7 @@ __all__ = [
     "ChildStarted",
     "CommitFailed",
     "GaveUp",
+    "LoopHeld",
     "MessageAccepted",
     "MessageDeadLettered",
     "MessageHandled",
@@ -177,6 +178,18 @@ class StoreCommitted(TraceRecord):
     error: str | None
 
 
+@attrs.frozen(kw_only=True)
+class LoopHeld(TraceRecord):
+    """One task ran for *seconds* without letting any other run (`Settings.loop_held` and more). *child* is whose it was, if a child's.
+
+    Only where the clock is a real one. The step has ended when this is told; it may have been the handling of several messages.
+    """
+
+    seconds: float
+    task: str
+    """What Trio calls it."""
+
+
 Observer = Callable[[TraceRecord], None]
 Kind = TypeVar("Kind", bound=TraceRecord)
 
@@ -187,6 +200,8 @@ class Observers:
     def __init__(self) -> None:
         self.listeners: list[Observer] = []
         """Empty when nobody listens: look here before making a record."""
+        self.changed: Callable[[], None] = lambda: None
+        """Called when somebody comes or goes."""
         self._numbers = itertools.count(1)
 
     def __repr__(self) -> str:
@@ -196,11 +211,13 @@ class Observers:
     def attach(self, observer: Observer) -> None:
         """Tell *observer* of everything from now on."""
         self.listeners.append(observer)
+        self.changed()
 
     def detach(self, observer: Observer) -> None:
         """Tell it nothing more. Detaching one that is not attached is harmless."""
         if observer in self.listeners:
             self.listeners.remove(observer)
+            self.changed()
 
     def number(self) -> int:
         """The number of one more message."""

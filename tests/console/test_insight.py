@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import pytest
 from attrs import define, field
 
 import trioactors as ta
+from trioactors import inspect
+from trioactors.system import runtime_of
 
 pytest.importorskip("trio_websocket")
 
@@ -101,3 +104,32 @@ async def test_the_store_is_asked_for_what_is_in_quarantine(console: Any) -> Non
     assert durable["value"]["quarantine"]["total"] == 0
     assert durable["value"]["quarantine"]["time"] is not None
     assert (wrong["ok"], wrong["error"]["kind"]) == (False, "SpecError")
+
+
+async def test_the_lag_of_the_loop_is_measured_while_somebody_watches_the_figures(console: Any) -> None:
+    runtime = runtime_of(console.system)
+    runtime.environment = attrs.evolve(runtime.environment, stopwatch=lambda: lambda: 0.0)
+    async with console.viewer() as viewer:
+        before = await viewer.ask("look", topic="figures")
+        await viewer.send(type="watch", id="f", topic="figures")
+        watched = await viewer.receive()
+        await viewer.send(type="unwatch", id="f")
+        while (await viewer.receive())["type"] != "end":
+            pass
+        after = await viewer.ask("look", topic="figures")
+
+    assert (before["value"]["loop_lag"], watched["value"]["loop_lag"], after["value"]["loop_lag"]) == (None, 0.0, None)
+
+
+async def test_metrics_tell_what_is_measured(console: Any) -> None:
+    pytest.importorskip("prometheus_client")
+    runtime = runtime_of(console.system)
+    runtime.environment = attrs.evolve(runtime.environment, stopwatch=lambda: lambda: 0.0)
+    token = {"Authorization": "Bearer viewer-token-0123456789"}
+    silent = (await console.get("/metrics", **token)).body
+    with inspect.measured(console.system):
+        told = (await console.get("/metrics", **token)).body
+
+    assert b"trioactors_mailbox_wait_seconds 0.0" in silent
+    assert b"loop_lag" not in silent
+    assert b"trioactors_loop_lag_seconds 0.0" in told

@@ -19,7 +19,7 @@ from trioactors.cli.consoles import Address
 from trioactors.cli.live_commands import _actor, _actors, _figures, shown_live, traced_live
 from trioactors.cli.program import _read
 from trioactors.cli.refusals import ExitCode, Refused
-from trioactors.cli.tables import actor_lines, tree_lines
+from trioactors.cli.tables import actor_lines, figures_lines, tree_lines
 from trioactors.console import serve_console
 
 pytest.importorskip("trio_websocket")
@@ -250,6 +250,20 @@ def test_what_makes_no_sense_is_refused(
 
     assert ended == code
     assert told in capsys.readouterr().err
+
+
+def test_the_figures_say_who_waits_and_what_holds_the_loop() -> None:
+    ledger = {"handled": 7, "crashed": 0}
+    quiet = {"ledger": ledger, "store": None, "store_broken": False, "actors": 1, "children": 2, "down": 0, "busy": 1}
+    quiet |= {"backlog": 3, "dead_letters": 0, "restarts": 0, "mailbox_wait": 0.0, "loop_lag": None}
+
+    told = [figures_lines({**quiet, **more})[1] for more in ({}, {"mailbox_wait": 75.0}, {"loop_lag": 0.251})]
+
+    assert told == [
+        "3 waiting, 7 handled, 0 crashed, 0 dead letters, 0 restarts",
+        "3 waiting, 7 handled, 0 crashed, 0 dead letters, 0 restarts; the oldest call waits for 1m",
+        "3 waiting, 7 handled, 0 crashed, 0 dead letters, 0 restarts; a task held the loop for 0.25s",
+    ]
 
 
 def test_a_tree_is_drawn() -> None:

@@ -52,7 +52,9 @@ def figures_lines(figures: dict[str, Any]) -> list[str]:
         f"{figures['backlog']:,} waiting, {ledger['handled']:,} handled, {ledger['crashed']:,} crashed, "
         f"{counted(figures['dead_letters'], 'dead letter')}, {counted(figures['restarts'], 'restart')}"
     )
-    return [now, so_far]
+    waits = f"; the oldest call waits for {_span(figures['mailbox_wait'])}" if figures.get("mailbox_wait") else ""
+    held = f"; a task held the loop for {figures['loop_lag']:.2g}s" if figures.get("loop_lag") else ""
+    return [now, f"{so_far}{waits}{held}"]
 
 
 def actors_lines(page: dict[str, Any], now: float) -> list[str]:

@@ -33,6 +33,9 @@ class _Collector:
         yield gauge("trioactors_children_down", "Children that do not run.", value=known.down)
         yield gauge("trioactors_actors_busy", "Actors with something to do.", value=known.busy)
         yield gauge("trioactors_restarts", "Lives after the first, of all children that are known.", value=known.restarts)
+        yield gauge("trioactors_mailbox_wait_seconds", "How long the oldest call or tick has waited.", value=known.mailbox_wait)
+        if known.loop_lag is not None:
+            yield gauge("trioactors_loop_lag_seconds", "The longest that one task held the loop of late.", value=known.loop_lag)
         yield gauge("trioactors_store_broken", "Whether the store must be opened again.", value=int(known.store_broken))
         yield counter("trioactors_dead_letters", "Messages that could not be delivered.", value=known.dead_letters)
         for field in attrs.fields(Ledger):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any, Final, TypeAlias
 
@@ -165,11 +165,18 @@ class Watched(ABC):
 class _Value(Watched):
     """A value: a snapshot, then differences."""
 
-    def __init__(self, topic: Topic) -> None:
+    def __init__(self, topic: Topic, cost: Callable[[], AbstractContextManager[object]]) -> None:
         self._topic = topic
+        self._cost = cost
         self._sent: Plain = None
         self._fresh = True
         self._failed: Message | None = None
+
+    @contextmanager
+    def open(self) -> Generator[Watched, None, None]:
+        """What must be measured for it is measured meanwhile."""
+        with self._cost():
+            yield self
 
     def messages(self) -> list[Message]:
         """A snapshot, a difference, a failure that is new, or nothing."""
@@ -272,4 +279,4 @@ def watched(source: Source, topic: object, given: object) -> Watched:
     options = Options(given, topic)
     value = TOPICS[topic](source, options)
     options.end()
-    return _Value(value)
+    return _Value(value, partial(inspect.measured, source.system) if topic == "figures" else nullcontext)

@@ -1,6 +1,6 @@
 """A running system as plain data, for consoles, terminals and tests.
 
-    figures(system)              the whole in figures, with the ledger
+    figures(system)              the whole in figures, with the ledger; in `with measured(system)` with the lag of the loop
     tree(system)                 who supervises whom: strategy, budget, backlog
     actors(system, sort=...)     rows: sorted, searched, limited
     actor(system, name)          one of them, in full
@@ -23,7 +23,7 @@ from trioactors.inspect.budgets import Budget, CountedRestart, budgets
 from trioactors.inspect.changes import Change, ChangeKind, changes
 from trioactors.inspect.commits import CommitPage, CommitRing, CommitRow
 from trioactors.inspect.durable import DurablePage, DurableRow, DurableSort, durable
-from trioactors.inspect.figures import Figures, figures
+from trioactors.inspect.figures import Figures, figures, measured
 from trioactors.inspect.letters import DeadLetterGroup, DeadLetterPage, DeadLetterRow, dead_letter_groups, dead_letters
 from trioactors.inspect.one import (
     ActorView,
@@ -85,6 +85,7 @@ __all__ = [
     "dead_letters",
     "durable",
     "figures",
+    "measured",
     "plain",
     "quarantine",
     "timers",

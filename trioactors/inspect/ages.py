@@ -17,7 +17,7 @@ import attrs
 from trioactors.cells import ActorCell
 from trioactors.messages import Call, Envelope
 
-__all__ = ["Age", "Marks", "ages"]
+__all__ = ["Age", "Marks", "ages", "came"]
 
 _MARKS: Final = 120
 """How many looks at one mailbox are remembered."""
@@ -66,14 +66,14 @@ def _times(cell: ActorCell, marks: Marks) -> Iterator[tuple[float, bool]]:
     later = cell.runtime.now()
     ordinal = cell.mailbox.accepted
     for envelope in reversed(cell.mailbox.queue):
-        came = _came(envelope)
-        latest = min(later, marks.seen(ordinal)) if came is None else came
-        yield latest, came is not None
+        sent = came(envelope)
+        latest = min(later, marks.seen(ordinal)) if sent is None else sent
+        yield latest, sent is not None
         later = min(later, latest)
         ordinal -= 1
 
 
-def _came(envelope: Envelope) -> float | None:
+def came(envelope: Envelope) -> float | None:
     """When *envelope* was sent, where it says so."""
     if isinstance(envelope, Call):
         return envelope.sent

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from typing import Final
+
 import attrs
 
 from trioactors.cells import ActorCell
+from trioactors.inspect.ages import came
 from trioactors.mailbox import Mailbox
 from trioactors.messages import Ledger
 from trioactors.registry import INTERNAL
 from trioactors.restarts import ChildStatus
 from trioactors.system import System, runtime_of
 
-__all__ = ["Figures", "figures"]
+__all__ = ["Figures", "figures", "measured"]
+
+_DATED: Final = 10
+"""How many messages of a mailbox are looked at for one that says when it came."""
 
 
 @attrs.frozen(kw_only=True)
@@ -38,6 +47,17 @@ class Figures:
     store: str | None
     """Where durable state is kept."""
     store_broken: bool
+    mailbox_wait: float
+    """How long the call or tick has waited that has waited longest. Casts do not say; a call behind very many of them is not seen."""
+    loop_lag: float | None
+    """The longest time in the last 10 seconds that one task held the loop; None where nobody measures."""
+
+
+@contextmanager
+def measured(system: System) -> Generator[None, None, None]:
+    """While this block is open, `figures` tell the lag of the loop. It is measured too while an observer is attached."""
+    with runtime_of(system).lag.wanted():
+        yield
 
 
 def figures(system: System) -> Figures:
@@ -75,4 +95,16 @@ def figures(system: System) -> Figures:
         ledger=ledger,
         store=None if committer is None else committer.where,
         store_broken=committer is not None and committer.broken,
+        mailbox_wait=_longest_wait(unsettled, runtime.now()),
+        loop_lag=runtime.lag.worst,
     )
+
+
+def _longest_wait(mailboxes: Iterable[Mailbox], now: float) -> float:
+    sent = (time for mailbox in mailboxes if mailbox.queue and (time := _oldest(mailbox)) is not None)
+    return max(0.0, now - min(sent, default=now))
+
+
+def _oldest(mailbox: Mailbox) -> float | None:
+    """When the first waiting message came that says so."""
+    return next((time for envelope in itertools.islice(mailbox.queue, _DATED) if (time := came(envelope)) is not None), None)
