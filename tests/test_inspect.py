@@ -249,6 +249,26 @@ async def test_options_without_sense_are_refused(autojump_clock: MockClock, opti
 # --- one actor ---
 
 
+async def test_who_watches_an_actor_is_told_by_name(autojump_clock: MockClock) -> None:
+    class Nurse(ta.Actor[None]):
+        @ta.handler
+        async def watch(self, patient: Open) -> None:
+            async with ta.watch(patient):
+                await trio.sleep(10)
+
+    async with isolated_system(shop()) as system:
+        patient = system.get(Open, "open")
+        nurse = await system.start(Nurse, name="nurse")
+        await nurse.watch.cast(patient)
+        await trio.sleep(1)
+        async with ta.watch(patient):
+            both = inspect.actor(system, "open").watchers
+        await trio.sleep(20)
+        nobody = inspect.actor(system, "open").watchers
+
+    assert (both, nobody) == (("nurse", "outside the system"), ())
+
+
 async def test_one_actor_tells_what_it_does_for_whom_since_when(autojump_clock: MockClock) -> None:
     async with isolated_system(shop()) as system, trio.open_nursery() as nursery:
         nursery.start_soon(system.get(Open, "open").ask, system.get(Shut, "shut"))

@@ -14,7 +14,7 @@ from trioactors.cells import ActorCell
 from trioactors.errors import UsageError
 from trioactors.exits import Exit
 from trioactors.handlers import Handler, HandlerSpec
-from trioactors.lives import Life
+from trioactors.lives import Life, current_life
 from trioactors.messages import Ledger
 from trioactors.refs import RemoteHandler, cell_of
 from trioactors.restarts import ChildStatus
@@ -145,6 +145,9 @@ class Watch:
         self._deaths: deque[Death] = deque(maxlen=limit)
         self._parked = trio.Event()
         self._told = 0
+        life = current_life.get()
+        self.watcher = None if life is None else life.cell.name
+        """The child that watches; None where it is none."""
         self.lost = 0
         """How many ends were dropped because nobody read them."""
 

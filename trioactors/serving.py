@@ -41,7 +41,10 @@ if TYPE_CHECKING:
     from trioactors.saving import Saver
     from trioactors.specs import ChildSpec
 
-__all__ = ["CLOCK_EVERY", "Row", "caller_of", "live"]
+__all__ = ["CLOCK_EVERY", "OUTSIDE", "Row", "caller_of", "live"]
+
+OUTSIDE: Final = "outside the system"
+"""Who is no child of it, for people."""
 
 CLOCK_EVERY: Final = 8
 """How many messages are handled between two looks at the clock."""
@@ -199,8 +202,8 @@ def caller_of(envelope: Envelope) -> str:
     if envelope.sender is not None:
         return str(envelope.sender.cell.path)
     if isinstance(envelope, Call) and envelope.caller is not None:
-        return f"outside the system (task {envelope.caller.name})"
-    return "outside the system"
+        return f"{OUTSIDE} (task {envelope.caller.name})"
+    return OUTSIDE
 
 
 def _in_vain(mailbox: Mailbox, envelope: Envelope, life: Life) -> bool:

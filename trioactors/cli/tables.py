@@ -129,6 +129,7 @@ def actor_lines(actor: dict[str, Any], now: float) -> list[str]:
         "mailbox": f"{actor['backlog']:,} of {actor['mailbox_limit']:,}, at most {actor['mailbox_peak']:,}, "
         f"{actor['mailbox_rejected']:,} turned away",
         "handled": f"{actor['ledger']['handled']:,}, crashed {actor['ledger']['crashed']:,}",
+        "watchers": ", ".join(actor["watchers"]) or "nobody",
         "last end": actor["last_exit"] or "-",
     }
     if actor["durable"] is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import linecache
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import attrs
@@ -17,9 +17,10 @@ from trioactors.inspect.ages import Marks, ages
 from trioactors.inspect.plain import STATE_LIMITS, Plain, plain
 from trioactors.lives import Life
 from trioactors.messages import Call, Envelope, Ledger
+from trioactors.operations import Watch
 from trioactors.reports import report_of, told
 from trioactors.restarts import ChildStatus
-from trioactors.serving import caller_of
+from trioactors.serving import OUTSIDE, caller_of
 from trioactors.specs import Restart
 from trioactors.system import System, runtime_of
 from trioactors.timers import Timer
@@ -147,7 +148,8 @@ class ActorView:
     tasks: int
     deferred_replies: int
     held_replies: int
-    watchers: int
+    watchers: tuple[str, ...]
+    """Who watches it (`ta.watch`): the names of children, and `outside the system` for everybody else."""
     waits_for: tuple[str, ...]
     """Whose answer, room or start its handler waits for; its supervisor, where it does not run."""
     stack: tuple[str, ...]
@@ -191,7 +193,7 @@ def actor(system: System, name: str, *, marks: Marks | None = None, waiting: int
         tasks=0 if life is None or life.holder is None else len(life.holder),
         deferred_replies=0 if life is None else len(life.deferred or ()),
         held_replies=mailbox.held,
-        watchers=len(cell.watchers),
+        watchers=tuple(map(_watcher, cell.watchers)),
         waits_for=tuple(blocker.name for blocker in cell.blockers()),
         stack=() if life is None else tuple(_stack(life)),
         last_exit=None if cell.last_exit is None else str(cell.last_exit),
@@ -275,6 +277,11 @@ def _durability(cell: ActorCell) -> Durability | None:
         committing_since=saver.busy_since if saver.busy else None,
         size=saver.size,
     )
+
+
+def _watcher(told: Callable[[Life], None]) -> str:
+    watch = getattr(told, "__self__", None)
+    return watch.watcher if isinstance(watch, Watch) and watch.watcher is not None else OUTSIDE
 
 
 def _state(cell: ActorCell, life: Life | None) -> StateView | None:

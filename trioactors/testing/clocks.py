@@ -64,6 +64,7 @@ def virtual_environment(seed: int | str = 0, *, worker: Worker | None = None) ->
         new_id=lambda: f"id-{next(ids)}",
         new_secret=lambda: f"secret-{next(secrets)}",
         worker=lambda: chosen,
+        stopwatch=lambda: None,
     )
 
 

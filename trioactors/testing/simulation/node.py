@@ -259,6 +259,7 @@ class Node:
             new_secret=lambda: f"secret-{life.number}-{next(ids)}",
             worker=lambda: life.worker,
             disk=life.disk,
+            stopwatch=lambda: None,
         )
 
 
