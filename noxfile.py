@@ -1,4 +1,4 @@
-"""What can be checked: `nox -l` lists it. Plain `nox` does all but `demo`, `mutants`, `promises`, `soak`, `fast`, `repeat`, `bench*`.
+"""What can be checked: `nox -l` lists it, with a star before what plain `nox` does: all that is quick, and proves something.
 
 Each session installs what it needs into an environment of its own and uses nothing from outside. Sessions run on the newest
 supported Python that is present; `tests` runs on every one. A run ends with one line that counts the tests of all its sessions.
@@ -134,6 +134,13 @@ def browser(session: nox.Session) -> None:
     """The console's page in the chromium of this system; without one it is skipped (where CI=true it fails)."""
     _install(session, "browser")
     _pytest(session, "tests/browser", *session.posargs)
+
+
+@nox.session(python=NEWEST)
+def screenshots(session: nox.Session) -> None:
+    """Take the pictures in docs/screenshots anew, of examples/console."""
+    _install(session, "browser")
+    session.run("python", "tests/browser/screenshots.py")
 
 
 @nox.session(python=NEWEST)

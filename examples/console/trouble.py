@@ -81,7 +81,11 @@ class CrashesInARow(ta.Actor[None]):
 
 
 class GrowsItsMailbox(ta.Actor[None], mailbox=100):
-    """So slow that what comes waits."""
+    """So slow that what comes waits: also its own tick, once a second, behind all that came before."""
+
+    async def on_start(self) -> None:
+        """Something to do at all times."""
+        self.context.every(1.0, partial(self.work, 0))
 
     @ta.handler
     async def work(self, number: int) -> int:
