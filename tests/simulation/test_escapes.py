@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import inspect
 import logging
@@ -16,12 +17,17 @@ import tempfile
 import threading  # noqa: TID251 - nothing may start one in a simulation
 import time
 import uuid
+import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from queue import Queue
 from random import Random, choice, getrandbits, randint, shuffle
 from random import random as draw
 from time import sleep  # noqa: TID251 - nothing may call it in a simulation
+from time import time as wall_time
 from typing import Any
+from uuid import uuid1
 
 import pytest
 import trio
@@ -65,6 +71,22 @@ ESCAPES: dict[str, tuple[Callable[[], Any], str]] = {
     "secrets": (secrets.token_hex, "os.urandom"),
     "socket": (socket.socket, "socket.__new__"),
     "trio socket": (trio.socket.socket, "socket.__new__"),
+    "uuid1": (lambda: uuid.uuid1().hex, "uuid.uuid1"),
+    "uuid1 by name": (lambda: uuid1().hex, "uuid.uuid1"),
+    "secrets.choice": (lambda: secrets.choice("ab"), "os.urandom"),
+    "time": (lambda: time.time() + 0, "time.time"),
+    "time by name": (lambda: wall_time() + 0, "time.time"),
+    "time in nanoseconds": (lambda: time.time_ns() + 0, "time.time_ns"),
+    "a monotonic clock": (lambda: time.monotonic() + 0, "time.monotonic"),
+    "one in nanoseconds": (lambda: time.monotonic_ns() + 0, "time.monotonic_ns"),
+    "the time of day": (lambda: time.localtime().tm_hour, "time.localtime"),
+    "the time of day elsewhere": (lambda: time.gmtime(None).tm_hour, "time.gmtime"),
+    "the time of day as text": (lambda: time.ctime() + "", "time.ctime"),
+    "waiting for a thread's queue": (lambda: Queue[int]().get(timeout=0.001), "a wait for another thread"),
+    "waiting for a semaphore": (lambda: threading.Semaphore(0).acquire(timeout=0.001), "a wait for another thread"),
+    "waiting for somebody to type": (input, "builtins.input"),
+    "an address": (lambda: socket.getaddrinfo("127.0.0.1", 80), "socket.getaddrinfo"),
+    "a signal": (lambda: os.kill(os.getpid(), 0), "os.kill"),
     "process": (lambda: subprocess.Popen([sys.executable, "-c", ""]), "subprocess.Popen"),
     "system": (lambda: getattr(os, "system")("true"), "os.system"),  # noqa: B009 - deprecated, and used all the same
     "database": (lambda: sqlite3.connect("never.db"), "sqlite3.connect"),
@@ -73,6 +95,15 @@ ESCAPES: dict[str, tuple[Callable[[], Any], str]] = {
     "open to create": (write("x"), "open"),
     "open to change": (write("r+"), "open"),
     "write_text": (lambda: Path(__file__ + ".never").write_text("", encoding="utf-8"), "open"),
+    "removing a file": (lambda: os.remove(__file__ + ".never"), "os.remove"),  # noqa: PTH107 - the plain function
+    "removing a path": (lambda: Path(__file__ + ".never").unlink(), "os.remove"),
+    "making a folder": (lambda: os.mkdir(__file__ + ".never"), "os.mkdir"),  # noqa: PTH102 - the same
+    "making folders": (lambda: Path(__file__ + ".never").mkdir(parents=True), "os.mkdir"),
+    "removing a folder": (lambda: Path(__file__ + ".never").rmdir(), "os.rmdir"),
+    "another name": (lambda: Path(__file__ + ".never").rename(__file__ + ".either"), "os.rename"),
+    "a link": (lambda: Path(__file__ + ".never").symlink_to(__file__), "os.symlink"),
+    "other rights": (lambda: Path(__file__ + ".never").chmod(0o600), "os.chmod"),
+    "a shorter file": (lambda: os.truncate(__file__ + ".never", 0), "os.truncate"),
     "temporary file": (tempfile.TemporaryFile, "open|random.Random|os.urandom"),
 }
 
@@ -148,6 +179,11 @@ ALLOWED: dict[str, Callable[[], object]] = {
     "seeding again": lambda: Random(7).seed(8),
     "a database in memory": lambda: sqlite3.connect(":memory:").close(),
     "a thread that does not start": lambda: threading.Thread(target=int),
+    "reading a clock for a log line": lambda: logging.getLogger(__name__).makeRecord("a", 20, "b", 1, "c", (), None).created,
+    "a clock that measures": time.perf_counter,
+    "a given time": lambda: (time.localtime(7.0), time.gmtime(0), time.ctime(0)),
+    "a lock that is free": lambda: threading.Lock().acquire(timeout=1.0),
+    "a listing": lambda: list(Path(__file__).parent.iterdir()),
     "a uuid by name": lambda: uuid.uuid5(uuid.NAMESPACE_URL, "a"),
 }
 
@@ -158,6 +194,44 @@ def test_it_is_no_escape(name: str) -> None:
         await done(ALLOWED[name])
 
     calm(honest)
+
+
+def test_what_is_installed_may_read_clocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else nobody could simulate an application that counts something with a metrics library."""
+    installed = tmp_path / "site-packages"
+    installed.mkdir()
+    monkeypatch.setattr(sys, "path", [str(installed), str(tmp_path), *sys.path])
+    for place in (installed, tmp_path):
+        (place / f"reader_in_{place.name[:4]}.py").write_text("import time\ndef now(): return time.time()\n", encoding="utf-8")
+
+    async def honest(_: Simulation) -> None:
+        importlib.import_module("reader_in_site").now()
+
+    async def culprit(_: Simulation) -> None:
+        importlib.import_module(f"reader_in_{tmp_path.name[:4]}").now()
+
+    calm(honest)
+    with pytest.raises(
+        Escape, match=r"time\.time at .* in now leaves the simulation: no seed repeats it; use trio\.current_time\(\)"
+    ):
+        calm(culprit)
+
+
+def test_who_runs_while_something_is_thrown_away_is_no_culprit() -> None:
+    class Leaves:
+        def __del__(self) -> None:
+            with suppress(OSError):
+                os.rmdir(__file__ + ".never")  # noqa: PTH106 - the plain function
+
+    forgotten: list[object] = [tempfile.TemporaryDirectory(), Leaves()]
+
+    async def innocent(_: Simulation) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            forgotten.clear()
+            gc.collect()
+
+    calm(innocent)
 
 
 def test_a_module_may_be_imported_for_the_first_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,6 +261,10 @@ HELD: list[Callable[[], object]] = [
     lambda: random.Random.seed,
     lambda: threading.Thread.start,
     lambda: trio.lowlevel.start_thread_soon,
+    lambda: wall_time,
+    lambda: time.monotonic,
+    lambda: uuid1,
+    lambda: threading.Condition.wait,
     lambda: [*INNER.__dict__],
 ]
 

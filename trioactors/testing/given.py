@@ -67,8 +67,9 @@ def look_at_instance(call: str, given: object, kinds: type | UnionType, write: s
 
 def look_at_opening(call: str, given: Any) -> None:
     """Refuse what is no function that opens a system, but one that is open, say."""
+    shown = repr(given)
     if not callable(given) or isinstance(given, AbstractAsyncContextManager):
-        raise UsageError(f"{call.replace('...', repr(given))}: write a function that opens a system, as isolated_system does")
+        raise UsageError(f"{call.replace('...', shown)}: write a function that opens a system, as isolated_system does")
 
 
 def look_at_count(call: str, given: Any, what: str) -> None:

@@ -1,11 +1,15 @@
-"""Notices what a simulation cannot hold: threads, sockets, processes, real sleeps, real files, and chance without a seed.
+"""Notices what a simulation cannot hold: threads, sockets, processes, real waits, clocks and files, and chance without a seed.
 
 Code that reaches past the simulated world is not repeated by a seed, so it is an `Escape`, raised where it happens and raised once more at
 the end of the run: an actor's supervisor would otherwise take it for a crash like any other.
 
-Two nets are cast. Python tells an audit hook of sockets, processes, opened files and databases, whoever asks; a hook stays for ever, so
-there is one, which looks whether a simulation runs in this thread. It is not told of sleeps, threads and chance: those functions are
-replaced while a simulation runs, in their own modules and wherever somebody has imported them by name.
+Two nets are cast. Python tells an audit hook of sockets, processes, databases, and files that are opened, made and removed, whoever asks; a
+hook stays for ever, so there is one, which looks whether a simulation runs in this thread. It is not told of waits, clocks, threads and
+chance: those functions are replaced while a simulation runs, in their own modules and wherever somebody has imported them by name.
+
+Everybody reads clocks, for log lines say, and nothing comes of it; so a clock is an escape only where the application's own code reads it.
+What is made in C and belongs to types (`datetime.now`, the locks of `threading`) cannot be replaced without others noticing, and is not
+caught.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ import random
 import sys
 import threading  # noqa: TID251 - to see that nobody starts one
 import time
+import uuid
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from functools import wraps
@@ -24,7 +29,7 @@ from typing import Any, Final
 
 import trio
 
-from trioactors.testing.simulation.places import callers, nearest, standard
+from trioactors.testing.simulation.places import RUNNERS, belongs, callers, cleans_up, nearest, of_application, standard
 
 __all__ = ["Escape", "contained"]
 
@@ -36,6 +41,8 @@ class Escape(AssertionError):
 _ADVICE: Final = {
     "thread": "the clock of a simulation does not wait for it; run it in place",
     "sleep": "it stops the world; use trio.sleep",
+    "wait": "it stops the world; wait for a trio.Event, or ask an actor",
+    "clock": "no seed repeats it; use trio.current_time(), and hand in a clock for the time of day",
     "chance": "no seed repeats it; use random.Random(seed), or a stream of the environment",
     "socket": "give the actor a stand-in for its network",
     "process": "give the actor a stand-in for it",
@@ -49,13 +56,36 @@ _AUDITED: Final = {
     "os.posix_spawn": "process",
     "os.system": "process",
     "sqlite3.connect": "database",
+    "socket.getaddrinfo": "socket",
+    "socket.gethostbyname": "socket",
+    "socket.gethostbyaddr": "socket",
+    "os.exec": "process",
+    "os.kill": "process",
+    "builtins.input": "wait",
+    **dict.fromkeys(
+        (
+            "os.chmod",
+            "os.chown",
+            "os.link",
+            "os.mkdir",
+            "os.remove",
+            "os.rename",
+            "os.rmdir",
+            "os.symlink",
+            "os.truncate",
+            "os.utime",
+        ),
+        "file",
+    ),
 }
 _WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_APPEND
 
 _SLEEP = time.sleep  # noqa: TID251 - to see that nobody calls it
 _URANDOM, _RANDOM, _BITS = os.urandom, random.random, random.getrandbits
 _START, _SEED = threading.Thread.start, random.Random.seed
-_WORKER = trio.lowlevel.start_thread_soon
+_WORKER, _WAIT, _UUID1 = trio.lowlevel.start_thread_soon, threading.Condition.wait, uuid.uuid1
+_CLOCKS: Final = (time.time, time.time_ns, time.monotonic, time.monotonic_ns)
+_CALENDARS: Final = (time.localtime, time.gmtime, time.ctime)
 
 
 class _Net:
@@ -90,19 +120,22 @@ def _heard(event: str, arguments: tuple[Any, ...]) -> None:
     if what is None:
         if event != "open" or not isinstance(arguments[2], int) or not arguments[2] & _WRITING or isinstance(arguments[0], int):
             return
-        if _importing(sys._getframe(1)):  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
-            return
         what = "file"
     elif what == "database" and arguments[0] == ":memory:":
         return
     net = _nets.get(threading.get_ident())
-    if net is not None:
-        raise net.caught(what, f"{event}({arguments[0]!r})" if event == "open" else event)
+    if net is not None and not (what == "file" and _housekeeping(sys._getframe(1))):  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+        raise net.caught(what, f"{event}({arguments[0]!r})" if what == "file" else event)
 
 
-def _importing(frame: FrameType | None) -> bool:
-    """Whether Python itself keeps what it has compiled, at the first import of a module."""
-    return frame is not None and frame.f_code.co_filename == "<frozen importlib._bootstrap_external>"
+def _housekeeping(frame: FrameType | None) -> bool:
+    """Whether Python or pytest keeps what it has compiled, at the first import of a module, or throws away what nobody has any more."""
+    for caller, _ in callers(frame):
+        if caller.f_code.co_filename == "<frozen importlib._bootstrap_external>" or belongs(caller, RUNNERS):
+            return True
+        if not standard(caller.f_code.co_filename):
+            break
+    return cleans_up(frame)
 
 
 def _guarded(original: Callable[..., Any], what: str, name: str, allowed: Callable[..., bool] | None = None) -> Callable[..., Any]:
@@ -124,6 +157,16 @@ def _names_savepoints(*_: object) -> bool:
     return frame is not None and frame.f_globals.get("__name__") == "sqlite_utils.db"
 
 
+def _read_by_others(*_: object) -> bool:
+    return not of_application(sys._getframe(2))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+
+
+def _of_a_given_time(*arguments: object) -> bool:
+    """Whether a calendar is asked for another time than now, or by others."""
+    now = not arguments or arguments[0] is None
+    return not (now and of_application(sys._getframe(2)))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+
+
 def _seeded(_: random.Random, a: object = None, *_rest: object) -> bool:
     return a is not None
 
@@ -134,17 +177,23 @@ _PLAIN: Final[dict[Any, Callable[..., Any]]] = {
     _RANDOM: _guarded(_RANDOM, "chance", "random.random"),
     _BITS: _guarded(_BITS, "chance", "random.getrandbits"),
     _WORKER: _guarded(_WORKER, "thread", "a worker thread"),
+    _UUID1: _guarded(_UUID1, "chance", "uuid.uuid1"),
+    **{plain: _guarded(plain, "clock", f"time.{plain.__name__}", _read_by_others) for plain in _CLOCKS},
+    **{plain: _guarded(plain, "clock", f"time.{plain.__name__}", _of_a_given_time) for plain in _CALENDARS},
 }
 _HOMES: Final[tuple[tuple[ModuleType, str, Callable[..., Any]], ...]] = (
     (time, "sleep", _SLEEP),
     (os, "urandom", _URANDOM),
     (random, "random", _RANDOM),
     (random, "getrandbits", _BITS),
+    (uuid, "uuid1", _UUID1),
+    *((time, plain.__name__, plain) for plain in (*_CLOCKS, *_CALENDARS)),
 )
 """Where they are at home; they are guarded there whatever a test has put in their place."""
 
 _METHODS: Final[tuple[tuple[type, str, Callable[..., Any]], ...]] = (
     (threading.Thread, "start", _guarded(_START, "thread", "a thread's start")),
+    (threading.Condition, "wait", _guarded(_WAIT, "wait", "a wait for another thread")),
     (random.Random, "seed", _guarded(_SEED, "chance", "random.Random() without a seed", _seeded)),
 )
 
