@@ -290,6 +290,16 @@ async def test_what_is_no_request_is_refused_or_closed(console: Any, data: bytes
     assert (await console.get("/")).status == 200
 
 
+@pytest.mark.parametrize(("spare", "status"), [(0, 200), (1, 431)])
+async def test_a_head_may_be_as_long_as_the_limit_and_no_longer_although_it_is_whole(console: Any, spare: int, status: int) -> None:
+    begins, ends = b"GET / HTTP/1.1\r\nHost: 127.0.0.1:50000\r\nX: ", b"\r\n\r\n"
+    length = ConsoleLimits().head_bytes + spare - len(begins + ends)
+
+    answer = await console.raw(begins + b"y" * length + ends)
+
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+
+
 async def test_half_a_handshake_is_closed_in_time(console: Any) -> None:
     began = trio.current_time()
 

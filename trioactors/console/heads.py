@@ -106,7 +106,9 @@ async def read_head(stream: trio.abc.Stream, limit: int) -> tuple[Head, bytes] |
             return _head(event), read
         if isinstance(event, library.ConnectionClosed):
             return None
-        data = await stream.receive_some(_CHUNK)
+        if len(read) >= limit:
+            raise Refusal(431, f"That is no request: its head is longer than {limit:,} bytes.")
+        data = await stream.receive_some(min(_CHUNK, limit - len(read)))
         read += data
         connection.receive_data(data)
 
