@@ -2,7 +2,7 @@
 /** Trace records, as a person reads them. */
 
 import {html} from "/static/parts/dom.js";
-import {duration} from "/static/parts/format.js";
+import {counted, duration} from "/static/parts/format.js";
 import {ActorLink, When} from "/static/parts/signs.js";
 
 /** @typedef {{number: number, kind: string, time: number, child: string, fields: Record<string, any>}} TraceRow */
@@ -32,7 +32,7 @@ const SAID = {
   TimerFired: (f) => `timer rang for ${f.handler}`,
   StateCommitted: (f) => `kept revision ${f.revision}, ${f.size} bytes`,
   CommitFailed: (f) => `could not keep its state: ${f.error}`,
-  StoreCommitted: (f) => `store kept ${f.batches} states${f.error ? `: ${f.error}` : ""}`,
+  StoreCommitted: (f) => f.error ? `store could not keep ${counted(f.batches, "state")}: ${f.error}` : `store kept ${counted(f.batches, "state")}`,
   LoopHeld: (f) => `held the loop for ${duration(f.seconds)}`,
 };
 

@@ -14,11 +14,11 @@ import {said} from "/static/parts/records.js";
 export const OUTSIDE = "outside";
 const OTHERS = "others";
 const LINES = 9;
-const ACROSS = 148;
+const ACROSS = 106;
 const DOWN = 26;
 const TOP = 46;
-const LEFT = 96;
-const LETTERS = 17;
+const LEFT = 92;
+const LETTERS = 13;
 const ENDS = new Set(["MessageHandled", "MessageShed", "MessageDeadLettered", "CallTimedOut"]);
 
 /** @typedef {import("/static/parts/records.js").TraceRow} TraceRow */
@@ -44,8 +44,17 @@ export function read(rows) {
       else events.push({row, line, child: row.child});
     }
   });
-  const who = [...new Set([...messages.flatMap((each) => [each.from, each.to]), ...events.map((each) => each.child)])];
-  return {messages, events, who: who.length > LINES ? [...who.slice(0, LINES - 1), OTHERS] : who, lines: rows.length};
+  return {messages, events, who: takingPart([...messages.flatMap((each) => [each.from, each.to]), ...events.map((each) => each.child)]), lines: rows.length};
+}
+
+/** Those who have most to do with it, in the order in which they come; the others share a line. @param {string[]} named */
+function takingPart(named) {
+  /** @type {Map<string, number>} */
+  const times = new Map(named.includes(OUTSIDE) ? [[OUTSIDE, Infinity]] : []);
+  for (const name of named) times.set(name, (times.get(name) ?? 0) + 1);
+  if (times.size <= LINES) return [...times.keys()];
+  const most = new Set([...times].sort(([, one], [, other]) => other - one).slice(0, LINES - 1).map(([name]) => name));
+  return [...[...times.keys()].filter((name) => most.has(name)), OTHERS];
 }
 
 /** @param {TraceRow} row @param {Message} message */
