@@ -220,7 +220,7 @@ async def test_what_was_sent_unheard_has_no_number_and_what_it_sends_begins_a_ch
         ("last", "end", None, None, None),
         ("middle", "call", None, None, None),
     ]
-    assert told(recorder)[3:] == [("middle", "cast", 1, None, 1), ("last", "end", 2, 1, 1)]
+    assert set(told(recorder)[3:]) == {("middle", "cast", 1, None, 1), ("last", "end", 2, 1, 1)}
 
 
 async def test_nothing_is_numbered_while_nobody_listens(autojump_clock: MockClock) -> None:
