@@ -85,7 +85,11 @@ BANNED: Mapping[str, Allowed] = {
         "trioactors.testing.simulation.plans": "it draws faults from a seed",
     },
     "secrets": PORT,
-    "uuid": {**PORT, "trioactors.serializer.library": "it carries ids, it makes none"},
+    "uuid": {
+        **PORT,
+        "trioactors.serializer.library": "it carries ids, it makes none",
+        "trioactors.testing.simulation.escapes": "it sees to it that nobody draws without a seed",
+    },
     "os.urandom": {**PORT, "trioactors.testing.simulation.escapes": "it sees to it that nobody draws without a seed"},
     # files, and settings that come from nowhere
     "open": FILES,
