@@ -50,6 +50,7 @@ class Tally:
         self.lives += report.lives
         self.operations += report.operations
         self.points.update(report.points)
+        self.points.update(report.moments)
         self.faults.update(report.faults)
 
     def __str__(self) -> str:

@@ -19,6 +19,7 @@ HEAD = """
 import pytest, trio, trioactors as ta
 from pathlib import Path
 from trioactors.testing.simulation import Faults, Simulation, sim_test
+from trioactors.testing.simulation.sim_tests import trials
 RUNS = []
 
 async def runs(simulation):
@@ -204,6 +205,35 @@ async def test_it(simulation: Simulation):
 
 def test_where_every_point_was_reached_nothing_is_printed(outcome_of: Outcome) -> None:
     assert not [line for line in outcome_of(COUNTED.format(seeds=1, runs=[0])).outlines if "no run reached" in line]
+
+
+def test_moments_that_the_library_itself_wants_to_reach_are_no_news_to_a_test(outcome_of: Outcome) -> None:
+    result = outcome_of("""
+from attrs import define
+
+@define
+class Kept:
+    times: int = 0
+
+class Memory(ta.Actor[Kept], persist=ta.EVERY_MESSAGE):
+    @ta.handler
+    async def keep(self) -> None:
+        self.state.times += 1
+
+@sim_test(seeds=10, tree=ta.Supervisor(ta.child(Memory, name="memory"), name="top"))
+async def test_it(simulation: Simulation):
+    async def client(me):
+        await me.call(Memory, "memory", lambda memory: memory.keep())
+    await simulation.clients(1, client)
+
+def test_moments():
+    moments = trials(test_it.scenario, range(10)).moments
+    assert not all(moments.values())
+    assert all(name.endswith("while a commit is on its way") for name in moments)
+""")
+
+    result.assert_outcomes(passed=2)
+    result.stdout.no_fnmatch_line("*no run reached*")
 
 
 def test_no_seeds_on_the_command_line_are_refused(outcome_of: Outcome) -> None:

@@ -89,7 +89,7 @@ def test_a_failure_is_made_small_and_its_case_fails_again() -> None:
 
     (note,) = failure.value.__notes__
     assert "seed=3" in note
-    assert "shrunk to 1 clients, 1 turns, 0 faults" in note
+    assert "shrunk to 1 client, 1 turn, 0 faults" in note
     case = Case.loads(note.partition("case='")[2].rpartition("'")[0])
     with pytest.raises(AssertionError, match="was told ok and is there 0 times"):
         simulate(write_hastily, tree=HASTY, case=case)
@@ -139,7 +139,7 @@ def test_an_actor_that_turns_for_ever_is_stuck_and_named() -> None:
     with pytest.raises(Stuck, match=r"5000 steps, and no end(.|\n)*wheel: test_simulate\.py:\d+ in turn") as caught:
         simulate(turn_a_wheel, tree=tree, faults=Faults.none(), steps=5_000)
 
-    assert "shrunk to 1 clients, 1 turns, 0 faults" in caught.value.__notes__[0]
+    assert "shrunk to 1 client, 1 turn, 0 faults" in caught.value.__notes__[0]
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Trio's, of the tasks that it had to leave

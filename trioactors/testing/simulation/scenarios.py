@@ -50,6 +50,8 @@ class Simulated:
     """The faults that came to pass, in order."""
     lives: int
     """How often the node was started."""
+    moments: Mapping[str, int] = attrs.field(repr=False)
+    """The same as *points*, for moments of the library's own."""
     names: Names = attrs.field(repr=False, eq=False)
     """Those of its children, and those that were asked for in vain."""
     _lines: tuple[str, ...] = attrs.field(repr=False, alias="lines")
@@ -175,6 +177,7 @@ class Run:
             dict(world.points),
             tuple(injection for _, injection in world.injected),
             world.node.lives,
+            dict(world.moments),
             world.names,
             lines=(str(self.played.tape), *world.lines()),
         )

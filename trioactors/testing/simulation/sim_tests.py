@@ -46,10 +46,12 @@ class Report:
 
     runs: int
     points: Mapping[str, int]
-    """How many runs have reached each `sometimes` point."""
+    """How many runs have reached each `sometimes` point of the test."""
     lives: int
     operations: int
     faults: Mapping[str, int] = attrs.field(factory=dict[str, int])
+    moments: Mapping[str, int] = attrs.field(factory=dict[str, int])
+    """How many have reached each moment of the library's own."""
 
     @property
     def never(self) -> tuple[str, ...]:
@@ -69,6 +71,7 @@ class _Tally:
     def __init__(self) -> None:
         self._runs = self._lives = self._operations = 0
         self._points: Counter[str] = Counter()
+        self._moments: Counter[str] = Counter()
         self._faults: Counter[str] = Counter()
         self._names = Names(runs=0)
 
@@ -78,13 +81,14 @@ class _Tally:
         self._lives += run.lives
         self._operations += len(run.history)
         self._points.update({name: int(times > 0) for name, times in run.points.items()})
+        self._moments.update({name: int(times > 0) for name, times in run.moments.items()})
         self._faults.update(one.kind.value for one in run.happened)
         self._names.add(run.names)
 
     def report(self) -> Report:
         """What was counted. Raises `UsageError` where the test asked for a name that none of its runs has met."""
         self._names.look()
-        return Report(self._runs, dict(self._points), self._lives, self._operations, dict(self._faults))
+        return Report(self._runs, dict(self._points), self._lives, self._operations, dict(self._faults), dict(self._moments))
 
 
 class _Request(Protocol):

@@ -193,15 +193,22 @@ def tried(scenario: Scenario, seed: int, *, shrinking: float = SHRINKING, corpus
 def _advice(run: Run, small: Run, place: Path | None) -> str:
     """How to repeat it, on one line."""
     world = small.world
-    size = (
-        f"{len(world.used_clients())} clients, {len(world.used_turns())} turns, {len(small.plan.injections)} faults ({small.plan})"
-    )
+    sizes: dict[str, Sequence[object]] = {
+        "client": world.used_clients(),
+        "turn": world.used_turns(),
+        "fault": small.plan.injections,
+    }
+    size = f"{', '.join(_counted(len(found), what) for what, found in sizes.items())} ({small.plan})"
     kept = f"case=Path({str(place)!r})" if place is not None else f"case={small.case.line()!r}"
     policy = run.policy.value
     return (
         f'Repeat it with seed={run.seed}, policy="{policy}" (pytest: --trioactors-seed={run.seed} --trioactors-policy={policy}); '
         f"shrunk to {size}: {kept}"
     )
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 @contextmanager

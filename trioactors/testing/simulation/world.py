@@ -61,6 +61,8 @@ class Simulation:
         """What the application has done to the world outside, by `effect`."""
         self.points: Counter[str] = Counter()
         """How often each `sometimes` point was reached; 0 for one that was passed only."""
+        self.moments: Counter[str] = Counter()
+        """The same for moments of the library's own, which its labs want to reach."""
         self.names = Names(frozenset(names_of(application.tree)), may_come=application.body is not None)
         self.mistake: BaseException | None = None
         """What says that the test is wrong, and not the application."""
@@ -190,7 +192,7 @@ class Simulation:
         self.injected.append((trio.current_time(), injection))
         life = self.node.life
         if life is not None and self.node.lasting:
-            self.sometimes(f"{injection.kind.value} while a commit is on its way", life.worker.busy)
+            self.moments[f"{injection.kind.value} while a commit is on its way"] += bool(life.worker.busy)
 
     def _seen(self, life: int, record: TraceRecord) -> None:
         self.trace.append((life, record))
