@@ -48,7 +48,7 @@ export function Chart({name, title, times, lines, format}) {
   const place = useRef(/** @type {HTMLElement|null} */ (null));
   const drawn = useRef(/** @type {any} */ (null));
   useEffect(() => {
-    const chart = (drawn.current = new uPlot(options(lines, format, place.current?.clientWidth || 300), [[], ...lines.map(() => [])], place.current));
+    const chart = (drawn.current = new /** @type {any} */ (uPlot)(options(lines, format, place.current?.clientWidth || 300), [[], ...lines.map(() => [])], place.current));
     const resized = new ResizeObserver(([entry]) => chart.setSize({width: Math.floor(entry.contentRect.width), height: HEIGHT}));
     if (place.current) resized.observe(place.current);
     const scheme = matchMedia("(prefers-color-scheme: dark)");
@@ -64,7 +64,7 @@ export function Chart({name, title, times, lines, format}) {
   useEffect(() => drawn.current?.setData([times, ...lines.map((line) => line.values)]), [last, times.length]);
   const known = lines.some((line) => line.values.some((value) => value !== null));
   return html`<figure class="card chart" data-chart=${name}>
-    <figcaption><h3>${title}</h3>
+    <figcaption><h2>${title}</h2>
       ${lines.map((line) => html`<span key=${line.label} class="legend"><i class=${line.color} aria-hidden="true"></i>${line.label}
         <b>${newest(line.values, format)}</b></span>`)}
     </figcaption>

@@ -24,7 +24,7 @@ export function Commits({child = null, withChild = false}) {
     ${lost > 0 && html`<p class="muted">${counted(lost, "commit was", "commits were")} gone before they could be read.</p>`}
     ${skipped && html`<p class="muted">A sample: more is committed than can be read.</p>`}
     ${newest.length === 0 && html`<p class="muted">Nothing has been committed since you look.</p>`}
-    <ol class="commits">${newest.map((row) => html`<${Commit} key=${row.number} row=${told ? row : {...row, ...row.fields}} withChild=${withChild} told=${told} />`)}</ol>
+    <ol class="commits" tabindex="0" aria-label="Commits, the newest first">${newest.map((row) => html`<${Commit} key=${row.number} row=${told ? row : {...row, ...row.fields}} withChild=${withChild} told=${told} />`)}</ol>
   </div>`;
 }
 

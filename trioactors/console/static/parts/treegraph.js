@@ -24,7 +24,7 @@ function pruned(branch, chosen) {
 export function TreeGraph({top, chosen, falls, onSelect}) {
   const drawn = useMemo(() => {
     const root = hierarchy(pruned(top, chosen));
-    tree().nodeSize([DOWN, ACROSS])(root);
+    /** @type {any} */ (tree()).nodeSize([DOWN, ACROSS])(root);
     return root;
   }, [top, chosen]);
   const nodes = drawn.descendants();

@@ -72,7 +72,7 @@ function State({value}) {
     ${state ? html`<${Value} value=${state.value} changed=${fresh} />`
       : html`<p class="muted">${value.state_allowed ? "There is none while it does not run." : html`Not shown: its class does not say <code>inspect=True</code>.`}</p>`}
     ${state && html`<h3>Last changes</h3>
-      ${steps.length === 0 ? html`<p class="muted">None since you look.</p>` : html`<ol class="commits" data-changes>${steps.map((step) => html`<li key=${step.number}>
+      ${steps.length === 0 ? html`<p class="muted">None since you look.</p>` : html`<ol class="commits" data-changes tabindex="0" aria-label="Last changes, the newest first">${steps.map((step) => html`<li key=${step.number}>
         <p><${When} time=${step.time} />${step.anew && html` <span class="chip warn">new incarnation</span>`}</p><${Changes} changes=${step.changes} /></li>`)}</ol>`}`}
   </div>`;
 }
