@@ -43,14 +43,13 @@ function Body({value}) {
       <a href=${address("tree", value.name)}>place in the tree</a> <a href=${address("messages", null, {child: value.name})}>trace</a></p>
     <${Now} value=${value} />
     <div class="columns">
-      <div class="stack"><${State} value=${value} />${value.durable && html`<${Kept} value=${value} />`}</div>
+      <div class="stack"><${State} value=${value} />${value.durable && html`<${Kept} value=${value} />`}
+        <${Failure} value=${value} /><${Stack} lines=${value.stack} /></div>
       <div class="stack">
         <${Waiting} value=${value} />
         <div class="card"><h2>Last messages</h2><${LastMessages} name=${value.name} /></div>
         <${Timers} rows=${value.timers} />
-        <${Failure} value=${value} />
         <${Facts} value=${value} />
-        <${Stack} lines=${value.stack} />
       </div>
     </div>`;
 }
