@@ -18,6 +18,8 @@ from trioactors.testing.simulation import Client, Simulation, sometimes
 __all__ = ["TREE", "administer"]
 
 PERMANENT = ("a", "b", "c", "d", "e")
+FALL_WITH = {"a": "ab", "b": "ab", "c": "cde", "d": "de", "e": "e"}
+"""Who falls with whom, by the strategies of TREE; who has fallen with one that could not be restarted by hand stays down with it."""
 
 
 class Planned(Exception):
@@ -143,9 +145,10 @@ async def administer(simulation: Simulation) -> None:
     await trio.sleep(5)  # back-offs are over
     system = await simulation.system()
     failed = {done.what.removeprefix("restart ") for done in simulation.history if isinstance(done.error, ta.StartFailed)}
+    down = {name for fell in failed for name in FALL_WITH[fell]}
     for name in PERMANENT:
         ref = system.get(Worker, name)
-        if name in failed and ta.info(ref).status is ta.ChildStatus.UNDEFINED:  # as in OTP, it is down until somebody restarts it
+        if name in down and ta.info(ref).status is ta.ChildStatus.UNDEFINED:  # as in OTP, it is down until somebody restarts it
             await ta.restart(ref)
         assert ta.info(ref).status is ta.ChildStatus.RUNNING, name
         assert await system.get(Worker, name).work("the end", next(numbers)) >= 0
