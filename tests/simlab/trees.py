@@ -145,7 +145,7 @@ async def administer(simulation: Simulation) -> None:
     await trio.sleep(5)  # back-offs are over
     system = await simulation.system()
     failed = {done.what.removeprefix("restart ") for done in simulation.history if isinstance(done.error, ta.StartFailed)}
-    down = {name for fell in failed for name in FALL_WITH[fell]}
+    down = {name for fell in failed for name in FALL_WITH.get(fell, "")}
     for name in PERMANENT:
         ref = system.get(Worker, name)
         if name in down and ta.info(ref).status is ta.ChildStatus.UNDEFINED:  # as in OTP, it is down until somebody restarts it
