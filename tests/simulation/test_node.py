@@ -17,7 +17,7 @@ from trioactors.environment import Environment
 from trioactors.system import runtime_of
 from trioactors.testing.disk import Keep
 from trioactors.testing.driving import PlannedCrash
-from trioactors.testing.simulation import Faults, NodeDown, Operation, Simulation, Told, simulate
+from trioactors.testing.simulation import Faults, NodeDown, Operation, Simulation, Told, crashes_are_planned, simulate
 from trioactors.testing.simulation.plans import Injection, Kind, Plan
 from trioactors.testing.simulation.scenarios import Run
 from trioactors.testing.simulation.simulating import scenario_of
@@ -403,3 +403,96 @@ def test_a_tree_that_gives_up_is_started_again() -> None:
         assert (await simulation.node.up(after=life.number)).number == 2
 
     simulate(workload, tree=tree, faults=Faults.none(), shrinking=0)
+
+
+# --- trees that give up ---
+
+
+class Fragile(ta.Actor[None]):
+    @ta.handler
+    async def divide(self) -> None:
+        raise ZeroDivisionError("a bug")
+
+    @ta.handler
+    async def fail_below(self) -> None:
+        raise ExceptionGroup("both", [ZeroDivisionError("a bug"), PlannedCrash("planned")])
+
+    @ta.handler
+    async def ask(self, other: str) -> None:
+        await self.context.system.get(Fragile, other).divide()
+
+    @ta.handler
+    async def wait(self) -> None:
+        with trio.fail_after(1):
+            await trio.sleep(2)
+
+
+FRAGILE = ta.Supervisor(
+    ta.Supervisor(ta.child(Fragile, name="a"), ta.child(Fragile, name="b"), name="below", intensity=ta.Intensity(1, 5.0)),
+    name="top",
+    intensity=ta.Intensity(0, 1.0),
+)
+
+
+def falling(*asked: str, planned: int = 0, check: Any = ()) -> Run:
+    """A run in which a is asked these things, and crashes by plan so often before; then the tree has given up, or not."""
+
+    async def workload(simulation: Simulation) -> None:
+        async def client(me: Any) -> None:
+            life = await simulation.node.up()
+            for _ in range(planned):
+                simulation.node.actors()[0].crash(PlannedCrash("planned"))
+                await trio.testing.wait_all_tasks_blocked()
+            for what in asked:
+                await me.call(Fragile, "a", methodcaller(*what.split()))
+            assert (await simulation.node.up(after=life.number)).number == 2
+
+        await simulation.clients(1, client)
+
+    return scenario_of(workload, tree=FRAGILE, store=None, faults=Faults.none(), check=check, limit=60).play(1)
+
+
+def test_a_tree_that_gives_up_over_bugs_alone_fails_the_simulation_and_says_what_is_missing() -> None:
+    error = falling("divide", "divide").error
+
+    assert isinstance(error, ta.SupervisorGaveUp)
+    [note] = error.__notes__
+    assert note == (
+        "simulate: no planned fault is among the failures over which it gave up (a: crash: ZeroDivisionError). "
+        "If its children may fail so, say it: check=[crashes_are_planned(...)]"
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "planned"), [(("divide",), 1), (("divide", "fail_below"), 0), ((), 2)], ids=["one of two", "in a group", "both"]
+)
+def test_one_planned_failure_among_those_that_counted_explains_it(asked: tuple[str, ...], planned: int) -> None:
+    assert falling(*asked, planned=planned).error is None
+
+
+def test_crashes_that_a_check_takes_for_planned_explain_it() -> None:
+    assert falling("divide", "divide", check=[crashes_are_planned(ZeroDivisionError)]).error is None
+    assert isinstance(falling("divide", "divide", check=[crashes_are_planned(LookupError)]).error, ta.SupervisorGaveUp)
+
+
+def test_a_crash_that_a_caller_was_told_of_is_judged_by_its_cause() -> None:
+    """Asking b, a meets the bug of b: two failures, and none was planned."""
+    assert isinstance(falling("ask b").error, ta.SupervisorGaveUp)
+
+
+@pytest.mark.parametrize("disturbed", [False, True])
+def test_who_was_too_slow_is_excused_by_a_fault_only(disturbed: bool) -> None:  # noqa: FBT001 - a parameter
+    async def workload(simulation: Simulation) -> None:
+        async def client(me: Any) -> None:
+            life = await simulation.node.up()
+            await trio.testing.wait_all_tasks_blocked()
+            for _ in range(2):
+                await me.call(Fragile, "a", methodcaller("wait"))
+            await simulation.node.up(after=life.number)
+
+        await simulation.clients(1, client)
+
+    plan = Plan((Injection(Kind.CLOCK, 1, seconds=5.0),) if disturbed else ())
+    error = scenario_of(workload, tree=FRAGILE, store=None, limit=60).play(1, plan).error
+
+    assert (error is None) == disturbed

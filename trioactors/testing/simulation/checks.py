@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+import attrs
+
 from trioactors.errors import StartFailed, StoreError, SupervisorGaveUp
 from trioactors.exits import CRASH
 from trioactors.settings import Intensity
@@ -28,6 +30,7 @@ __all__ = [
     "each_call_ends_once",
     "ledgers_balance",
     "no_effect_twice",
+    "planned_by",
     "restarts_are_counted",
     "timers_are_of_the_living",
 ]
@@ -150,11 +153,13 @@ ALWAYS: Final[Sequence[Check]] = (
 # --- on request ---
 
 
-def crashes_are_planned(*more: type[BaseException]) -> Check:
-    """A check for `simulate(check=[...])`: nobody crashed but by a planned fault, an error of the store, a supervisor, or one of these."""
-    expected: tuple[type[BaseException], ...] = (PlannedCrash, StoreError, SupervisorGaveUp, *more)
+@attrs.frozen
+class _CrashesArePlanned:
+    more: tuple[type[BaseException], ...]
 
-    def check(simulation: Simulation) -> None:
+    def __call__(self, simulation: Simulation) -> None:
+        """The check."""
+        expected = (PlannedCrash, StoreError, SupervisorGaveUp, *self.more)
         for _, record in simulation.trace:
             if isinstance(record, ChildExited) and record.reason.kind is CRASH:
                 error = record.reason.error
@@ -162,7 +167,18 @@ def crashes_are_planned(*more: type[BaseException]) -> Check:
                     error = error.__cause__
                 assert isinstance(error, expected), f"{record.child} crashed unplanned at {record.time:g}: {error!r}"
 
-    return check
+
+def crashes_are_planned(*more: type[BaseException]) -> Check:
+    """A check for `simulate(check=[...])`: nobody crashed but by a planned fault, an error of the store, a supervisor, or one of these.
+
+    A tree that gives up over *more* is started again, as after a fault.
+    """
+    return _CrashesArePlanned(more)
+
+
+def planned_by(checks: Iterable[Check]) -> tuple[type[BaseException], ...]:
+    """The errors that the checks take for planned, besides faults."""
+    return tuple(kind for check in checks if isinstance(check, _CrashesArePlanned) for kind in check.more)
 
 
 def appended(history: Iterable[Operation], ids: Sequence[str]) -> None:

@@ -3,7 +3,8 @@
 A life is killed in three steps. First it is fenced: its disk refuses, and whoever waits for an answer from it is told `NodeDown`. Then
 the machine forgets what a kill or a power cut makes it forget. Only then is the life cancelled, and unwinds, powerless. The next one
 begins some seconds after that, as if somebody had started the program again; so it does where a life ended by itself, because its tree
-gave up or its store could not be opened. An end that no planned fault explains fails the simulation.
+gave up or its store could not be opened. An end that no planned fault explains fails the simulation, also where a tree gives up over
+crashes of which none was planned.
 """
 
 from __future__ import annotations
@@ -18,15 +19,15 @@ import attrs
 import trio
 
 from trioactors.environment import Environment
-from trioactors.errors import StartFailed, StateUnreadable, StoreCorrupt, StoreError, SupervisorGaveUp
 from trioactors.lives import Life, leaves
 from trioactors.settings import Settings
 from trioactors.specs import Supervisor
 from trioactors.system import System
 from trioactors.testing.clocks import EPOCH
 from trioactors.testing.disk import Keep, SimulatedDisk
-from trioactors.testing.driving import PlannedCrash, alive_in
+from trioactors.testing.driving import alive_in
 from trioactors.testing.leaks import isolated_system
+from trioactors.testing.simulation.causes import Causes
 from trioactors.testing.simulation.hardware import Faulty, NodeDisk, NodeWorker
 from trioactors.testing.simulation.history import NodeDown
 from trioactors.testing.simulation.plans import stream
@@ -56,6 +57,8 @@ class Application:
     settings: Settings
     lasting: bool
     """Whether the store outlives a life."""
+    planned: tuple[type[BaseException], ...] = ()
+    """By what else than faults its actors may fail."""
 
 
 @attrs.define(eq=False)
@@ -70,6 +73,8 @@ class NodeLife:
     """While it serves."""
     callers: dict[trio.CancelScope, None] = attrs.field(factory=dict[trio.CancelScope, None])
     """What waits for an answer from it, in the order in which it began to."""
+    disturbed: bool = False
+    """Whether a fault has come to pass in it."""
     leave: trio.Event = attrs.field(factory=trio.Event)
     """Set when it is to end in order, or has."""
 
@@ -210,7 +215,7 @@ class Node:
             with life.scope:
                 await self._serve(life)
         except BaseException as error:  # noqa: ASYNC103 - only what a fault explains ends here
-            if not ((life.dead and _of_programs(error)) or _explained(error)):
+            if not ((life.dead and _of_programs(error)) or Causes(self._application.planned, life.disturbed).explain(error)):
                 raise
             self._pause = self._pause or 1.0
         finally:
@@ -271,17 +276,3 @@ async def _until_over(system: System, leave: trio.Event) -> None:
 def _of_programs(error: BaseException) -> bool:
     """Whether it came out of a program: Ctrl-C does not, and ends a simulation with a dead node too."""
     return all(isinstance(leaf, Exception | trio.Cancelled) for leaf in leaves(error))
-
-
-def _explained(error: BaseException) -> bool:
-    """Whether planned faults can have led to it."""
-    return all(_expected(leaf) for leaf in leaves(error))
-
-
-def _expected(error: BaseException | None) -> bool:
-    """Whether it is, or was caused by, a planned crash or an error of the disk."""
-    if isinstance(error, StoreCorrupt | StateUnreadable):
-        return False
-    if isinstance(error, PlannedCrash | StoreError | SupervisorGaveUp | trio.Cancelled):
-        return True
-    return isinstance(error, StartFailed) and _expected(error.__cause__)

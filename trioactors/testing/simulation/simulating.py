@@ -26,7 +26,7 @@ from trioactors.testing.given import look_at_count, look_at_function, look_at_in
 from trioactors.testing.playing import STEPS
 from trioactors.testing.schedules import Policy, chosen_policy
 from trioactors.testing.simulation.cases import Case
-from trioactors.testing.simulation.checks import Check
+from trioactors.testing.simulation.checks import Check, planned_by
 from trioactors.testing.simulation.node import Application
 from trioactors.testing.simulation.plans import Faults
 from trioactors.testing.simulation.scenarios import LIMIT, Run, Scenario, Simulated, Workload
@@ -69,7 +69,9 @@ def scenario_of(
     allowed = (Faults() if lasting else Faults().survivable) if faults is None else faults
     return Scenario(
         workload=workload,
-        application=Application(_stores(store), tree, app, Settings() if settings is None else settings, lasting),
+        application=Application(
+            _stores(store), tree, app, Settings() if settings is None else settings, lasting, planned_by(check)
+        ),
         faults=allowed,
         policy=chosen_policy(policy),
         checks=tuple(check),

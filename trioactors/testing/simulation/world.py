@@ -191,6 +191,8 @@ class Simulation:
     def _happened(self, injection: Injection) -> None:
         self.injected.append((trio.current_time(), injection))
         life = self.node.life
+        if life is not None:
+            life.disturbed = True
         if life is not None and self.node.lasting:
             self.moments[f"{injection.kind.value} while a commit is on its way"] += bool(life.worker.busy)
 
