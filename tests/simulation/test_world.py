@@ -346,6 +346,54 @@ def test_without_a_lasting_store_it_is_not_started_again() -> None:
     assert calm(workload, store="memory:").lives == 1
 
 
+@define
+class Job:
+    begun: bool = False
+    done: bool = False
+
+
+class Worker(ta.Actor[Job], persist=ta.EVERY_MESSAGE):
+    """Goes on with a job when it starts; so one that it has begun, and forgotten, is done after a restart only."""
+
+    async def on_start(self) -> None:
+        self.state.done = self.state.begun
+
+    @ta.handler
+    async def begin(self) -> None:
+        self.state.begun = True
+
+    @ta.handler(reads=True)
+    def done(self) -> bool:
+        return self.state.done
+
+
+@pytest.mark.parametrize("restart", [True, False])
+def test_a_job_that_hangs_until_the_next_start_is_seen_where_settling_starts_nothing(restart: bool) -> None:  # noqa: FBT001 - a parameter
+    async def workload(simulation: Simulation) -> None:
+        await (await simulation.get(Worker, "worker")).begin()
+        await simulation.settle(restart=restart)
+        assert await (await simulation.get(Worker, "worker")).done() == restart
+
+    run = simulate(workload, tree=ta.Supervisor(ta.child(Worker, name="worker"), name="top"), faults=Faults(), seed=3, shrinking=0)
+
+    assert run.lives == 1 + restart
+
+
+def test_settling_without_a_restart_ends_faults_and_a_restart_may_follow() -> None:
+    async def workload(simulation: Simulation) -> None:
+        await simulation.settle(restart=False)
+        await simulation.settle(restart=False)
+        before = (list(simulation.injected), simulation.node.lives)
+        for _ in range(200):
+            await (await simulation.get(Scribe, "scribe")).read()
+        assert (list(simulation.injected), simulation.node.lives) == before
+        await simulation.settle()
+        assert simulation.node.lives == before[1] + 1
+
+    run = played(workload, Injection(Kind.CRASH, 300), Injection(Kind.KILL, 300), Injection(Kind.HOLD, 300))
+    assert run.world.injected == []
+
+
 def test_a_workload_that_does_not_settle_is_settled() -> None:
     async def workload(simulation: Simulation) -> None:
         await simulation.system()

@@ -71,7 +71,7 @@ class Simulation:
         self._steps = sorted((one for one in plan.injections if one.kind in AT_STEP), key=lambda one: one.at, reverse=True)
         self._since: int | None = None
         self._clients = itertools.count()
-        self._calm = False
+        self._calm = self._settled = False
         self._holds: list[trio.CancelScope] = []
         self._nursery: trio.Nursery | None = None
         self.node = Node(application, seed, self._faulty, self._seen)
@@ -118,30 +118,32 @@ class Simulation:
         """Here *condition* should hold in some run: a report tells of those that never did."""
         self.points[name] += bool(condition)
 
-    async def settle(self) -> None:
+    async def settle(self, *, restart: bool = True) -> None:
         """End all faults, and start the node once more in the harshest way that was allowed; then what is there must be sound.
 
         After a power cut that keeps nothing of what was not synced, if there may be power cuts; else a kill, else in order. Without a
-        lasting store it is not started again. Returns when the node has nothing more to do.
+        lasting store it is not started again, nor with *restart* False: then nothing is healed by a restart, and what hangs still hangs.
+        Returns when the node has nothing more to do.
         """
         await trio.lowlevel.checkpoint()
-        if self._calm:
+        if self._settled:
             return
         self._calm = self._faulty.over = True
         for hold in self._holds:
             hold.cancel(reason="faults are over")
         life = await self.node.up()
-        if self.node.lasting:
-            life = await self._started_again(life.number)
+        if restart:
+            self._settled = True
+            life = await self._started_again(life) if self.node.lasting else life
         assert life.system is not None  # that is what `up` waits for
         await life.system.quiesce(timeout=600)
 
-    async def _started_again(self, before: int) -> NodeLife:
+    async def _started_again(self, before: NodeLife) -> NodeLife:
         if self._faults.power_cuts or self._faults.kills:
             self.node.kill(Keep.NOTHING if self._faults.power_cuts else None)
         else:
             await self.node.stop()
-        return await self.node.up(after=before)
+        return await self.node.up(after=before.number)
 
     # --- for the simulator ---
 
@@ -152,7 +154,7 @@ class Simulation:
             self._nursery = nursery
             nursery.start_soon(self.node.run, name="node")
             await workload(self)
-            await self.settle()
+            await self.settle(restart=not self._calm)
             await checks(self)
             await self.node.switch_off()
 
