@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, Optional, TypeVar
@@ -342,6 +342,10 @@ class Diary(ta.Actor[None]):
     async def write(self, line: str) -> None:
         self.note(line)
 
+    @ta.handler
+    async def begin(self, task: Callable[[], Awaitable[None]]) -> None:
+        self.context.start_soon(task)
+
 
 async def test_hooks_are_called_in_order(system: ta.System) -> None:
     lines: list[str] = []
@@ -385,6 +389,26 @@ async def test_on_stop_is_called_after_a_crash(system: ta.System) -> None:
         await trio.testing.wait_all_tasks_blocked()
 
     assert lines[-2:] == ["bad", "stop: crash: LookupError"]
+
+
+async def fail(error: Exception) -> None:
+    raise error
+
+
+@pytest.mark.parametrize("how", ["a task of its own", "a test"])
+async def test_on_stop_is_not_called_where_the_actor_was_cancelled_for_an_error(system: ta.System, how: str) -> None:
+    lines: list[str] = []
+    diary = await system.start(partial(Diary, lines), name="diary", restart="temporary")
+
+    async with ta.watch(diary) as deaths:
+        if how == "a test":
+            crash(diary, LookupError())
+        else:
+            await diary.begin(partial(fail, LookupError()))
+        death = await deaths.next()
+
+    assert str(death.reason) == "crash: LookupError"
+    assert not [line for line in lines if line.startswith("stop")]
 
 
 async def test_a_crash_in_on_stop_stops_all_the_same(system: ta.System) -> None:

@@ -184,7 +184,7 @@ class Actor(Generic[State]):
         """Called after the start is acknowledged and before the first message: the place for slow preparation."""
 
     async def on_stop(self, reason: Exit) -> None:
-        """Called when the actor ends (also after a crash, not when it is killed), within its grace."""
+        """Called when the actor ends, within its grace: also after a crash in a handler, not if it was killed or cancelled for an error."""
 
     def on_save(self) -> None:
         """Called before the state is encoded, which is after each message that may have changed it; durable actors only."""

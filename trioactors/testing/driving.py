@@ -37,7 +37,7 @@ def alive_in(system: System) -> dict[str, Life]:
 
 
 def crash(ref: object, error: BaseException | None = None) -> None:
-    """Crash the actor's present incarnation, as if it had raised *error*. Follow with `await restarted(ref)`."""
+    """Crash the actor's present incarnation, as if a task of its own had raised *error*. Follow with `await restarted(ref)`."""
     _running(ref).crash(PlannedCrash("crashed by a test") if error is None else error)
 
 
