@@ -25,7 +25,7 @@ FLAGS = (
     "--disable-sync",
     f"--host-resolver-rules=MAP {REBOUND} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
-PATIENCE = 10_000
+PATIENCE = 30_000
 """Milliseconds for what the page is expected to show. A figure comes once a second."""
 VIEWS = {
     "overview": "#/",
