@@ -2,7 +2,7 @@
 
 A block may `await`: it then runs in virtual time. A block of `text` right below is what the code above printed; `...` stands for anything.
 A comment `<!-- examples/x.py -->` before a block promises that the block is that file, whole. Each page runs in a folder of its own, which
-is gone afterwards.
+is gone afterwards. Whatever shuffles tests (pytest-randomly) leaves the blocks of a page in their order, behind all other tests.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sybil import Document, Example, Region, Sybil
 from sybil.evaluators.python import pad
+from sybil.integration.pytest import SybilItem
 from sybil.parsers.markdown import CodeBlockParser, SkipParser
 
 from trioactors.testing import run
@@ -78,3 +80,11 @@ pytest_collect_file = Sybil(
     parsers=[CodeBlockParser("python", evaluate), CodeBlockParser("text", compare), SkipParser(), included],
     patterns=["README.md", "docs/*.md"],
 ).pytest()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A page is read from its top."""
+    blocks = [item for item in items if isinstance(item, SybilItem)]
+    blocks.sort(key=lambda block: (str(block.path), block.example.start))
+    items[:] = [*(item for item in items if not isinstance(item, SybilItem)), *blocks]

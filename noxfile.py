@@ -218,7 +218,7 @@ def floors(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Every piece of code in README.md and docs/ runs and does what the text says."""
     _install(session, "test")
-    _pytest(session, "-p", "no:randomly", "README.md", "docs", *session.posargs)  # a page is read from its top
+    _pytest(session, "README.md", "docs", *session.posargs)
 
 
 @nox.session(python=NEWEST)

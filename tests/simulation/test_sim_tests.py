@@ -243,6 +243,42 @@ def test_no_seeds_on_the_command_line_are_refused(outcome_of: Outcome) -> None:
     result.stdout.fnmatch_lines(["*UsageError: --trioactors-seeds=0 would try nothing*"])
 
 
+def test_what_shuffles_tests_and_seeds_chance_anew_changes_no_run(pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]\nfilterwarnings = error\n")
+    pytester.makepyfile(
+        HEAD
+        + """
+from trioactors.testing.simulation import simulate
+
+class Memory(ta.Actor[None]):
+    @ta.handler
+    async def keep(self) -> None:
+        await trio.sleep(0.1)
+
+async def work(simulation):
+    async def client(me):
+        async for turn in me.turns(4):
+            await me.call(Memory, "memory", lambda memory: memory.keep())
+    await simulation.clients(3, client)
+
+@pytest.mark.parametrize("seed", range(8))
+def test_it(seed):
+    run = simulate(work, tree=ta.Supervisor(ta.child(Memory, name="memory"), name="top"), seed=seed)
+    with open("digests", "a") as file:
+        file.write(f"{seed} {run.digest}\\n")
+"""
+    )
+    digests: list[list[str]] = []
+    for options in (["-p", "no:randomly"], ["--randomly-seed=1"], ["--randomly-seed=2"]):
+        pytester.runpytest("-p", "no:cacheprovider", *options).assert_outcomes(passed=8)
+        digests.append((pytester.path / "digests").read_text(encoding="utf-8").splitlines())
+        (pytester.path / "digests").unlink()
+
+    assert digests[0] != digests[1], "nothing was shuffled"
+    assert sorted(digests[0]) == sorted(digests[1]) == sorted(digests[2])
+    assert len(set(digests[0])) == 8
+
+
 # --- without pytest ---
 
 
