@@ -2,7 +2,7 @@
 
     nox -s promises                        all labs, each as long as it runs by default
     nox -s promises -- crashlab 2000       one lab, with arguments of its own
-    nox -s promises -- --log run.txt sim   what a long run has printed already
+    nox -s promises -- --log run.txt sim   what a long run has printed already; or several, one log behind the other
     nox -s promises -- --pages             measure nothing; write what docs/figures has into the pages
 
 A lab that finds something wrong leaves its figure as it was. Exits 1 then.
@@ -16,12 +16,13 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import attrs
 
 from promises.figures import Figure, blocks, renewed
+from promises.parts import BadLog, summed
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -36,14 +37,18 @@ class Lab:
     """How it is typed."""
     last: int = 40
     """How many of its lines are kept, from the end."""
+    read: Callable[[Sequence[str]], Sequence[str]] = list[str]
+    """Reads a log of what it has printed. Raises `BadLog`."""
+    environment: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    """What it wants to be set, as in the noxfile."""
 
 
 LABS: Mapping[str, Lab] = {
     "crashlab": Lab("crashlab", "nox -s crashlab"),
-    "sim": Lab("simlab", "nox -s sim"),
+    "sim": Lab("simlab", "nox -s sim", read=summed),
     "bank": Lab("promises.bank", "nox -s promises -- bank"),
     "mutants": Lab("mutants", "nox -s mutants", last=1),
-    "soak": Lab("soak", "nox -s soak"),
+    "soak": Lab("soak", "nox -s soak", environment={"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}),
 }
 """By the names of their figures."""
 
@@ -68,7 +73,7 @@ def printed(lab: Lab, arguments: Sequence[str]) -> Sequence[str] | None:
     with subprocess.Popen(
         command,
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "tests")},
+        env={**os.environ, **lab.environment, "PYTHONPATH": str(ROOT / "tests")},
         stdout=subprocess.PIPE,
         text=True,
         encoding="utf-8",
@@ -109,7 +114,11 @@ def write_pages(docs: Path) -> None:
 def measure(name: str, arguments: Sequence[str], log: Path | None, docs: Path) -> bool:
     """Measure one figure and keep it; whether nothing is wrong."""
     lab = LABS[name]
-    lines = printed(lab, arguments) if log is None else log.read_text(encoding="utf-8").splitlines()
+    try:
+        lines = printed(lab, arguments) if log is None else lab.read(log.read_text(encoding="utf-8").splitlines())
+    except BadLog as error:
+        sys.stdout.write(f"{log}: {error}\n")
+        lines = None
     if not lines:
         sys.stdout.write(f"{name}: something is wrong, or nothing was said; the figure stays as it was\n")
         return False

@@ -7,7 +7,7 @@ A page has a place for each figure that it shows:
     <!-- end of figures -->
 
 What is between the two lines is written by a program and by nobody else. A figure is what a lab has said, word by word: nothing is worked
-out anew here.
+out anew, but that the parts of a long run are summed up (`parts.py`).
 """
 
 from __future__ import annotations

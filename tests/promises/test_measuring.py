@@ -8,6 +8,7 @@ import pytest
 
 from promises import __main__ as program
 from promises.figures import Figure
+from promises.parts import summed
 
 PAGE = "<!-- figures: toy -->\n<!-- end of figures -->\n"
 
@@ -46,6 +47,18 @@ def test_what_a_long_run_has_printed_is_taken_from_its_log(docs: Path) -> None:
 
     assert program.main(["--log", str(log), "toy", "1000000"], docs) == 0
     assert Figure.load(docs / "figures" / "toy.json").printed == ("second", "last")
+
+
+def test_a_log_that_its_lab_refuses_leaves_the_figure_as_it_was(
+    docs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(program, "LABS", {"toy": program.Lab("json.tool", "nox -s toy", read=summed)})
+    log = docs / "run.txt"
+    log.write_text("nothing of the kind\n", encoding="utf-8")
+
+    assert program.main(["--log", str(log), "toy"], docs) == 1
+    assert f"{log}: line 1 is none that a sound run of the lab says" in capsys.readouterr().out
+    assert not (docs / "figures").exists()
 
 
 def test_a_log_belongs_to_a_lab(docs: Path, capsys: pytest.CaptureFixture[str]) -> None:
