@@ -70,10 +70,11 @@ def printed(lab: Lab, arguments: Sequence[str]) -> Sequence[str] | None:
     """Run the lab; what it says, or None where it finds something wrong."""
     command = [sys.executable, "-W", "error", "-m", lab.module, *arguments]
     found: list[str] = []
+    paths = os.pathsep.join(filter(None, (str(ROOT / "tests"), os.environ.get("PYTHONPATH"))))
     with subprocess.Popen(
         command,
         cwd=ROOT,
-        env={**os.environ, **lab.environment, "PYTHONPATH": str(ROOT / "tests")},
+        env={**os.environ, **lab.environment, "PYTHONPATH": paths},
         stdout=subprocess.PIPE,
         text=True,
         encoding="utf-8",
