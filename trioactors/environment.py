@@ -11,6 +11,7 @@ the store's own for production, in place under virtual time (`workers.py`).
 
 from __future__ import annotations
 
+import os
 import random
 import secrets
 import time
@@ -63,6 +64,9 @@ class Environment:
 
     disk: Disk = attrs.field(factory=RealDisk)
     """Where the files of a store live."""
+
+    process: int = attrs.field(factory=os.getpid)
+    """The number of this process: a store that is locked says whose it is."""
 
     new_secret: Callable[[], str] = _new_secret
     """Text that nobody can guess, of letters, digits, - and _."""

@@ -106,7 +106,7 @@ class FilesystemStore:
         if self._state is not None:
             raise StoreLocked(str(self._folder), "this very store, which is open")
         self._look(environment.disk)
-        ownership = Ownership.take(environment.disk, self._folder / _OWNER, str(self._folder))
+        ownership = Ownership.take(environment.disk, self._folder / _OWNER, str(self._folder), environment.process)
         with ExitStack() as undo:
             undo.callback(ownership.release)
             self._state = self._start(environment, ownership)

@@ -8,7 +8,6 @@ it can be behind the store but not ahead of it; a store that is behind its mark 
 
 from __future__ import annotations
 
-import os
 import struct
 from contextlib import suppress
 from pathlib import Path
@@ -61,14 +60,14 @@ class Ownership:
         self.mark = Mark.unpack(file.read()[:_MARK_END])
 
     @classmethod
-    def take(cls, disk: Disk, path: Path, store: str) -> Ownership:
-        """Lock the file at *path* for *store*, or say who has it."""
+    def take(cls, disk: Disk, path: Path, store: str, process: int) -> Ownership:
+        """Lock the file at *path* for *store*, opened by *process*, or say who has it."""
         try:
             file = disk.open(path)
         except OSError as error:
             raise refusal(error, f"{store}: cannot open its lock {path}") from error
         try:
-            _lock(file, store)
+            _lock(file, store, process)
             return cls(file)
         except OSError as error:
             file.close()
@@ -93,10 +92,10 @@ class Ownership:
         self._file.close()
 
 
-def _lock(file: DiskFile, store: str) -> None:
+def _lock(file: DiskFile, store: str, process: int) -> None:
     if not file.lock():
         raise StoreLocked(store, _owner(file))
-    file.write(_OWNER, f"process {os.getpid()}".encode().ljust(_OWNER_END - _OWNER))
+    file.write(_OWNER, f"process {process}".encode().ljust(_OWNER_END - _OWNER))
 
 
 def _owner(file: DiskFile) -> str:

@@ -165,7 +165,7 @@ class SQLiteStore:
             raise StoreLocked(str(self._path), "this very store, which is open")
         files = self._files(environment)
         files.look(self._path, self._options.create)
-        ownership = Ownership.take(files.disk, lock_of(self._path), str(self._path))
+        ownership = Ownership.take(files.disk, lock_of(self._path), str(self._path), environment.process)
         with ExitStack() as undo:
             undo.callback(ownership.release)
             self._state = self._start(environment, files, ownership)

@@ -92,3 +92,24 @@ def test_a_race_of_clients_is_found(policy: str) -> None:
 
 def test_the_shuffle_of_plain_trio_does_not_find_it() -> None:
     assert first_to_fail("batch", 100) is None
+
+
+class Box(ta.Actor[Total], persist=ta.EVERY_MESSAGE):
+    """Has something to keep, so there is a store."""
+
+    @ta.handler
+    def put(self, cents: int) -> None:
+        self.state.cents += cents
+
+
+def test_what_a_store_writes_does_not_tell_which_process_it_is() -> None:
+    """Its lock does elsewhere; the number was on the simulated disk, where a bit of it, turned over, made two runs of a seed differ."""
+    owners: list[bytes] = []
+
+    async def look(simulation: Simulation) -> None:
+        await (await simulation.get(Box, "box")).put(1)
+        owners.append(simulation.node.disk.contents(Path("/simulated/owner")))
+
+    scenario = scenario_of(look, tree=ta.Supervisor(ta.child(Box, name="box"), name="shop"), store="file:", faults=Faults.none())
+    assert scenario.play(1).error is None
+    assert [b"process 1 " in owner for owner in owners] == [True], owners

@@ -63,6 +63,7 @@ def virtual_environment(seed: int | str = 0, *, worker: Worker | None = None) ->
         random=lambda label: random.Random(f"{seed}/{label}"),
         new_id=lambda: f"id-{next(ids)}",
         new_secret=lambda: f"secret-{next(secrets)}",
+        process=1,
         worker=lambda: chosen,
         stopwatch=lambda: None,
     )

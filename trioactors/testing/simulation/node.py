@@ -262,6 +262,7 @@ class Node:
             random=lambda label: stream(self._seed, f"{life.number}/{label}"),
             new_id=lambda: f"id-{life.number}-{next(ids)}",
             new_secret=lambda: f"secret-{life.number}-{next(ids)}",
+            process=1,
             worker=lambda: life.worker,
             disk=life.disk,
             stopwatch=lambda: None,
