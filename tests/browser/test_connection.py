@@ -74,3 +74,24 @@ def test_the_page_says_that_it_is_lost_as_long_as_it_is(
     expect(page.locator("[role=status][data-connection=lost]")).to_contain_text("Connection lost")
     expect(page.get_by_role("button", name="Restart anna")).to_be_disabled()
     watched.hosts.discard(f"127.0.0.1:{mortal.port}")
+
+
+def test_who_is_signed_in_behind_a_proxy_that_stops_the_socket_is_told_so(
+    new_context: Callable[..., Any], application: Application
+) -> None:
+    context = new_context()
+    opened: list[Any] = []
+
+    def stopped(wire: Any) -> None:
+        opened.append(wire)
+        if len(opened) < 3:
+            wire.close(code=1011, reason="no upgrade here")
+        else:
+            wire.connect_to_server()
+
+    context.route_web_socket("**/live", stopped)
+    page = context.new_page()
+    page.goto(application.link)
+
+    expect(page.get_by_text("You are signed in, but the connection cannot be opened")).to_be_visible()
+    expect(page.locator("[data-connection=open]")).to_be_visible()  # the proxy has been mended

@@ -123,6 +123,17 @@ def test_messages_are_traced_from_request_to_effect(page: Any, application: Appl
     expect(noted.locator("[data-correlation]")).to_have_attribute("data-correlation", chain)
 
 
+def test_a_chain_is_shown_whole_although_one_actor_was_looked_at(page: Any, application: Application) -> None:
+    messages = show(page, "messages", "#/messages?child=bert")
+    application.do("ask", name="anna", other="bert", text="pass it on")
+
+    messages.locator("[data-correlation]").first.click()
+
+    rows = messages.get_by_role("region", name="Trace records, the newest first").locator("tbody tr[data-name=anna]")
+    expect(rows.first).to_be_visible()
+    expect(messages.locator("[data-chain]")).to_contain_text("all that followed from it")
+
+
 def test_failures_are_grouped_by_cause_and_new_ones_come(page: Any, application: Application) -> None:
     failures = show(page, "failures")
 

@@ -122,6 +122,7 @@ function Frame() {
 }
 
 function show() {
+  document.getElementById("blocked")?.toggleAttribute("hidden", !live.blocked);
   if (live.phase !== "open" || document.body.classList.contains("signed-in")) return;
   document.body.classList.add("signed-in");
   document.getElementById("welcome")?.remove();

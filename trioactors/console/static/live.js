@@ -103,6 +103,8 @@ export class Live {
     /** @type {number|undefined} */
     this.timer = undefined;
     this.connecting = false;
+    /** Signed in, and yet no socket was ever opened: something on the way does not let it through. */
+    this.blocked = false;
   }
 
   /** Connect, and stay connected. */
@@ -227,6 +229,7 @@ export class Live {
   /** @param {any} hello */
   #greeted(hello) {
     this.hello = hello;
+    this.blocked = false;
     this.failures = 0;
     this.#turn("open");
     for (const subscription of this.wanted) this.#watch(subscription);
@@ -285,6 +288,7 @@ export class Live {
     this.asked.clear();
     for (const each of waiting)
       each.reject({kind: "ConnectionLost", text: "The connection was lost before the answer came. Look whether it was done."});
+    this.blocked = this.hello === null;
     this.#turn("lost");
     this.#later();
   }
@@ -302,7 +306,7 @@ export class Live {
 
   /** @param {Phase} phase */
   #turn(phase) {
-    if (this.phase === phase) return;
+    if (this.phase === phase && !this.blocked) return;
     this.phase = phase;
     for (const listener of this.listeners) listener();
   }

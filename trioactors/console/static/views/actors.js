@@ -20,10 +20,9 @@ const COLUMNS = [
   {key: "busy", label: "Busy with", sort: "busy", cell: (row) => (row.handling === null ? NOTHING : html`<code>${row.handling}</code> <span class="muted"><${Ago} time=${row.handling_since} ago=${false} /></span>`)},
   {key: "waiting", label: "Waiting", sort: "waiting", cell: (row) => html`<${Share} used=${row.waiting} of=${row.limit} label="Mailbox" />`},
   {key: "handled", label: "Handled", sort: "handled", numeric: true, cell: (row) => number(row.handled)},
-  {key: "crashed", label: "Crashes", numeric: true, cell: (row) => (row.crashed ? html`<span class="bad-text">${number(row.crashed)}</span>` : NOTHING)},
   {key: "restarts", label: "Restarts", sort: "restarts", numeric: true, cell: (row) => (row.incarnation > 1 ? number(row.incarnation - 1) : NOTHING)},
   {key: "age", label: "Age", sort: "age", numeric: true, cell: (row) => html`<${Ago} time=${row.since} ago=${false} />`},
-  {key: "last", label: "Last end", cell: (row) => html`<${Ended} text=${row.last_exit} />`},
+  {key: "last", label: "Last end", cell: (row) => html`<${Ended} text=${row.last_exit} />${row.crashed > 1 && html` <small class="muted">${number(row.crashed)} crashes</small>`}`},
 ];
 
 /** What the console is asked for. @param {Record<string, string>} query */

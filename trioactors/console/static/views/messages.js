@@ -30,6 +30,11 @@ function asked(query) {
   };
 }
 
+/** A chain goes through many actors and handlers, so it is shown without the other filters. @param {number} correlation */
+function whole(correlation) {
+  choose({correlation, child: "", handler: "", kind: ""});
+}
+
 export function Messages({here}) {
   const wanted = asked(here.query);
   const {child, handler, kind, correlation, count, seconds} = wanted;
@@ -102,7 +107,7 @@ function Drawn({rows, chosen, over}) {
     <h2>Sequence</h2>
     <p class="muted">A bar lasts from when a message was accepted until it was handled; the dashed line goes back to who sent it, and takes the answer along where that
       was a call. Choose a message to see its chain.${rows.length > lines.length && ` The last ${lines.length} are drawn.`}</p>
-    ${lines.length > 0 && html`<${Sequence} rows=${lines} chosen=${chosen} onChoose=${(correlation) => choose({correlation})} />`}
+    ${lines.length > 0 && html`<${Sequence} rows=${lines} chosen=${chosen} onChoose=${whole} />`}
     <h2>Records</h2>
     <${Table} label="Trace records, the newest first" columns=${COLUMNS} rows=${rows.slice(-ROWS).reverse()} name=${(row) => row.child} identity=${(row) => row.number}
       mark=${(row) => weight(row) || null} tall />
@@ -117,5 +122,5 @@ const COLUMNS = [
   {key: "message", label: "Message", numeric: true, cell: (row) => row.fields.message ?? "–"},
   {key: "cause", label: "Caused by", numeric: true, cell: (row) => (typeof row.fields.cause === "number" ? row.fields.cause : "–")},
   {key: "chain", label: "Chain", numeric: true, cell: (row) => (typeof row.fields.correlation === "number"
-    ? html`<button class="plain" data-correlation=${row.fields.correlation} aria-label=${`Chain ${row.fields.correlation}`} onClick=${() => choose({correlation: row.fields.correlation})}>${row.fields.correlation}</button>` : "–")},
+    ? html`<button class="plain" data-correlation=${row.fields.correlation} aria-label=${`Chain ${row.fields.correlation}`} onClick=${() => whole(row.fields.correlation)}>${row.fields.correlation}</button>` : "–")},
 ];
