@@ -1,12 +1,18 @@
-"""What a commit costs on each store, alone and a hundred batches at once, and what opening costs: python benchmarks/stores.py."""
+"""What a commit costs on each store, alone and a hundred batches at once, and what opening costs: python benchmarks/stores.py.
+
+A copy of the files that is made while the store is open is what a `kill -9` would leave. Openings after it and after an orderly close take
+turns, so that their ratio means something on a busy machine too.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from statistics import median
 
 from trioactors.environment import Environment
@@ -15,6 +21,9 @@ from trioactors.store_urls import store_at
 
 DATA = os.urandom(260)
 ACTORS = 1_000
+OPENINGS = 7
+RECORDS = ((1, 1_000_000), (1_000, 260), (10_000, 260), (100_000, 260), (1, 100_000_000))
+"""How many, of how many bytes each."""
 URLS = (
     "sqlite:///{}/durable.db",
     "sqlite:///{}/relaxed.db?durability=relaxed",
@@ -43,18 +52,34 @@ def commit_cost(store: Store, size: int, rounds: int) -> float:
     return median(seconds_of(partial(store.commit, one)) for one in work) / size
 
 
-def opening_cost(url: str, records: int) -> float:
-    """Seconds that opening takes with so many records."""
-    store = store_at(url)
+def opening_costs(scheme: str, folder: Path, records: int, size: int) -> tuple[float, float]:
+    """Seconds that opening takes with so many records of so many bytes, after an orderly close and after a kill."""
+    work, killed = folder / "work", folder / "killed"
+    work.mkdir(parents=True)
+    store = store_at(_url(scheme, work))
     store.open(Environment())
-    for begin in range(0, records, 1_000):
-        store.commit(batches(begin, 1_000, records))
-    seconds: list[float] = []
-    for _ in range(5):
-        store.close()
-        seconds.append(seconds_of(lambda: store.open(Environment())))
+    data = os.urandom(size)
+    for begin in range(0, records, ACTORS):
+        keys = [Key(Space.STATE, f"actor-{number:07}") for number in range(begin, min(begin + ACTORS, records))]
+        store.commit([Batch((Write(key, data, expected=None),)) for key in keys])
+    shutil.copytree(work, killed, ignore=shutil.ignore_patterns("*-shm"))
     store.close()
-    return median(seconds)
+    seconds = [(_opening(scheme, work), _opening(scheme, killed)) for _ in range(OPENINGS)]
+    return median(closed for closed, _ in seconds), median(after for _, after in seconds)
+
+
+def _url(scheme: str, folder: Path) -> str:
+    return f"{scheme}:///{folder}/store{'.db' if scheme == 'sqlite' else ''}"
+
+
+def _opening(scheme: str, left: Path) -> float:
+    """Seconds that opening a copy of what was left takes."""
+    copy = shutil.copytree(left, left.with_name("copy"))
+    store = store_at(_url(scheme, copy))
+    seconds = seconds_of(lambda: store.open(Environment()))
+    store.close()
+    shutil.rmtree(copy)
+    return seconds
 
 
 def main() -> None:
@@ -68,9 +93,10 @@ def main() -> None:
             store.close()
             print(f"{url.format('...'):45} {alone * 1e6:9.1f} us {together * 1e6:12.1f} us")
         for scheme in ("sqlite", "file"):
-            for records in (1_000, 10_000, 100_000):
-                seconds = opening_cost(f"{scheme}:///{folder}/{scheme}-{records}", records)
-                print(f"{scheme}: opening {records} records {seconds * 1e3:25.1f} ms")
+            for records, size in RECORDS:
+                closed, killed = opening_costs(scheme, Path(folder, f"{scheme}-{records}-{size}"), records, size)
+                took = f"{closed * 1e3:8.1f} ms, after a kill {killed * 1e3:8.1f} ms ({killed / closed:.1f} times as long)"
+                print(f"{scheme}: opening {records:7,} records of {size:11,} bytes {took}")
 
 
 if __name__ == "__main__":
