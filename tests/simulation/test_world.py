@@ -214,6 +214,25 @@ def test_an_assertion_within_a_call_ends_the_simulation() -> None:
         calm(workload)
 
 
+def test_an_assertion_in_a_group_of_errors_ends_the_simulation_too() -> None:
+    async def workload(simulation: Simulation) -> None:
+        async def wrong(_: Scribe) -> None:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(refuse)
+                await trio.sleep_forever()
+
+        async def refuse() -> None:
+            raise AssertionError("wrong answer")
+
+        async def client(me: Client) -> None:
+            await me.call(Scribe, "scribe", wrong)
+
+        await simulation.clients(1, client)
+
+    with pytest.raises(AssertionError, match="wrong answer"):
+        calm(workload)
+
+
 def test_an_assertion_of_the_workload_ends_the_simulation() -> None:
     async def workload(simulation: Simulation) -> None:
         await simulation.system()

@@ -14,6 +14,7 @@ import trio
 from trio.testing import MockClock
 
 from trioactors.errors import UnknownName
+from trioactors.lives import leaves
 from trioactors.system import System
 from trioactors.testing.disk import Keep
 from trioactors.testing.driving import PlannedCrash
@@ -181,7 +182,10 @@ class Simulation:
             self._inject(self._steps.pop(), schedule)
 
     def heard(self, error: BaseException, operation: str) -> None:
-        """A client was told *error*. Raises what it tells of the test itself."""
+        """A client was told *error*. Raises an AssertionError that is in it, and what it tells of the test itself."""
+        for leaf in leaves(error):
+            if isinstance(leaf, AssertionError):
+                raise leaf
         for leaf in at_the_call(error):
             if isinstance(leaf, UnknownName):
                 self.names.in_vain.setdefault(leaf.name, place_of(leaf))
