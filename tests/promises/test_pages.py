@@ -31,7 +31,7 @@ def test_all_that_was_measured_is_shown() -> None:
     kept = [path.stem for path in (DOCS / "figures").glob("*.json")]
 
     assert sorted(kept) == sorted(name for name, _ in shown())
-    assert {"bank", "crashlab", "sim"} <= set(kept)
+    assert {"bank", "crashlab", "mutants", "sim", "soak"} <= set(kept)
 
 
 def test_a_place_is_filled_with_its_figure_and_nothing_else_is_touched(tmp_path: Path) -> None:
