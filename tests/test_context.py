@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 import trio
 
 import trioactors as ta
-from trioactors.testing import crash, isolated_system, restarted, until
+from trioactors.testing import crash, explore, isolated_system, restarted, until
 
 
 @attrs.define
@@ -336,6 +337,35 @@ async def test_child_tasks_are_gone_when_stop_returns(system: ta.System) -> None
     await ta.stop(untidy)
 
     assert ends == ["cleaned up"]
+
+
+class Careless(ta.Actor[None]):
+    @ta.handler
+    async def begin_more_and_more(self) -> None:
+        async def failing() -> None:
+            await trio.lowlevel.checkpoint()
+            raise LookupError
+
+        self.context.start_soon(failing)
+        for _ in range(20):
+            await trio.lowlevel.checkpoint()
+            self.context.start_soon(trio.lowlevel.checkpoint)
+
+
+def test_a_handler_that_begins_tasks_while_one_has_failed_does_not_hide_why() -> None:
+    """The nursery is closed for a moment before the crash is known; the handler met a RuntimeError there, which became the reason."""
+
+    async def begin() -> None:
+        async with ta.open_system() as system:
+            careless = await system.start(Careless, name="careless")
+            with suppress(ta.ActorCrashed):
+                await careless.begin_more_and_more()
+            await trio.sleep(1)
+            last = ta.info(careless).last_exit
+            assert last is not None
+            assert isinstance(last.error, LookupError), last
+
+    explore(begin, seeds=40)
 
 
 async def test_a_failing_child_task_crashes_its_actor(parent: Parent) -> None:

@@ -43,7 +43,12 @@ class TaskHolder:
         return running + len(self._asked)
 
     def start_soon(self, function: Callable[..., Awaitable[Any]], *args: Any) -> None:
-        """Run `function(*args)` in the nursery. Where somebody listens, it keeps the lineage of the message that begins it."""
+        """Run `function(*args)` in the nursery. Where somebody listens, it keeps the lineage of the message that begins it.
+
+        Once a task has failed nothing begins any more: the life is lost, though its handler may not know yet.
+        """
+        if self._nursery is not None and self._nursery.cancel_scope.cancel_called:
+            return
         lineage = present_lineage() if self._life.cell.runtime.observers.listeners else NOWHERE
         if self._nursery is None:
             self._asked.append((lineage, function, args))
