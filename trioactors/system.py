@@ -184,7 +184,8 @@ def open_system(
     *store* keeps the state of durable actors: a URL (`sqlite:///state.db`, `file:///folder`, `memory:`) or a `Store`; leave it out where
     nothing is durable. *tree* is started before the block begins; `StartFailed` says which child failed and why, and nothing is left
     running. A store that cannot be opened raises its own `StoreError`. If the tree gives up, the block is cancelled and
-    `SupervisorGaveUp` leaves it, with the restart history. *console* is where a console for this machine listens: `127.0.0.1:0`.
+    `SupervisorGaveUp` leaves it, with the restart history. *console* is where a console for this machine listens: `127.0.0.1:0`; where
+    that cannot be had, an error in the log says so, and the system runs without it until it can.
     """
     if isinstance(store, Supervisor):
         if tree is not None:

@@ -286,16 +286,38 @@ def test_open_system_prints_one_link_and_serves_it(capsys: pytest.CaptureFixture
     assert trio.run(main, clock=MockClock()).startswith(b"HTTP/1.1 303")
 
 
-def test_a_port_that_is_taken_is_told_before_the_block_begins() -> None:
+def test_a_port_that_is_taken_is_an_error_in_the_log_and_the_application_starts(caplog: pytest.LogCaptureFixture) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(ta.StartFailed) as failed:
-            trio.run(_open, f"127.0.0.1:{port}", clock=MockClock())
+        trio.run(_open, f"127.0.0.1:{port}", clock=MockClock())
 
-    error: BaseException | None = failed.value
-    while error is not None and not isinstance(error, OSError):
-        error = error.__cause__
-    assert isinstance(error, OSError)
+    errors = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+    assert len(errors) == 1
+    assert f"127.0.0.1:{port}" in errors[0]
+    assert "console='127.0.0.1:0'" in errors[0]
+
+
+async def test_a_console_whose_port_was_taken_comes_up_when_it_is_free(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    network = MemoryNetwork()
+    other = await network.listen("127.0.0.1", 50_000)
+    environment = attrs.evolve(virtual_environment(), listen=network.listen)
+    async with ta.open_system(console="127.0.0.1:50000", environment=environment) as system:
+        assert await (await system.start(Plain, name="plain")).hello() == "hello"
+        await trio.sleep(100)
+        tries = len([record for record in caplog.records if record.levelno >= logging.ERROR])
+        await other.listener.aclose()
+        await trio.sleep(30)
+
+        await (await network.connect(50_000)).aclose()
+    assert tries == 7  # after 0, 2, 6, 14, 30, 60 and 90 s
+
+
+@pytest.mark.parametrize("address", [8080, True, b"127.0.0.1:80", "127.0.0.1:70000", "nonsense"])
+async def test_an_address_that_is_none_is_refused_at_the_call(address: Any) -> None:
+    with pytest.raises(ta.SpecError, match=r"console=.*'127\.0\.0\.1:0'"):
+        ta.open_system(console=address)
 
 
 async def test_a_console_that_fails_comes_back_when_it_can_and_the_system_goes_on(

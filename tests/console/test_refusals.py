@@ -331,11 +331,25 @@ async def test_a_thousand_idle_connections_lock_nobody_out_for_long(console: Any
 
         for _ in range(1_000):
             nursery.start_soon(connect)
-    refused = await console.get("/health")
+    healthy, live = await console.get("/health"), await console.get("/health/live", host="kubelet")
+    refused, posted = await console.get("/"), await console.get("/health", method="POST")
     await trio.sleep(10.1)
 
-    assert refused.status == 503
-    assert (await console.get("/health")).status == 200
+    assert (healthy.status, live.status, refused.status, posted.status) == (200, 200, 503, 503)
+    assert healthy.json["live"]
+    assert (await console.get("/")).status == 200
+    for stream in streams:
+        await stream.aclose()
+
+
+async def test_who_says_nothing_at_a_full_door_keeps_nobody_from_asking_for_the_health(console: Any) -> None:
+    streams = [await console.connect() for _ in range(300)]
+    began = trio.current_time()
+
+    assert (await console.get("/health/live")).status == 200
+    assert (await console.raw(b"GET /health HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 8_000)).startswith(b"HTTP/1.1 503 ")
+    assert (await console.raw(b"GET /health HT")).startswith(b"HTTP/1.1 503 ")
+    assert trio.current_time() - began < 3
     for stream in streams:
         await stream.aclose()
 
@@ -362,7 +376,17 @@ async def test_a_viewer_that_is_in_stays_in_when_the_door_is_full(console: Any) 
         ({"token": "with a space in it, though long"}, "16 characters"),
         ({"token": TOKEN, "admin_token": TOKEN}, "the same"),
         ({"link_role": "root"}, "link_role"),
+        ({"host": "0.0.0.0", "token": TOKEN}, "public_url="),
+        ({"host": "::", "token": TOKEN}, "public_url="),
+        ({"host": 7}, "host=7"),
+        ({"token": 12345678901234567}, "token"),
         ({"port": "80"}, "port"),
+        ({"port": 70_000}, "port=70000"),
+        ({"port": -1}, "port"),
+        ({"limits": 5}, "ConsoleLimits("),
+        ({"authorize": "x"}, "authorize='x'"),
+        ({"announce": None}, "announce=None"),
+        ({"public_url": 5}, "public_url=5"),
         ({"public_url": "console.example"}, "public_url"),
         ({"public_url": "https://example.org/below"}, "public_url"),
         ({"public_url": "ftp://example.org"}, "public_url"),
@@ -395,6 +419,32 @@ async def test_other_machines_come_in_with_a_token(console_with: Any) -> None:
     async with console_with(host="192.0.2.1") as console:
         assert (await console.get("/metrics", host="192.0.2.1:50000")).status == 401
         assert (await console.get("/", host="127.0.0.1:50000")).status == 421
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+async def test_on_every_address_the_public_name_and_this_machine_count(console_with: Any, host: str) -> None:
+    async with console_with(host=host, public_url="http://192.0.2.7:50000") as console:
+        assert "http://192.0.2.7:50000/open/" in console.announced[0]
+        assert (await console.get("/", host="192.0.2.7:50000")).status == 200
+        assert (await console.get("/", host="127.0.0.1:50000")).status == 200
+        assert (await console.get("/", host="0.0.0.0:50000")).status == 421
+
+
+@pytest.mark.parametrize(
+    ("options", "sent"),
+    [
+        ({}, True),
+        ({"public_url": "https://console.example.org"}, True),
+        ({"host": "0.0.0.0", "public_url": "http://192.0.2.7:50000"}, False),
+        ({"host": "192.0.2.1"}, False),
+    ],
+)
+async def test_browsers_are_told_of_the_opener_only_where_they_heed_it(
+    console_with: Any, options: dict[str, Any], *, sent: bool
+) -> None:
+    async with console_with(**options) as console:
+        assert ("cross-origin-opener-policy" in (await console.get("/health")).headers) is sent
+        assert ("cross-origin-opener-policy" in (await console.get("/nothing")).headers) is sent
 
 
 async def test_behind_a_proxy_the_public_name_counts_and_the_cookie_is_for_https(console_with: Any) -> None:

@@ -85,6 +85,8 @@ class Access:
     """The name of the cookie. Cookies do not know ports, so each console has its own."""
     secure: bool = False
     """Whether browsers may send the cookie over https only."""
+    isolated: bool = True
+    """Whether browsers trust the way to here: https, or this machine itself."""
     link_role: Role = Role.VIEWER
     token: str | None = attrs.field(default=None, repr=False)
     admin_token: str | None = attrs.field(default=None, repr=False)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 import attrs
@@ -30,6 +32,12 @@ SESSION: Final = "/session"
 """Where a page asks whether it is signed in."""
 LINK: Final = "/open/"
 """How the path of a link begins."""
+_HEALTH: Final = ("/health", "/health/live")
+_SHORT_HEAD: Final = 4_096
+_SHORT_TIME: Final = 1.0
+"""Bytes of the head, and seconds until it is there, of whoever comes when too many are here."""
+_WAITING: Final = 16
+"""So many of them are waited for at once."""
 _FAREWELL: Final = 1.0
 """How many seconds the end of a socket may take."""
 _LOST: Final = (trio.BrokenResourceError, trio.ClosedResourceError, OSError)
@@ -47,6 +55,8 @@ class Connections:
     used: Callable[[str], None] = attrs.field(repr=False)
     """Told of the address from which a link was used."""
     connected: int = attrs.field(default=0, init=False)
+    _waiting: deque[trio.CancelScope] = attrs.field(factory=deque[trio.CancelScope], init=False, repr=False)
+    """Those beyond the limit whose head is read."""
 
     async def serve(self, stream: trio.abc.Stream) -> None:
         """Serve one connection to its end. This is the wall behind which the application lives."""
@@ -66,11 +76,42 @@ class Connections:
         admitted: tuple[bytes, Role] | None = None
         with trio.move_on_after(self.source.limits.head_time):
             if self.connected > self.source.limits.connections:
-                await send_answer(stream, Answer.text(503, "Too many connections are open here already."), head_only=False)
+                await self._give(stream, await self._beyond(stream), head_only=False)
             else:
                 admitted = await self._exchange(stream, address)
         if admitted is not None:
             await self._live(Replayed(admitted[0], stream), Asker(address, admitted[1]))
+
+    async def _beyond(self, stream: trio.abc.Stream) -> Answer:
+        """What one gets who comes when too many are here: the health if that is asked for, since whoever asks would else end the program.
+
+        The head must be short and come soon. Only a few are waited for; one more, and the oldest of them has waited long enough.
+        """
+        answer = None
+        scope = trio.CancelScope(deadline=trio.current_time() + _SHORT_TIME)
+        self._waiting.append(scope)
+        if len(self._waiting) > _WAITING:
+            self._waiting.popleft().cancel(reason="others came")
+        try:
+            with scope:
+                answer = await self._health_only(stream)
+        finally:
+            with suppress(ValueError):
+                self._waiting.remove(scope)
+        return Answer.text(503, "Too many connections are open here already.") if answer is None else answer
+
+    async def _health_only(self, stream: trio.abc.Stream) -> Answer | None:
+        await trio.lowlevel.checkpoint()
+        try:
+            found = await read_head(stream, min(_SHORT_HEAD, self.source.limits.head_bytes))
+        except Refusal:
+            return None
+        if found is None or found[0].path not in _HEALTH or found[0].method not in {"GET", "HEAD"}:
+            return None
+        return health(self.source.system, readiness=found[0].path == _HEALTH[0])
+
+    async def _give(self, stream: trio.abc.Stream, answer: Answer, *, head_only: bool) -> None:
+        await send_answer(stream, answer, head_only=head_only, isolated=self.access.isolated)
 
     async def _exchange(self, stream: trio.abc.Stream, address: str) -> tuple[bytes, Role] | None:
         """Answer one request. Where it asks for a socket, and may have one: what was read of it, and the role."""
@@ -88,15 +129,15 @@ class Connections:
         except Refusal as refusal:
             _log.info("refused a request of %s: %s", address, refusal)
             answer = Answer.of(refusal)
-        await send_answer(stream, answer, head_only=head_only)
+        await self._give(stream, answer, head_only=head_only)
         return None
 
     def _answer(self, head: Head, address: str) -> Answer:
         """What one request gets. Raises `Refusal`."""
         if head.method not in {"GET", "HEAD"}:
             raise Refusal(405, "Only GET and HEAD are served here; what acts goes through the socket.")
-        if head.path in {"/health", "/health/live"}:
-            return health(self.source.system, readiness=head.path == "/health")
+        if head.path in _HEALTH:
+            return health(self.source.system, readiness=head.path == _HEALTH[0])
         self.access.check_host(head)
         if (found := page(head)) is not None:
             return found

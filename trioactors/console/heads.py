@@ -30,11 +30,12 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
     "Connection": "close",
 }
+_ISOLATED = {"Cross-Origin-Opener-Policy": "same-origin"}
+"""Browsers heed it over https and on this machine only, and complain of it elsewhere."""
 
 
 @attrs.frozen
@@ -125,9 +126,15 @@ def wants_socket(head: Head) -> bool:
     return head.headers.get("upgrade", "").lower() == "websocket"
 
 
-async def send_answer(stream: trio.abc.Stream, answer: Answer, *, head_only: bool) -> None:
+async def send_answer(stream: trio.abc.Stream, answer: Answer, *, head_only: bool, isolated: bool) -> None:
     """Give the answer. The caller sets the deadline, and closes the stream."""
-    headers = {"Content-Type": answer.kind, "Content-Length": str(len(answer.body)), **_HEADERS, **answer.headers}
+    headers = {
+        "Content-Type": answer.kind,
+        "Content-Length": str(len(answer.body)),
+        **_HEADERS,
+        **(_ISOLATED if isolated else {}),
+        **answer.headers,
+    }
     lines = [
         f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}",
         *(f"{name}: {value}" for name, value in headers.items()),

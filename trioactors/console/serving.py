@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
+import attrs
 import trio
 
 from trioactors.console.access import Access, Authorize, Role
@@ -20,14 +22,25 @@ from trioactors.console.limits import ConsoleLimits
 from trioactors.console.topics import Source
 from trioactors.errors import SpecError
 from trioactors.inspect import TraceRing
+from trioactors.listening import Opened
 from trioactors.settings import Backoff, choice, count
 from trioactors.specs import Restart, Supervisor, child
-from trioactors.system import current_system, runtime_of
+from trioactors.system import System, current_system, runtime_of
 
 __all__ = ["console_tree", "serve_console"]
 
+_log = logging.getLogger("trioactors.console")
+
 _SHORTEST_TOKEN: Final = 16
 _LAST_PORT: Final = 65_535
+_ADDRESS: Final = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^:\[\]]+):(?P<port>[0-9]{1,5})")
+_CANNOT_LISTEN: Final = (
+    "the console cannot listen on %s: %s. The application goes on without it, and it is tried again in %g s; end whatever has that port,"
+    " or open the system with another one, such as console='%s:0'"
+)
+_MOST_PAUSES: Final = 10
+"""Longer than that they are not."""
+_PAUSE: Final = Backoff(base=2.0, jitter=0.0)
 _LOOPBACK_NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -53,36 +66,100 @@ async def serve_console(
 
     One link is *announced*, by default on stderr; it signs one browser in, with *link_role*. *token* lets programs look, *admin_token*
     lets them act too; *authorize* tells by the headers of a request (names in lower case) which role somebody has, or None. A *host*
-    other than this machine's own needs one of these three. Behind a proxy, *public_url* is the address that people type. Raises
-    `SpecError`, `OSError`.
+    other than this machine's own needs one of these three. *public_url* is the address that people type: behind a proxy, and where *host*
+    is every address (0.0.0.0, ::) and so none that could be typed. Raises `SpecError`, `OSError`.
     """
-    _check_access(host, token, admin_token, authorize)
-    count(port, "port")
-    role = choice(link_role, Role, "link_role")
-    public = None if public_url is None else _public(public_url)
-    check_installed()
-    bounds = ConsoleLimits() if limits is None else limits
-    system = current_system()
-    environment = runtime_of(system).environment
-    opened = await environment.listen(host, port)
-    base = f"http://{_named(host)}:{opened.port}" if public is None else public
-    access = Access(
-        new_secret=environment.new_secret,
-        limits=bounds,
-        hosts=_hosts(host, opened.port, public),
-        cookie=f"trioactors-{opened.port}",
-        secure=base.startswith("https:"),
-        link_role=role,
+    wanted = _Wanted(
+        host=host,
+        port=port,
         token=token,
         admin_token=admin_token,
         authorize=authorize,
+        role=choice(link_role, Role, "link_role"),
+        public=None if public_url is None else _public(public_url),
+        limits=ConsoleLimits() if limits is None else limits,
+        announce=announce,
     )
-
-    used = partial(_announce_the_next, announce, base, access)
-    connections = Connections(Source(system, bounds, TraceRing()), access, base, used)
+    check_installed()
+    system = current_system()
+    opened = await runtime_of(system).environment.listen(host, port)
     async with opened.listener:
-        announce(f"console: {base}{LINK}{access.new_link()} (good for one sign-in, {role.value})")
+        connections = _connections(wanted, system, opened.port)
         task_status.started(opened.port)
+        await trio.serve_listeners(connections.serve, [opened.listener])
+
+
+@attrs.frozen(kw_only=True)
+class _Wanted:
+    """What somebody wants of a console, checked. Raises `SpecError`."""
+
+    host: str
+    port: int
+    token: str | None = attrs.field(default=None, repr=False)
+    admin_token: str | None = attrs.field(default=None, repr=False)
+    authorize: Authorize | None = None
+    role: Role = Role.VIEWER
+    public: str | None = None
+    limits: ConsoleLimits = attrs.field(factory=ConsoleLimits)
+    announce: Callable[[str], None] = _announce
+
+    def __attrs_post_init__(self) -> None:
+        _check_kinds(self.host, self.limits, self.authorize, self.announce)
+        if count(self.port, "port") > _LAST_PORT:
+            raise SpecError(f"port={self.port} is no port: take one from 1 to {_LAST_PORT}, or 0 for any that is free")
+        _check_access(self.host, self.token, self.admin_token, self.authorize)
+        if _is_wildcard(self.host) and self.public is None:
+            raise SpecError(
+                f"host={self.host!r} is every address of this machine and none that can be typed: say with public_url= how people reach"
+                f" it, as in public_url='http://192.0.2.7:{self.port or 8080}'"
+            )
+
+    def base(self, port: int) -> str:
+        """How the console is reached that listens on *port*."""
+        return f"http://{_named(self.host)}:{port}" if self.public is None else self.public
+
+
+def _connections(wanted: _Wanted, system: System, port: int) -> Connections:
+    """What serves those who come in; the first link is announced."""
+    base = wanted.base(port)
+    access = Access(
+        new_secret=runtime_of(system).environment.new_secret,
+        limits=wanted.limits,
+        hosts=_hosts(wanted.host, port, wanted.public),
+        cookie=f"trioactors-{port}",
+        secure=base.startswith("https:"),
+        isolated=base.startswith("https:") or _is_loopback(urlsplit(base).hostname or ""),
+        link_role=wanted.role,
+        token=wanted.token,
+        admin_token=wanted.admin_token,
+        authorize=wanted.authorize,
+    )
+    used = partial(_announce_the_next, wanted.announce, base, access)
+    wanted.announce(f"console: {base}{LINK}{access.new_link()} (good for one sign-in, {wanted.role.value})")
+    return Connections(Source(system, wanted.limits, TraceRing()), access, base, used)
+
+
+async def _serve_at_last(wanted: _Wanted, *, task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED) -> None:
+    """Serve, as soon as the address can be had. The application starts meanwhile: it does not depend on who looks at it."""
+    system = current_system()
+    listen = runtime_of(system).environment.listen
+    pauses = 0
+    opened: Opened | None = None
+    while opened is None:
+        try:
+            opened = await listen(wanted.host, wanted.port)
+        except OSError as error:
+            pause = min(_PAUSE.base * _PAUSE.factor**pauses, _PAUSE.cap)
+            where = f"{_named(wanted.host)}:{wanted.port}"
+            _log.error(_CANNOT_LISTEN, where, error, pause, _named(wanted.host))
+            if not pauses:
+                task_status.started(wanted.port)
+            pauses = min(pauses + 1, _MOST_PAUSES)
+            await trio.sleep(pause)
+    async with opened.listener:
+        connections = _connections(wanted, system, opened.port)
+        if not pauses:
+            task_status.started(opened.port)
         await trio.serve_listeners(connections.serve, [opened.listener])
 
 
@@ -92,25 +169,38 @@ def _announce_the_next(announce: Callable[[str], None], base: str, access: Acces
     announce(f"console: {address} signed in. The next link, good for one sign-in ({role}): {base}{LINK}{access.new_link()}")
 
 
-def console_tree(address: str) -> Supervisor:
+def console_tree(address: object) -> Supervisor:
     """The console of `open_system(console=...)`, under a supervisor of its own.
 
-    Should it fail, it is started again with a pause in between; should that never help, it stays down. Raises `SpecError`.
+    An address that cannot be had is an error in the log, and tried again and again. Should serving fail, it is started again with a pause
+    in between; should that never help, it stays down. Nothing of it concerns the application. Raises `SpecError`.
     """
-    found = re.fullmatch(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^:\[\]]+):(?P<port>\d{1,5})", address)
+    found = _ADDRESS.fullmatch(address) if isinstance(address, str) else None
     if found is None or int(found["port"]) > _LAST_PORT:
         raise SpecError(f"console={address!r} is no host and port, as in '127.0.0.1:0' or '[::1]:8080'")
-    host = found["host"].strip("[]")
-    _check_access(host, None, None, None)
+    wanted = _Wanted(host=found["host"].strip("[]"), port=int(found["port"]))
     check_installed()
-    server = partial(serve_console, host=host, port=int(found["port"]))
-    pause = Backoff(base=2.0, jitter=0.0)
-    return Supervisor(child(server, name="console.server"), name="console", restart=Restart.TRANSIENT, backoff=pause)
+    server = partial(_serve_at_last, wanted)
+    return Supervisor(child(server, name="console.server"), name="console", restart=Restart.TRANSIENT, backoff=_PAUSE)
+
+
+def _check_kinds(host: object, limits: object, authorize: object, announce: object) -> None:
+    """Each is what it has to be. Raises `SpecError`."""
+    if not isinstance(host, str) or not host:
+        raise SpecError(f"host={host!r} must be a name or an address to listen on, as in '127.0.0.1'")
+    if not isinstance(limits, ConsoleLimits):
+        raise SpecError(f"limits={limits!r} must be ConsoleLimits, as in ConsoleLimits(connections=20)")
+    if authorize is not None and not callable(authorize):
+        raise SpecError(f"authorize={authorize!r} must be a function that takes the headers of a request and gives a role or None")
+    if not callable(announce):
+        raise SpecError(f"announce={announce!r} must be a function that takes a line of text")
 
 
 def _check_access(host: str, token: str | None, admin_token: str | None, authorize: Authorize | None) -> None:
-    for name, secret in (("token", token), ("admin_token", admin_token)):
-        if secret is not None and not re.fullmatch(rf"[!-~]{{{_SHORTEST_TOKEN},1000}}", secret):
+    secrets: dict[str, object] = {"token": token, "admin_token": admin_token}
+    for name, secret in secrets.items():
+        good = isinstance(secret, str) and re.fullmatch(rf"[!-~]{{{_SHORTEST_TOKEN},1000}}", secret)
+        if secret is not None and not good:
             raise SpecError(f"{name} must have at least {_SHORTEST_TOKEN} characters, printable ASCII without spaces")
     if token is not None and token == admin_token:
         raise SpecError("token and admin_token are the same: whoever may look could act as well")
@@ -128,13 +218,20 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
+def _is_wildcard(host: str) -> bool:
+    try:
+        return ip_address(host).is_unspecified
+    except ValueError:
+        return False
+
+
 def _named(host: str) -> str:
     """*host* as it stands in a URL."""
     return f"[{host}]" if ":" in host else host
 
 
-def _public(url: str) -> str:
-    parts = urlsplit(url)
+def _public(url: object) -> str:
+    parts = urlsplit(url if isinstance(url, str) else "")
     if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path.strip("/") or parts.query or parts.username:
         raise SpecError(f"public_url={url!r} must be a scheme and a host, as in 'https://console.example.org'")
     return f"{parts.scheme}://{parts.netloc}"
@@ -142,6 +239,7 @@ def _public(url: str) -> str:
 
 def _hosts(host: str, port: int, public: str | None) -> frozenset[str]:
     """What may stand in the header `Host`."""
-    names = [_named(host), *(_LOOPBACK_NAMES if _is_loopback(host) else ())]
+    names = [] if _is_wildcard(host) else [_named(host)]
+    names += _LOOPBACK_NAMES if _is_loopback(host) or _is_wildcard(host) else ()
     known = [f"{name}:{port}" for name in names] + (names if port == HTTP_PORT else [])
     return frozenset(name.lower() for name in known + ([] if public is None else [urlsplit(public).netloc]))
