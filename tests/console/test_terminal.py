@@ -158,6 +158,50 @@ async def test_trace_shows_records_as_they_come_and_ends(console: Any, capsys: p
     assert codes == [ExitCode.OK]
 
 
+async def trace(console: Any, *arguments: str) -> ExitCode:
+    return await traced_live(
+        Address.of(URL, TOKEN), lambda address: console.network.connect(address.port), options_of("trace", *arguments)
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--count", "0"), r"^trace: count=0 must be a whole number, at least 1$"),
+        (
+            ("--kind", "MessageHandeld"),
+            r"^trace: no record is of the kind 'MessageHandeld'; there are CallTimedOut, .*MessageHandled",
+        ),
+        (("--kind", "TraceRecord"), r"no record is of the kind"),
+    ],
+)
+async def test_a_trace_that_makes_no_sense_is_refused_in_words(console: Any, arguments: tuple[str, ...], told: str) -> None:
+    with pytest.raises(Refused, match=told) as refused:
+        await trace(console, *arguments)
+
+    assert refused.value.code is ExitCode.REFUSED
+
+
+async def test_a_trace_of_a_child_that_is_not_there_says_that_it_waits(console: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trace, console, "--child", "carl", "--count", "1")
+        await trio.sleep(1)
+        told = capsys.readouterr().err
+        await console.system.start(console.actor, name="carl")
+
+    assert told == "trioactors: no child is named carl yet; waiting\n"
+    assert "ChildStarted" in capsys.readouterr().out
+
+
+async def test_a_trace_of_a_child_that_is_there_says_nothing_of_it(console: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trace, console, "--child", "anna", "--count", "1")
+        await trio.sleep(1)
+        await console.system.get(console.actor, "anna").note("x")
+
+    assert capsys.readouterr().err == ""
+
+
 async def test_a_link_opens_one_command(console: Any, capsys: pytest.CaptureFixture[str]) -> None:
     link = f"{URL}{console.link}"
 

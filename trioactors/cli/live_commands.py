@@ -103,6 +103,7 @@ def _top(options: argparse.Namespace) -> ExitCode:
 
 
 def _trace(options: argparse.Namespace) -> ExitCode:
+    options.child = None if options.child is None else _name(options.child)
     address = Address.of(options.url, _token(options))
     return trio.run(traced_live, address, connect_tcp, options)
 
@@ -191,6 +192,8 @@ async def traced_live(address: Address, connect: Connect, options: argparse.Name
     wanted = {name: getattr(options, name) for name in ("child", "kind", "handler", "correlation", "count")}
     given = {name: value for name, value in wanted.items() if value is not None}
     async with live(address, connect) as console:
+        if options.child is not None:
+            await _known(console, options.child)
         await console.send(type="watch", id="trace", topic="trace", options={**given, "limit": 1_000}, every=0.25)
         while (message := await console.receive())["type"] == "records":
             if message["lost"]:
@@ -199,5 +202,16 @@ async def traced_live(address: Address, connect: Connect, options: argparse.Name
                 say(json.dumps(row) if options.json else trace_line(row))
             flush()
         if message["type"] != "end":
-            raise Refused(shown(str(message.get("error", message))), ExitCode.USAGE)
+            raise Refused(shown(str(message["error"]["text"])))
     return ExitCode.OK
+
+
+async def _known(console: Live, child: str) -> None:
+    """Say so if there is no *child*: it may come yet, and it may be mistyped."""
+    await trio.lowlevel.checkpoint()
+    try:
+        await console.look("tree", name=child, children=0)
+    except Refused as refused:
+        if refused.code is not ExitCode.REFUSED:
+            raise
+        warn(f"no child is named {shown(child)} yet; waiting")

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from trioactors import inspect
+from trioactors import inspect, trace
 from trioactors.console.differences import difference
 from trioactors.console.limits import ConsoleLimits
 from trioactors.console.options import Options
@@ -29,6 +29,15 @@ Topic: TypeAlias = Callable[[], object]
 """The value as it is now."""
 
 _ROWS: Final = 100
+
+KINDS: Final = tuple(
+    name
+    for name in trace.__all__
+    if isinstance(record := getattr(trace, name), type)
+    and issubclass(record, trace.TraceRecord)
+    and record not in {trace.TraceRecord, trace.MessageRecord}
+)
+"""The kinds of trace records."""
 
 
 @attrs.frozen
@@ -244,6 +253,8 @@ class _Trace(Stream):
         super().__init__(source, options, source.ring)
         self._records = source.ring
         self._child, self._kind, self._handler = (options.text(name) for name in ("child", "kind", "handler"))
+        if self._kind not in {None, *KINDS}:
+            raise SpecError(f"trace: no record is of the kind {self._kind!r}; there are {', '.join(KINDS)}")
         self._correlation = options.optional_number("correlation")
 
     def _read(self, cursor: int, limit: int) -> TracePage:
