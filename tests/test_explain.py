@@ -162,7 +162,7 @@ async def test_an_actor_of_the_system_itself_is_explained_too(autojump_clock: Mo
 
         told = system.explain("a")
 
-    assert (told.stopped, told.started, told.supervisor) == (("a",), ("a",), "dynamic")
+    assert (told.stopped, told.started, told.supervisor) == (("a",), ("a",), ":dynamic")
 
 
 async def test_the_store_brings_everything_down_and_back(autojump_clock: MockClock) -> None:

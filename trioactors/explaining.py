@@ -83,7 +83,7 @@ def explained(cell: Cell, reason: ExitKind) -> Explanation:
         reason=reason,
         status=cell.status,
         consequences=tuple(_shown(foresight.happened, cell.name)),
-        supervisor="" if above is None else above.name.removeprefix(INTERNAL),
+        supervisor="" if above is None else above.name,
         used=len(history.counting(foresight.now)),
         allowed=history.intensity.limit,
         ends_system=foresight.ends_all,
@@ -93,9 +93,7 @@ def explained(cell: Cell, reason: ExitKind) -> Explanation:
 def _shown(happened: Iterable[Consequence], asked: str) -> Iterator[Consequence]:
     """Without the comings and goings of the system's own supervisors; that one of them gives up is the reason for much."""
     for each in happened:
-        if each.kind is ConsequenceKind.GIVE_UP:
-            yield attrs.evolve(each, name=each.name.removeprefix(INTERNAL))
-        elif each.name == asked or not each.name.startswith(INTERNAL):
+        if each.kind is ConsequenceKind.GIVE_UP or each.name == asked or not each.name.startswith(INTERNAL):
             yield each
 
 
