@@ -28,11 +28,17 @@ _TEXT = 160
 ELSEWHERE = frozenset({"scribes in sqlite"})
 """The same program as another one, on a store in which there is no mutant."""
 
+TWICE = ("diaries", "diaries in order")
+"""They use the most of the packages, and take two turns."""
+
 
 def scenario_and_seed(number: int) -> tuple[str, int]:
     """What is tried as number so and so: the scenarios take turns."""
     names = [name for name in SCENARIOS if name not in ELSEWHERE]
-    return names[number % len(names)], number // len(names)
+    turns = [*names, *TWICE]
+    turn, at = divmod(number, len(turns))
+    name = turns[at]
+    return name, turn * turns.count(name) + turns[:at].count(name)
 
 
 def say(text: str) -> None:
