@@ -10,6 +10,7 @@ import trio
 from trio.testing import MockClock
 
 import trioactors as ta
+from trioactors import inspect
 from trioactors.system import runtime_of
 from trioactors.testing import isolated_system, suspended
 
@@ -199,3 +200,26 @@ async def test_a_start_that_waits_for_itself_to_be_over_is_refused(autojump_cloc
 
     assert isinstance(caught.value.__cause__, ta.CallCycle)
     assert "eager" in str(caught.value.__cause__)
+
+
+async def test_who_looks_is_told_which_children_are_forgotten_when_they_are_stopped(autojump_clock: MockClock) -> None:
+    specified = [ta.child(Sleeper, name="kept"), ta.child(Sleeper, name="once", restart="temporary")]
+    async with isolated_system(ta.Supervisor(*specified, crowd(), name="top")) as system:
+        await system.start(Sleeper, name="guest")
+        await system.supervisor("crowd").start_child(ta.child(Sleeper, name="one"))
+        await system.supervisor("top").start_child(ta.child(Sleeper, name="later"))
+        names = ("kept", "once", "guest", "one", "later")
+        views = {name: inspect.actor(system, name) for name in names}
+        root = inspect.tree(system)
+        for name in names:
+            await ta.stop(system.get(Sleeper, name))
+        left = system.names()
+
+    top = {child.name: child for child in root.children[1].children}
+    branches = [*top.values(), *top["crowd"].children, *root.children[2].children]
+    assert (
+        {name for name in names if views[name].dynamic}
+        == {branch.name for branch in branches if branch.dynamic}
+        == {"guest", "one"}
+    )
+    assert {name for name in names if name not in left} == {"guest", "one", "once"}

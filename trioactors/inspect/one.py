@@ -134,6 +134,8 @@ class ActorView:
     since: float
     """When this life began, or the last one ended; on Trio's clock."""
     restart: Restart
+    dynamic: bool
+    """Whether `start` made it, or a dynamic supervisor: then it is forgotten when it is stopped, as a temporary child is."""
     handlers: tuple[str, ...]
     handling: Handling | None
     waiting: tuple[WaitingMessage, ...]
@@ -181,6 +183,7 @@ def actor(system: System, name: str, *, marks: Marks | None = None, waiting: int
         incarnation=cell.incarnation,
         since=cell.since,
         restart=cell.spec.restart,
+        dynamic=cell.dynamic,
         handlers=tuple(sorted(cell.plan.handlers)),
         handling=_handling(life, mailbox.current),
         waiting=tuple(itertools.islice(_waiting(cell, marks), waiting)),

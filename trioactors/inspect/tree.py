@@ -37,6 +37,8 @@ class Branch:
     since: float
     """When this life began, or the last one ended; on Trio's clock."""
     restart: Restart
+    dynamic: bool
+    """Whether `start` made it, or a dynamic supervisor: then it is forgotten when it is stopped, as a temporary child is."""
     significant: bool
     last_exit: str | None
     backlog: int
@@ -83,6 +85,7 @@ def _branch(cell: Cell, width: int) -> Branch:
         incarnation=cell.incarnation,
         since=cell.since,
         restart=cell.spec.restart,
+        dynamic=cell.dynamic,
         significant=cell.spec.significant,
         last_exit=None if cell.last_exit is None else str(cell.last_exit),
         backlog=sums.backlog,

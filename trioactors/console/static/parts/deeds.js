@@ -107,8 +107,15 @@ export function OnlyLooks() {
   return live.hello !== null && !live.admin ? html`<small class="muted" data-only-looks>a viewer looks only; to act needs the role admin</small>` : null;
 }
 
-/** Restart and stop of one child. @param {{name: string, incarnation: number, below?: number, down?: boolean}} props */
-export function LifeButtons({name, incarnation, below = 0, down = false}) {
+/** What becomes of a child that is stopped by hand. @param {{dynamic: boolean, restart: string}} child */
+function stopped({dynamic, restart}) {
+  if (!dynamic && restart !== "temporary") return "stays down until somebody restarts it";
+  return `is forgotten, for it is a ${dynamic ? "dynamic" : "temporary"} child: nobody can restart it, only start another one under its name`;
+}
+
+/** Restart and stop of one child. @param {{child: any, below?: number}} props its `ActorView` or `Branch`, and how many there are below it */
+export function LifeButtons({child, below = 0}) {
+  const {name, incarnation} = child;
   const own = name.startsWith(":") ? "The system's own supervisors are left alone." : null;
   const all = below > 0 ? ` and everything below it (${below})` : "";
   const options = {name, incarnation};
@@ -119,9 +126,9 @@ export function LifeButtons({name, incarnation, below = 0, down = false}) {
       explain: name, verb: "Restart",
       act: async () => `${name} was restarted: incarnation ${(await live.act("restart", options)).incarnation}.`,
     })}>Restart<//>
-    <${Deed} what="stop" danger label=${`Stop ${name}`} off=${own ?? (down ? "It does not run." : null)} ask=${() => ({
+    <${Deed} what="stop" danger label=${`Stop ${name}`} off=${own ?? (child.status === "undefined" ? "It does not run." : null)} ask=${() => ({
       title: `Stop ${name}?`,
-      text: `By hand, ${name}${all} is stopped and stays down until somebody restarts it. Waiting casts become dead letters.`,
+      text: `By hand, ${name}${all} is stopped and ${stopped(child)}. Waiting casts become dead letters.`,
       explain: name, verb: "Stop", danger: true,
       act: async () => {
         await live.act("stop", options);

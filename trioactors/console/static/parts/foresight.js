@@ -6,6 +6,7 @@ import {LifeButtons} from "/static/parts/deeds.js";
 import {html, useEffect, useState} from "/static/parts/dom.js";
 import {counted, duration} from "/static/parts/format.js";
 import {Ago, Ended, Problem, Share, Status} from "/static/parts/signs.js";
+import {useWatch} from "/static/parts/watching.js";
 import {address, choose} from "/static/routes.js";
 
 const REASONS = {crash: "it crashed", killed: "it were killed", normal: "it ended by itself", shutdown: "it were shut down"};
@@ -58,6 +59,15 @@ export function Foresight({name, branch, below, foresight, reason}) {
   </aside>`;
 }
 
+/** How a child that is no actor failed last; of an actor, its own page tells. @param {{name: string}} props */
+function LastFailure({name}) {
+  const {value} = useWatch("failures", {name, limit: 1});
+  const row = value?.rows[0];
+  if (row?.name !== name) return null;
+  return html`<details data-failure><summary>Last failure: <span class="bad-text">${row.reason}</span>
+    <small class="muted">incarnation ${row.incarnation}, <${Ago} time=${row.time} /></small></summary><pre data-report tabindex="0">${row.report}</pre></details>`;
+}
+
 function About({branch, below}) {
   const {budget} = branch;
   return html`<dl class="facts">
@@ -69,7 +79,8 @@ function About({branch, below}) {
         <div><dt>Budget</dt><dd><${Share} used=${budget.used} of=${budget.allowed} label="Restarts" /> <span class="muted">in ${duration(budget.period)}</span></dd></div>`}
       <div><dt>Last end</dt><dd><${Ended} text=${branch.last_exit} /></dd></div>
     </dl>
-    <p class="buttons"><${LifeButtons} name=${branch.name} incarnation=${branch.incarnation} below=${below} down=${branch.status === "undefined"} />
+    ${!branch.actor && html`<${LastFailure} name=${branch.name} />`}
+    <p class="buttons"><${LifeButtons} child=${branch} below=${below} />
       ${branch.actor && html`<a class="button" href=${address("actor", branch.name)}>Open</a>`}</p>`;
 }
 

@@ -1,10 +1,9 @@
 // @ts-check
 /** Parts of the page of one actor. */
 
-import {systemTime} from "/static/figures.js";
 import {html} from "/static/parts/dom.js";
 import {counted, duration, number} from "/static/parts/format.js";
-import {Ago, Ended, Share, When, orderly} from "/static/parts/signs.js";
+import {Ago, Ended, Share, When, orderly, useNow} from "/static/parts/signs.js";
 import {Table} from "/static/parts/table.js";
 import {useStream} from "/static/parts/watching.js";
 import {address} from "/static/routes.js";
@@ -49,7 +48,7 @@ function outcome(row) {
 /** The last messages of one actor, with who sent them and how long they took. @param {{name: string}} props */
 export function LastMessages({name}) {
   const {rows, skipped} = useStream("trace", {child: name, limit: 100}, {keep: 100, sample: true});
-  const ended = rows.filter((row) => row.kind in ENDS).slice(-15).reverse();
+  const ended = rows.filter((row) => Object.hasOwn(ENDS, row.kind)).slice(-15).reverse();
   return html`${skipped && html`<p class="muted">A sample: more happens than can be read.</p>`}
     ${ended.length === 0 ? html`<p class="muted">None since you look.</p>`
       : html`<${Table} label="Last messages, the newest first" columns=${MESSAGES} rows=${ended} name=${(row) => row.fields.handler} identity=${(row) => row.number} />`}`;
@@ -58,9 +57,13 @@ export function LastMessages({name}) {
 const TIMERS = [
   {key: "handler", label: "Message", cell: (row) => html`<code>${row.handler}</code>`},
   {key: "key", label: "Key", cell: (row) => row.key || html`<span class="muted">none</span>`},
-  {key: "due", label: "Rings in", numeric: true, cell: (row) => (row.waiting ? "its tick waits" : duration(Math.ceil(row.due - (systemTime() ?? 0))))},
+  {key: "due", label: "Rings in", numeric: true, cell: (row) => (row.waiting ? "its tick waits" : html`<${Left} due=${row.due} />`)},
   {key: "period", label: "Every", numeric: true, cell: (row) => duration(row.period)},
 ];
+
+function Left({due}) {
+  return html`${duration(Math.ceil(due - (useNow() ?? 0)))}`;
+}
 
 export function Timers({rows}) {
   if (rows.length === 0) return null;

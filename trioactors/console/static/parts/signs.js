@@ -2,11 +2,19 @@
 /** Small things that say one fact: a state, a name, a share, a time. */
 
 import {systemTime, wallTime} from "/static/figures.js";
-import {html} from "/static/parts/dom.js";
+import {createContext, html, useContext} from "/static/parts/dom.js";
 import {NOTHING, dated, duration, moment, number} from "/static/parts/format.js";
 import {address} from "/static/routes.js";
 
 const MEANING = {running: "good", starting: "busy", restarting: "warn", stopping: "warn", undefined: "bad"};
+
+/** The moment as of which something is shown, where that is not now. */
+export const AsOf = createContext(/** @type {number|null} */ (null));
+
+/** The time on the clock of the system; it stands still where something is shown as it was. @returns {number|null} */
+export function useNow() {
+  return useContext(AsOf) ?? systemTime();
+}
 
 /** @param {{status: string}} props */
 export function Status({status}) {
@@ -21,7 +29,7 @@ export function ActorLink({name}) {
 
 /** How long ago. @param {{time: number|null|undefined, ago?: boolean}} props */
 export function Ago({time, ago = true}) {
-  const now = systemTime();
+  const now = useNow();
   if (now === null || time === null || time === undefined) return html`${NOTHING}`;
   return html`<time title=${dated(wallTime(time) ?? 0)}>${duration(seconds(now - time))}${ago ? " ago" : ""}</time>`;
 }

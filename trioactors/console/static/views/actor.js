@@ -6,7 +6,7 @@ import {Commits} from "/static/parts/commits.js";
 import {LifeButtons} from "/static/parts/deeds.js";
 import {html, useEffect, useRef, useState} from "/static/parts/dom.js";
 import {Facts, Failure, LastMessages, Timers, Waiting} from "/static/parts/one.js";
-import {ActorLink, Ago, Problem, Status, When} from "/static/parts/signs.js";
+import {ActorLink, Ago, AsOf, Problem, Status, When} from "/static/parts/signs.js";
 import {Changes, Value, differences} from "/static/parts/value.js";
 import {useWatch} from "/static/parts/watching.js";
 import {address} from "/static/routes.js";
@@ -20,27 +20,31 @@ export function Actor({here}) {
   const {name} = here;
   const {value: seen, error} = useWatch("actor", {name: name ?? "", waiting: 50});
   const value = seen?.name === name ? seen : undefined;
+  const gone = error !== null;
+  const last = useRef(/** @type {number|null} */ (null));
+  if (value && !gone) last.current = systemTime();
   return html`<section data-view="actor" data-name=${name}>
     <div class="spread">
       <h1 tabindex="-1"><code>${name}</code></h1>
-      ${value && html`<${LifeButtons} name=${value.name} incarnation=${value.incarnation} down=${value.status === "undefined"} />`}
+      ${value && !gone && html`<${LifeButtons} child=${value} />`}
     </div>
     ${error && html`<${Missing} error=${error} name=${name} />`}
-    ${value && html`<${Body} value=${value} gone=${error !== null} />`}
+    ${value && html`<${AsOf.Provider} value=${gone ? last.current : null}><div class=${gone ? "stack gone" : "stack"}><${Body} value=${value} gone=${gone} /></div><//>`}
   </section>`;
 }
 
 function Missing({error, name}) {
   const text = error.kind === "WrongClass" ? "This is no actor, but it has its place in the tree." : "It may have been stopped for good, or never have been here.";
-  return html`<${Problem} error=${error} /><p>${text} <a href=${address("tree", error.kind === "WrongClass" ? name : null)}>The tree</a> ·
+  return html`<${Problem} error=${error} /><p>${text} <a href=${address("tree", error.kind === "WrongClass" ? name : null)}>The tree</a> ·${" "}
     <a href=${address("actors", null, {search: name})}>Search actors</a></p>`;
 }
 
-function Body({value}) {
+function Body({value, gone}) {
   return html`
-    <p class="line-of-facts"><${Status} status=${value.status} /> <span>incarnation <output data-figure="incarnation">${value.incarnation}</output></span>
+    <p class="line-of-facts">${gone ? html`<strong data-gone>It is gone; this is it as last seen:</strong> <span class="status" data-status="gone">was ${value.status === "undefined" ? "down" : value.status}</span>`
+      : html`<${Status} status=${value.status} />`} <span>incarnation <output data-figure="incarnation">${value.incarnation}</output></span>
       <span>class <code>${value.actor}</code></span> <span>${value.status === "running" ? "for" : "since"} <${Ago} time=${value.since} ago=${false} /></span>
-      <a href=${address("tree", value.name)}>place in the tree</a> <a href=${address("messages", null, {child: value.name})}>trace</a></p>
+      ${!gone && html`<a href=${address("tree", value.name)}>place in the tree</a>`} <a href=${address("messages", null, {child: value.name})}>trace</a></p>
     <${Now} value=${value} />
     <div class="columns">
       <div class="stack"><${State} value=${value} />${value.durable && html`<${Kept} value=${value} />`}
@@ -57,7 +61,7 @@ function Body({value}) {
 function Now({value}) {
   const {handling, waits_for: blockers} = value;
   if (handling === null) return html`<p class="card now muted" data-handling="">Idle${value.status === "running" ? "" : ": it does not run"}.</p>`;
-  return html`<p class="card now" data-handling=${handling.handler}>Handles <code>${handling.handler}</code> <span class="muted">(${handling.kind} from ${handling.sender})</span> for
+  return html`<p class="card now" data-handling=${handling.handler}>Handles <code>${handling.handler}</code> <span class="muted">(${handling.kind} from ${handling.sender})</span> for${" "}
     <b><${Ago} time=${handling.since} ago=${false} /></b>${blockers.length > 0 && html`, and waits for ${blockers.map((name) => html`<${ActorLink} key=${name} name=${name} /> `)}`}</p>`;
 }
 
