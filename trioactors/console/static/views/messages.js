@@ -4,6 +4,7 @@
 import {html, useEffect, useState} from "/static/parts/dom.js";
 import {counted, number} from "/static/parts/format.js";
 import {KINDS, said, weight} from "/static/parts/records.js";
+import {useTyped} from "/static/parts/search.js";
 import {Sequence} from "/static/parts/sequence.js";
 import {ActorLink, Problem, When} from "/static/parts/signs.js";
 import {Table} from "/static/parts/table.js";
@@ -15,6 +16,8 @@ const SECONDS = [10, 60, 600];
 /** So many records are drawn, and so many stand in the table. */
 const DRAWN = 60;
 const ROWS = 200;
+/** A trace begins anew when somebody has stopped typing for so long, in milliseconds. */
+const PAUSE = 500;
 /** Of a chain, what has happened before is read too. */
 const FROM_THE_BEGINNING = 0;
 const ON_LINE = ["MessageAccepted", "MessageHandled", "MessageShed", "MessageDeadLettered", "CallTimedOut", "ChildExited", "ChildStarted", "TimerFired", "LoopHeld"];
@@ -84,14 +87,17 @@ function state(trace, over, late, {count, seconds}) {
   return trace.ended ? `${had}; the ${number(count)} are full` : `${had}; stopped`;
 }
 
+function Filter({name, label, value, hint, searches = false}) {
+  const typed = useTyped(value, (text) => choose({[name]: text}, {replace: true}), PAUSE);
+  return html`<label class="grow">${label} <input type="search" data-search=${searches ? "" : null} data-filter=${name} placeholder=${hint} maxlength="1000" ...${typed} /></label>`;
+}
+
 function Filters({wanted}) {
-  const field = (name, label, hint) => html`<label class="grow">${label} <input type="search" data-search=${name === "child" ? "" : null} data-filter=${name}
-    value=${wanted[name] ?? ""} placeholder=${hint} maxlength="1000" onChange=${(event) => choose({[name]: event.target.value.trim()})} /></label>`;
   const limit = (name, label, among, text) => html`<label>${label} <select data-filter=${name} value=${String(wanted[name])} onChange=${(event) => choose({[name]: event.target.value})}>
     ${among.map((each) => html`<option key=${each} value=${String(each)} selected=${each === wanted[name]}>${text(each)}</option>`)}</select></label>`;
   return html`<form class="tools" onSubmit=${(event) => event.preventDefault()}>
-    ${field("child", "Actor", "all actors  /")}
-    ${field("handler", "Handler", "all handlers")}
+    <${Filter} name="child" label="Actor" value=${wanted.child ?? ""} hint="all actors  /" searches />
+    <${Filter} name="handler" label="Handler" value=${wanted.handler ?? ""} hint="all handlers" />
     <label>Kind <select data-filter="kind" value=${wanted.kind ?? ""} onChange=${(event) => choose({kind: event.target.value})}>
       <option value="">all kinds</option>${KINDS.map((kind) => html`<option key=${kind} value=${kind} selected=${kind === wanted.kind}>${kind}</option>`)}</select></label>
     ${limit("count", "At most", COUNTS, (each) => `${number(each)} records`)}
