@@ -88,10 +88,14 @@ class Wall extends Component {
 function Frame() {
   const {phase, hello} = useConnection();
   const here = useRoute();
-  const view = here.view in VIEWS ? here.view : "overview";
+  const nobody = here.view === "actor" && here.name === null;
+  const view = nobody ? "actors" : Object.hasOwn(VIEWS, here.view) ? here.view : "overview";
   const main = useRef(/** @type {HTMLElement|null} */ (null));
   const place = `${view}/${view === "actor" ? here.name : ""}`;
   const before = useRef(place);
+  useEffect(() => {
+    if (nobody) location.replace(address("actors"));
+  }, [nobody]);
   useEffect(() => {
     document.title = `${view === "actor" && here.name ? here.name : VIEWS[view].title} · trioactors console`;
     if (before.current === place) return;
@@ -108,7 +112,7 @@ function Frame() {
       <${Navigation} current=${view} />
       <div class="foot">
         <${Connection} />
-        ${hello && html`<p class="role" data-role=${hello.role}>signed in as ${hello.role}</p>`}
+        ${hello && html`<p class="role" data-role=${hello.role}><span class="words">signed in as </span>${hello.role}</p>`}
         <button class="plain keys-button" data-keys onClick=${() => document.dispatchEvent(new Event("keys"))}>Keys <kbd>?</kbd></button>
       </div>
     </header>

@@ -30,10 +30,11 @@ export function applied(old, change) {
       Array.isArray(entry) ? old.slice(entry[0], entry[0] + entry[1])
       : "from" in entry ? [applied(old[entry.from], entry.change)]
       : [entry.is]);
-  const value = {...old};
-  for (const key of change.gone ?? []) delete value[key];
-  for (const [key, each] of Object.entries(change.change ?? {})) value[key] = applied(old[key], each);
-  return Object.assign(value, change.set ?? {});
+  const value = new Map(Object.entries(old)); // any text may be a key, also one that means something to an object
+  for (const key of change.gone ?? []) value.delete(key);
+  for (const [key, each] of Object.entries(change.change ?? {})) value.set(key, applied(value.get(key), each));
+  for (const [key, each] of Object.entries(change.set ?? {})) value.set(key, each);
+  return Object.fromEntries(value);
 }
 
 /** Something that is watched, whatever becomes of the connection. */

@@ -23,7 +23,7 @@ export function Keys() {
       if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || document.querySelector("dialog[open]")) return;
       const second = event.timeStamp - began < PATIENCE;
       began = -Infinity;
-      if (second && event.key in PLACES) location.hash = address(PLACES[event.key]);
+      if (second && Object.hasOwn(PLACES, event.key)) location.hash = address(PLACES[event.key]);
       else if (event.key === "g") began = event.timeStamp;
       else if (event.key === "?") box.current?.showModal();
       else if (event.key === "/") {

@@ -46,6 +46,11 @@ function kind(value) {
   return typeof value === "number" ? "of-number" : "of-text";
 }
 
+/** What is under a key; of a text that only means something to every object, nothing. @param {any} value @param {string} key */
+function own(value, key) {
+  return Object.hasOwn(value, key) ? value[key] : undefined;
+}
+
 /** What is different, path by path. @param {any} before @param {any} after @param {string} [path] @param {Change[]} [found] @returns {Change[]} */
 export function differences(before, after, path = "", found = []) {
   if (found.length > TOLD || before === after) return found;
@@ -56,7 +61,7 @@ export function differences(before, after, path = "", found = []) {
   const list = Array.isArray(after);
   if (list && moved(before, after, path || "state", found)) return found;
   for (const key of new Set([...Object.keys(before), ...Object.keys(after)]))
-    differences(before[key], after[key], list ? `${path}[${key}]` : path === "" ? key : `${path}.${key}`, found);
+    differences(own(before, key), own(after, key), list ? `${path}[${key}]` : path === "" ? key : `${path}.${key}`, found);
   return found;
 }
 

@@ -30,7 +30,7 @@ function asked(query) {
   const sort = COLUMNS.some((column) => column.sort === query.sort) ? query.sort : "name";
   return {
     sort, reverse: query.reverse === "true", search: (query.search ?? "").slice(0, 1000), limit: PAGE, offset: Math.max(0, Number.parseInt(query.offset, 10) || 0),
-    ...(query.status in STATUSES ? {status: query.status} : {}),
+    ...(Object.hasOwn(STATUSES, query.status ?? "") ? {status: query.status} : {}),
   };
 }
 
@@ -45,7 +45,7 @@ export function Actors({here}) {
     <div class="spread"><h1 tabindex="-1">Actors</h1><p class="muted" data-total>${value ? `${number(value.matched)} of ${number(value.total)}` : ""}</p></div>
     <div class="tools">
       <label class="grow">Search <${Search} value=${options.search} hint="Name or class  /" /></label>
-      <label>Status <select value=${here.query.status ?? ""} onChange=${(event) => choose({status: event.target.value, offset: ""})}>
+      <label>Status <select value=${options.status ?? ""} onChange=${(event) => choose({status: event.target.value, offset: ""})}>
         <option value="">any</option>
         ${Object.entries(STATUSES).map(([key, text]) => html`<option key=${key} value=${key} selected=${key === here.query.status}>${text}</option>`)}</select></label>
     </div>
