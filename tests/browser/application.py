@@ -150,7 +150,26 @@ async def letters(system: ta.System, count: int) -> int:
     return count
 
 
-DEEDS: dict[str, Callable[..., Awaitable[object]]] = {"note": note, "ask": ask, "fail": fail, "pile": pile, "letters": letters}
+async def hire(system: ta.System, name: str) -> str:
+    """One more clerk, of whom the tree does not know."""
+    await system.start(Clerk, name=name)
+    return name
+
+
+async def dismiss(system: ta.System, name: str) -> str:
+    await ta.stop(system.get(Clerk, name))
+    return name
+
+
+DEEDS: dict[str, Callable[..., Awaitable[object]]] = {
+    "note": note,
+    "ask": ask,
+    "fail": fail,
+    "pile": pile,
+    "letters": letters,
+    "hire": hire,
+    "dismiss": dismiss,
+}
 
 
 def say(**what: object) -> None:
