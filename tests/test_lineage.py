@@ -87,6 +87,12 @@ class Lasting(ta.Actor[Tally], persist=ta.EVERY_MESSAGE):
         last.end.cast_nowait()
 
 
+class Windowed(ta.Actor[Tally], persist=ta.Within(1.0)):
+    @ta.handler
+    def count(self) -> None:
+        self.state.total += 1
+
+
 def tree(*more: Any) -> ta.Supervisor:
     return ta.Supervisor(ta.child(Middle, name="middle"), ta.child(Last, name="last"), *more, name="top")
 
@@ -244,3 +250,30 @@ async def test_a_ring_is_read_by_chain(autojump_clock: MockClock) -> None:
 
     assert [(row.child, row.fields["message"]) for row in page.rows] == [("middle", 2), ("last", 3), ("last", 3), ("middle", 2)]
     assert page.cursor == 6
+
+
+async def test_a_chain_holds_the_commits_that_it_led_to(autojump_clock: MockClock) -> None:
+    ring = inspect.TraceRing()
+    async with isolated_system(tree(ta.child(Lasting, name="lasting")), store="memory:") as system:
+        lasting, last = system.get(Lasting, "lasting"), system.get(Last, "last")
+        with ring.watching(system):
+            await lasting.add(last)
+            await lasting.add(last)
+            await system.quiesce()
+        first, second = (ring.read(0, correlation=number).rows for number in (1, 3))
+
+    for rows, revision in ((first, 1), (second, 2)):
+        commits = [row.fields["revision"] for row in rows if row.kind == "StateCommitted"]
+        assert commits == [revision]
+
+
+async def test_a_commit_of_a_window_stands_for_whatever_came_and_is_in_no_chain(autojump_clock: MockClock) -> None:
+    recorder = ta.Recorder()
+    async with isolated_system(tree(ta.child(Windowed, name="windowed")), store="memory:") as system:
+        system.observe(recorder)
+        for _ in range(3):
+            await system.get(Windowed, "windowed").count()
+        await trio.sleep(2)
+        system.unobserve(recorder)
+
+    assert [(record.revision, record.correlation) for record in recorder.of(ta.StateCommitted)] == [(1, None)]

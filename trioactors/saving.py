@@ -234,8 +234,10 @@ class Saver(ABC):
             self.revision = verdict.revisions[0]
             self.committed_at, self.size = self._cell.runtime.now(), len(self._sent)
             if observers.listeners:
-                now, size = trio.current_time(), len(self._sent)
-                observers.emit(StateCommitted(time=now, child=self._cell.name, revision=self.revision, size=size))
+                now, size, chain = trio.current_time(), len(self._sent), self._led_by()
+                observers.emit(
+                    StateCommitted(time=now, child=self._cell.name, revision=self.revision, size=size, correlation=chain)
+                )
             if self._cell.runtime.commit_listeners:
                 self._tell_of_commit(before)
             self._kept()

@@ -155,7 +155,15 @@ class TimerFired(MessageRecord):
 
 
 @attrs.frozen(kw_only=True)
-class StateCommitted(TraceRecord):
+class _Led(TraceRecord):
+    """Something that messages have led to."""
+
+    correlation: int | None = None
+    """The number of the first message of the chain; None where several chains led to it, or none that is known."""
+
+
+@attrs.frozen(kw_only=True)
+class StateCommitted(_Led):
     """A durable actor's state of *size* bytes is kept, at *revision*."""
 
     revision: int

@@ -17,7 +17,7 @@ from trioactors.exits import Exit
 from trioactors.inspect.plain import STATE_LIMITS, Plain, plain
 from trioactors.settings import count
 from trioactors.system import System
-from trioactors.trace import ChildExited, ChildStartFailed, MessageRecord, TraceRecord
+from trioactors.trace import ChildExited, ChildStartFailed, TraceRecord
 
 __all__ = ["TracePage", "TraceRing", "TraceRow"]
 
@@ -111,7 +111,7 @@ def _wanted(kept: TraceRecord | TraceRow, child: str | None, kind: str | None, c
     return (
         child in {None, kept.child}
         and kind in {None, kept.kind if isinstance(kept, TraceRow) else type(kept).__name__}
-        and (correlation is None or (isinstance(kept, MessageRecord) and kept.correlation == correlation))
+        and (correlation is None or getattr(kept, "correlation", None) == correlation)
     )
 
 
