@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import deque
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from enum import Enum
 from functools import partial
 from typing import Any
@@ -123,10 +125,13 @@ async def test_children_beyond_the_limit_are_counted_not_shown(autojump_clock: M
     assert (dynamic.more, dynamic.backlog) == (7, 2)
 
 
-async def test_the_tree_below_an_actor_is_refused(autojump_clock: MockClock) -> None:
+async def test_the_tree_from_a_child_that_is_no_supervisor_on_is_that_child(autojump_clock: MockClock) -> None:
     async with isolated_system(shop()) as system:
-        with pytest.raises(ta.WrongClass):
-            inspect.tree(system, name="open")
+        alone = inspect.tree(system, name="open")
+        with pytest.raises(ta.UnknownName):
+            inspect.tree(system, name="nobody")
+
+    assert (alone.name, alone.actor, alone.children, alone.budget) == ("open", "Open", (), None)
 
 
 async def test_a_budget_counts_the_restarts_of_its_period(autojump_clock: MockClock) -> None:
@@ -375,6 +380,96 @@ async def test_an_actor_that_ended_in_order_has_no_failure(autojump_clock: MockC
     assert (view.state, view.stack, view.handling) == (None, (), None)
 
 
+# --- failures ---
+
+
+async def poll() -> None:
+    await trio.sleep(3)
+    raise OSError("the line is dead")
+
+
+@asynccontextmanager
+async def line() -> AsyncGenerator[str, None]:
+    yield "open"
+    raise ConnectionError("hung up")
+
+
+async def obliged(*, task_status: trio.TaskStatus[None]) -> None:
+    raise ta.Ignore
+
+
+def fragile() -> ta.Supervisor:
+    often = ta.Intensity(100, 60.0)
+    inner = ta.Supervisor(ta.child(poll, name="weary"), name="inner", intensity=ta.Intensity(0, 60.0))
+    children = [ta.child(poll, name="poll"), ta.child(ta.resource(line), name="line"), ta.child(Open, name="open"), inner]
+    return ta.Supervisor(*children, name="top", intensity=often)
+
+
+async def test_failures_are_of_children_of_every_kind_the_newest_first(autojump_clock: MockClock) -> None:
+    async with isolated_system(fragile()) as system:
+        await trio.sleep(1)
+        await system.get(Open, "open").fail.cast("4711", Box([], HIDDEN))
+        await trio.sleep(2.5)
+        page = inspect.failures(system)
+        newest = inspect.failures(system, limit=1)
+        shown = inspect.figures(system)
+
+    rows = {row.name: row for row in page.rows}
+    assert [row.time for row in page.rows] == sorted((row.time for row in page.rows), reverse=True)
+    assert {name: (row.kind.value, row.incarnation, row.reason) for name, row in rows.items()} == {
+        "poll": ("function", 1, "crash: OSError"),
+        "weary": ("function", 1, "crash: OSError"),
+        "inner": ("supervisor", 1, "crash: SupervisorGaveUp"),
+        "open": ("actor", 1, "crash: ValueError"),
+    }
+    assert (page.total, newest.total, newest.rows) == (4, 4, page.rows[:1])
+    assert (rows["poll"].path, rows["poll"].restarts, rows["poll"].status) == ("top/poll", 1, ta.ChildStatus.RUNNING)
+    assert rows["poll"].text == "the line is dead"
+    assert rows["poll"].report.startswith("function top/poll (incarnation 1): crash: OSError\nTraceback")
+    assert rows["poll"].report.endswith("OSError: the line is dead")
+    assert HIDDEN not in str(page)
+    assert shown.failures == 4
+
+
+async def test_a_resource_that_fails_when_it_is_left_has_failed(autojump_clock: MockClock) -> None:
+    async with isolated_system(fragile()) as system:
+        await system.supervisor("top").terminate_child("line")
+        (row,) = inspect.failures(system).rows
+
+    assert (row.name, row.kind.value, row.text, row.status) == ("line", "resource", "hung up", ta.ChildStatus.UNDEFINED)
+
+
+async def test_the_failures_of_one_child_are_none_until_it_has_failed(autojump_clock: MockClock) -> None:
+    async with isolated_system(fragile()) as system:
+        before = inspect.failures(system, name="poll")
+        await trio.sleep(3.5)
+        after = inspect.failures(system, name="poll")
+        with pytest.raises(ta.UnknownName):
+            inspect.failures(system, name="nobody")
+        with pytest.raises(ta.SpecError, match="limit"):
+            inspect.failures(system, limit=-1)
+
+    assert (before.total, before.rows) == (0, ())
+    assert [row.name for row in after.rows] == ["poll"]
+
+
+async def test_a_start_that_asks_to_be_ignored_is_no_failure(autojump_clock: MockClock) -> None:
+    async with isolated_system(ta.Supervisor(ta.child(obliged, name="obliged"), name="top")) as system:
+        page, shown = inspect.failures(system), inspect.figures(system)
+
+    assert (page.total, shown.failures) == (0, 0)
+
+
+async def test_failures_of_children_that_are_gone_still_count(autojump_clock: MockClock) -> None:
+    async with isolated_system() as system:
+        ref = await system.start(Open, name="guest", restart="temporary")
+        await ref.fail.cast("4711", Box([], HIDDEN))
+        await system.quiesce()
+        page, shown = inspect.failures(system), inspect.figures(system)
+
+    assert (page.total, shown.failures) == (0, 1)
+
+
 async def test_a_state_is_shown_only_where_the_class_allows_it(autojump_clock: MockClock) -> None:
     async with isolated_system(shop()) as system:
         allowed, shut = inspect.actor(system, "open"), inspect.actor(system, "shut")
@@ -618,6 +713,7 @@ async def test_every_snapshot_is_plain_data_with_names_as_they_are(autojump_cloc
                 inspect.actors(system),
                 inspect.actor(system, markup),
                 inspect.figures(system),
+                inspect.failures(system),
                 inspect.budgets(system),
                 inspect.timers(system),
                 inspect.dead_letters(system),
@@ -627,5 +723,5 @@ async def test_every_snapshot_is_plain_data_with_names_as_they_are(autojump_cloc
             ]
     texts = [json.dumps(inspect.plain(snapshot), allow_nan=False) for snapshot in snapshots]
 
-    assert all(json.dumps(markup) in texts[number] for number in (0, 1, 2, 8, 9))
+    assert all(json.dumps(markup) in texts[number] for number in (0, 1, 2, 9, 10))
     assert HIDDEN not in "".join(texts[:5])

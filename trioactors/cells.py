@@ -128,16 +128,18 @@ class Cell:
         life.ended = self.last_exit = reason
         self.status = ChildStatus.UNDEFINED
         self.since = self.runtime.now()
-        if not reason.orderly:
-            self.failure = failure_of(life, reason, self.since)
+        runtime = self.runtime
+        ignored = life.ignored and isinstance(reason.error, Ignore)  # which is no failure
+        if (why := self._fault(reason)) is not None and not ignored:
+            self.failure = failure_of(life, why, self.since)
+            runtime.failed += 1
         if life.grace is not None:
             life.grace.cancel()
-        runtime = self.runtime
         if runtime.observers.listeners:
             record = ChildExited(time=trio.current_time(), child=self.name, incarnation=life.number, reason=reason)
             runtime.observers.emit(record)
         life.tell()
-        if reason.kind is CRASH and not (life.ignored and isinstance(reason.error, Ignore)) and not self._reported(life, reason):
+        if reason.kind is CRASH and not ignored and not self._reported(life, reason):
             runtime.report(life, reason)
         if self.parent is not None and self.parent.shell is not None:
             return self.parent.shell.child_ended(self, life)
@@ -147,6 +149,10 @@ class Cell:
         """Whether somebody was told of *reason* already, or will be."""
         del life, reason
         return False
+
+    def _fault(self, reason: Exit) -> Exit | None:
+        """Why a life that ended for *reason* has failed, if it has."""
+        return None if reason.orderly else reason
 
     def close(self, cause: str) -> None:
         """It will not come back by itself."""

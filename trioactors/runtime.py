@@ -47,6 +47,8 @@ class Runtime:
     dead_letters: deque[DeadLetter] = attrs.field(repr=False)
     buried: int = attrs.field(default=0, init=False)
     """How many dead letters there were, also those that are not kept any more."""
+    failed: int = attrs.field(default=0, init=False)
+    """How many lives did not end in order."""
     interrupt: Callable[[BaseException], None] = attrs.field(init=False, repr=False)
     """Told of a KeyboardInterrupt or SystemExit that came up inside a child: the whole system stops."""
     alarms: Alarms = attrs.field(factory=Alarms)

@@ -11,7 +11,7 @@ import trio
 
 from trioactors.cells import Cell
 from trioactors.errors import ActorStopped, StartFailed, SupervisorGaveUp
-from trioactors.exits import Exit
+from trioactors.exits import CRASH, Exit
 from trioactors.inbox import Request, keeps_children
 from trioactors.lives import Life, waiting_life
 from trioactors.registry import INTERNAL
@@ -146,6 +146,11 @@ class SupervisorCell(Cell):
         return isinstance(reason.error, SupervisorGaveUp | StartFailed) and (
             reason.error is self.gave_up or reason.error.__cause__ is not None
         )
+
+    def _fault(self, reason: Exit) -> Exit | None:
+        """To its own supervisor one that gives up is shut down; to whoever looks, it has failed."""
+        gave_up = self.gave_up
+        return Exit(CRASH, "gave up", gave_up) if gave_up is not None and reason.error is gave_up else super()._fault(reason)
 
     def forget(self) -> None:
         """Gone for good, with all its children."""

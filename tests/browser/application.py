@@ -99,6 +99,29 @@ class Post(ta.Actor[Sent], persist=ta.EVERY_MESSAGE):
             self.state.total += 1
 
 
+@define
+class Line:
+    """A child that is no actor; it fails when it is told to."""
+
+    cut: trio.Event = Factory(trio.Event)
+    up: trio.Event = Factory(trio.Event)
+
+    async def listen(self) -> None:
+        self.cut = trio.Event()
+        self.up.set()
+        await self.cut.wait()
+        raise OSError("the line is dead")
+
+    async def fail(self) -> None:
+        """Until it is up again."""
+        self.up = trio.Event()
+        self.cut.set()
+        await self.up.wait()
+
+
+LINE = Line()
+
+
 def tree(port: int, announce: Callable[[str], None]) -> ta.Supervisor:
     console = partial(serve_console, port=port, token=VIEWER, admin_token=ADMIN, link_role="admin", announce=announce)
     return ta.Supervisor(
@@ -114,6 +137,7 @@ def tree(port: int, announce: Callable[[str], None]) -> ta.Supervisor:
         ta.child(Huge, name="mountain"),
         ta.child(Letterbox, name="letterbox"),
         ta.child(Post, name="post"),
+        ta.child(LINE.listen, name="line"),
         ta.child(console, name="console"),
         name="shop",
         intensity=FALLS_OFTEN,
@@ -161,12 +185,17 @@ async def dismiss(system: ta.System, name: str) -> str:
     return name
 
 
+async def hang_up(_: ta.System) -> None:
+    await LINE.fail()
+
+
 DEEDS: dict[str, Callable[..., Awaitable[object]]] = {
     "note": note,
     "ask": ask,
     "fail": fail,
     "pile": pile,
     "letters": letters,
+    "hang_up": hang_up,
     "hire": hire,
     "dismiss": dismiss,
 }

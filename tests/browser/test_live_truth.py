@@ -146,6 +146,35 @@ def test_failures_are_grouped_by_cause_and_new_ones_come(page: Any, application:
     expect(groups.locator(f'tr[data-name="{group["cause"]}"]')).to_contain_text("letterbox")
 
 
+def test_a_function_that_fails_is_among_the_failures_with_its_report(page: Any, application: Application) -> None:
+    failures = show(page, "failures")
+    expect(failures.locator("[data-failed]")).to_contain_text("None. All is well.")
+
+    application.do("hang_up")
+
+    (failed,) = application.look("failures")["rows"]
+    assert (failed["name"], failed["kind"], failed["restarts"]) == ("line", "function", 1)
+    line = row(failures.locator("[data-failed]"), "line")
+    expect(line).to_contain_text("1 restart")
+    expect(line.locator("[data-report]")).to_be_hidden()
+    line.get_by_text("the line is dead", exact=True).click()
+    expect(line.locator("[data-report]")).to_be_visible()
+    expect(line.locator("[data-report]")).to_have_text(failed["report"])
+
+
+def test_the_tree_shows_why_a_child_that_is_no_actor_failed_last(page: Any, application: Application) -> None:
+    tree = show(page, "tree", "#/tree/line")
+    chosen = tree.locator("[data-chosen=line]")
+    expect(chosen).to_contain_text("running")
+    expect(chosen.locator("[data-failure]")).to_have_count(0)
+
+    application.do("hang_up")
+    chosen.locator("[data-failure] summary").click()
+
+    expect(chosen.locator("[data-report]")).to_contain_text("OSError: the line is dead")
+    expect(chosen.locator("[data-failure]")).to_contain_text("incarnation 1")
+
+
 def test_durable_actors_show_their_revisions(page: Any, application: Application) -> None:
     durable = show(page, "durable", "#/durable/anna")
     before = application.actor("anna")["durable"]["revision"]

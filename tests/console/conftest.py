@@ -47,6 +47,12 @@ class Clerk(ta.Actor[Box], inspect=True, mailbox=20):
         raise ValueError("no")
 
 
+async def poll() -> None:
+    """A child that is no actor."""
+    await trio.sleep(3)
+    raise OSError("the line is dead")
+
+
 @attrs.frozen
 class Reply:
     status: int
@@ -66,6 +72,7 @@ class Console:
     network: MemoryNetwork
     announced: list[str]
     actor = Clerk
+    function = staticmethod(poll)
 
     @property
     def link(self) -> str:

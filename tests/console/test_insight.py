@@ -6,6 +6,7 @@ from typing import Any
 
 import attrs
 import pytest
+import trio
 from attrs import define, field
 
 import trioactors as ta
@@ -13,6 +14,8 @@ from trioactors import inspect
 from trioactors.system import runtime_of
 
 pytest.importorskip("trio_websocket")
+
+TOKEN = "viewer-token-0123456789"
 
 
 @define
@@ -24,6 +27,25 @@ class Keeper(ta.Actor[Shelf], persist=ta.EVERY_MESSAGE, inspect=True):
     @ta.handler
     def put(self, box: str, number: int) -> None:
         self.state.boxes[box] = number
+
+
+async def test_the_failures_of_a_function_are_told_with_their_reports(console: Any) -> None:
+    await console.system.supervisor().start_child(ta.child(console.function, name="poll"))
+    async with console.viewer() as viewer:
+        await viewer.send(type="watch", id="f", topic="failures", options={"limit": 10}, every=1.0)
+        none = await viewer.receive()
+        await trio.sleep(4)
+        some = await viewer.receive()
+        figures = await viewer.ask("look", topic="figures")
+        too_many = await viewer.ask("look", topic="failures", limit=101)
+        metrics = await console.get("/metrics", Authorization=f"Bearer {TOKEN}")
+
+    assert none["value"] == {"total": 0, "rows": []}
+    (row,) = (entry["is"] for entry in some["change"]["change"]["rows"]["list"])
+    assert row["report"] == inspect.failures(console.system, name="poll").rows[0].report
+    assert (row["kind"], row["text"], figures["value"]["failures"]) == ("function", "the line is dead", 1)
+    assert too_many["error"]["text"] == "look: limit=101 is more than 100, which is the most"
+    assert "trioactors_failures_total 1.0" in metrics.body.decode()
 
 
 async def test_a_trace_can_be_of_one_chain(console: Any) -> None:

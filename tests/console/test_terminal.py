@@ -127,6 +127,33 @@ async def test_inspect_shows_one_actor_in_full(console: Any, capsys: pytest.Capt
     assert "hunter2" not in shown
 
 
+async def test_inspect_tells_of_a_child_that_is_no_actor_why_it_failed(console: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    await console.system.supervisor().start_child(ta.child(console.function, name="poll", restart="permanent"))
+    await said(console, partial(_actor, name="poll"), "inspect", "poll")
+    before = capsys.readouterr().out
+    await trio.sleep(4)
+
+    await said(console, partial(_actor, name="poll"), "inspect", "poll")
+    after = capsys.readouterr().out
+    await said(console, partial(_actor, name="shop"), "inspect", "shop")
+    supervisor = capsys.readouterr().out
+    await said(console, partial(_actor, name="poll"), "inspect", "poll", "--json")
+    told = json.loads(capsys.readouterr().out)
+
+    assert "kind      function" in before
+    assert "last crash" not in before
+    for part in (
+        "name      poll",
+        "life 2, permanent",
+        "last end  crash: OSError",
+        "last crash, life 1, 1.0s ago",
+        "the line is dead",
+    ):
+        assert part in after
+    assert "budget    one_for_one, 0 of 3 restarts in 5 s" in supervisor
+    assert (told["incarnation"], told["failure"]["text"]) == (2, "the line is dead")
+
+
 async def test_names_with_control_characters_cannot_fake_anything(console: Any, capsys: pytest.CaptureFixture[str]) -> None:
     await console.system.start(console.actor, name=NAME)
 
@@ -299,14 +326,14 @@ def test_what_makes_no_sense_is_refused(
 def test_the_figures_say_who_waits_and_what_holds_the_loop() -> None:
     ledger = {"handled": 7, "crashed": 0}
     quiet = {"ledger": ledger, "store": None, "store_broken": False, "actors": 1, "children": 2, "down": 0, "busy": 1}
-    quiet |= {"backlog": 3, "dead_letters": 0, "restarts": 0, "mailbox_wait": 0.0, "loop_lag": None}
+    quiet |= {"backlog": 3, "dead_letters": 0, "restarts": 0, "failures": 0, "mailbox_wait": 0.0, "loop_lag": None}
 
     told = [figures_lines({**quiet, **more})[1] for more in ({}, {"mailbox_wait": 75.0}, {"loop_lag": 0.251})]
 
     assert told == [
-        "3 waiting, 7 handled, 0 crashed, 0 dead letters, 0 restarts",
-        "3 waiting, 7 handled, 0 crashed, 0 dead letters, 0 restarts; the oldest call waits for 1m",
-        "3 waiting, 7 handled, 0 crashed, 0 dead letters, 0 restarts; a task held the loop for 0.25s",
+        "3 waiting, 7 handled, 0 crashed, 0 dead letters, 0 restarts, 0 failures",
+        "3 waiting, 7 handled, 0 crashed, 0 dead letters, 0 restarts, 0 failures; the oldest call waits for 1m",
+        "3 waiting, 7 handled, 0 crashed, 0 dead letters, 0 restarts, 0 failures; a task held the loop for 0.25s",
     ]
 
 

@@ -15,7 +15,7 @@ import trio
 
 from trioactors.cli.consoles import Address, Connect, Live, connect_tcp, live
 from trioactors.cli.refusals import ExitCode, Refused
-from trioactors.cli.tables import actor_lines, actors_lines, figures_lines, trace_line, tree_lines
+from trioactors.cli.tables import actor_lines, actors_lines, child_lines, figures_lines, trace_line, tree_lines
 from trioactors.cli.words import flush, named, repaint, say, shown, warn
 from trioactors.inspect import SortBy
 from trioactors.restarts import ChildStatus
@@ -77,7 +77,7 @@ def for_console(parser: argparse.ArgumentParser, *, json: bool, watch: bool = Tr
 
 
 def inspect_console(options: argparse.Namespace) -> ExitCode:
-    """One actor in full, or the figures of the whole."""
+    """One child in full, or the figures of the whole."""
     if options.space is not None:
         raise Refused("--space is for stores; a console shows what runs", ExitCode.USAGE)
     return _run(options, _figures if options.name is None else partial(_actor, name=_name(options.name)))
@@ -115,8 +115,13 @@ async def _figures(console: Live) -> Frame:
 
 async def _actor(console: Live, *, name: str) -> Frame:
     now = (await console.look("figures"))["time"]
-    actor = await console.look("actor", name=name)
-    return actor, partial(actor_lines, actor, now)
+    branch = await console.look("tree", name=name, children=0)
+    if branch["kind"] == "actor":
+        actor = await console.look("actor", name=name)
+        return actor, partial(actor_lines, actor, now)
+    failed = (await console.look("failures", name=name))["rows"]
+    told = {**branch, "failure": failed[0] if failed else None}
+    return told, partial(child_lines, told, now)
 
 
 async def _actors(console: Live, *, options: argparse.Namespace, whole: bool) -> Frame:

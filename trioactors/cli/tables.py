@@ -8,7 +8,7 @@ from typing import Any
 
 from trioactors.cli.words import counted, pretty, shown
 
-__all__ = ["actor_lines", "actors_lines", "figures_lines", "trace_line", "tree_lines"]
+__all__ = ["actor_lines", "actors_lines", "child_lines", "figures_lines", "trace_line", "tree_lines"]
 
 _MINUTE, _HOUR, _DAY = 60.0, 3_600.0, 86_400.0
 _REPORT_LINES = 60
@@ -50,7 +50,8 @@ def figures_lines(figures: dict[str, Any]) -> list[str]:
     )
     so_far = (
         f"{figures['backlog']:,} waiting, {ledger['handled']:,} handled, {ledger['crashed']:,} crashed, "
-        f"{counted(figures['dead_letters'], 'dead letter')}, {counted(figures['restarts'], 'restart')}"
+        f"{counted(figures['dead_letters'], 'dead letter')}, {counted(figures['restarts'], 'restart')}, "
+        f"{counted(figures.get('failures', 0), 'failure')}"
     )
     waits = f"; the oldest call waits for {_span(figures['mailbox_wait'])}" if figures.get("mailbox_wait") else ""
     held = f"; a task held the loop for {figures['loop_lag']:.2g}s" if figures.get("loop_lag") else ""
@@ -159,9 +160,28 @@ def _details(actor: dict[str, Any], now: float) -> Iterator[str]:
     if actor["stack"]:
         yield "\nstack"
         yield from (f"  {line}" for line in actor["stack"])
-    if actor["failure"] is not None:
-        yield f"\nlast crash, life {actor['failure']['incarnation']}, {_span(now - actor['failure']['time'])} ago"
-        yield from (f"  {line}" for line in str(actor["failure"]["report"]).split("\n")[:_REPORT_LINES])
+    yield from _failure(actor["failure"], now)
+
+
+def child_lines(child: dict[str, Any], now: float) -> list[str]:
+    """A child that is no actor: its branch of the tree, with its last failure."""
+    facts = {
+        "name": child["name"],
+        "path": child["path"],
+        "kind": child["kind"],
+        "status": f"{child['status']} for {_span(now - child['since'])}, life {child['incarnation']}, {child['restart']}",
+        "last end": child["last_exit"] or "-",
+    }
+    if child["budget"] is not None:
+        budget = child["budget"]
+        facts["budget"] = f"{budget['strategy']}, {budget['used']} of {budget['allowed']} restarts in {budget['period']:g} s"
+    return [*(f"{what:<10}{shown(str(value))}" for what, value in facts.items()), *_failure(child["failure"], now)]
+
+
+def _failure(failure: dict[str, Any] | None, now: float) -> Iterator[str]:
+    if failure is not None:
+        yield f"\nlast crash, life {failure['incarnation']}, {_span(now - failure['time'])} ago"
+        yield from (f"  {line}" for line in str(failure["report"]).split("\n")[:_REPORT_LINES])
 
 
 def trace_line(row: dict[str, Any]) -> str:

@@ -33,6 +33,7 @@ class _Collector:
         yield gauge("trioactors_children_down", "Children that do not run.", value=known.down)
         yield gauge("trioactors_actors_busy", "Actors with something to do.", value=known.busy)
         yield gauge("trioactors_restarts", "Lives after the first, of all children that are known.", value=known.restarts)
+        yield counter("trioactors_failures", "Lives that did not end in order.", value=known.failures)
         yield gauge("trioactors_mailbox_wait_seconds", "How long the oldest call or tick has waited.", value=known.mailbox_wait)
         if known.loop_lag is not None:
             yield gauge("trioactors_loop_lag_seconds", "The longest that one task held the loop of late.", value=known.loop_lag)

@@ -89,6 +89,11 @@ def _actor(source: Source, options: Options) -> Topic:
     return partial(inspect.actor, source.system, options.needed("name"), marks=Marks(), waiting=waiting)
 
 
+def _failures(source: Source, options: Options) -> Topic:
+    name, limit = options.text("name"), options.number("limit", _ROWS, most=_ROWS)  # each has a long report
+    return partial(inspect.failures, source.system, name=name, limit=limit)
+
+
 def _timers(source: Source, options: Options) -> Topic:
     limit = options.number("limit", _ROWS, most=source.limits.rows)
 
@@ -146,6 +151,7 @@ TOPICS: Final[Mapping[str, Callable[[Source, Options], Topic]]] = {
     "tree": _tree,
     "actors": _actors,
     "actor": _actor,
+    "failures": _failures,
     "timers": _timers,
     "budgets": _budgets,
     "dead_letters": _dead_letters,

@@ -5,6 +5,7 @@
     actors(system, sort=...)     rows: sorted, searched, limited
     actor(system, name)          one of them, in full
     durable(system, sort=...)    the durable actors, as rows
+    failures(system)             who has failed, of any kind, with the crash reports
     timers(system), budgets(system)
     dead_letters(system), dead_letter_groups(system)
     TraceRing().watching(system) trace records, read by cursor
@@ -23,6 +24,7 @@ from trioactors.inspect.budgets import Budget, CountedRestart, budgets
 from trioactors.inspect.changes import Change, ChangeKind, changes
 from trioactors.inspect.commits import CommitPage, CommitRing, CommitRow
 from trioactors.inspect.durable import DurablePage, DurableRow, DurableSort, durable
+from trioactors.inspect.failures import FailurePage, FailureRow, failures
 from trioactors.inspect.figures import Figures, figures, measured
 from trioactors.inspect.letters import DeadLetterGroup, DeadLetterPage, DeadLetterRow, dead_letter_groups, dead_letters
 from trioactors.inspect.one import (
@@ -62,6 +64,8 @@ __all__ = [
     "DurablePage",
     "DurableRow",
     "DurableSort",
+    "FailurePage",
+    "FailureRow",
     "FailureView",
     "Figures",
     "Handling",
@@ -84,6 +88,7 @@ __all__ = [
     "dead_letter_groups",
     "dead_letters",
     "durable",
+    "failures",
     "figures",
     "measured",
     "plain",

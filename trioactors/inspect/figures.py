@@ -41,6 +41,8 @@ class Figures:
     """Messages that wait."""
     restarts: int
     """Lives after the first, of all children that are known."""
+    failures: int
+    """Lives of any child that did not end in order, also of children that are gone."""
     dead_letters: int
     """How many there were, also those that are not kept any more."""
     ledger: Ledger
@@ -91,6 +93,7 @@ def figures(system: System) -> Figures:
         busy=busy,
         backlog=ledger.waiting,
         restarts=restarts,
+        failures=runtime.failed,
         dead_letters=runtime.buried,
         ledger=ledger,
         store=None if committer is None else committer.where,

@@ -14,11 +14,12 @@ from trioactors.cells import ActorCell
 from trioactors.errors import WrongClass
 from trioactors.exits import described
 from trioactors.inspect.ages import Marks, ages
+from trioactors.inspect.failures import report
 from trioactors.inspect.plain import STATE_LIMITS, Plain, plain
 from trioactors.lives import Life
 from trioactors.messages import Call, Envelope, Ledger
 from trioactors.operations import Watch
-from trioactors.reports import report_of, told
+from trioactors.reports import told
 from trioactors.restarts import ChildStatus
 from trioactors.serving import OUTSIDE, caller_of
 from trioactors.specs import Restart
@@ -37,8 +38,6 @@ __all__ = [
     "timers",
 ]
 
-_REPORT: Final = 20_000
-"""Characters of a crash report."""
 _FRAMES: Final = 100
 """Lines of a stack."""
 
@@ -264,9 +263,8 @@ def _failure(cell: ActorCell) -> FailureView | None:
     failure = cell.failure
     if failure is None:
         return None
-    report = report_of(cell, failure)
-    cut = report if len(report) <= _REPORT else f"{report[:_REPORT]}\n\u2026 {len(report):,} characters"
-    return FailureView(incarnation=failure.incarnation, time=failure.time, reason=str(failure.reason), report=cut)
+    told_so = report(cell, failure)
+    return FailureView(incarnation=failure.incarnation, time=failure.time, reason=str(failure.reason), report=told_so)
 
 
 def _durability(cell: ActorCell) -> Durability | None:

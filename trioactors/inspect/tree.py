@@ -9,7 +9,6 @@ from typing import Final
 import attrs
 
 from trioactors.cells import ActorCell, Cell
-from trioactors.errors import WrongClass
 from trioactors.inspect.budgets import Budget, budget_of
 from trioactors.restarts import ChildStatus
 from trioactors.specs import ChildKind, Restart
@@ -56,14 +55,9 @@ class Branch:
 
 
 def tree(system: System, *, name: str | None = None, children: int = CHILDREN) -> Branch:
-    """The tree below the supervisor *name*, by default all of it, at most so many *children* of each supervisor.
-
-    Raises `UnknownName`, and `WrongClass` where *name* is no supervisor.
-    """
+    """The tree from the child *name* on, by default all of it, at most so many *children* of each supervisor. Raises `UnknownName`."""
     registry = runtime_of(system).registry
     cell = next(iter(registry.cells())) if name is None else registry.find(name)
-    if not isinstance(cell, SupervisorCell):
-        raise WrongClass(cell.name, "a supervisor", repr(cell))
     return _branch(cell, children)
 
 

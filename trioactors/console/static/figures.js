@@ -14,7 +14,7 @@ const KEPT = 600;
 const GAP = 5;
 
 /** @typedef {{at: number, accepted: number|null, handled: number|null, wait: number|null, restarts: number|null,
- *   crashed: number|null, buried: number|null, lag: number|null}} Sample */
+ *   failed: number|null, buried: number|null, lag: number|null}} Sample */
 
 /** @type {any} */
 let latest = null;
@@ -48,7 +48,7 @@ function remember(before, now) {
     handled: rate(now.ledger?.handled, before?.ledger?.handled),
     wait: now.mailbox_wait ?? null,
     restarts: rate(now.restarts, before?.restarts),
-    crashed: rate(now.ledger?.crashed, before?.ledger?.crashed),
+    failed: rate(now.failures, before?.failures),
     buried: rate(now.dead_letters, before?.dead_letters),
     lag: now.loop_lag ?? null,
   });
@@ -57,7 +57,7 @@ function remember(before, now) {
 
 /** @param {number} at @returns {Sample} */
 function empty(at) {
-  return {at, accepted: null, handled: null, wait: null, restarts: null, crashed: null, buried: null, lag: null};
+  return {at, accepted: null, handled: null, wait: null, restarts: null, failed: null, buried: null, lag: null};
 }
 
 /** The figures, the looks that are kept, and the clock; whoever asks is drawn anew each second. */

@@ -1,19 +1,18 @@
 // @ts-check
-/** What went wrong: whose last life failed, which restarts count, and the messages that never arrived, by cause. */
+/** What went wrong: who has failed and why, which restarts count, and the messages that never arrived, by cause. */
 
 import {live} from "/static/live.js";
 import {Deed, OnlyLooks} from "/static/parts/deeds.js";
 import {html} from "/static/parts/dom.js";
 import {counted, dated, number} from "/static/parts/format.js";
 import {Letter} from "/static/parts/letter.js";
-import {ActorLink, Ago, Problem, Share, Status, orderly} from "/static/parts/signs.js";
+import {ActorLink, Ago, Problem, Share, Status} from "/static/parts/signs.js";
 import {Pager, Table} from "/static/parts/table.js";
 import {useWatch} from "/static/parts/watching.js";
 import {wallTime} from "/static/figures.js";
 import {address, choose} from "/static/routes.js";
 
-const MOST = {sort: "restarts", limit: 100};
-const DOWN = {sort: "age", status: "undefined", limit: 100};
+const NEWEST = {limit: 100};
 const PAGE = 20;
 
 export function Failures({here}) {
@@ -24,27 +23,32 @@ export function Failures({here}) {
   </section>`;
 }
 
-/** Actors whose last life did not end in order, by how it ended. */
+/** Children of any kind that have failed, by how they ended, each with the report of its last failure. */
 function Failed() {
-  const most = useWatch("actors", MOST);
-  const down = useWatch("actors", DOWN);
-  const rows = [...new Map([...(most.value?.rows ?? []), ...(down.value?.rows ?? [])].map((row) => [row.name, row])).values()];
-  const failed = rows.filter((row) => !orderly(row.last_exit));
+  const {value, absent} = useWatch("failures", NEWEST);
+  const rows = value?.rows ?? [];
   const causes = new Map();
-  for (const row of failed) causes.set(row.last_exit, [...(causes.get(row.last_exit) ?? []), row]);
+  for (const row of rows) causes.set(row.reason, [...(causes.get(row.reason) ?? []), row]);
   const groups = [...causes].map(([cause, those]) => ({cause, those})).sort((one, other) => other.those.length - one.those.length);
-  return html`<div class="card" data-failed><h2>Actors whose last life failed</h2>
-    <${Table} label="Actors whose last life failed, by cause" columns=${FAILED} rows=${groups} name=${(group) => group.cause}
-      empty=${most.value ? "None. All is well." : "Asking…"} /></div>`;
+  return html`<div class="card" data-failed><h2>Children that have failed</h2>
+    <${Table} label="Children that have failed, by cause" columns=${FAILED} rows=${groups} name=${(group) => group.cause}
+      empty=${value ? "None. All is well." : absent ? "This console does not tell." : "Asking…"} />
+    ${value?.total > rows.length && html`<p class="muted">These are the last ${number(rows.length)} of ${number(value.total)}.</p>`}</div>`;
 }
 
 const FAILED = [
   {key: "cause", label: "Cause", cell: (group) => html`<span class="bad-text">${group.cause}</span>`},
-  {key: "count", label: "Actors", numeric: true, cell: (group) => number(group.those.length)},
-  {key: "who", label: "Who", wide: true, cell: (group) => html`<ul class="plain-list">${group.those.slice(0, 10).map((row) => html`<li key=${row.name} data-name=${row.name}>
-      <${ActorLink} name=${row.name} /> <${Status} status=${row.status} /> <small class="muted">${counted(Math.max(0, row.incarnation - 1), "restart")}, <${Ago} time=${row.since} /></small></li>`)}
+  {key: "count", label: "Children", numeric: true, cell: (group) => number(group.those.length)},
+  {key: "who", label: "Who", wide: true, cell: (group) => html`<ul class="plain-list">${group.those.slice(0, 10).map((row) => html`<${Who} key=${row.name} row=${row} />`)}
     ${group.those.length > 10 && html`<li class="muted">and ${group.those.length - 10} more</li>`}</ul>`},
 ];
+
+function Who({row}) {
+  return html`<li data-name=${row.name}>
+    ${row.kind === "actor" ? html`<${ActorLink} name=${row.name} />` : html`<a class="name" href=${address("tree", row.name)}>${row.name}</a> <small class="muted">${row.kind}</small>`}
+    ${" "}<${Status} status=${row.status} /> <small class="muted">${counted(row.restarts, "restart")}, <${Ago} time=${row.time} /></small>
+    <details><summary>${row.text || "Report"}</summary><pre data-report tabindex="0">${row.report}</pre></details></li>`;
+}
 
 /** The restarts that count now. */
 function Budgets() {

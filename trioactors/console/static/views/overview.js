@@ -66,7 +66,7 @@ function Charts({samples}) {
     <${Chart} name="wait" title="Mailbox waiting time" times=${times} format=${duration} lines=${[line("longest", "violet", "wait")]} />
     <${Chart} name="restarts" title="Restarts per second" times=${times} format=${rate} lines=${[line("restarts", "warn", "restarts")]} />
     <${Chart} name="failures" title="Failures per second" times=${times} format=${rate}
-      lines=${[line("crashed", "bad", "crashed"), line("dead letters", "muted", "buried")]} />
+      lines=${[line("lives", "bad", "failed"), line("dead letters", "muted", "buried")]} />
     <${Chart} name="lag" title="Loop lag" times=${times} format=${duration} lines=${[line("longest in 10 s", "accent", "lag")]} />
   </div>`;
 }

@@ -1,0 +1,91 @@
+"""Who has failed, and why: every child of any kind, with the report of the last of its lives that did not end in order."""
+
+from __future__ import annotations
+
+import heapq
+from typing import Final
+
+import attrs
+
+from trioactors.cells import ActorCell, Cell
+from trioactors.exits import Failure, described
+from trioactors.reports import report_of
+from trioactors.restarts import ChildStatus
+from trioactors.settings import count
+from trioactors.specs import ChildKind
+from trioactors.system import System, runtime_of
+
+__all__ = ["FailurePage", "FailureRow", "failures", "report"]
+
+_REPORT: Final = 20_000
+"""Characters of a crash report."""
+_TEXT: Final = 200
+
+
+@attrs.frozen(kw_only=True)
+class FailureRow:
+    """A child that has failed."""
+
+    name: str
+    """Names that begin with a colon are the system's own."""
+    path: str
+    kind: ChildKind
+    actor: str | None
+    """The class, where it is an actor."""
+    incarnation: int
+    """Of the life that failed."""
+    time: float
+    """When that was, on Trio's clock."""
+    reason: str
+    text: str
+    """What the error says, in few words; empty where there was none."""
+    report: str
+    """As in the log, with the traceback."""
+    status: ChildStatus
+    """Now."""
+    restarts: int
+    """Its lives after the first."""
+
+
+@attrs.frozen(kw_only=True)
+class FailurePage:
+    """Those that failed last."""
+
+    total: int
+    """How many children there are that have failed."""
+    rows: tuple[FailureRow, ...]
+
+
+def failures(system: System, *, name: str | None = None, limit: int = 100) -> FailurePage:
+    """The children that have failed, the newest failure first, at most so many; with *name* only this one, if it has.
+
+    Raises `UnknownName`, `SpecError`.
+    """
+    registry, most = runtime_of(system).registry, count(limit, "limit")
+    cells = registry.cells() if name is None else [registry.find(name)]
+    failed = [(cell.failure.time, place, cell, cell.failure) for place, cell in enumerate(cells) if cell.failure is not None]
+    rows = tuple(_row(cell, failure) for _, _, cell, failure in heapq.nlargest(most, failed))
+    return FailurePage(total=len(failed), rows=rows)
+
+
+def report(cell: Cell, failure: Failure) -> str:
+    """The crash report, cut where it is very long."""
+    text = report_of(cell, failure)
+    return text if len(text) <= _REPORT else f"{text[:_REPORT]}\n\u2026 {len(text):,} characters"
+
+
+def _row(cell: Cell, failure: Failure) -> FailureRow:
+    error = failure.reason.error
+    return FailureRow(
+        name=cell.name,
+        path=cell.path,
+        kind=cell.spec.kind,
+        actor=cell.plan.name if isinstance(cell, ActorCell) else None,
+        incarnation=failure.incarnation,
+        time=failure.time,
+        reason=str(failure.reason),
+        text="" if error is None else described(error)[:_TEXT],
+        report=report(cell, failure),
+        status=cell.status,
+        restarts=max(0, cell.incarnation - 1),
+    )
