@@ -19,7 +19,7 @@ from trioactors.cli.consoles import Address
 from trioactors.cli.live_commands import _actor, _actors, _figures, shown_live, traced_live
 from trioactors.cli.program import _read
 from trioactors.cli.refusals import ExitCode, Refused
-from trioactors.cli.tables import actor_lines, figures_lines, tree_lines
+from trioactors.cli.tables import actor_lines, actors_lines, figures_lines, tree_lines
 from trioactors.console import serve_console
 
 pytest.importorskip("trio_websocket")
@@ -97,6 +97,33 @@ async def test_top_has_the_figures_above_and_refreshes_in_place_on_a_terminal(
     assert "2 actors" in shown
     assert "WAITING" in shown
     assert max(len(line) for line in shown.splitlines()) < 100
+
+
+@pytest.mark.parametrize(
+    ("width", "gone"),
+    [
+        (40, {"LIFE", "FOR", "SINCE", "CRASHED", "HANDLED"}),
+        (60, {"LIFE", "FOR", "SINCE"}),
+        (72, {"LIFE"}),
+        (10, {"LIFE", "FOR", "SINCE", "CRASHED", "HANDLED", "CLASS", "STATUS"}),
+    ],
+)
+async def test_a_narrow_terminal_shows_who_waits_and_what_is_handled_first(console: Any, width: int, gone: set[str]) -> None:
+    await trio.lowlevel.checkpoint()
+    now = trio.current_time()
+    page = inspect.plain(inspect.actors(console.system))
+    assert isinstance(page, dict)
+    whole, narrow = actors_lines(page, now), actors_lines(page, now, width)
+
+    assert set(whole[0].split()) - set(narrow[0].split()) == gone
+    assert max(len(line) for line in narrow) <= max(width, len("NAME  WAITING  HANDLING"))
+
+
+async def test_ps_finds_what_the_page_calls_down(console: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    await console.system.supervisor("shop").terminate_child("bert")
+    await said(console, ps("--status", "down"), "ps")
+
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:]] == ["bert"]
 
 
 async def test_a_dumb_terminal_gets_no_codes(

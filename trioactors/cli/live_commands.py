@@ -24,6 +24,8 @@ __all__ = ["Frame", "add_commands", "for_console", "inspect_console", "shown_liv
 
 _TOKEN: Final = "TRIOACTORS_CONSOLE_TOKEN"  # noqa: S105 - the name of a variable
 _URL: Final = "the console: http://127.0.0.1:8080, or the link that it announced"
+_DOWN: Final = {"down": ChildStatus.UNDEFINED.value}
+"""What the page calls a status, where it is another word."""
 _TOP_LINES: Final = 5
 """Lines of `top` that are no actors."""
 
@@ -50,7 +52,7 @@ def add_commands(command: _Command) -> None:
         listing.add_argument("--sort", choices=sorts, default="name" if name == "ps" else "waiting")
         listing.add_argument("--reverse", action="store_true")
         listing.add_argument("--search", metavar="TEXT", help="only those with TEXT in their name or class")
-        listing.add_argument("--status", choices=statuses)
+        listing.add_argument("--status", choices=[*statuses, *_DOWN], help="down is undefined")
         listing.add_argument("--limit", type=int, metavar="N", help="at most so many; default: 100, or what fits the screen")
         for_console(listing, json=True)
     trace = command("trace", _trace, "show what happens, as it happens", _URL)
@@ -127,17 +129,20 @@ async def _actor(console: Live, *, name: str) -> Frame:
 async def _actors(console: Live, *, options: argparse.Namespace, whole: bool) -> Frame:
     """A page of actors; with the figures above it if *whole*."""
     figures = await console.look("figures")
-    fits = shutil.get_terminal_size().lines - _TOP_LINES if whole and sys.stdout.isatty() else 100
+    in_place = whole and sys.stdout.isatty()
+    size = shutil.get_terminal_size()
+    fits = size.lines - _TOP_LINES if in_place else 100
+    width = size.columns if in_place else None
     page = await console.look(
         "actors",
         sort=options.sort,
         reverse=options.reverse,
         search=options.search,
-        status=options.status,
+        status=_DOWN.get(options.status, options.status),
         limit=max(1, fits) if options.limit is None else options.limit,
     )
     told = {"figures": figures, "actors": page} if whole else page
-    return told, lambda: [*([*figures_lines(figures), ""] if whole else []), *actors_lines(page, figures["time"])]
+    return told, lambda: [*([*figures_lines(figures), ""] if whole else []), *actors_lines(page, figures["time"], width)]
 
 
 def _name(text: str) -> str:

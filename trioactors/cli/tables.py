@@ -12,6 +12,9 @@ __all__ = ["actor_lines", "actors_lines", "child_lines", "figures_lines", "trace
 
 _MINUTE, _HOUR, _DAY = 60.0, 3_600.0, 86_400.0
 _REPORT_LINES = 60
+_NUMBERS = frozenset({"LIFE", "FOR", "WAITING", "HANDLED", "CRASHED", "SINCE"})
+_MATTER_LEAST = ("LIFE", "FOR", "SINCE", "CRASHED", "HANDLED", "CLASS", "STATUS")
+"""Which columns of actors go first where there is no room for all."""
 
 
 def _span(seconds: float | None) -> str:
@@ -58,8 +61,8 @@ def figures_lines(figures: dict[str, Any]) -> list[str]:
     return [now, f"{so_far}{waits}{held}"]
 
 
-def actors_lines(page: dict[str, Any], now: float) -> list[str]:
-    """A page of actors."""
+def actors_lines(page: dict[str, Any], now: float, width: int | None = None) -> list[str]:
+    """A page of actors; where it is wider than *width*, without the columns that matter least."""
     head = ("NAME", "CLASS", "STATUS", "LIFE", "FOR", "WAITING", "HANDLED", "CRASHED", "HANDLING", "SINCE")
     rows = [
         (
@@ -78,9 +81,27 @@ def actors_lines(page: dict[str, Any], now: float) -> list[str]:
     ]
     more = page["matched"] - len(rows)
     return [
-        *_table(head, rows, frozenset({3, 4, 5, 6, 7, 9})),
+        *_fitting(head, rows, width),
         *([f"and {more:,} more of {page['matched']:,}"] if more > 0 else []),
     ]
+
+
+def _fitting(head: Sequence[str], rows: Sequence[Sequence[str]], width: int | None) -> list[str]:
+    """The table of actors, without as many columns as it takes to fit."""
+    left = list(head)
+    lines = _columns(head, rows, left)
+    for least in _MATTER_LEAST:
+        if width is None or max(len(line) for line in lines) <= width:
+            break
+        left.remove(least)
+        lines = _columns(head, rows, left)
+    return lines
+
+
+def _columns(head: Sequence[str], rows: Sequence[Sequence[str]], chosen: Sequence[str]) -> list[str]:
+    places = [head.index(column) for column in chosen]
+    right = frozenset(at for at, column in enumerate(chosen) if column in _NUMBERS)
+    return _table(chosen, [[row[place] for place in places] for row in rows], right)
 
 
 def tree_lines(branch: dict[str, Any]) -> list[str]:

@@ -22,7 +22,7 @@ from trioactors.errors import SpecError, TrioactorsError
 from trioactors.inspect import CommitPage, CommitRing, Marks, Plain, TracePage, TraceRing, plain
 from trioactors.system import System
 
-__all__ = ["STREAMS", "TOPICS", "Message", "Source", "Stream", "Topic", "Watched", "told_error", "watched"]
+__all__ = ["KINDS", "STREAMS", "TOPICS", "Message", "Source", "Stream", "Topic", "Watched", "told_error", "watched"]
 
 Message: TypeAlias = dict[str, Any]
 Topic: TypeAlias = Callable[[], object]
