@@ -172,7 +172,7 @@ def test_the_tree_shows_why_a_child_that_is_no_actor_failed_last(page: Any, appl
     chosen.locator("[data-failure] summary").click()
 
     expect(chosen.locator("[data-report]")).to_contain_text("OSError: the line is dead")
-    expect(chosen.locator("[data-failure]")).to_contain_text("incarnation 1")
+    expect(chosen.locator("[data-failure]")).to_contain_text("crash: OSError incarnation 1")
 
 
 def test_durable_actors_show_their_revisions(page: Any, application: Application) -> None:

@@ -59,13 +59,13 @@ export function Foresight({name, branch, below, foresight, reason}) {
   </aside>`;
 }
 
-/** How a child that is no actor failed last; of an actor, its own page tells. @param {{name: string}} props */
+/** How a child of any kind failed last. @param {{name: string}} props */
 function LastFailure({name}) {
   const {value} = useWatch("failures", {name, limit: 1});
   const row = value?.rows[0];
   if (row?.name !== name) return null;
-  return html`<details data-failure><summary>Last failure: <span class="bad-text">${row.reason}</span>
-    <small class="muted">incarnation ${row.incarnation}, <${Ago} time=${row.time} /></small></summary><pre data-report tabindex="0">${row.report}</pre></details>`;
+  return html`<details data-failure><summary>Last failure: <span class="bad-text">${row.reason}</span>${" "}
+    <small class="muted">incarnation ${row.incarnation}, <${Ago} time=${row.time} /></small>${row.text && html`<br />${row.text}`}</summary><pre data-report tabindex="0">${row.report}</pre></details>`;
 }
 
 function About({branch, below}) {
@@ -79,7 +79,7 @@ function About({branch, below}) {
         <div><dt>Budget</dt><dd><${Share} used=${budget.used} of=${budget.allowed} label="Restarts" /> <span class="muted">in ${duration(budget.period)}</span></dd></div>`}
       <div><dt>Last end</dt><dd><${Ended} text=${branch.last_exit} /></dd></div>
     </dl>
-    ${!branch.actor && html`<${LastFailure} name=${branch.name} />`}
+    <${LastFailure} key=${branch.name} name=${branch.name} />
     <p class="buttons"><${LifeButtons} child=${branch} below=${below} />
       ${branch.actor && html`<a class="button" href=${address("actor", branch.name)}>Open</a>`}</p>`;
 }
