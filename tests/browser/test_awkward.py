@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
-from browsing import expect, show
+from browsing import expect, show, signed_in
 from running import Application
 
 
@@ -141,3 +143,68 @@ def test_words_stand_apart(page: Any, application: Application) -> None:
     expect(bert.locator("[data-handling=wait]")).to_have_text(re.compile(r"^Handles wait \(cast from outside[^)]*\) for \d"))
     nobody = show(page, "actor", "#/actor/nobody")
     expect(nobody).to_contain_text("The tree · Search actors")
+
+
+def test_a_search_marks_what_it_means_in_the_list_and_in_the_drawing(page: Any) -> None:
+    tree = show(page, "tree", "#/tree?search=till-2")
+
+    expect(tree.locator("[role=treeitem] .name.hit")).to_have_text(["till-2"])
+    expect(tree.locator(".node.hit")).to_have_count(1)
+    expect(tree.locator(".node.hit")).to_have_attribute("data-node", "till-2")
+
+
+CROWD = 120
+"""More than are shown of one supervisor."""
+
+
+def test_a_child_beyond_those_that_are_shown_has_its_status_and_its_buttons(page: Any, application: Application) -> None:
+    for number in range(CROWD):
+        application.do("hire", name=f"guest-{number}")
+
+    tree = show(page, "tree", f"#/tree/guest-{CROWD - 1}")
+
+    chosen = tree.locator("[data-chosen]")
+    expect(chosen.locator("[data-status=running]")).to_be_visible()
+    expect(chosen.get_by_role("button", name=f"Stop guest-{CROWD - 1}")).to_be_enabled()
+    expect(tree.locator(f'[role=treeitem][data-name="guest-{CROWD - 1}"]')).to_have_count(0)
+
+
+@pytest.mark.parametrize(("address", "seen"), [("#/tree", ":root"), ("#/tree/anna", "anna"), ("#/tree/guest-10", "guest-10")])
+def test_the_drawing_begins_where_the_chosen_one_is(
+    new_context: Callable[..., Any], application: Application, address: str, seen: str
+) -> None:
+    for number in range(12):
+        application.do("hire", name=f"guest-{number}")
+    page = signed_in(new_context(viewport={"width": 700, "height": 900}), application.link)
+
+    tree = show(page, "tree", address)
+
+    node = tree.locator(f'.node[data-node="{seen}"] .halo').bounding_box()
+    frame = tree.locator(".graph").bounding_box()
+    assert frame["x"] <= node["x"] <= frame["x"] + frame["width"] - node["width"]
+    assert frame["y"] <= node["y"] <= frame["y"] + frame["height"] - node["height"]
+    assert page.evaluate("scrollY") == 0
+
+
+def test_on_a_narrow_screen_it_says_who_one_is(new_context: Callable[..., Any], application: Application) -> None:
+    page = signed_in(new_context(viewport={"width": 360, "height": 740}), application.link)
+
+    expect(page.locator("[data-role]")).to_be_visible()
+    assert page.locator("[data-role]").inner_text() == "admin"
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+@pytest.mark.parametrize("width", [1280, 700])
+def test_fold_sign_and_name_stand_in_one_line_however_deep_they_are(
+    new_context: Callable[..., Any], application: Application, width: int
+) -> None:
+    page = signed_in(new_context(viewport={"width": width, "height": 900}), application.link)
+    tree = show(page, "tree", "#/tree/till-2?graph=off")
+    expect(tree.locator("[data-mark]").first).to_be_visible()
+
+    lines = {"tills": (".twist", ".name", "small.muted"), "till-1": (".name", "small.muted", "[data-mark]")}
+    for name, parts in lines.items():
+        line = tree.locator(f'[role=treeitem][data-name="{name}"]')
+        boxes = [line.locator(part).bounding_box() for part in parts]
+        assert all(left["x"] + left["width"] <= right["x"] for left, right in pairwise(boxes)), name
+        assert max(box["y"] for box in boxes) - min(box["y"] for box in boxes) < 10, name

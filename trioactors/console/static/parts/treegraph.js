@@ -2,7 +2,7 @@
 /** The tree as a drawing, for the eye; the list beside it says the same to everybody. */
 
 import {hierarchy, tree} from "/static/vendor/d3-hierarchy-3.1.3/d3-hierarchy.mjs";
-import {html, useMemo} from "/static/parts/dom.js";
+import {html, useLayoutEffect, useMemo, useRef} from "/static/parts/dom.js";
 import {number} from "/static/parts/format.js";
 
 /** So many children of one supervisor are drawn; the rest is one node that says how many. */
@@ -20,8 +20,9 @@ function pruned(branch, chosen) {
   return {branch, more: 0, children};
 }
 
-/** @param {{top: any, chosen: string|null, falls: Map<string, string>, onSelect: (name: string) => void}} props */
-export function TreeGraph({top, chosen, falls, onSelect}) {
+/** @param {{top: any, chosen: string|null, search: string, hit: (branch: any, search: string) => boolean, falls: Map<string, string>, onSelect: (name: string) => void}} props */
+export function TreeGraph({top, chosen, search, hit, falls, onSelect}) {
+  const box = useRef(/** @type {HTMLElement|null} */ (null));
   const drawn = useMemo(() => {
     const root = hierarchy(pruned(top, chosen));
     /** @type {any} */ (tree()).nodeSize([DOWN, ACROSS])(root);
@@ -31,12 +32,24 @@ export function TreeGraph({top, chosen, falls, onSelect}) {
   const low = Math.min(...nodes.map((node) => node.x)) - DOWN;
   const height = Math.max(...nodes.map((node) => node.x)) - low + DOWN;
   const width = Math.max(...nodes.map((node) => node.y)) + ACROSS + 12;
-  return html`<div class="box graph" role="region" aria-label="Drawing of the tree" tabindex="0">
+  const drawsChosen = nodes.some((node) => node.data.branch?.name === chosen);
+  useLayoutEffect(() => bring(box.current, drawsChosen), [chosen, drawsChosen]);
+  return html`<div class="box graph" ref=${box} role="region" aria-label="Drawing of the tree" tabindex="0">
     <svg width=${width} height=${height} viewBox=${`-14 ${low} ${width} ${height}`} role="img" aria-label="The tree, drawn; the list below says the same">
       ${drawn.links().map(({source, target}) => html`<path key=${key(target)} class="link"
         d=${`M${source.y},${source.x}C${(source.y + target.y) / 2},${source.x} ${(source.y + target.y) / 2},${target.x} ${target.y},${target.x}`} />`)}
-      ${nodes.map((node) => html`<${Node} key=${key(node)} node=${node} chosen=${chosen} mark=${falls.get(node.data.branch?.name)} onSelect=${onSelect} />`)}
+      ${nodes.map((node) => html`<${Node} key=${key(node)} node=${node} chosen=${chosen} hit=${node.data.branch !== null && hit(node.data.branch, search)} mark=${falls.get(node.data.branch?.name)} onSelect=${onSelect} />`)}
     </svg></div>`;
+}
+
+/** Scroll the box, and nothing but the box, so that the chosen node is seen, or else the root, with which the drawing begins.
+ * @param {HTMLElement|null} box @param {boolean} chosen */
+function bring(box, chosen) {
+  const node = box?.querySelector(chosen ? ".node.chosen" : ".node");
+  if (!box || !node) return;
+  const [frame, place] = [box.getBoundingClientRect(), node.getBoundingClientRect()];
+  if (place.top < frame.top || place.bottom > frame.bottom) box.scrollTop += (place.top + place.bottom - frame.top - frame.bottom) / 2;
+  if (place.left < frame.left || place.right > frame.right) box.scrollLeft += place.left - frame.left - frame.width / 3;
 }
 
 /** @param {any} node */
@@ -44,12 +57,12 @@ function key(node) {
   return node.data.branch?.path ?? `${node.parent.data.branch.path} and more`;
 }
 
-function Node({node, chosen, mark, onSelect}) {
+function Node({node, chosen, hit, mark, onSelect}) {
   const {branch, more} = node.data;
   const place = `translate(${node.y},${node.x})`;
   if (branch === null) return html`<g class="node" transform=${place}><text x="8" dy="0.32em" class="more-children">and ${number(more)} more</text></g>`;
   const {name, status, backlog, kind} = branch;
-  const classes = ["node", status, branch.name === chosen && "chosen", mark && `mark-${mark}`, kind === "supervisor" && "supervisor"].filter(Boolean).join(" ");
+  const classes = ["node", status, branch.name === chosen && "chosen", hit && "hit", mark && `mark-${mark}`, kind === "supervisor" && "supervisor"].filter(Boolean).join(" ");
   return html`<g class=${classes} transform=${place} onClick=${() => onSelect(name)} data-node=${name}>
     <title>${`${name}: ${status === "undefined" ? "down" : status}${backlog ? `, ${backlog} waiting` : ""}`}</title>
     <circle class="halo" r="11" />

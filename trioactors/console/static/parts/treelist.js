@@ -7,9 +7,10 @@ import {Share, Status} from "/static/parts/signs.js";
 
 const MARKS = {stops: ["would stop", "warn"], starts: ["would start", "good"], both: ["would restart", "warn"]};
 
-/** @param {{lines: import("/static/views/tree.js").Line[], chosen: string|null, marks: Map<string, any>, onSelect: (name: string) => void,
+/** @param {{lines: import("/static/views/tree.js").Line[], chosen: string|null, search: string,
+ *   hit: (branch: any, search: string) => boolean, marks: Map<string, any>, onSelect: (name: string) => void,
  *   onFold: (line: any, open: boolean) => void}} props */
-export function TreeList({lines, chosen, marks, onSelect, onFold}) {
+export function TreeList({lines, chosen, search, hit, marks, onSelect, onFold}) {
   const box = useRef(/** @type {HTMLElement|null} */ (null));
   const [at, move] = useState(/** @type {string|null} */ (null));
   const moved = useRef(false);
@@ -50,11 +51,11 @@ export function TreeList({lines, chosen, marks, onSelect, onFold}) {
     <div class="heads" aria-hidden="true"><span>Child</span><span>Status</span><span>Budget</span><span class="numeric">Restarts</span><span class="numeric">Waiting</span></div>
     <div role="tree" aria-label="The tree of supervisors and children" ref=${box} onKeyDown=${pressed}>
       ${lines.map((line) => html`<${Branch} key=${line.branch.path} line=${line} chosen=${line.branch.name === chosen} current=${line.branch.name === current}
-        mark=${marks.get(line.branch.name)} onSelect=${() => { move(line.branch.name); onSelect(line.branch.name); }} onFold=${onFold} />`)}
+        hit=${hit(line.branch, search)} mark=${marks.get(line.branch.name)} onSelect=${() => { move(line.branch.name); onSelect(line.branch.name); }} onFold=${onFold} />`)}
     </div></div></div>`;
 }
 
-function Branch({line, chosen, current, mark, onSelect, onFold}) {
+function Branch({line, chosen, current, hit, mark, onSelect, onFold}) {
   const {branch, level, place, among, open, folds} = line;
   const {budget} = branch;
   const [text, weight] = mark ? MARKS[mark] : ["", ""];
@@ -63,8 +64,8 @@ function Branch({line, chosen, current, mark, onSelect, onFold}) {
     onClick=${onSelect}>
     <span class="who" style=${{paddingLeft: `${(level - 1) * 20}px`}}>
       <i class="twist" aria-hidden="true" onClick=${(event) => { if (folds) { event.stopPropagation(); onFold(line, !open); } }}>${folds ? (open ? "▾" : "▸") : ""}</i>
-      <span class="name">${branch.name}</span>
-      <small class="muted">${budget ? budget.strategy : branch.actor ?? "function"}</small>
+      <span class=${hit ? "name hit" : "name"}>${branch.name}</span>
+      <small class="muted" title=${budget ? budget.strategy : branch.actor ?? "function"}>${budget ? budget.strategy : branch.actor ?? "function"}</small>
       ${text && html`<small class=${`chip ${weight}`} data-mark=${mark}>${text}</small>`}
       ${branch.more > 0 && html`<small class="muted">and ${number(branch.more)} more children</small>`}
     </span>

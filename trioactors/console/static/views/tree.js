@@ -21,12 +21,21 @@ const SMALL = 150;
 /** What somebody has folded or unfolded, by path, while the page is open. @type {Map<string, boolean>} */
 const folded = new Map();
 
+/** Whether a search means this one. @param {any} branch @param {string} search */
+function hit(branch, search) {
+  const part = search.toLowerCase();
+  return part !== "" && (branch.name.toLowerCase().includes(part) || (branch.actor ?? "").toLowerCase().includes(part));
+}
+
 export function Tree({here}) {
   const {value, error} = useWatch("tree", OPTIONS);
   const [folds, redraw] = useState(0);
   const search = here.query.search ?? "";
   const {lines, left, sizes} = useMemo(() => flattened(value, search), [value, search, folds]);
-  const chosen = useMemo(() => found(value, here.name), [value, here.name]);
+  const shown = useMemo(() => found(value, here.name), [value, here.name]);
+  const beyond = useWatch(value && here.name !== null && !shown ? "tree" : null, {...OPTIONS, name: here.name});
+  const chosen = shown ?? (here.name !== null && beyond.value?.name === here.name && !beyond.error ? beyond.value : null);
+  const below = useMemo(() => (chosen ? sizes.get(chosen.path) ?? measured(chosen, new Map()) : 0), [chosen, sizes]);
   const foresight = useForesight(here.name, here.query.reason ?? "crash", chosen && `${chosen.incarnation} ${chosen.status} ${chosen.budget?.used}`);
   const select = (name) => choose({}, {name});
   const fold = (line, open) => {
@@ -44,13 +53,13 @@ export function Tree({here}) {
     ${error && html`<${Problem} error=${error} />`}
     <div class="sides">
       <div class="stack">
-        ${value && graph !== "off" && html`<${TreeGraph} top=${value} chosen=${here.name} falls=${foresight.marks} onSelect=${select} />`}
-        ${value && html`<${TreeList} lines=${lines} chosen=${here.name} marks=${foresight.marks} onSelect=${select} onFold=${fold} />`}
+        ${value && graph !== "off" && html`<${TreeGraph} top=${value} chosen=${here.name} search=${search} hit=${hit} falls=${foresight.marks} onSelect=${select} />`}
+        ${value && html`<${TreeList} lines=${lines} chosen=${here.name} search=${search} hit=${hit} marks=${foresight.marks} onSelect=${select} onFold=${fold} />`}
         ${value && lines.length === 0 && html`<p class="muted">Nothing here is called that. Where a supervisor has very many children, only the first are
           here; <a href=${`#/actors?search=${encodeURIComponent(search)}`}>search all actors</a>.</p>`}
         ${left > 0 && html`<p class="muted" data-left>${counted(left, "line is", "lines are")} left out; search, or fold something.</p>`}
       </div>
-      <${Foresight} name=${here.name} branch=${chosen} below=${chosen ? sizes.get(chosen.path) : 0} foresight=${foresight} reason=${here.query.reason ?? "crash"} />
+      <${Foresight} name=${here.name} branch=${chosen} below=${below} foresight=${foresight} reason=${here.query.reason ?? "crash"} />
     </div>
   </section>`;
 }
@@ -62,8 +71,8 @@ function flattened(top, search) {
   const sizes = new Map();
   if (!top) return {lines, left: 0, sizes};
   const size = measured(top, sizes);
-  const part = search.toLowerCase();
-  const hits = (branch) => branch.name.toLowerCase().includes(part) || (branch.actor ?? "").toLowerCase().includes(part);
+  const part = search;
+  const hits = (branch) => hit(branch, search);
   const wanted = (branch) => part === "" || hits(branch) || branch.children.some(wanted);
   let left = 0;
   const walk = (branch, level, place, among, parent) => {
@@ -73,7 +82,7 @@ function flattened(top, search) {
     if (lines.length < LINES) lines.push({branch, level, place, among, parent, open, folds});
     else left += 1;
     if (!open) return;
-    const shown = branch.children.filter((child) => hits(branch) && part !== "" ? true : wanted(child));
+    const shown = branch.children.filter((child) => hits(branch) || wanted(child));
     shown.forEach((child, index) => walk(child, level + 1, index + 1, shown.length, branch.name));
   };
   if (wanted(top)) walk(top, 1, 1, 1, null);
