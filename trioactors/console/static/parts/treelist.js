@@ -66,10 +66,10 @@ function Branch({line, chosen, current, hit, mark, onSelect, onFold}) {
       <i class="twist" aria-hidden="true" onClick=${(event) => { if (folds) { event.stopPropagation(); onFold(line, !open); } }}>${folds ? (open ? "▾" : "▸") : ""}</i>
       <span class=${hit ? "name hit" : "name"}>${branch.name}</span>
       <small class="muted" title=${budget ? budget.strategy : branch.actor ?? "function"}>${budget ? budget.strategy : branch.actor ?? "function"}</small>
-      ${text && html`<small class=${`chip ${weight}`} data-mark=${mark}>${text}</small>`}
       ${branch.more > 0 && html`<small class="muted">and ${number(branch.more)} more children</small>`}
     </span>
-    <span><${Status} status=${branch.status} />${branch.down > 0 && html` <small class="bad-text">${number(branch.down)} down</small>`}</span>
+    <span><${Status} status=${branch.status} />${branch.down > 0 && html` <small class="bad-text">${number(branch.down)} down</small>`}
+      ${text && html` <small class=${`chip ${weight}`} data-mark=${mark}>${text}</small>`}</span>
     <span>${budget ? html`<${Share} used=${budget.used} of=${budget.allowed} label="Restarts" />` : ""}</span>
     <span class="numeric">${branch.restarts ? number(branch.restarts) : NOTHING}</span>
     <span class="numeric">${branch.backlog ? number(branch.backlog) : NOTHING}</span>
