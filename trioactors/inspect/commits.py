@@ -18,6 +18,7 @@ import attrs
 from trioactors.errors import SerializationError
 from trioactors.inspect.changes import Change, changes
 from trioactors.inspect.plain import Limits, plain
+from trioactors.inspect.watching import Watchers
 from trioactors.saving import Kept
 from trioactors.settings import count
 from trioactors.system import System, runtime_of
@@ -84,11 +85,14 @@ class CommitRing:
         self._entries: deque[_Entry] = deque()
         self._held = 0
         self._next = 0
-        self._watchers: dict[System, int] = {}
+        self._watchers = Watchers(
+            lambda system: runtime_of(system).commit_listeners.append(self._keep),
+            lambda system: runtime_of(system).commit_listeners.remove(self._keep),
+        )
 
     def __repr__(self) -> str:
         """How full it is, and whether anybody watches."""
-        return f"<commit ring: {len(self._entries)} commits, {self._held} bytes, {sum(self._watchers.values())} watch>"
+        return f"<commit ring: {len(self._entries)} commits, {self._held} bytes, {len(self._watchers)} watch>"
 
     @property
     def cursor(self) -> int:
@@ -98,18 +102,8 @@ class CommitRing:
     @contextmanager
     def watching(self, system: System) -> Generator[CommitRing, None, None]:
         """Listen to *system* while this block, or another one like it, is open."""
-        listeners = runtime_of(system).commit_listeners
-        watchers = self._watchers.get(system, 0)
-        self._watchers[system] = watchers + 1
-        if not watchers:
-            listeners.append(self._keep)
-        try:
+        with self._watchers.watching(system):
             yield self
-        finally:
-            self._watchers[system] -= 1
-            if not self._watchers[system]:
-                del self._watchers[system]
-                listeners.remove(self._keep)
 
     def _keep(self, kept: Kept) -> None:
         weight = len(kept.before) + len(kept.after)

@@ -15,6 +15,7 @@ import attrs
 
 from trioactors.exits import Exit
 from trioactors.inspect.plain import STATE_LIMITS, Plain, plain
+from trioactors.inspect.watching import Watchers
 from trioactors.settings import count
 from trioactors.system import System
 from trioactors.trace import ChildExited, ChildStartFailed, TraceRecord
@@ -56,11 +57,11 @@ class TraceRing:
     def __init__(self, limit: int = 10_000) -> None:
         self._kept: deque[TraceRecord | TraceRow] = deque(maxlen=count(limit, "TraceRing: limit", least=1))
         self._next = 0
-        self._watchers: dict[System, int] = {}
+        self._watchers = Watchers(lambda system: system.observe(self._keep), lambda system: system.unobserve(self._keep))
 
     def __repr__(self) -> str:
         """How full it is, and whether anybody watches."""
-        return f"<trace ring: {len(self._kept)} records, {sum(self._watchers.values())} watch>"
+        return f"<trace ring: {len(self._kept)} records, {len(self._watchers)} watch>"
 
     @property
     def cursor(self) -> int:
@@ -70,17 +71,8 @@ class TraceRing:
     @contextmanager
     def watching(self, system: System) -> Generator[TraceRing, None, None]:
         """Listen to *system* while this block, or another one like it, is open."""
-        watchers = self._watchers.get(system, 0)
-        self._watchers[system] = watchers + 1
-        if not watchers:
-            system.observe(self._keep)
-        try:
+        with self._watchers.watching(system):
             yield self
-        finally:
-            self._watchers[system] -= 1
-            if not self._watchers[system]:
-                del self._watchers[system]
-                system.unobserve(self._keep)
 
     def _keep(self, record: TraceRecord) -> None:
         self._kept.append(_row(self._next, record) if isinstance(record, _WITH_ERRORS) else record)
