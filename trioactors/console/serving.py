@@ -23,6 +23,7 @@ from trioactors.console.topics import Source
 from trioactors.errors import SpecError
 from trioactors.inspect import TraceRing
 from trioactors.listening import Opened
+from trioactors.restarts import delay_before
 from trioactors.settings import Backoff, choice, count
 from trioactors.specs import Restart, Supervisor, child
 from trioactors.system import System, current_system, runtime_of
@@ -38,8 +39,6 @@ _CANNOT_LISTEN: Final = (
     "the console cannot listen on %s: %s. The application goes on without it, and it is tried again in %g s; end whatever has that port,"
     " or open the system with another one, such as console='%s:0'"
 )
-_MOST_PAUSES: Final = 10
-"""Longer than that they are not."""
 _PAUSE: Final = Backoff(base=2.0, jitter=0.0)
 _LOOPBACK_NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
 
@@ -143,22 +142,22 @@ async def _serve_at_last(wanted: _Wanted, *, task_status: trio.TaskStatus[int] =
     """Serve, as soon as the address can be had. The application starts meanwhile: it does not depend on who looks at it."""
     system = current_system()
     listen = runtime_of(system).environment.listen
-    pauses = 0
+    failed = 0
     opened: Opened | None = None
     while opened is None:
         try:
             opened = await listen(wanted.host, wanted.port)
         except OSError as error:
-            pause = min(_PAUSE.base * _PAUSE.factor**pauses, _PAUSE.cap)
+            failed += 1
+            pause = delay_before(_PAUSE, failed, 0.0)
             where = f"{_named(wanted.host)}:{wanted.port}"
             _log.error(_CANNOT_LISTEN, where, error, pause, _named(wanted.host))
-            if not pauses:
+            if failed == 1:
                 task_status.started(wanted.port)
-            pauses = min(pauses + 1, _MOST_PAUSES)
             await trio.sleep(pause)
     async with opened.listener:
         connections = _connections(wanted, system, opened.port)
-        if not pauses:
+        if not failed:
             task_status.started(opened.port)
         await trio.serve_listeners(connections.serve, [opened.listener])
 
