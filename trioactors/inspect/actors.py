@@ -14,7 +14,7 @@ from trioactors.restarts import ChildStatus
 from trioactors.settings import choice, count
 from trioactors.system import System, runtime_of
 
-__all__ = ["ActorPage", "ActorRow", "SortBy", "actors", "first_of"]
+__all__ = ["ActorPage", "ActorRow", "SortBy", "actors", "first_of", "searched"]
 
 
 class SortBy(enum.Enum):
@@ -100,14 +100,18 @@ def actors(
     last = count(offset, "offset") + count(limit, "limit")
     cells = [cell for cell in runtime_of(system).registry.cells() if isinstance(cell, ActorCell)]
     total = len(cells)
-    if search:
-        part = search.casefold()
-        cells = [cell for cell in cells if part in cell.name.casefold() or part in cell.plan.name.casefold()]
+    cells = searched(cells, search)
     if wanted is not None:
         cells = [cell for cell in cells if cell.status is wanted]
     smallest = (sort in _SMALLEST_FIRST) is not reverse
     chosen = first_of(cells, _KEYS[sort], last, smallest=smallest)
     return ActorPage(total=total, matched=len(cells), rows=tuple(_row(cell) for cell in chosen[offset:]))
+
+
+def searched(cells: list[ActorCell], search: str) -> list[ActorCell]:
+    """Those in whose name or class *search* is a part, whatever its case."""
+    part = search.casefold()
+    return [cell for cell in cells if part in cell.name.casefold() or part in cell.plan.name.casefold()] if part else cells
 
 
 def first_of(cells: list[ActorCell], key: Callable[[ActorCell], object], number: int, *, smallest: bool) -> list[ActorCell]:

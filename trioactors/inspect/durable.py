@@ -10,7 +10,7 @@ import attrs
 
 from trioactors.cells import ActorCell
 from trioactors.errors import StateUnreadable
-from trioactors.inspect.actors import first_of
+from trioactors.inspect.actors import first_of, searched
 from trioactors.inspect.plain import STATE_LIMITS, plain
 from trioactors.restarts import ChildStatus
 from trioactors.settings import choice, count
@@ -73,9 +73,7 @@ def durable(
     last = count(offset, "offset") + count(limit, "limit")
     cells = [cell for cell in runtime_of(system).registry.cells() if isinstance(cell, ActorCell) and cell.plan.keeping is not None]
     total = len(cells)
-    if search:
-        part = search.casefold()
-        cells = [cell for cell in cells if part in cell.name.casefold() or part in cell.plan.name.casefold()]
+    cells = searched(cells, search)
     chosen = first_of(cells, _KEYS[sort], last, smallest=(sort is DurableSort.NAME) is not reverse)
     return DurablePage(total=total, matched=len(cells), rows=tuple(_row(cell) for cell in chosen[offset:]))
 
