@@ -26,6 +26,8 @@ from trioactors.trace import StoreCommitted
 __all__ = ["TREE", "Refused", "journal", "journal_in_order"]
 
 NAMES = ("dee", "eli")
+PATIENCE = 120.0
+"""Seconds for a start: it ends with a commit, and that may have to wait for several slow ones."""
 KINDS = ("write", "write", "slow", "slow", "refuse", "refuse", "fall", "leave", "send", "guest")
 
 
@@ -120,7 +122,7 @@ class Diary(ta.Actor[Page], persist=ta.EVERY_MESSAGE, mailbox=6):
 
 
 TREE = ta.Supervisor(
-    *(ta.child(Diary, name=name) for name in NAMES),
+    *(ta.child(Diary, name=name, start_timeout=PATIENCE) for name in NAMES),
     name="shelf",
     backoff=ta.Backoff(base=0.1),
     intensity=ta.Intensity(limit=50, period=1.0),
@@ -186,7 +188,7 @@ async def _invite(party: Sequence[str], system: ta.System) -> None:
 
     async def come(name: str) -> None:
         try:
-            guest = await system.start(Diary, name=name)
+            guest = await system.start(Diary, name=name, start_timeout=PATIENCE)
             assert await guest.write(name) > 0
         except ta.TrioactorsError as error:
             failed.append(error)
