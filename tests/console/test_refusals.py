@@ -347,6 +347,7 @@ async def test_who_says_nothing_at_a_full_door_keeps_nobody_from_asking_for_the_
     began = trio.current_time()
 
     assert (await console.get("/health/live")).status == 200
+    assert (await console.raw(b"HEAD /health HTTP/1.1\r\nHost: x\r\n\r\n")).endswith(b"\r\n\r\n")
     assert (await console.raw(b"GET /health HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 8_000)).startswith(b"HTTP/1.1 503 ")
     assert (await console.raw(b"GET /health HT")).startswith(b"HTTP/1.1 503 ")
     assert trio.current_time() - began < 3

@@ -76,31 +76,33 @@ class Connections:
         admitted: tuple[bytes, Role] | None = None
         with trio.move_on_after(self.source.limits.head_time):
             if self.connected > self.source.limits.connections:
-                await self._give(stream, await self._beyond(stream), head_only=False)
+                answer, head_only = await self._beyond(stream)
+                await self._give(stream, answer, head_only=head_only)
             else:
                 admitted = await self._exchange(stream, address)
         if admitted is not None:
             await self._live(Replayed(admitted[0], stream), Asker(address, admitted[1]))
 
-    async def _beyond(self, stream: trio.abc.Stream) -> Answer:
-        """What one gets who comes when too many are here: the health if that is asked for, since whoever asks would else end the program.
+    async def _beyond(self, stream: trio.abc.Stream) -> tuple[Answer, bool]:
+        """What one gets who comes when too many are here, and whether the head of it is enough.
 
-        The head must be short and come soon. Only a few are waited for; one more, and the oldest of them has waited long enough.
+        It is the health if that is asked for, since whoever asks would else end the program. The head must be short and come soon. Only a
+        few are waited for; one more, and the oldest of them has waited long enough.
         """
-        answer = None
+        found = None
         scope = trio.CancelScope(deadline=trio.current_time() + _SHORT_TIME)
         self._waiting.append(scope)
         if len(self._waiting) > _WAITING:
             self._waiting.popleft().cancel(reason="others came")
         try:
             with scope:
-                answer = await self._health_only(stream)
+                found = await self._health_only(stream)
         finally:
             with suppress(ValueError):
                 self._waiting.remove(scope)
-        return Answer.text(503, "Too many connections are open here already.") if answer is None else answer
+        return found or (Answer.text(503, "Too many connections are open here already."), False)
 
-    async def _health_only(self, stream: trio.abc.Stream) -> Answer | None:
+    async def _health_only(self, stream: trio.abc.Stream) -> tuple[Answer, bool] | None:
         await trio.lowlevel.checkpoint()
         try:
             found = await read_head(stream, min(_SHORT_HEAD, self.source.limits.head_bytes))
@@ -108,7 +110,8 @@ class Connections:
             return None
         if found is None or found[0].path not in _HEALTH or found[0].method not in {"GET", "HEAD"}:
             return None
-        return health(self.source.system, readiness=found[0].path == _HEALTH[0])
+        head, _ = found
+        return health(self.source.system, readiness=head.path == _HEALTH[0]), head.method == "HEAD"
 
     async def _give(self, stream: trio.abc.Stream, answer: Answer, *, head_only: bool) -> None:
         await send_answer(stream, answer, head_only=head_only, isolated=self.access.isolated)
