@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import attrs
 
-from trioactors.cells import Cell
-from trioactors.registry import INTERNAL
 from trioactors.restarts import RestartHistory
 from trioactors.specs import Strategy
 from trioactors.supervisor import SupervisorCell
@@ -51,14 +49,10 @@ def budget_of(cell: SupervisorCell) -> Budget:
     counting = history.counting(cell.runtime.now())
     return Budget(
         name=cell.name,
-        path=_path(cell),
+        path=cell.path,
         strategy=cell.plan.strategy,
         used=len(counting),
         allowed=intensity.limit,
         period=intensity.period,
         restarts=tuple(CountedRestart(time=e.time, child=e.child, reason=str(e.reason)) for e in counting),
     )
-
-
-def _path(cell: Cell) -> str:
-    return cell.path.removeprefix(INTERNAL)
