@@ -28,6 +28,8 @@ __all__ = ["TREE", "Refused", "journal", "journal_in_order"]
 NAMES = ("dee", "eli")
 PATIENCE = 120.0
 """Seconds for a start: it ends with a commit, and that may have to wait for several slow ones."""
+ROUNDING = 1e-6
+"""Seconds by which two sums of the same times may differ."""
 KINDS = ("write", "write", "slow", "slow", "refuse", "refuse", "fall", "leave", "send", "guest")
 
 
@@ -140,7 +142,7 @@ def _the_failed_have_peace(simulation: Simulation) -> None:
     """Nothing is asked of a store that has failed before it is opened again, but for what waited for it already."""
     slow = [(time, one.seconds) for time, one in simulation.injected if one.kind is Kind.DELAY]
     standing = (Kind.DELAY, Kind.HOLD, Kind.STALL)
-    longest = sum(one.seconds for _, one in simulation.injected if one.kind in standing)
+    longest = sum(one.seconds for _, one in simulation.injected if one.kind in standing) + ROUNDING
     for asked in (time for store in stores_of_this_run() for time in store.asked_in_vain):
         waited = any(time <= asked <= time + longest for time, _ in slow)
         assert waited, f"a store has failed, and was asked for more at {asked:g}"
