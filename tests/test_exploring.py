@@ -347,6 +347,14 @@ def test_the_command_line_may_ask_for_more(outcome_of: Run) -> None:
     outcome_of(COUNTED.format(30), "--trioactors-seeds=30").assert_outcomes(passed=2)
 
 
+@pytest.mark.parametrize("number", [0, -7])
+def test_the_command_line_may_not_ask_for_none(outcome_of: Run, number: int) -> None:
+    result = outcome_of(RACE, f"--trioactors-seeds={number}")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([f"*UsageError: --trioactors-seeds={number} would try nothing: give a number above zero"])
+
+
 def test_the_command_line_may_ask_for_one(outcome_of: Run) -> None:
     outcome_of(COUNTED.format(1), "--trioactors-seed=3").assert_outcomes(passed=2)
 

@@ -239,10 +239,12 @@ def _asked(plan: _Plan, request: _Request | None) -> _Plan:
     if request is None:
         return plan
     given = {name: request.config.getoption(option, None) for name, option in _OPTIONS.items()}
-    if given["seeds"] is not None:
-        plan = attrs.evolve(plan, seeds=range(given["seeds"]))
     if given["seed"] is not None:
         plan = attrs.evolve(plan, seeds=(given["seed"],))
+    elif (number := given["seeds"]) is not None:
+        if number < 1:
+            raise UsageError(f"--trioactors-seeds={number} would try nothing: give a number above zero")
+        plan = attrs.evolve(plan, seeds=range(number))
     if given["policy"] is not None:
         plan = attrs.evolve(plan, policy=chosen_policy(given["policy"]))
     return attrs.evolve(plan, tape=given["tape"])
