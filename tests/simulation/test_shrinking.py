@@ -104,7 +104,7 @@ def test_what_is_left_fails_again_by_its_case(small: Run) -> None:
     assert again.case == small.case
 
 
-def test_a_bug_that_needs_nothing_is_shrunk_to_nothing() -> None:
+def test_a_bug_that_needs_nothing_keeps_no_fault_and_no_jump() -> None:
     async def broken(simulation: Simulation) -> None:
         async def client(me: Client) -> None:
             async for _ in me.turns(3):
@@ -115,8 +115,27 @@ def test_a_bug_that_needs_nothing_is_shrunk_to_nothing() -> None:
 
     small = shrunk(scenario(broken), failing(scenario(broken), 3, CROWD))
 
-    assert sizes(small) == (0, 0, 0)
+    assert small.case.plan == Plan()
     assert small.case.tape.jumps == 0
+
+
+def test_clients_whose_work_is_counted_stay_since_without_them_nothing_would_mend_it() -> None:
+    async def counting(simulation: Simulation) -> None:
+        written: list[str] = []
+
+        async def client(me: Client) -> None:
+            async for turn in me.turns(2):
+                before = len(written)
+                await trio.lowlevel.checkpoint()
+                written[before:] = [turn.id]
+
+        await simulation.clients(2, client)
+        assert len(written) == 4, "an update is lost"
+
+    runs = (scenario(counting, faults=Faults.none()).play(seed) for seed in range(200))
+    small = shrunk(scenario(counting), next(run for run in runs if run.error is not None))
+
+    assert sizes(small) == (2, 4, 0)
 
 
 def test_jumps_of_the_queue_that_do_not_matter_go() -> None:

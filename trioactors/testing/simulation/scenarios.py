@@ -93,7 +93,10 @@ class Scenario:
         return name_of(self.workload)
 
     def play(self, seed: int, plan: Plan | None = None, tape: Tape | None = None, *, schedule: int | None = None) -> Run:
-        """Run *seed* once; with another *plan*, by a *tape*, or by the *schedule* of another seed. What is wrong is in the result."""
+        """Run *seed* once; with another *plan*, by a *tape*, or by the *schedule* of another seed. What is wrong is in the result.
+
+        What is no finding (Ctrl-C, a test that is skipped) is raised.
+        """
         drawn_plan = drawn(seed, self.faults) if plan is None else plan
         number = seed if schedule is None else schedule
         policy = policy_of(number, self.policy) if tape is None else tape.policy
@@ -123,7 +126,11 @@ class Scenario:
             played = play(main, choosing, policy=policy, steps=self.steps, look=look)
         if not worlds:  # it was over before it began
             played.result.unwrap()
-        return Run(self.test, seed, drawn_plan, policy, played, worlds[0])
+        run = Run(self.test, seed, drawn_plan, policy, played, worlds[0])
+        if run.error is not None and not isinstance(run.error, Exception):
+            run.error.add_note(f'simulate: it came in seed={seed}, policy="{policy.value}"')
+            raise run.error
+        return run
 
     async def _bounded(self, simulation: Simulation, ends: list[_End]) -> None:
         with trio.move_on_after(self.limit) as scope:
@@ -188,7 +195,8 @@ def plain(error: BaseException) -> BaseException:
     if not is_group(error):
         return error
     parts = [leaf for leaf in leaves(error) if not isinstance(leaf, trio.Cancelled)] or [error]
-    first = next((part for part in parts if isinstance(part, AssertionError)), parts[0])
+    first = next((part for part in parts if not isinstance(part, Exception)), None)
+    first = first or next((part for part in parts if isinstance(part, AssertionError)), parts[0])
     others = [part for part in parts if part is not first]
     if others and not getattr(first, "__notes__", ()):
         first.add_note(f"at the same time: {', '.join(f'{type(part).__name__}: {part}' for part in others)}"[:_TEXT])

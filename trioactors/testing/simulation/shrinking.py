@@ -3,6 +3,8 @@
 Where something is left out the schedule does not fit any more: the failing run's tape then serves other tasks, and a fault that came
 between two calls comes after the last. So a smaller plan is tried by the tape, and by a few schedules besides, half of them with faults
 that come sooner; it is taken if one of them fails in the same way, with the same error from the same line.
+An assertion that counts on clients (`assert total == 4`) fails in the same way where nobody did anything. Then clients and turns stay:
+without them it would fail whatever the application does.
 Parts go in halves first and then one by one, until nothing can go or the time is up.
 """
 
@@ -19,7 +21,7 @@ from trioactors.testing.schedules import Tape
 from trioactors.testing.simulation.plans import Plan, stream
 from trioactors.testing.simulation.scenarios import Run, Scenario
 
-__all__ = ["shrunk_run"]
+__all__ = ["failure_of", "shrunk_run"]
 
 T = TypeVar("T")
 
@@ -36,18 +38,24 @@ class _Shrinking:
     def __init__(self, scenario: Scenario, failing: Run, until: float) -> None:
         self._scenario = scenario
         self._best = failing
-        self._wanted = _failure(failing)
+        self._wanted = failure_of(failing)
         self._until = until
 
     def run(self) -> Run:
         """Take away what can go, again and again."""
-        size = -1
+        size, counts = -1, self._counts_on_clients()
         while size != (size := self._size()) and not self._late():
             self._without(lambda: self._best.plan.injections, self._fewer_faults)
-            self._without(lambda: self._best.world.used_clients(), self._fewer_turns)  # noqa: PLW0108 - `_best` changes meanwhile
-            self._without(lambda: self._best.world.used_turns(), self._fewer_turns)  # noqa: PLW0108 - the same
+            if not counts:
+                self._without(lambda: self._best.world.used_clients(), self._fewer_turns)  # noqa: PLW0108 - `_best` changes meanwhile
+                self._without(lambda: self._best.world.used_turns(), self._fewer_turns)  # noqa: PLW0108 - the same
         self._fewer_jumps()
         return self._best
+
+    def _counts_on_clients(self) -> bool:
+        """Whether it fails so though nobody does anything and nothing goes wrong."""
+        nobody = Plan(without=frozenset(self._best.world.used_clients()))
+        return failure_of(self._scenario.play(self._best.seed, nobody, Tape(self._best.played.tape.policy))) == self._wanted
 
     def _size(self) -> int:
         return len(self._best.plan.injections) + len(self._best.world.used_turns())
@@ -75,7 +83,7 @@ class _Shrinking:
     def _fails(self, plan: Plan) -> bool:
         """Whether some schedule fails with *plan*, too; then it is the best so far."""
         for run in self._runs(plan):
-            if _failure(run) == self._wanted:
+            if failure_of(run) == self._wanted:
                 self._best = run
                 return True
             if self._late():
@@ -96,7 +104,7 @@ class _Shrinking:
             if self._late():
                 return None
             run = self._scenario.play(seed, plan, tape)
-            if _failure(run) != self._wanted:
+            if failure_of(run) != self._wanted:
                 return None
             self._best = run
             return run.played.tape
@@ -112,7 +120,7 @@ def _sooner(plan: Plan, number: int) -> Plan:
     return attrs.evolve(plan, injections=tuple(attrs.evolve(one, at=1 + chance.randrange(one.at)) for one in plan.injections))
 
 
-def _failure(run: Run) -> tuple[str, str, int] | None:
+def failure_of(run: Run) -> tuple[str, str, int] | None:
     """What a failure is: its error, and the line that raised it."""
     error = run.error
     if error is None:

@@ -30,12 +30,16 @@ from trioactors.testing.simulation.checks import Check, planned_by
 from trioactors.testing.simulation.node import Application
 from trioactors.testing.simulation.plans import Faults
 from trioactors.testing.simulation.scenarios import LIMIT, Run, Scenario, Simulated, Workload
-from trioactors.testing.simulation.shrinking import shrunk_run
+from trioactors.testing.simulation.shrinking import failure_of, shrunk_run
 
 __all__ = ["SHRINKING", "case_from", "quietly", "replayed", "scenario_of", "simulate", "tried"]
 
 _FOLDER: Final = "/simulated"
 _SLACK: Final = 2_048
+_CHANCE: Final = (
+    "something besides the seed decides. Look for an object that all runs share (a global, one that was handed in by partial: make it in a "
+    "function, or in __init__), real time, the order of a set"
+)
 """Bytes of garbage in a simulated store before it is compacted, so that it is, in runs as short as these."""
 
 SHRINKING: Final = 45.0
@@ -186,10 +190,33 @@ def tried(scenario: Scenario, seed: int, *, shrinking: float = SHRINKING, corpus
             return run.summed_up()
         if run.world.mistake is not None:  # each run of each seed makes it: there is nothing to repeat, to shrink or to keep
             raise error
-        small = shrunk_run(scenario, run, seconds=shrinking) if shrinking and isinstance(error, Exception) else run
-    place = small.case.keep_in(corpus) if corpus is not None else None
-    error.add_note(f"simulate: seed {seed} fails. {_advice(run, small, place)}")
+        if failure_of(scenario.play(seed, run.plan, run.played.tape)) != failure_of(run):
+            error.add_note(f"simulate: seed {seed} failed, and did not when it ran again: {_CHANCE}")
+            raise error
+        small = _small(scenario, run, shrinking) if shrinking else run
+    error.add_note(f"simulate: seed {seed} fails. {_advice(run, small, _kept(small, corpus, error))}")
     raise error
+
+
+def _small(scenario: Scenario, run: Run, seconds: float) -> Run:
+    try:
+        return shrunk_run(scenario, run, seconds=seconds)
+    except BaseException as interrupt:  # Ctrl-C, say: what was found must not go with it
+        interrupt.add_note(
+            f"simulate: seed {run.seed} had failed, and was being made small: {run.error!r}. {_advice(run, run, None)}"
+        )
+        raise
+
+
+def _kept(run: Run, corpus: Path | None, error: BaseException) -> Path | None:
+    """Where the case is now; None where there is no corpus, or it cannot be written."""
+    if corpus is None:
+        return None
+    try:
+        return run.case.keep_in(corpus)
+    except OSError as problem:
+        error.add_note(f"simulate: its case could not be kept in {corpus} ({problem}); the next line has it")
+        return None
 
 
 def _advice(run: Run, small: Run, place: Path | None) -> str:
