@@ -14,6 +14,7 @@ import trioactors as ta
 from trioactors.testing import Policy, Stuck, isolated_system, replay
 from trioactors.testing.playing import play, play_seed
 from trioactors.testing.schedules import Playback, Tape
+from trioactors.testing.scheduling import Schedule
 
 IN_TURN = Playback(Tape(Policy.STEP))
 
@@ -156,6 +157,22 @@ def test_many_waiting_tasks_are_not_all_listed() -> None:
 
     with pytest.raises(Stuck, match="and 22 more"):
         replay(main, "step:")
+
+
+def test_who_looks_between_the_steps_may_still_wake_a_program() -> None:
+    woken: list[trio.Event] = []
+
+    async def main() -> str:
+        await trio.sleep(5)
+        woken.append(trio.Event())
+        await woken[0].wait()
+        return "woken"
+
+    def look(_: Schedule) -> None:
+        for event in woken:
+            event.set()
+
+    assert play(main, IN_TURN, look=look).result.unwrap() == "woken"
 
 
 def test_a_thread_may_still_wake_a_program() -> None:

@@ -279,6 +279,15 @@ def test_a_run_without_end_is_stuck() -> None:
         calm(workload, limit=100.0)
 
 
+def test_a_run_without_end_is_stuck_by_its_limit_though_somebody_would_wake_at_that_very_moment() -> None:
+    async def workload(_: Simulation) -> None:
+        while True:
+            await trio.sleep(20)
+
+    with pytest.raises(Stuck, match=r"^100 s of virtual time, and no end: raise limit="):
+        calm(workload, limit=100.0)
+
+
 # --- chance and rare states ---
 
 

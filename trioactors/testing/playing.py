@@ -83,6 +83,8 @@ class _Watch:
 
     def _nothing_comes(self) -> bool:
         statistics = trio.lowlevel.current_statistics()
+        if statistics.tasks_runnable:  # woken since Trio has counted, by whoever else looks
+            return False
         if statistics.seconds_to_next_deadline != math.inf or active_thread_count():
             return False
         if set(threading.enumerate()) - self._threads:

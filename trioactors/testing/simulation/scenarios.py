@@ -70,8 +70,8 @@ class _End:
         self.waits = ""
 
     def look(self) -> None:
-        """Whenever the loop comes round."""
-        if not self.waits and self._scope.cancel_called:
+        """Whenever the loop comes round. Asks the clock, for a scope that is asked whether it is cancelled then cancels itself."""
+        if not self.waits and trio.current_time() >= self._scope.deadline:
             self.waits = who_waits()
 
 
