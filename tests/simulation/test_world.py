@@ -255,6 +255,23 @@ def test_who_gives_up_waiting_will_never_know() -> None:
     calm(workload)
 
 
+def test_who_is_out_of_patience_within_a_call_does_not_know_what_became_of_it() -> None:
+    async def workload(simulation: Simulation) -> None:
+        async def write(scribe: Scribe) -> None:
+            with trio.fail_after(1.0):
+                await scribe.write("a", 3.0)
+
+        async def client(me: Client) -> None:
+            done = await me.call(Scribe, "scribe", write)
+            assert (done.told, done.ended) == (Told.UNKNOWN, 1.0)
+
+        await simulation.clients(1, client)
+        await simulation.settle()
+        assert await (await simulation.get(Scribe, "scribe")).read() == ["a"]
+
+    calm(workload)
+
+
 @pytest.mark.parametrize(
     ("error", "what"),
     [
@@ -263,6 +280,10 @@ def test_who_gives_up_waiting_will_never_know() -> None:
         (ta.StoreUnavailable("away"), Told.FAILED),
         (ta.StoreFull("full"), Told.FAILED),
         (ta.StorePoisoned("broken"), Told.UNKNOWN),
+        (ta.CallTimeout("begun", begun=True, inherited=False), Told.UNKNOWN),
+        (ta.CallTimeout("waited", begun=False, inherited=False), Told.FAILED),
+        (trio.TooSlowError(), Told.UNKNOWN),
+        (ExceptionGroup("both", [ValueError("declared"), NodeDown("gone")]), Told.UNKNOWN),
         (ta.MailboxFull("full"), Told.FAILED),
         (ValueError("declared"), Told.FAILED),
     ],

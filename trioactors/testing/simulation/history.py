@@ -5,8 +5,10 @@ from __future__ import annotations
 import enum
 
 import attrs
+import trio
 
 from trioactors.errors import ActorStopped, CallTimeout, NoReply, Outcome, StoreError, TrioactorsError
+from trioactors.lives import leaves
 
 __all__ = ["NodeDown", "Operation", "Told", "told"]
 
@@ -30,11 +32,16 @@ class Told(enum.Enum):
 
 def told(error: BaseException) -> Told:
     """What is known after a call that raised *error*, to an actor that persists every message."""
+    return Told.UNKNOWN if any(map(_tells_nothing, leaves(error))) else Told.FAILED
+
+
+def _tells_nothing(error: BaseException) -> bool:
+    """Whether what was asked for may have been done all the same."""
     if isinstance(error, StoreError):
-        return Told.UNKNOWN if error.outcome is Outcome.INDETERMINATE else Told.FAILED
+        return error.outcome is Outcome.INDETERMINATE
     if isinstance(error, CallTimeout):
-        return Told.UNKNOWN if error.begun else Told.FAILED
-    return Told.UNKNOWN if isinstance(error, NodeDown | ActorStopped | NoReply) else Told.FAILED
+        return error.begun
+    return isinstance(error, NodeDown | ActorStopped | NoReply | trio.TooSlowError)
 
 
 @attrs.frozen
