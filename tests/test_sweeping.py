@@ -123,6 +123,23 @@ def test_a_cancellation_that_breaks_something_is_found() -> None:
     assert 'Repeat it with only="cancel 0"' in note_of(found)
 
 
+def test_a_check_that_returns_its_verdict_is_a_mistake_and_no_finding() -> None:
+    async def check(system: ta.System) -> bool:
+        await trio.lowlevel.checkpoint()
+        return "counter" in system.names()
+
+    with pytest.raises(
+        ta.UsageError, match=r"sweep_cancellation\(check=.*check\): a check raises AssertionError .* returned False"
+    ) as found:
+        sweep_cancellation(trio_only, check=check)
+
+    assert not getattr(found.value, "__notes__", ())
+
+
+async def trio_only(_system: ta.System) -> None:
+    await trio.lowlevel.checkpoint()
+
+
 def test_tasks_that_the_scenario_starts_are_cancelled_at_each_of_their_moments_too() -> None:
     async def crowd(_system: ta.System) -> None:
         async with trio.open_nursery() as nursery:

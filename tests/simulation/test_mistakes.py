@@ -276,3 +276,50 @@ def test_what_a_workload_asks_wrongly_is_refused_by_name_and_not_shrunk(name: st
 
     assert not getattr(caught.value, "__notes__", ())
     assert not list(tmp_path.iterdir())
+
+
+# --- checks that return what they should assert ---
+
+
+def says_no(simulation: Simulation) -> Any:
+    return bool(simulation.history)
+
+
+async def says_no_later(simulation: Simulation) -> Any:
+    await trio.lowlevel.checkpoint()
+    return says_no(simulation)
+
+
+def made_anew() -> Callable[[Simulation], None]:
+    return lambda _: None
+
+
+def of_chance(number: object = 3) -> Any:
+    assert number
+    return made_anew()
+
+
+async def nothing(simulation: Simulation) -> None:
+    await simulation.system()
+
+
+@pytest.mark.parametrize(
+    ("check", "text"),
+    [
+        (
+            says_no,
+            "simulate(check=[says_no]): a check raises AssertionError and returns nothing; this one returned False. Write `assert`",
+        ),
+        (
+            says_no_later,
+            "simulate(check=[says_no_later]): a check raises AssertionError and returns nothing; this one returned False.",
+        ),
+        (of_chance, "what makes a check must be called: write brackets behind it"),
+    ],
+)
+def test_a_check_that_returns_its_verdict_is_a_mistake_of_the_test(check: Any, text: str, tmp_path: Path) -> None:
+    with pytest.raises(ta.UsageError, match=re.escape(text)) as caught:
+        tried(scenario_of(nothing, store=None, check=[check]), 1, corpus=tmp_path)
+
+    assert not getattr(caught.value, "__notes__", ())
+    assert not list(tmp_path.iterdir()), "there is no seed to repeat"

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 
 import trioactors as ta
 from trioactors.testing import Policy, Tape
-from trioactors.testing.simulation import Case, Faults, Plan, Simulation, sim_test, simulate
+from trioactors.testing.simulation import Case, Faults, Plan, Simulation, appended, crashes_are_planned, sim_test, simulate
 from trioactors.testing.simulation.sim_tests import trials
 from trioactors.testing.simulation.simulating import scenario_of
 
@@ -381,12 +382,32 @@ def test_a_file_that_is_given_as_text_is_explained() -> None:
 def plain_app(_: ta.System) -> None: ...
 
 
+async def never_run(_: Simulation) -> Any:
+    yield await trio.lowlevel.checkpoint()
+
+
 @pytest.mark.parametrize(
     ("options", "text"),
     [
         ({"faults": "none"}, "simulate(faults='none'): write Faults(crashes=3), say, or Faults.none()"),
         ({"check": quiet}, "): write functions of a Simulation, in a list"),
         ({"check": ["sound"]}, "simulate(check=['sound']): write functions of a Simulation, in a list"),
+        (
+            {"check": [crashes_are_planned]},
+            "simulate(check=[crashes_are_planned]) has no brackets: write check=[crashes_are_planned()]",
+        ),
+        (
+            {"check": [crashes_are_planned(), AssertionError]},
+            "simulate(check=[AssertionError]): write a function of a Simulation that raises AssertionError, async or not",
+        ),
+        (
+            {"check": [never_run]},
+            "simulate(check=[never_run]): there is a `yield` in it, so a call runs nothing of it; write a function of a Simulation",
+        ),
+        (
+            {"check": [appended]},
+            "simulate(check=[appended]): it is called with a Simulation, and takes (history: 'Iterable[Operation]'",
+        ),
         ({"seed": "17"}, "simulate(seed='17'): '17' is no seed; a seed is an integer"),
         ({"tree": ta.Actor}, "simulate(tree=<class 'trioactors.actor.Actor'>): write ta.Supervisor(ta.child(...), name=...)"),
         ({"settings": {}}, "simulate(settings={}): write Settings(call_timeout=3), say"),

@@ -15,20 +15,58 @@ from typing import Any
 
 from trioactors.errors import UsageError
 
-__all__ = ["look_at_count", "look_at_function", "look_at_instance", "look_at_opening", "look_at_seconds", "look_at_seeds"]
+__all__ = [
+    "look_at_check",
+    "look_at_count",
+    "look_at_function",
+    "look_at_instance",
+    "look_at_opening",
+    "look_at_seconds",
+    "look_at_seeds",
+    "look_at_verdict",
+]
 
 
 def look_at_function(call: str, given: Any, *parameters: str, hint: str = "") -> None:
     """Refuse what is no async function of these parameters. *call* has `...` where it was given: `simulate(app=...)`."""
     shown = call.replace("...", _shown(given))
     wanted = f"an async function of {' and '.join(parameters) or 'nothing'}{hint}"
+    _look_at_callable(shown, given, wanted)
+    if _plain(given):
+        raise UsageError(f"{shown}: that is no async function; write `async def`, for {wanted}")
+    _look_at_parameters(shown, given, parameters, wanted)
+
+
+def look_at_check(call: str, given: Any, parameter: str) -> None:
+    """Refuse what visibly checks nothing: what is no function of this parameter, and one that does not run when it is called."""
+    shown = call.replace("...", _shown(given))
+    wanted = f"a function of {parameter} that raises AssertionError, async or not"
+    _look_at_callable(shown, given, wanted)
+    if _yields(given):
+        raise UsageError(f"{shown}: there is a `yield` in it, so a call runs nothing of it; write {wanted}")
+    _look_at_parameters(shown, given, (parameter,), wanted)
+
+
+def look_at_verdict(call: str, check: Any, verdict: object) -> None:
+    """Refuse what a check has returned, unless it is nothing: nobody looks at it, so who returns False has checked nothing."""
+    if verdict is None:
+        return
+    more = "; what makes a check must be called: write brackets behind it" if callable(verdict) else ""
+    raise UsageError(
+        f"{call.replace('...', _shown(check))}: a check raises AssertionError and returns nothing; this one returned {verdict!r:.80}. "
+        f"Write `assert` where it says `return`{more}"
+    )
+
+
+def _look_at_callable(shown: str, given: Any, wanted: str) -> None:
     if inspect.iscoroutine(given):
         given.close()  # or Python warns that nobody has awaited it
         raise UsageError(f"{shown}: hand in the function itself, not what it gives when it is called")
     if not callable(given) or inspect.isclass(given):
         raise UsageError(f"{shown}: write {wanted}")
-    if _plain(given):
-        raise UsageError(f"{shown}: that is no async function; write `async def`, for {wanted}")
+
+
+def _look_at_parameters(shown: str, given: Any, parameters: Sequence[str], wanted: str) -> None:
     try:
         signature = inspect.signature(given)
     except ValueError:
@@ -41,9 +79,13 @@ def look_at_function(call: str, given: Any, *parameters: str, hint: str = "") ->
         ) from None
 
 
+def _yields(given: Any) -> bool:
+    return inspect.isasyncgenfunction(given) or inspect.isgeneratorfunction(given)
+
+
 def _plain(given: Any) -> bool:
     """Whether calling it cannot give anything to wait for, as far as can be told without calling it."""
-    if inspect.isasyncgenfunction(given) or inspect.isgeneratorfunction(given):
+    if _yields(given):
         return True
     function = inspect.unwrap(getattr(given, "__func__", given))
     if not inspect.isfunction(function) or inspect.iscoroutinefunction(function) or function.__name__ == "<lambda>":

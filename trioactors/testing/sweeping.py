@@ -22,7 +22,7 @@ from trioactors.errors import ActorCrashed, ActorStopped, StartFailed, UsageErro
 from trioactors.lives import leaves
 from trioactors.system import System
 from trioactors.testing.driving import PlannedCrash, alive_in
-from trioactors.testing.given import look_at_function, look_at_instance, look_at_opening
+from trioactors.testing.given import look_at_function, look_at_instance, look_at_opening, look_at_verdict
 from trioactors.testing.leaks import isolated_system
 from trioactors.testing.playing import Played, error_of, play
 from trioactors.testing.schedules import Chooser, Playback, Policy, Tape, chooser
@@ -106,12 +106,14 @@ class _Sweep:
     def run(self, disturbance: Disturbance | None) -> _Probe:
         """Once, with this disturbance. Raises what fails, with a note."""
         probe = _Probe(disturbance)
+        verdict: object = None
 
         async def main() -> None:
+            nonlocal verdict
             async with self.opening() as system:
                 await self._disturbed(system, probe, () if disturbance is None or disturbance.actor is None else self.accept)
                 if self.check is not None:
-                    await self.check(system)
+                    verdict = await self.check(system)
 
         policy = Policy.STEP if self.seed is None else Policy.PRIORITIES
         choosing: Chooser = Playback(Tape(policy)) if self.seed is None else chooser(self.seed, policy)
@@ -121,6 +123,7 @@ class _Sweep:
             what = f'Repeat it with only="{disturbance}"' if disturbance is not None else "It was not disturbed"
             error.add_note(f"sweep_cancellation: the scenario, its check or its end fails. {what}")
         played.result.unwrap()
+        look_at_verdict("sweep_cancellation(check=...)", self.check, verdict)
         return probe
 
     async def _disturbed(self, system: System, probe: _Probe, accept: tuple[type[BaseException], ...]) -> None:

@@ -12,6 +12,7 @@ import attrs
 import trio
 
 from trioactors.lives import is_group, leaves
+from trioactors.testing.given import look_at_verdict
 from trioactors.testing.playing import Played, Stuck, error_of, play, who_waits
 from trioactors.testing.schedules import Chooser, Playback, Policy, Tape, chooser, policy_of
 from trioactors.testing.scheduling import Schedule
@@ -19,7 +20,7 @@ from trioactors.testing.simulation.cases import Case, name_of
 from trioactors.testing.simulation.checks import ALWAYS, Check
 from trioactors.testing.simulation.escapes import contained
 from trioactors.testing.simulation.history import Operation
-from trioactors.testing.simulation.mistakes import Names
+from trioactors.testing.simulation.mistakes import Names, kept_as_mistake
 from trioactors.testing.simulation.node import Application
 from trioactors.testing.simulation.plans import Faults, Injection, Plan, drawn
 from trioactors.testing.simulation.world import Simulation
@@ -143,7 +144,9 @@ class Scenario:
         for check in (*ALWAYS, *self.checks):
             verdict = check(simulation)
             if inspect.isawaitable(verdict):
-                await verdict
+                verdict = await verdict
+            with kept_as_mistake(simulation):
+                look_at_verdict("simulate(check=[...])", check, verdict)
         await trio.lowlevel.checkpoint()
 
 

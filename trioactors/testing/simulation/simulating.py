@@ -22,11 +22,18 @@ from trioactors.settings import Settings
 from trioactors.specs import Supervisor
 from trioactors.store_urls import GROUP, store_at
 from trioactors.system import System
-from trioactors.testing.given import look_at_count, look_at_function, look_at_instance, look_at_seconds, look_at_seeds
+from trioactors.testing.given import (
+    look_at_check,
+    look_at_count,
+    look_at_function,
+    look_at_instance,
+    look_at_seconds,
+    look_at_seeds,
+)
 from trioactors.testing.playing import STEPS
 from trioactors.testing.schedules import Policy, chosen_policy
 from trioactors.testing.simulation.cases import Case
-from trioactors.testing.simulation.checks import Check, planned_by
+from trioactors.testing.simulation.checks import Check, crashes_are_planned, planned_by
 from trioactors.testing.simulation.node import Application
 from trioactors.testing.simulation.plans import Faults
 from trioactors.testing.simulation.scenarios import LIMIT, Run, Scenario, Simulated, Workload
@@ -90,6 +97,10 @@ def _look_at(faults: Any, checks: Any) -> None:
         raise UsageError(f"simulate(faults={faults!r}): write Faults(crashes=3), say, or Faults.none()")
     if not hasattr(checks, "__getitem__") or not all(map(callable, checks)):
         raise UsageError(f"simulate(check={checks!r}): write functions of a Simulation, in a list")
+    for check in checks:
+        if check is crashes_are_planned:
+            raise UsageError("simulate(check=[crashes_are_planned]) has no brackets: write check=[crashes_are_planned()]")
+        look_at_check("simulate(check=[...])", check, "a Simulation")
 
 
 def _stores(store: str | Callable[[], Store] | None) -> Callable[[], Store | None]:
