@@ -249,6 +249,22 @@ async def test_a_timer_goes_on_when_its_tick_was_dropped(system: ta.System) -> N
     assert await dropping.seen() == [0, 1, 99, 99]
 
 
+async def test_a_dropped_tick_that_came_in_beyond_the_limit_leaves_its_place_to_nobody(system: ta.System) -> None:
+    dropping = await system.start(Dropping, name="dropping")
+    await dropping.tick_later(1)
+    await dropping.wait.cast(2)
+    await trio.sleep(0.5)
+
+    dropping.keep.cast_nowait(0)
+    dropping.keep.cast_nowait(1)
+    await trio.sleep(0.7)
+    for item in range(2, 5):
+        dropping.keep.cast_nowait(item)
+
+    assert ta.info(dropping).waiting == ("keep", "keep")
+    assert ta.info(dropping).ledger.dropped == 4
+
+
 async def test_a_dropped_tick_frees_its_timer(system: ta.System) -> None:
     dropping = await system.start(Dropping, name="dropping")
     await dropping.tick_later(1)

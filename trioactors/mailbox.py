@@ -162,13 +162,18 @@ class Mailbox:
                 return True
         if self.overflow is not Overflow.DROP_OLDEST:
             return False
+        while self._drop_oldest().tick is not None and len(self.queue) >= self.limit:
+            pass  # a tick had come in beyond the limit, so its place is not one that others may have
+        return True
+
+    def _drop_oldest(self) -> Envelope:
         oldest = self.queue.popleft()
         self.dropped += 1
         if oldest.tick is not None:
             oldest.tick.delivered()
         if isinstance(oldest, Call):
             oldest.fail(MailboxFull(f"the mailbox of {self.owner} was full, and this message the oldest in it: dropped"))
-        return True
+        return oldest
 
     def _shed_gone(self) -> None:
         kept: list[Envelope] = []
