@@ -9,7 +9,8 @@ import pytest
 import trio
 
 import trioactors as ta
-from trioactors.testing import virtual_environment
+from trioactors.testing import isolated_system, virtual_environment
+from trioactors.testing.clocks import EPOCH
 from trioactors.workers import InPlaceWorker, worker_for_this_run
 
 
@@ -56,3 +57,20 @@ async def test_the_virtual_wall_clock_follows_trio(autojump_clock: trio.testing.
     await trio.sleep(10)
 
     assert virtual.wall_clock() - before == 10
+
+
+class Dealer(ta.Actor[None]):
+    @ta.handler
+    def deal(self) -> tuple[float, float]:
+        world = self.context.system.environment
+        return world.wall_clock(), world.random("cards").random()
+
+
+async def test_an_application_asks_its_system_for_the_time_of_day_and_for_chance(autojump_clock: trio.testing.MockClock) -> None:
+    world = virtual_environment(seed=3)
+    tree = ta.Supervisor(ta.child(Dealer, name="dealer"), name="table")
+    async with isolated_system(tree, environment=world) as system:
+        await trio.sleep(60)
+
+        assert system.environment is world
+        assert await system.get(Dealer, "dealer").deal() == (EPOCH + 60, world.random("cards").random())

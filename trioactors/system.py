@@ -109,6 +109,11 @@ class System(SystemView):
         """The names of all children, in the order of registration."""
         return tuple(cell.name for cell in self._runtime.registry.cells() if not cell.name.startswith(INTERNAL))
 
+    @property
+    def environment(self) -> Environment:
+        """Its clocks, random streams and ids. An application that asks here for the time of day, and for chance, can be simulated."""
+        return self._runtime.environment
+
     # --- looking at it ---
 
     async def quiesce(self, *, timeout: float | None = None) -> None:

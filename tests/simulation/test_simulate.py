@@ -48,6 +48,49 @@ async def write(simulation: Simulation) -> None:
     appended(simulation.history, await (await simulation.get(Scribe, "scribe")).read())
 
 
+@define
+class Offer:
+    price: int = 0
+    until: float = 0.0
+
+
+class Shop(ta.Actor[Offer]):
+    """Believes that the time of day only goes on."""
+
+    async def on_start(self) -> None:
+        world = self.context.system.environment
+        self.state = Offer(world.random("price").randint(1, 9), world.wall_clock() + 1)
+
+    @ta.handler(reads=True)
+    def is_open(self) -> bool:
+        return self.context.system.environment.wall_clock() < self.state.until
+
+
+async def offers_end(simulation: Simulation) -> None:
+    async def client(me: Client) -> None:
+        await trio.sleep(1)
+        async for _ in me.turns(4, pause=1.0):
+            done = await me.call(Shop, "shop", methodcaller("is_open"))
+            assert not done.answer, "an offer that should be over"
+
+    await simulation.clients(1, client)
+
+
+def test_a_clock_that_is_set_back_reaches_an_application_that_asks_its_system_for_the_time() -> None:
+    tree = ta.Supervisor(ta.child(Shop, name="shop"), name="town")
+    set_anew = attrs.evolve(Faults.none(), clocks=1)
+    found: list[str] = []
+    for seed in range(60):
+        simulate(offers_end, tree=tree, store=None, faults=Faults.none(), seed=seed)
+        try:
+            simulate(offers_end, tree=tree, store=None, faults=set_anew, seed=seed, shrinking=0)
+        except AssertionError as error:
+            found.append(str(error).splitlines()[0])
+
+    assert found
+    assert set(found) == {"an offer that should be over"}
+
+
 def test_the_same_seed_is_the_same_run() -> None:
     runs = [simulate(write, tree=TREE, seed=seed) for seed in (1, 2, 1, 2)]
 

@@ -212,7 +212,7 @@ def tried(scenario: Scenario, seed: int, *, shrinking: float = SHRINKING, corpus
 def _small(scenario: Scenario, run: Run, seconds: float) -> Run:
     try:
         return shrunk_run(scenario, run, seconds=seconds)
-    except BaseException as interrupt:  # Ctrl-C, say: what was found must not go with it
+    except KeyboardInterrupt as interrupt:  # what was found must not go with it
         interrupt.add_note(
             f"simulate: seed {run.seed} had failed, and was being made small: {run.error!r}. {_advice(run, run, None)}"
         )
