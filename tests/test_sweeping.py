@@ -104,6 +104,50 @@ def test_the_line_repeats_one_run() -> None:
     assert story.runs == before + 1
 
 
+def test_one_run_counts_what_was_disturbed_in_it() -> None:
+    story = Story()
+
+    assert sweep_cancellation(story.scenario, only="cancel 3") == Swept(1, cancelled=1, crashed=0)
+    assert sweep_cancellation(story.scenario, only="crash 10 counter") == Swept(1, cancelled=0, crashed=1)
+
+
+@pytest.mark.parametrize(
+    ("only", "says"),
+    [
+        ("cancel 99999", r"the scenario has \d+ moments, and the first is 0; those that live at some moment: \['counter'\]"),
+        ("crash 99999 counter", r"the scenario has \d+ moments"),
+        ("crash 10 nobody", r"those that live at that moment: \['counter'\]; those that live at some moment: \['counter'\]"),
+    ],
+)
+def test_one_run_that_disturbs_nothing_is_refused(only: str, says: str) -> None:
+    with pytest.raises(ta.UsageError, match=rf'^sweep_cancellation\(only="{only}"\) disturbs nothing: {says}'):
+        sweep_cancellation(Story().scenario, only=only)
+
+
+def test_a_failure_of_a_run_that_was_not_disturbed_is_not_blamed_on_a_disturbance() -> None:
+    async def broken(_system: ta.System) -> None:
+        raise OSError("mine")
+
+    assert "It was not disturbed" in note_of(outcome.capture(lambda: sweep_cancellation(broken, only="cancel 99999")))
+
+
+def test_what_is_no_failure_ends_the_sweep_and_nothing_says_how_to_repeat_it() -> None:
+    runs: list[ta.System] = []
+
+    async def interrupted(system: ta.System) -> None:
+        runs.append(system)
+        try:
+            await trio.lowlevel.checkpoint()
+        finally:
+            if len(runs) == 2:
+                raise BaseExceptionGroup("mine", [OSError("mine"), KeyboardInterrupt()])
+
+    swept = outcome.capture(lambda: sweep_cancellation(interrupted, actors=[]))
+
+    assert len(runs) == 2
+    assert note_of(swept) == "sweep_cancellation: it came in a run with this disturbance: cancel 0"
+
+
 def test_a_cancellation_that_breaks_something_is_found() -> None:
     held: list[str] = []
 

@@ -120,11 +120,22 @@ class _Sweep:
         played: Played[None] = play(main, choosing, policy=policy, instruments=(probe,))
         error = error_of(played.result)
         if error is not None:
-            what = f'Repeat it with only="{disturbance}"' if disturbance is not None else "It was not disturbed"
-            error.add_note(f"sweep_cancellation: the scenario, its check or its end fails. {what}")
+            error.add_note(_note(error, disturbance if probe.hit else None))
         played.result.unwrap()
         look_at_verdict("sweep_cancellation(check=...)", self.check, verdict)
         return probe
+
+    def run_only(self, disturbance: Disturbance) -> Swept:
+        """Once, with this disturbance, which must come. Raises `UsageError` where it does not."""
+        probe = self.run(disturbance)
+        if probe.hit:
+            return Swept(1, int(probe.scope.cancelled_caught), int(disturbance.actor is not None))
+        where = f"the scenario has {len(probe.alive)} moments, and the first is 0"
+        if disturbance.moment < len(probe.alive):
+            where = f"those that live at that moment: {sorted(probe.alive[disturbance.moment])}"
+        raise UsageError(
+            f'sweep_cancellation(only="{disturbance}") disturbs nothing: {where}; those that live at some moment: {_ever(probe.alive)}'
+        )
 
     async def _disturbed(self, system: System, probe: _Probe, accept: tuple[type[BaseException], ...]) -> None:
         probe.system = system
@@ -135,6 +146,18 @@ class _Sweep:
             if error is not None and not (accept and all(isinstance(leaf, accept) for leaf in leaves(error))):
                 result.unwrap()
         await trio.lowlevel.checkpoint()
+
+
+def _note(error: BaseException, disturbance: Disturbance | None) -> str:
+    if not isinstance(error, Exception):  # Ctrl-C, a test that is skipped: that is no failure
+        return f"sweep_cancellation: it came in a run with this disturbance: {disturbance or 'none'}"
+    what = "It was not disturbed" if disturbance is None else f'Repeat it with only="{disturbance}"'
+    return f"sweep_cancellation: the scenario, its check or its end fails. {what}"
+
+
+def _ever(alive: Sequence[Sequence[str]]) -> list[str]:
+    """Who lives at some moment."""
+    return sorted({name for names in alive for name in names})
 
 
 def sweep_cancellation(
@@ -162,15 +185,12 @@ def sweep_cancellation(
     look_at_instance("sweep_cancellation(only=...)", only, str | None, '"cancel 17" or "crash 17 <actor>"')
     sweep = _Sweep(scenario, check, opening, accept, seed)
     if only is not None:
-        sweep.run(Disturbance.parse(only))
-        return Swept(1, 0, 0)
+        return sweep.run_only(Disturbance.parse(only))
     alive = sweep.run(None).alive
-    ever = {name for names in alive for name in names}
+    ever = _ever(alive)
     strangers = [name for name in actors or () if name not in ever]
     if strangers:
-        raise UsageError(
-            f"sweep_cancellation(actors={actors!r}): {strangers[0]!r} never lives in it; those that do: {sorted(ever)}"
-        )
+        raise UsageError(f"sweep_cancellation(actors={actors!r}): {strangers[0]!r} never lives in it; those that do: {ever}")
     cancelled = sum(sweep.run(Disturbance(moment)).scope.cancelled_caught for moment in range(len(alive)))
     crashes = [
         Disturbance(moment, name) for moment, names in enumerate(alive) for name in names if actors is None or name in actors
