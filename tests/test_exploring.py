@@ -177,20 +177,54 @@ def test_what_does_not_repeat_is_told() -> None:
     assert "something besides the schedule decides" in note_of(unsteady)
 
 
-def test_an_interrupt_is_not_examined() -> None:
-    class Stop(BaseException):
-        pass
+NO_FAILURES: list[Callable[[], BaseException]] = [
+    KeyboardInterrupt,
+    SystemExit,
+    lambda: pytest.skip.Exception("not here"),
+    lambda: BaseExceptionGroup("mine", [ExceptionGroup("more", [OSError("mine")]), KeyboardInterrupt()]),
+]
 
+
+@pytest.mark.parametrize("make", NO_FAILURES)
+def test_what_is_no_failure_is_not_examined(make: Callable[[], BaseException]) -> None:
     runs: list[int] = []
 
     async def interrupted() -> None:
         runs.append(1)
-        raise Stop
+        if len(runs) == 2:
+            raise make()
 
-    with pytest.raises(Stop):
-        explore(interrupted)
+    found = outcome.capture(lambda: explore(interrupted, policy="step"))
 
-    assert len(runs) == 1
+    assert isinstance(found, outcome.Error)
+    assert type(found.error) is type(make())
+    assert found.error.__notes__ == ['explore: it came in schedule 2 of 200: seeds=[1], policy="step"']
+    assert len(runs) == 2
+
+
+@pytest.mark.parametrize("make", NO_FAILURES)
+@pytest.mark.parametrize("late", [1, 2, 3])
+def test_what_is_no_failure_ends_the_shrinking_and_tells_what_had_been_found(make: Callable[[], BaseException], late: int) -> None:
+    after: list[int] = []
+
+    async def interrupted() -> None:
+        if len(after) == late:
+            raise make()
+        try:
+            await lost_update()
+        except AssertionError:
+            after.append(1)
+            raise
+
+    found = outcome.capture(lambda: explore(interrupted, seeds=1_000))
+
+    assert isinstance(found, outcome.Error)
+    assert type(found.error) is type(make())
+    [note] = found.error.__notes__
+    assert re.match(
+        r"explore: schedule \d+ of 1000 fails\. Repeat it .*; while it was made small, this came\. .* AssertionError", note
+    )
+    assert len(after) == late
 
 
 def test_what_was_tried_is_counted() -> None:

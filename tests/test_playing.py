@@ -149,6 +149,17 @@ def test_what_it_raises_on_its_way_out_is_told_as_the_cause() -> None:
     assert repr(caught.value.__cause__) == "OSError('mine')"
 
 
+def test_an_interrupt_of_a_program_that_is_stuck_is_the_result() -> None:
+    async def main() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        replay(main, "step:")
+
+
 def test_many_waiting_tasks_are_not_all_listed() -> None:
     async def main() -> None:
         async with trio.open_nursery() as nursery:

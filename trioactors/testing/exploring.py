@@ -7,13 +7,15 @@
 
 The first schedule under which the test fails ends it. Its tape is shrunk a little: choices that the failure does not need are set back to
 "everybody in turn", as long as what is left fails in the same way. The error is re-raised as the seed gave it, with the line as a note.
+What is no failure (Ctrl-C, a test that is skipped) ends it at once, also while a tape is shrunk.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, Protocol, overload
 
 import attrs
@@ -21,7 +23,7 @@ import attrs
 from trioactors.errors import UsageError
 from trioactors.testing.given import look_at_count, look_at_function, look_at_instance, look_at_seeds
 from trioactors.testing.leaks import isolated_system
-from trioactors.testing.playing import STEPS, Played, error_of, failure_kind, play, play_seed, replay
+from trioactors.testing.playing import STEPS, failure_kind, finding_of, play, play_seed, replay
 from trioactors.testing.schedules import Playback, Policy, Tape, chosen_policy, policy_of
 
 __all__ = ["REPLAYS", "SEEDS", "Explored", "explore", "shrunk"]
@@ -115,34 +117,45 @@ def _explore(main: Callable[[], Awaitable[Any]], plan: _Plan) -> Explored:
     tapes: set[Tape] = set()
     for count, seed in enumerate(plan.seeds, 1):
         played = play_seed(main, seed, plan.policy, steps=plan.steps)
-        error = error_of(played.result)
+        policy = policy_of(seed, plan.policy).value
+        with _told(f'explore: it came in schedule {count} of {len(plan.seeds)}: seeds=[{seed}], policy="{policy}"'):
+            error = finding_of(played.result)
         if error is not None:
-            error.add_note(f"explore: schedule {count} of {len(plan.seeds)} fails. " + _advice(main, played, seed, plan))
+            line = (
+                f"explore: schedule {count} of {len(plan.seeds)} fails. "
+                f'Repeat it with seeds=[{seed}], policy="{policy}" (pytest: --trioactors-seed={seed} --trioactors-policy={policy})'
+            )
+            with _told(f"{line}; while it was made small, this came. It had failed with {error!r}"):
+                more = _examined(main, played.tape, error, plan)
+            error.add_note(line + more)
             raise error
         tapes.add(played.tape)
     return Explored(len(plan.seeds), len(tapes))
 
 
-def _advice(main: Callable[[], Awaitable[Any]], played: Played[Any], seed: int, plan: _Plan) -> str:
-    """How to repeat it, on one line."""
-    policy = policy_of(seed, plan.policy).value
-    line = f'Repeat it with seeds=[{seed}], policy="{policy}" (pytest: --trioactors-seed={seed} --trioactors-policy={policy})'
-    if not plan.replays or not isinstance(error := error_of(played.result), Exception):
-        return line
-    again = _run_tape(main, played.tape, plan)
-    if failure_kind(error_of(again.result)) != failure_kind(error):
-        return f"{line}; but its tape does not fail so: something besides the schedule decides (threads, real time, chance, a set's order)"
-    small = shrunk(lambda tape: _same_failure(main, tape, error, plan), played.tape, replays=plan.replays)
-    return f'{line}; shrunk from {played.tape.jumps} to {small.jumps} jumps of the queue: tape "{small}"'
+@contextmanager
+def _told(note: str) -> Generator[None, None, None]:
+    """What is no finding ends it all, wherever it comes; and it takes the *note* with it."""
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(note)
+        raise
 
 
-def _run_tape(main: Callable[[], Awaitable[Any]], tape: Tape, plan: _Plan) -> Played[Any]:
-    return play(main, Playback(tape), policy=tape.policy, steps=plan.steps)
+def _examined(main: Callable[[], Awaitable[Any]], tape: Tape, error: Exception, plan: _Plan) -> str:
+    """What is to be said of a failure besides how to repeat it."""
+    if not plan.replays:
+        return ""
+    if _same_failure(main, tape, error, plan) is None:
+        return "; but its tape does not fail so: something besides the schedule decides (threads, real time, chance, a set's order)"
+    small = shrunk(lambda tape: _same_failure(main, tape, error, plan), tape, replays=plan.replays)
+    return f'; shrunk from {tape.jumps} to {small.jumps} jumps of the queue: tape "{small}"'
 
 
-def _same_failure(main: Callable[[], Awaitable[Any]], tape: Tape, error: BaseException, plan: _Plan) -> Tape | None:
-    played = _run_tape(main, tape, plan)
-    return played.tape if failure_kind(error_of(played.result)) == failure_kind(error) else None
+def _same_failure(main: Callable[[], Awaitable[Any]], tape: Tape, error: Exception, plan: _Plan) -> Tape | None:
+    played = play(main, Playback(tape), policy=tape.policy, steps=plan.steps)
+    return played.tape if failure_kind(finding_of(played.result)) == failure_kind(error) else None
 
 
 def shrunk(fails: Callable[[Tape], Tape | None], tape: Tape, *, replays: int = REPLAYS) -> Tape:

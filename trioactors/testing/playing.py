@@ -24,7 +24,7 @@ from trioactors.testing.clocks import ThreadGuard
 from trioactors.testing.schedules import Chooser, Playback, Policy, Recording, Tape, chooser, policy_of
 from trioactors.testing.scheduling import Schedule, scheduled
 
-__all__ = ["STEPS", "Played", "Stuck", "error_of", "failure_kind", "play", "play_seed", "replay", "who_waits"]
+__all__ = ["STEPS", "Played", "Stuck", "error_of", "failure_kind", "finding_of", "play", "play_seed", "replay", "who_waits"]
 
 T = TypeVar("T")
 
@@ -154,8 +154,9 @@ def play(
         if trio.lowlevel.in_trio_run():
             raise UsageError("a run under a schedule is a trio.run of its own: start it from a plain function, not while Trio runs")
         result: outcome.Outcome[T] = outcome.capture(lambda: trio.run(bounded, clock=clock, instruments=together))
-    if watch.stuck is not None:
-        watch.stuck.__cause__ = error_of(result)
+    ended = error_of(result)
+    if watch.stuck is not None and (ended is None or isinstance(ended, Exception)):
+        watch.stuck.__cause__ = ended
         result = outcome.Error(watch.stuck)
     return Played(result, Tape.of(policy, recording.choices), schedule.steps)
 
@@ -176,6 +177,14 @@ def play_seed(
 def error_of(result: outcome.Outcome[Any]) -> BaseException | None:
     """What it raises, if it raises."""
     return result.error if isinstance(result, outcome.Error) else None
+
+
+def finding_of(result: outcome.Outcome[Any]) -> Exception | None:
+    """What is wrong, if something is. What is no finding is raised at once: Ctrl-C, an exit, a test that is skipped, a group of these."""
+    error = error_of(result)
+    if error is None or isinstance(error, Exception):
+        return error
+    raise error
 
 
 def failure_kind(error: BaseException | None) -> tuple[str, ...]:
