@@ -1,18 +1,27 @@
-"""The clients of a simulated node: who uses it, turn by turn, and what each was told."""
+"""The clients of a simulated node: who uses it, turn by turn, and what each was told.
+
+An error tells of one message. That message may have led to others, which were done before it failed: a call that its handler made is
+committed on its own. The trace knows them by their chain. So a call has FAILED if its error says so, and nothing else was accepted in its
+chains.
+"""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Generator, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import attrs
 import trio
 
+from trioactors.lives import leaves
 from trioactors.testing.given import look_at_count, look_at_seconds
 from trioactors.testing.simulation.history import Operation, Told, told
-from trioactors.testing.simulation.mistakes import kept_as_mistake
+from trioactors.testing.simulation.mistakes import at_the_call, kept_as_mistake
+from trioactors.trace import MessageAccepted
 
 if TYPE_CHECKING:
     import random
@@ -20,13 +29,17 @@ if TYPE_CHECKING:
     from trioactors.system import System
     from trioactors.testing.simulation.node import NodeLife
     from trioactors.testing.simulation.world import Simulation
+    from trioactors.trace import TraceRecord
 
-__all__ = ["Client", "Turn"]
+__all__ = ["Client", "Turn", "note_sent"]
 
 A = TypeVar("A")
 R = TypeVar("R")
 
 _LETTERS: Final = "bcdefghijklmnopqrstuvwxyz"
+
+_sent: ContextVar[set[int | None] | None] = ContextVar("trioactors_client_sent", default=None)
+"""The numbers of the messages that the present call of a client has sent itself; each begins a chain."""
 
 
 @attrs.frozen
@@ -106,16 +119,47 @@ class Client:
         try:
             life = await world.node.up()
             began = trio.current_time()
-            answer, error = await _asked(life, do)
+            with _sending() as sent:
+                answer, error = await _asked(life, do)
         except trio.Cancelled:  # it gave up, and will never know
             world.history.append(Operation(self.number, known, what, began, trio.current_time(), Told.UNKNOWN))
             raise
+        said = Told.OK
         if error is not None:
             world.heard(error, known)
-        said = Told.OK if error is None else told(error)
+            recent = itertools.takewhile(lambda entry: entry[1].time >= began, reversed(world.trace))
+            said = told(error) if _accepted(recent, life.number, sent) <= _answers(error) else Told.UNKNOWN
         done = Operation(self.number, known, what, began, trio.current_time(), said, answer, error)
         world.history.append(done)
         return done
+
+
+def note_sent(record: TraceRecord) -> None:
+    """Where a client sends a message, keep its number: *record* is made by the task that sends."""
+    sent = _sent.get()
+    if sent is not None and isinstance(record, MessageAccepted) and record.message == record.correlation is not None:
+        sent.add(record.message)
+
+
+@contextmanager
+def _sending() -> Generator[set[int | None], None, None]:
+    """A block in which it is noted what is sent."""
+    sent: set[int | None] = set()
+    token = _sent.set(sent)
+    try:
+        yield sent
+    finally:
+        _sent.reset(token)
+
+
+def _accepted(trace: Iterable[tuple[int, TraceRecord]], life: int, chains: Container[int | None]) -> int:
+    """How many messages of these chains a life has accepted."""
+    return sum(isinstance(record, MessageAccepted) and record.correlation in chains for number, record in trace if number == life)
+
+
+def _answers(error: BaseException) -> int:
+    """How many messages it tells of: of each part that came as an answer, and was not raised where somebody asked."""
+    return sum(1 for _ in leaves(error)) - sum(1 for _ in at_the_call(error))
 
 
 def _letters(call: int) -> str:

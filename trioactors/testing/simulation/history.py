@@ -24,14 +24,14 @@ class Told(enum.Enum):
     """It was done, and this is the answer."""
 
     FAILED = "failed"
-    """It was not done, and never will be."""
+    """It was not done, and never will be; and it led to nothing else."""
 
     UNKNOWN = "unknown"
     """Nobody can say."""
 
 
 def told(error: BaseException) -> Told:
-    """What is known after a call that raised *error*, to an actor that persists every message."""
+    """What is known of the message that *error* tells of, to an actor that persists every message."""
     return Told.UNKNOWN if any(map(_tells_nothing, leaves(error))) else Told.FAILED
 
 

@@ -20,7 +20,7 @@ from trioactors.testing.disk import Keep
 from trioactors.testing.driving import PlannedCrash
 from trioactors.testing.given import look_at_count, look_at_function
 from trioactors.testing.scheduling import Schedule
-from trioactors.testing.simulation.clients import Client
+from trioactors.testing.simulation.clients import Client, note_sent
 from trioactors.testing.simulation.hardware import Faulty
 from trioactors.testing.simulation.history import Operation
 from trioactors.testing.simulation.mistakes import Names, at_the_call, is_mistake, kept_as_mistake, names_of, place_of
@@ -204,6 +204,7 @@ class Simulation:
 
     def _seen(self, life: int, record: TraceRecord) -> None:
         self.trace.append((life, record))
+        note_sent(record)
         if isinstance(record, ChildStarted | ChildStartFailed | ChildIgnored):
             self.names.started.add(record.child)
 

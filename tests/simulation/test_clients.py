@@ -1,0 +1,157 @@
+"""What a client may conclude: its call has failed only if nothing that it led to may have been done."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from operator import methodcaller
+from typing import Any
+
+import pytest
+from attrs import define, field
+
+import trioactors as ta
+from trioactors.testing.simulation import Client, Faults, Operation, Simulation, Told, simulate
+
+
+class Refused(Exception):
+    """Declared."""
+
+
+@define
+class Lines:
+    lines: list[str] = field(factory=list[str])
+
+
+class Scribe(ta.Actor[Lines], persist=ta.EVERY_MESSAGE):
+    @ta.handler
+    def write(self, line: str) -> None:
+        self.state.lines.append(line)
+
+    @ta.handler(raises=(Refused,))
+    def refuse(self, line: str) -> None:
+        self.state.lines.append(line)
+        raise Refused
+
+    @ta.handler(reads=True)
+    def read(self) -> list[str]:
+        return list(self.state.lines)
+
+
+class Front(ta.Actor[None]):
+    """Keeps nothing itself."""
+
+    @ta.handler
+    async def ask_and_crash(self, line: str) -> None:
+        await self.context.system.get(Scribe, "scribe").write(line)
+        raise LookupError
+
+    @ta.handler
+    async def cast_and_crash(self, line: str) -> None:
+        await self.context.system.get(Scribe, "scribe").write.cast(line)
+        raise LookupError
+
+    @ta.handler
+    async def crash(self, line: str) -> None:
+        raise LookupError(line)
+
+
+class DurableFront(ta.Actor[Lines], persist=ta.EVERY_MESSAGE):
+    """Keeps lines too; what it casts leaves with its commit."""
+
+    @ta.handler(raises=(Refused,))
+    async def ask_and_refuse(self, line: str) -> None:
+        await self.context.system.get(Scribe, "scribe").write(line)
+        raise Refused
+
+    @ta.handler
+    async def cast_and_crash(self, line: str) -> None:
+        await self.context.system.get(Scribe, "scribe").write.cast(line)
+        raise LookupError
+
+
+TREE = ta.Supervisor(
+    ta.child(Scribe, name="scribe"), ta.child(Front, name="front"), ta.child(DurableFront, name="durable"), name="desk"
+)
+
+
+def one_call(do: Callable[[ta.System], Awaitable[Any]]) -> tuple[Operation, list[str]]:
+    """What a client was told of one call, and what the scribe has in the end."""
+    kept: list[str] = []
+
+    async def workload(simulation: Simulation) -> None:
+        async def client(me: Client) -> None:
+            await me.use(do)
+
+        await simulation.clients(1, client)
+        await simulation.settle()
+        kept.extend(await (await simulation.get(Scribe, "scribe")).read())
+
+    [operation] = simulate(workload, tree=TREE, faults=Faults.none(), shrinking=0).history
+    return operation, kept
+
+
+async def ask_and_crash(system: ta.System) -> None:
+    await system.get(Front, "front").ask_and_crash("a")
+
+
+async def cast_and_crash(system: ta.System) -> None:
+    await system.get(Front, "front").cast_and_crash("a")
+
+
+async def ask_and_refuse(system: ta.System) -> None:
+    await system.get(DurableFront, "durable").ask_and_refuse("a")
+
+
+async def write_and_be_refused(system: ta.System) -> None:
+    scribe = system.get(Scribe, "scribe")
+    await scribe.write("a")
+    await scribe.refuse("b")
+
+
+async def write_and_fail(system: ta.System) -> None:
+    await system.get(Scribe, "scribe").write("a")
+    raise Refused
+
+
+@pytest.mark.parametrize("do", [ask_and_crash, cast_and_crash, ask_and_refuse, write_and_be_refused, write_and_fail])
+def test_a_failure_after_something_else_was_accepted_is_unknown(do: Callable[[ta.System], Awaitable[Any]]) -> None:
+    operation, kept = one_call(do)
+
+    assert (operation.told, kept) == (Told.UNKNOWN, ["a"])
+
+
+async def crash(system: ta.System) -> None:
+    await system.get(Front, "front").crash("a")
+
+
+async def be_refused(system: ta.System) -> None:
+    await system.get(Scribe, "scribe").refuse("a")
+
+
+async def cast_in_vain(system: ta.System) -> None:
+    await system.get(DurableFront, "durable").cast_and_crash("a")
+
+
+async def fail_at_once(_: ta.System) -> None:
+    raise Refused
+
+
+@pytest.mark.parametrize("do", [crash, be_refused, cast_in_vain, fail_at_once])
+def test_a_failure_that_led_to_nothing_else_is_one(do: Callable[[ta.System], Awaitable[Any]]) -> None:
+    operation, kept = one_call(do)
+
+    assert (operation.told, kept) == (Told.FAILED, [])
+
+
+def test_calls_of_others_at_the_same_time_are_no_matter() -> None:
+    async def workload(simulation: Simulation) -> None:
+        async def client(me: Client) -> None:
+            what = "refuse" if me.number else "write"
+            async for turn in me.turns(3, pause=0):
+                await me.call(Scribe, "scribe", methodcaller(what, turn.id))
+
+        await simulation.clients(2, client)
+
+    history = simulate(workload, tree=TREE, faults=Faults.none(), shrinking=0).history
+
+    assert {(operation.client, operation.told) for operation in history} == {(0, Told.OK), (1, Told.FAILED)}
