@@ -31,6 +31,7 @@ WALLS: Mapping[str, str] = {
     "trioactors.store_urls._load": "a plug-in may fail in any way while it is loaded: the error names it and its URL",
     "trioactors.system._opened": "the body's error leaves outside the nursery, which would put it into a group",
     "trioactors.tasks.TaskHolder._hold": "a failing task is its actor's crash, not its supervisor's",
+    "trioactors.testing.exploring._told": "a note about what was being tried, then the error goes on",
     "trioactors.testing.simulation.node.Node._live": "a life of a node: what no fault explains goes through",
     "trioactors.testing.simulation.node.NodeLife.asked": "what a dead node raised is nobody's answer",
     "trioactors.testing.simulation.sim_tests._replay": "a note about where the case is kept, then the error goes on",
