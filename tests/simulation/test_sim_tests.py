@@ -204,6 +204,30 @@ async def test_it(simulation: Simulation):
     ]
 
 
+def test_points_that_were_never_passed_are_printed_unless_another_test_has_reached_them(outcome_of: Outcome) -> None:
+    result = outcome_of("""
+def shared(simulation, number):
+    if number == 3:
+        simulation.sometimes("three")
+    if number == 4:
+        simulation.sometimes("four")
+
+@sim_test(seeds=5, store=None, faults=Faults.none())
+async def test_zero(simulation: Simulation):
+    await runs(simulation)
+    shared(simulation, 0)
+
+@sim_test(seeds=5, store=None, faults=Faults.none())
+async def test_three(simulation: Simulation):
+    await runs(simulation)
+    shared(simulation, 3)
+""")
+
+    result.assert_outcomes(passed=2)
+    told = [line.partition("::")[2] for line in result.outlines if "no run reached" in line]
+    assert told == ["test_zero: no run reached 'four'", "test_three: no run reached 'four'"]
+
+
 def test_where_every_point_was_reached_nothing_is_printed(outcome_of: Outcome) -> None:
     assert not [line for line in outcome_of(COUNTED.format(seeds=1, runs=[0])).outlines if "no run reached" in line]
 

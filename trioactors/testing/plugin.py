@@ -26,7 +26,7 @@ from trioactors.system import System
 from trioactors.testing.clocks import ThreadGuard
 from trioactors.testing.leaks import isolated_system
 from trioactors.testing.schedules import Policy
-from trioactors.testing.simulation.sim_tests import NEVER_REACHED
+from trioactors.testing.simulation.sim_tests import NEVER_MET, NEVER_REACHED, REACHED
 from trioactors.trace import Recorder
 
 __all__ = [
@@ -54,8 +54,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Name the points that simulations were to reach sometimes, and never did."""
-    for report in terminalreporter.getreports("passed"):
-        points = [repr(value) for name, value in report.user_properties if name == NEVER_REACHED]
+    reports = terminalreporter.getreports("passed")
+    reached = {value for report in reports for name, value in report.user_properties if name == REACHED}
+    for report in reports:
+        told = ((name, value) for name, value in report.user_properties if name in {NEVER_REACHED, NEVER_MET})
+        points = [repr(value) for name, value in told if name == NEVER_REACHED or value not in reached]
         if points:
             terminalreporter.write_line(f"{report.nodeid}: no run reached {', '.join(points)}")
 

@@ -31,13 +31,20 @@ from trioactors.testing.simulation.cases import kept_cases
 from trioactors.testing.simulation.checks import Check
 from trioactors.testing.simulation.mistakes import Names
 from trioactors.testing.simulation.plans import Faults
+from trioactors.testing.simulation.points import children_of, points_of
 from trioactors.testing.simulation.scenarios import LIMIT, Scenario, Simulated, Workload
 from trioactors.testing.simulation.simulating import SHRINKING, case_from, replayed, scenario_of, tried
 
-__all__ = ["NEVER_REACHED", "Report", "SimTest", "sim_test", "trials"]
+__all__ = ["NEVER_MET", "NEVER_REACHED", "REACHED", "Report", "SimTest", "sim_test", "trials"]
 
 NEVER_REACHED: Final = "trioactors: never reached"
 """The property of a test's report that has the points which no run of it has reached; the plugin prints them."""
+
+NEVER_MET: Final = "trioactors: never met"
+"""The same for those that are known by their source only; the plugin prints them where no other test has reached them."""
+
+REACHED: Final = "trioactors: reached"
+"""Those that some run has reached."""
 
 
 @attrs.frozen
@@ -52,6 +59,8 @@ class Report:
     faults: Mapping[str, int] = attrs.field(factory=dict[str, int])
     moments: Mapping[str, int] = attrs.field(factory=dict[str, int])
     """How many have reached each moment of the library's own."""
+    unmet: frozenset[str] = frozenset()
+    """The points that stand in the source of the test, and that no run has passed."""
 
     @property
     def never(self) -> tuple[str, ...]:
@@ -64,7 +73,8 @@ def trials(scenario: Scenario, seeds: Iterable[int], *, shrinking: float = SHRIN
     tally = _Tally()
     for seed in seeds:
         tally.add(tried(scenario, seed, shrinking=shrinking, corpus=corpus))
-    return tally.report()
+    parts = (scenario.workload, scenario.application.body, *scenario.checks, *children_of(scenario.application.tree))
+    return tally.report(points_of(parts))
 
 
 class _Tally:
@@ -85,10 +95,15 @@ class _Tally:
         self._faults.update(one.kind.value for one in run.happened)
         self._names.add(run.names)
 
-    def report(self) -> Report:
-        """What was counted. Raises `UsageError` where the test asked for a name that none of its runs has met."""
+    def report(self, known: frozenset[str]) -> Report:
+        """What was counted, with the points that are *known* by their source.
+
+        Raises `UsageError` where the test asked for a name that none of its runs has met.
+        """
         self._names.look()
-        return Report(self._runs, dict(self._points), self._lives, self._operations, dict(self._faults), dict(self._moments))
+        unmet = known - self._points.keys()
+        points = {**self._points, **dict.fromkeys(unmet, 0)}
+        return Report(self._runs, points, self._lives, self._operations, dict(self._faults), dict(self._moments), unmet)
 
 
 class _Request(Protocol):
@@ -204,7 +219,10 @@ def _run(scenario: Scenario, seeds: Sequence[int], corpus: Path, request: _Reque
         raise UsageError(f"--trioactors-seeds={number} would try nothing: give a number above zero")
     report = trials(scenario, seeds if number is None else range(number), corpus=corpus)
     if request is not None:
-        request.node.user_properties += [(NEVER_REACHED, point) for point in report.never]
+        request.node.user_properties += [
+            (REACHED if runs else NEVER_MET if point in report.unmet else NEVER_REACHED, point)
+            for point, runs in sorted(report.points.items())
+        ]
 
 
 def _replay(scenario: Scenario, path: Path, kept: Any) -> None:
