@@ -13,8 +13,8 @@ import trioactors as ta
 from trioactors.exits import CRASH, Exit, ExitKind
 from trioactors.messages import Ledger
 from trioactors.testing.clocks import run
-from trioactors.testing.driving import PlannedCrash
-from trioactors.testing.simulation import Operation, Simulation, Told, appended, crashes_are_planned
+from trioactors.testing.driving import PlannedCrash, crash
+from trioactors.testing.simulation import Client, Faults, Operation, Simulation, Told, appended, crashes_are_planned, simulate
 from trioactors.testing.simulation.checks import (
     ALWAYS,
     each_call_ends_once,
@@ -77,9 +77,11 @@ def started(time: float, child: str, incarnation: int = 2) -> TraceRecord:
     return ChildStarted(time=time, child=child, incarnation=incarnation)
 
 
-def counted(*records: TraceRecord, life: int = 1, tree: ta.Supervisor | None = TREE) -> Simulation:
+def counted(
+    *records: TraceRecord, life: int = 1, tree: ta.Supervisor | None = TREE, restarters: dict[int, str] | None = None
+) -> Simulation:
     node = SimpleNamespace(tree=tree, settings=ta.Settings(intensity=ta.Intensity(0, 1.0)))
-    return fabricated(node=node, trace=[(life, record) for record in records])
+    return fabricated(node=node, trace=[(life, record) for record in records], restarters=restarters or {})
 
 
 @pytest.mark.parametrize(
@@ -137,13 +139,50 @@ INN = ta.Supervisor(
 
 
 def test_a_dynamic_supervisor_may_give_up_after_restarts_of_children_that_came_later() -> None:
-    restarts_are_counted(counted(restarted(0.0, "guest"), restarted(1.0, "other guest"), gave_up(5.0, "inn"), tree=INN))
+    records = restarted(0.0, "guest"), restarted(1.0, "other guest"), gave_up(5.0, "inn")
+
+    restarts_are_counted(counted(*records, tree=INN, restarters={0: "inn", 1: "inn"}))
 
 
 @pytest.mark.parametrize("records", [[restarted(1.0, "guest")], [restarted(0.0, "host")] * 2, [restarted(0.0, "guest")] * 2])
 def test_a_dynamic_supervisor_that_gives_up_too_early_is_found(records: Sequence[TraceRecord]) -> None:
-    with pytest.raises(AssertionError, match=r"inn gave up, and at most [01] restarts within 5 s were its own"):
-        restarts_are_counted(counted(*records, gave_up(5.1, "inn"), tree=INN))
+    by_the_inn = {place: "inn" for place, record in enumerate(records) if record.child == "guest"}
+
+    with pytest.raises(AssertionError, match=r"inn gave up after [01] restarts within 5 s"):
+        restarts_are_counted(counted(*records, gave_up(5.1, "inn"), tree=INN, restarters=by_the_inn))
+
+
+def test_a_dynamic_supervisor_that_restarts_too_often_is_found() -> None:
+    with pytest.raises(AssertionError, match="inn restarted 3 times within 5 s"):
+        restarts_are_counted(counted(*[restarted(1.0, "guest")] * 3, tree=INN, restarters=dict.fromkeys(range(3), "inn")))
+
+
+def test_a_child_counts_where_it_is_now_and_not_where_it_was_declared() -> None:
+    records = restarted(0.0), restarted(0.0), restarted(0.0), gave_up(1.0)
+
+    restarts_are_counted(counted(*records, restarters={1: "elsewhere"}))
+
+
+def test_children_that_are_added_and_deleted_by_hand_count_while_they_are_there() -> None:
+    tree = ta.Supervisor(ta.child(Worker, name="a"), name="top", intensity=ta.Intensity(2, 5.0))
+
+    async def change_places(system: ta.System) -> None:
+        top = system.supervisor("top")
+        await top.start_child(ta.child(Worker, name="b"))
+        await top.terminate_child("a")
+        await top.delete_child("a")
+
+    async def workload(simulation: Simulation) -> None:
+        async def client(me: Client) -> None:
+            await me.use(change_places)
+            for _ in range(3):
+                crash(await simulation.get(Worker, "b"))
+                await trio.testing.wait_all_tasks_blocked()
+
+        await simulation.clients(1, client)
+        assert [record.child for _, record in simulation.trace if isinstance(record, GaveUp)] == ["top"]
+
+    simulate(workload, tree=tree, store=None, faults=Faults.none(), shrinking=0)
 
 
 def test_without_a_tree_nobody_is_counted() -> None:

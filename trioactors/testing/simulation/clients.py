@@ -115,7 +115,7 @@ class Client:
         known = f"{turn}{_letters(self._calls)}"
         self._calls += 1
         world.begun.append(known)
-        began = trio.current_time()
+        began, seen = trio.current_time(), len(world.trace)
         try:
             life = await world.node.up()
             began = trio.current_time()
@@ -127,8 +127,8 @@ class Client:
         said = Told.OK
         if error is not None:
             world.heard(error, known)
-            recent = itertools.takewhile(lambda entry: entry[1].time >= began, reversed(world.trace))
-            said = told(error) if _accepted(recent, life.number, sent) <= _answers(error) else Told.UNKNOWN
+            accepted = _accepted(world.trace[seen:], life.number, sent)
+            said = told(error) if accepted <= _answers(error) else Told.UNKNOWN
         done = Operation(self.number, known, what, began, trio.current_time(), said, answer, error)
         world.history.append(done)
         return done

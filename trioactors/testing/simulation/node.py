@@ -22,7 +22,7 @@ from trioactors.environment import Environment
 from trioactors.lives import Life, leaves
 from trioactors.settings import Settings
 from trioactors.specs import Supervisor
-from trioactors.system import System
+from trioactors.system import System, runtime_of
 from trioactors.testing.clocks import EPOCH
 from trioactors.testing.disk import Keep, SimulatedDisk
 from trioactors.testing.driving import alive_in
@@ -34,6 +34,7 @@ from trioactors.testing.simulation.plans import stream
 
 if TYPE_CHECKING:
     from trioactors.persistence import Store
+    from trioactors.registry import Registry
     from trioactors.trace import TraceRecord
 
 present_life: ContextVar[NodeLife] = ContextVar("trioactors_node_life")
@@ -71,6 +72,8 @@ class NodeLife:
     scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
     system: System | None = None
     """While it serves."""
+    registry: Registry | None = None
+    """Who has which name, once its tree is up."""
     callers: dict[trio.CancelScope, None] = attrs.field(factory=dict[trio.CancelScope, None])
     """What waits for an answer from it, in the order in which it began to."""
     disturbed: bool = False
@@ -82,6 +85,11 @@ class NodeLife:
     def dead(self) -> bool:
         """Whether nothing of it counts any more."""
         return self.disk.fenced
+
+    def supervisor_of(self, child: str) -> str | None:
+        """Under whom *child* is now, once the tree is up: then it may be under others than declared."""
+        cells = () if self.registry is None else self.registry.cells()
+        return next((cell.parent.name for cell in cells if cell.name == child and cell.parent is not None), None)
 
     def hang_up(self, why: str) -> None:
         """Let nobody wait for an answer from it any more."""
@@ -242,6 +250,7 @@ class Node:
             environment=self._environment(life),
             observers=[lambda record: None if life.dead else self._record(life.number, record)],
         ) as system:
+            life.registry = runtime_of(system).registry
             if application.body is not None:
                 await application.body(system)
             life.system = system

@@ -26,7 +26,7 @@ from trioactors.testing.simulation.history import Operation
 from trioactors.testing.simulation.mistakes import Names, at_the_call, is_mistake, kept_as_mistake, names_of, place_of
 from trioactors.testing.simulation.node import Application, Node, NodeLife, present_life
 from trioactors.testing.simulation.plans import AT_STEP, Faults, Injection, Kind, Plan, stream
-from trioactors.trace import ChildIgnored, ChildStarted, ChildStartFailed, TraceRecord
+from trioactors.trace import ChildIgnored, ChildStarted, ChildStartFailed, RestartScheduled, TraceRecord
 
 if TYPE_CHECKING:
     import random
@@ -56,6 +56,8 @@ class Simulation:
         """The turns that have begun."""
         self.trace: list[tuple[int, TraceRecord]] = []
         """What the node's lives reported, each with its number."""
+        self.restarters: dict[int, str] = {}
+        """Which supervisor decided on a restart, by the record's place in the trace: no record says whose child somebody is."""
         self.injected: list[tuple[float, Injection]] = []
         """The faults that have happened, and when."""
         self.effects: list[str] = []
@@ -203,6 +205,10 @@ class Simulation:
             self.moments[f"{injection.kind.value} while a commit is on its way"] += bool(life.worker.busy)
 
     def _seen(self, life: int, record: TraceRecord) -> None:
+        if isinstance(record, RestartScheduled) and self.node.life is not None:
+            supervisor = self.node.life.supervisor_of(record.child)
+            if supervisor is not None:
+                self.restarters[len(self.trace)] = supervisor
         self.trace.append((life, record))
         note_sent(record)
         if isinstance(record, ChildStarted | ChildStartFailed | ChildIgnored):
