@@ -278,6 +278,65 @@ def test_what_a_workload_asks_wrongly_is_refused_by_name_and_not_shrunk(name: st
     assert not list(tmp_path.iterdir())
 
 
+# --- calls that show nothing ---
+
+
+class Broken(ta.Actor[None]):
+    @ta.handler
+    async def answer(self) -> str:
+        raise LookupError("a bug")
+
+    @ta.handler(raises=(LookupError,))
+    async def refuse(self) -> str:
+        raise LookupError
+
+
+BROKEN = ta.Supervisor(ta.child(Broken, name="broken"), name="office", intensity=ta.Intensity(1_000, 1))
+
+
+def asking_broken(*asked: str) -> Scenario:
+    async def workload(simulation: Simulation) -> None:
+        async def client(me: Client) -> None:
+            for name in asked[: 1 + (simulation.seed == 7)]:
+                await me.call(Broken, "broken", methodcaller(name))
+
+        await simulation.clients(2, client)
+
+    return scenario_of(workload, tree=BROKEN, store="memory:", faults=Faults.none())
+
+
+def test_that_no_call_of_any_run_is_answered_is_a_mistake() -> None:
+    with pytest.raises(
+        ta.UsageError,
+        match=r"no call of any client was ever answered, in 20 runs: .* ActorCrashed \(40\); the first: .*, by LookupError\('a bug'\)",
+    ):
+        trials(asking_broken("answer"), range(20))
+
+
+@pytest.mark.parametrize(
+    ("asked", "seeds"),
+    [(("answer",), 19), (("answer", "refuse"), 20), ((), 20)],
+    ids=["few runs", "one was refused in one run", "no calls"],
+)
+def test_where_faults_may_be_to_blame_or_any_call_was_answered_it_is_none(asked: tuple[str, ...], seeds: int) -> None:
+    assert trials(asking_broken(*asked), range(seeds)).runs == seeds
+
+
+def test_a_call_that_nobody_awaits_is_a_mistake_that_names_its_line(tmp_path: Path) -> None:
+    async def forgetful(me: Client) -> None:
+        await of_clerk(methodcaller("answer"))(me)
+        me.call(Clerk, "clerk", methodcaller("answer"))  # type: ignore[unused-coroutine] # pyright: ignore[reportUnusedCoroutine] - the mistake
+
+    place = rf"{re.escape(__file__)}:\d+ in forgetful"
+    with pytest.raises(
+        ta.UsageError, match=rf"nobody has awaited what was made at {place}, so nothing was asked: write `await`"
+    ) as caught:
+        tried(asking(forgetful), 1, corpus=tmp_path)
+
+    assert not getattr(caught.value, "__notes__", ())
+    assert not list(tmp_path.iterdir())
+
+
 # --- checks that return what they should assert ---
 
 

@@ -8,7 +8,7 @@ chains.
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable, Container, Generator, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Coroutine, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
@@ -20,7 +20,7 @@ import trio
 from trioactors.lives import leaves
 from trioactors.testing.given import look_at_count, look_at_seconds
 from trioactors.testing.simulation.history import Operation, Told, told
-from trioactors.testing.simulation.mistakes import at_the_call, kept_as_mistake
+from trioactors.testing.simulation.mistakes import at_the_call, kept_as_mistake, line_of_test
 from trioactors.trace import MessageAccepted
 
 if TYPE_CHECKING:
@@ -93,7 +93,9 @@ class Client:
             await trio.lowlevel.checkpoint()
         return turn
 
-    async def call(self, kind: type[A], name: str, do: Callable[[A], Awaitable[R]], *, what: str = "call") -> Operation:
+    def call(
+        self, kind: type[A], name: str, do: Callable[[A], Awaitable[R]], *, what: str = "call"
+    ) -> Coroutine[Any, Any, Operation]:
         """Ask the actor *name*: `await client.call(Bank, "bank", lambda bank: bank.put(3))`. What comes of it is kept, and returned.
 
         Waits for the node where it is down. Errors are part of what is returned, but for those that end the simulation: an
@@ -103,12 +105,18 @@ class Client:
         async def ask(system: System) -> R:
             return await do(system.get(kind, name))
 
-        return await self._ask(ask, what)
+        return self._noted(ask, what)
 
-    async def use(self, do: Callable[[System], Awaitable[Any]], *, what: str = "use") -> Operation:
+    def use(self, do: Callable[[System], Awaitable[Any]], *, what: str = "use") -> Coroutine[Any, Any, Operation]:
         """The same, with the whole system: to start actors, say."""
         self._world.names.may_come = True
-        return await self._ask(do, what)
+        return self._noted(do, what)
+
+    def _noted(self, do: Callable[[System], Awaitable[Any]], what: str) -> Coroutine[Any, Any, Operation]:
+        """What asks when it is awaited; where it never is, the test is wrong."""
+        asking = self._ask(do, what)
+        self._world.made.append((asking, line_of_test()))
+        return asking
 
     async def _ask(self, do: Callable[[System], Awaitable[Any]], what: str) -> Operation:
         world, turn = self._world, self._turn.id

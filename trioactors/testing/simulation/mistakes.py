@@ -12,31 +12,50 @@ runs must have shown it.
 
 from __future__ import annotations
 
+import inspect
 import sys
-from collections.abc import Generator, Iterator
+from collections import Counter
+from collections.abc import Coroutine, Generator, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 import trio
 
-from trioactors.errors import NameTaken, UnknownName, UsageError
+from trioactors.errors import DeliveryError, NameTaken, StartFailed, StoreError, UnknownName, UsageError
 from trioactors.lives import leaves
 from trioactors.registry import INTERNAL
 from trioactors.specs import Supervisor
+from trioactors.testing.simulation.history import NodeDown, Operation
 from trioactors.testing.simulation.places import SIMULATOR, callers, nearest, raised_through
 
 if TYPE_CHECKING:
     from trioactors.testing.simulation.world import Simulation
 
-__all__ = ["Names", "at_the_call", "is_mistake", "kept_as_mistake", "names_of", "place_of"]
+__all__ = [
+    "Answers",
+    "Names",
+    "at_the_call",
+    "is_mistake",
+    "kept_as_mistake",
+    "line_of_test",
+    "look_at_awaited",
+    "names_of",
+    "place_of",
+]
 
 _MISTAKES: Final = (UsageError, TypeError, AttributeError, NameError)
 _OF_THE_MOMENT: Final = (NameTaken, UnknownName)
 """Those that depend on who is there just then."""
 
 _MANY: Final = 20
-"""So many runs without a child of some name are enough to say that there is none."""
+"""So many runs without a child of some name are enough to say that there is none, and without an answer that nobody answers."""
+
+_NO_ANSWER: Final = (DeliveryError, StoreError, StartFailed, UnknownName, NodeDown, trio.TooSlowError)
+"""What somebody is told whom nobody has answered."""
+
+_BEYOND: Final = (*SIMULATOR, "trioactors")
+"""Nothing in these packages is a line of a test."""
 
 _WOKEN: Final = trio.lowlevel.wait_task_rescheduled.__code__
 
@@ -65,9 +84,21 @@ def kept_as_mistake(simulation: Simulation) -> Generator[None, None, None]:
 
 def place_of(error: BaseException) -> str:
     """The line of the test that raised it, or that waits for what did."""
-    beyond = (*SIMULATOR, "trioactors")
-    raised = nearest(raised_through(error), beyond=beyond)
-    return raised or nearest(callers(sys._getframe(1)), beyond=beyond) or "an unknown place"  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    return nearest(raised_through(error), beyond=_BEYOND) or line_of_test()
+
+
+def line_of_test() -> str:
+    """The line of the test that has called."""
+    return nearest(callers(sys._getframe(1)), beyond=_BEYOND) or "an unknown place"  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+
+
+def look_at_awaited(made: Iterable[tuple[Coroutine[Any, Any, object], str]]) -> None:
+    """Refuse what was made, each in its place, and that nobody has awaited: what it should do was not done."""
+    left = [(asking, place) for asking, place in made if inspect.getcoroutinestate(asking) == inspect.CORO_CREATED]
+    for asking, _ in left:
+        asking.close()  # or Python warns of it, somewhere and later
+    if left:
+        raise UsageError(f"nobody has awaited what was made at {left[0][1]}, so nothing was asked: write `await` before it")
 
 
 def names_of(spec: Supervisor | None) -> Iterator[str]:
@@ -122,3 +153,42 @@ class Names:
                 f"no child is ever named {name!r}, so each call of it fails, and shows nothing ({place}). Names that there were: {known}. "
                 f"If it is there in rare runs only, let me.use(...) look into system.names() first"
             )
+
+
+@attrs.define(eq=False)
+class Answers:
+    """Whether the calls of many runs were answered."""
+
+    runs: int = 0
+    calls: int = 0
+    answered: bool = False
+    errors: Counter[str] = attrs.field(factory=Counter[str])
+    """What they were told instead."""
+    first: str = ""
+
+    def add(self, history: Iterable[Operation]) -> None:
+        """The calls of one more run."""
+        self.runs += 1
+        for done in history if not self.answered else ():
+            self.calls += 1
+            self.answered = done.ok or (
+                done.error is not None and not all(isinstance(leaf, _NO_ANSWER) for leaf in leaves(done.error))
+            )
+            self.errors["nothing" if done.error is None else type(done.error).__name__] += 1
+            self.first = self.first or _with_cause(done.error)
+
+    def look(self) -> None:
+        """Raises `UsageError` where nobody was ever answered."""
+        if self.answered or not self.calls or self.runs < _MANY:
+            return
+        told = ", ".join(f"{name} ({times})" for name, times in self.errors.most_common())
+        raise UsageError(
+            f"no call of any client was ever answered, in {self.runs} runs: so what is checked of answers holds, and shows nothing. "
+            f"They were told {told}; the first: {self.first:.400}. "
+            f"Mend what they ask for, or let them ask for something besides that is answered"
+        )
+
+
+def _with_cause(error: BaseException | None) -> str:
+    cause = None if error is None else error.__cause__
+    return f"{error!r}" if cause is None else f"{error!r}, by {cause!r}"

@@ -29,7 +29,7 @@ from trioactors.testing.playing import STEPS
 from trioactors.testing.schedules import Policy, chosen_policy
 from trioactors.testing.simulation.cases import kept_cases
 from trioactors.testing.simulation.checks import Check
-from trioactors.testing.simulation.mistakes import Names
+from trioactors.testing.simulation.mistakes import Answers, Names
 from trioactors.testing.simulation.plans import Faults
 from trioactors.testing.simulation.points import children_of, points_of
 from trioactors.testing.simulation.scenarios import LIMIT, Scenario, Simulated, Workload
@@ -84,6 +84,7 @@ class _Tally:
         self._moments: Counter[str] = Counter()
         self._faults: Counter[str] = Counter()
         self._names = Names(runs=0)
+        self._answers = Answers()
 
     def add(self, run: Simulated) -> None:
         """Count a sound run."""
@@ -94,13 +95,15 @@ class _Tally:
         self._moments.update({name: int(times > 0) for name, times in run.moments.items()})
         self._faults.update(one.kind.value for one in run.happened)
         self._names.add(run.names)
+        self._answers.add(run.history)
 
     def report(self, known: frozenset[str]) -> Report:
         """What was counted, with the points that are *known* by their source.
 
-        Raises `UsageError` where the test asked for a name that none of its runs has met.
+        Raises `UsageError` where the test asked for a name that none of its runs has met, and where nobody was ever answered.
         """
         self._names.look()
+        self._answers.look()
         unmet = known - self._points.keys()
         points = {**self._points, **dict.fromkeys(unmet, 0)}
         return Report(self._runs, points, self._lives, self._operations, dict(self._faults), dict(self._moments), unmet)

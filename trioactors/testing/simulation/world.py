@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
@@ -23,7 +23,15 @@ from trioactors.testing.scheduling import Schedule
 from trioactors.testing.simulation.clients import Client, note_sent
 from trioactors.testing.simulation.hardware import Faulty
 from trioactors.testing.simulation.history import Operation
-from trioactors.testing.simulation.mistakes import Names, at_the_call, is_mistake, kept_as_mistake, names_of, place_of
+from trioactors.testing.simulation.mistakes import (
+    Names,
+    at_the_call,
+    is_mistake,
+    kept_as_mistake,
+    look_at_awaited,
+    names_of,
+    place_of,
+)
 from trioactors.testing.simulation.node import Application, Node, NodeLife, present_life
 from trioactors.testing.simulation.plans import AT_STEP, Faults, Injection, Kind, Plan, stream
 from trioactors.trace import ChildIgnored, ChildStarted, ChildStartFailed, RestartScheduled, TraceRecord
@@ -52,6 +60,8 @@ class Simulation:
         """What the clients did, in the order in which it ended."""
         self.begun: list[str] = []
         """The ids of the operations that the clients have begun."""
+        self.made: list[tuple[Coroutine[Any, Any, object], str]] = []
+        """What clients have made to be awaited, and where."""
         self.turned: list[str] = []
         """The turns that have begun."""
         self.trace: list[tuple[int, TraceRecord]] = []
@@ -157,6 +167,8 @@ class Simulation:
             self._nursery = nursery
             nursery.start_soon(self.node.run, name="node")
             await workload(self)
+            with kept_as_mistake(self):
+                look_at_awaited(self.made)
             await self.settle(restart=not self._calm)
             await checks(self)
             await self.node.switch_off()
