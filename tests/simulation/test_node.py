@@ -480,6 +480,73 @@ def test_a_crash_that_a_caller_was_told_of_is_judged_by_its_cause() -> None:
     assert isinstance(falling("ask b").error, ta.SupervisorGaveUp)
 
 
+# --- starts that meet slow stores and crashes ---
+
+
+class Member(ta.Actor[None]):
+    """Writes a line when it starts."""
+
+    async def on_start(self) -> None:
+        await self.context.system.get(Scribe, "scribe").write("member")
+
+
+async def write_at_once(system: ta.System) -> None:
+    await system.get(Scribe, "scribe").write("program")
+
+
+async def fall_over_a_bug(system: ta.System) -> None:
+    await system.get(Fragile, "a").divide()
+
+
+async def be_a_bug(_: ta.System) -> None:
+    raise ZeroDivisionError
+
+
+def starting(*injections: Injection, tree: ta.Supervisor = TREE, app: Any = None, check: Any = ()) -> Run:
+    """A run with these faults, in which nothing is asked of what has started."""
+
+    async def workload(simulation: Simulation) -> None:
+        await simulation.system()
+
+    scenario = scenario_of(workload, tree=tree, app=app, faults=Faults(), check=check, policy="batch", limit=600)
+    return scenario.play(1, Plan(injections))
+
+
+def beside_a_member(**options: Any) -> ta.Supervisor:
+    return ta.Supervisor(ta.child(Scribe, name="scribe"), ta.child(Member, name="member", **options), name="desk")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"app": write_at_once}, {"tree": beside_a_member()}, {"tree": beside_a_member(start_timeout=2.0)}],
+    ids=["program", "start", "start with a time of its own"],
+)
+def test_a_start_that_waits_too_long_for_a_slow_store_is_tried_again(options: Any) -> None:
+    run = starting(*(Injection(Kind.DELAY, call, seconds=8.0) for call in range(1, 9)), **options)
+
+    assert run.error is None
+    assert run.world.node.failed_starts > 0
+
+
+def test_a_start_that_waits_too_long_for_nobody_fails_the_simulation() -> None:
+    class Sleeper(ta.Actor[None]):
+        async def on_start(self) -> None:
+            await trio.sleep(3.0)
+
+    run = starting(tree=ta.Supervisor(ta.child(Sleeper, start_timeout=2.0), name="dormitory"))
+
+    assert isinstance(run.error, ta.StartFailed)
+
+
+def test_a_program_that_meets_a_crash_is_judged_by_its_cause() -> None:
+    planned = [crashes_are_planned(ZeroDivisionError)]
+
+    assert isinstance(starting(tree=FRAGILE, app=fall_over_a_bug).error, ta.ActorCrashed)
+    assert isinstance(starting(tree=FRAGILE, app=be_a_bug, check=planned).error, ZeroDivisionError), "no actor has crashed"
+    with pytest.raises(AssertionError, match="the node does not come up again"):
+        raise starting(tree=FRAGILE, app=fall_over_a_bug, check=planned).error or TypeError
+
+
 @pytest.mark.parametrize("disturbed", [False, True])
 def test_who_was_too_slow_is_excused_by_a_fault_only(disturbed: bool) -> None:  # noqa: FBT001 - a parameter
     async def workload(simulation: Simulation) -> None:

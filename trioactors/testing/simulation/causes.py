@@ -46,10 +46,15 @@ class Causes:
             )
         return explained
 
-    def _ends_a_life(self, error: BaseException | None) -> bool:
-        while isinstance(error, StartFailed):
-            error = error.__cause__
-        return self._is_fault(error)
+    def _ends_a_life(self, error: BaseException) -> bool:
+        """Whether what the tree's start, the application's function or the supervisor on top raised is the work of faults."""
+        if isinstance(error, StartFailed | ActorCrashed):
+            return self._fails_a_child(error)
+        return self._is_late(error) or self._is_fault(error)
+
+    def _is_late(self, error: BaseException | None) -> bool:
+        """Whether somebody was down, or slow. A failed start without a cause took too long."""
+        return self.disturbed and isinstance(error, DeliveryError | trio.TooSlowError | StartFailed)
 
     def _is_fault(self, error: BaseException | None) -> bool:
         if isinstance(error, SupervisorGaveUp):
@@ -63,8 +68,7 @@ class Causes:
             error = error.__cause__
         if error is not None and is_group(error):
             return any(map(self._fails_a_child, error.exceptions))
-        late = self.disturbed and isinstance(error, DeliveryError | trio.TooSlowError)
-        return late or self._is_fault(error) or isinstance(error, self.planned)
+        return self._is_late(error) or self._is_fault(error) or isinstance(error, self.planned)
 
 
 def _failures(error: SupervisorGaveUp) -> Iterator[str]:
