@@ -16,7 +16,7 @@ import trioactors as ta
 from trioactors.environment import Environment
 from trioactors.system import runtime_of
 from trioactors.testing.disk import Keep
-from trioactors.testing.driving import PlannedCrash
+from trioactors.testing.driving import PlannedCrash, kill
 from trioactors.testing.simulation import Faults, NodeDown, Operation, Simulation, Told, crashes_are_planned, simulate
 from trioactors.testing.simulation.plans import Injection, Kind, Plan
 from trioactors.testing.simulation.scenarios import Run
@@ -545,6 +545,19 @@ def test_a_program_that_meets_a_crash_is_judged_by_its_cause() -> None:
     assert isinstance(starting(tree=FRAGILE, app=be_a_bug, check=planned).error, ZeroDivisionError), "no actor has crashed"
     with pytest.raises(AssertionError, match="the node does not come up again"):
         raise starting(tree=FRAGILE, app=fall_over_a_bug, check=planned).error or TypeError
+
+
+def test_a_tree_that_gives_up_over_kills_is_started_again() -> None:
+    """Nobody kills an actor that runs but a test."""
+
+    async def workload(simulation: Simulation) -> None:
+        life = await simulation.node.up()
+        for _ in range(2):
+            kill(await simulation.get(Fragile, "a"))
+            await trio.testing.wait_all_tasks_blocked()
+        assert (await simulation.node.up(after=life.number)).number == 2
+
+    simulate(workload, tree=FRAGILE, store=None, faults=Faults.none(), shrinking=0)
 
 
 @pytest.mark.parametrize("disturbed", [False, True])

@@ -1,7 +1,8 @@
 """Why a life of the simulated node has ended, and whether that is the work of planned faults.
 
 A life may end because the tree gave up. Each of the failures that counted then was needed for it: with one less the supervisor would have
-gone on. So one that was planned explains the end, and an end over none is a bug that no restart of the machine may hide.
+gone on. So one that was planned explains the end, and an end over none is a bug that no restart of the machine may hide. Who was killed
+has not failed: only a test does that to somebody who runs.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from trioactors.errors import (
     StoreError,
     SupervisorGaveUp,
 )
+from trioactors.exits import ExitKind
 from trioactors.lives import is_group, leaves
 from trioactors.testing.driving import PlannedCrash
 
@@ -58,7 +60,8 @@ class Causes:
 
     def _is_fault(self, error: BaseException | None) -> bool:
         if isinstance(error, SupervisorGaveUp):
-            return any(self._fails_a_child(entry.reason.error) for entry in error.history)
+            reasons = [entry.reason for entry in error.history]
+            return any(reason.kind is ExitKind.KILLED or self._fails_a_child(reason.error) for reason in reasons)
         if isinstance(error, StoreCorrupt | StateUnreadable):
             return False
         return isinstance(error, PlannedCrash | StoreError | trio.Cancelled)
