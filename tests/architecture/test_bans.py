@@ -54,7 +54,7 @@ BANNED: Mapping[str, Allowed] = {
     # another event loop, and threads
     "asyncio": {},
     "anyio": {},
-    "_thread": {},
+    "_thread": {"trioactors.testing.simulation.escapes": "it sees to it that nobody starts one"},
     "concurrent.futures": {},
     "multiprocessing": {},
     "threading": THREADS,

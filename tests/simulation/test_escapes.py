@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import gc
 import importlib
 import inspect
@@ -9,6 +10,8 @@ import logging
 import os
 import random
 import secrets
+import select
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -19,7 +22,7 @@ import time
 import uuid
 import warnings
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from queue import Queue
 from random import Random, choice, getrandbits, randint, shuffle
@@ -87,6 +90,21 @@ ESCAPES: dict[str, tuple[Callable[[], Any], str]] = {
     "waiting for somebody to type": (input, "builtins.input"),
     "an address": (lambda: socket.getaddrinfo("127.0.0.1", 80), "socket.getaddrinfo"),
     "a signal": (lambda: os.kill(os.getpid(), 0), "os.kill"),
+    "a signal to itself": (lambda: signal.raise_signal(signal.SIGURG), "signal.raise_signal"),
+    "a signal to a thread": (lambda: signal.pthread_kill(threading.get_ident(), 0), "signal.pthread_kill"),
+    "a signal to a group": (lambda: os.killpg(os.getpgrp(), 0), "os.killpg"),
+    "what a signal does": (lambda: signal.signal(signal.SIGURG, signal.SIG_DFL), "signal.signal"),
+    "waiting for signals": (lambda: trio.open_signal_receiver(signal.SIGURG).__enter__(), "signal.signal"),
+    "a timer of the system": (lambda: signal.setitimer(signal.ITIMER_VIRTUAL, 0), "signal.setitimer"),
+    "an alarm": (lambda: signal.alarm(0), "signal.alarm"),
+    "chance in a file": (lambda: Path("/dev/urandom").open("rb").close(), r"open\('/dev/urandom'\)"),
+    "chance in a descriptor": (lambda: os.close(os.open(b"/dev/random", os.O_RDONLY)), r"open\(b'/dev/random'\)"),
+    "a clock by its number": (lambda: time.clock_gettime(time.CLOCK_REALTIME) + 0, "time.clock_gettime"),
+    "the same in nanoseconds": (lambda: time.clock_gettime_ns(time.CLOCK_MONOTONIC) + 0, "time.clock_gettime_ns"),
+    "waiting for a file": (lambda: select.select([], [], [], 0.001), "select.select"),
+    "a thread without an object": (lambda: _thread.start_new_thread(int, ()), "_thread.start_new_thread"),
+    "a pipe with a name": (lambda: os.mkfifo(__file__ + ".never"), "os.mkfifo"),
+    "a device": (lambda: os.mknod(__file__ + ".never"), "os.mknod"),
     "process": (lambda: subprocess.Popen([sys.executable, "-c", ""]), "subprocess.Popen"),
     "system": (lambda: getattr(os, "system")("true"), "os.system"),  # noqa: B009 - deprecated, and used all the same
     "database": (lambda: sqlite3.connect("never.db"), "sqlite3.connect"),
@@ -106,6 +124,9 @@ ESCAPES: dict[str, tuple[Callable[[], Any], str]] = {
     "a shorter file": (lambda: os.truncate(__file__ + ".never", 0), "os.truncate"),
     "temporary file": (tempfile.TemporaryFile, "open|random.Random|os.urandom"),
 }
+
+if hasattr(os, "getrandom"):
+    ESCAPES["the system's chance"] = (lambda: os.getrandom(4), "os.getrandom")
 
 
 async def done(do: Callable[[], Any]) -> None:
@@ -181,6 +202,9 @@ ALLOWED: dict[str, Callable[[], object]] = {
     "a thread that does not start": lambda: threading.Thread(target=int),
     "reading a clock for a log line": lambda: logging.getLogger(__name__).makeRecord("a", 20, "b", 1, "c", (), None).created,
     "a clock that measures": time.perf_counter,
+    "the time that was worked": lambda: (time.clock_gettime(time.CLOCK_PROCESS_CPUTIME_ID), time.thread_time()),
+    "looking whether a file is ready": lambda: select.select([], [], [], 0),
+    "looking what a signal does": lambda: signal.getsignal(signal.SIGINT),
     "a given time": lambda: (time.localtime(7.0), time.gmtime(0), time.ctime(0)),
     "a lock that is free": lambda: threading.Lock().acquire(timeout=1.0),
     "a listing": lambda: list(Path(__file__).parent.iterdir()),
@@ -215,6 +239,25 @@ def test_what_is_installed_may_read_clocks(tmp_path: Path, monkeypatch: pytest.M
         Escape, match=r"time\.time at .* in now leaves the simulation: no seed repeats it; use trio\.current_time\(\)"
     ):
         calm(culprit)
+
+
+def test_trio_lets_go_of_ctrl_c_though_its_run_was_given_up_and_nobody_has_left_the_block() -> None:
+    nets = ExitStack()
+    found: list[list[Escape]] = []
+
+    async def main() -> None:
+        found.append(nets.enter_context(contained()))
+        await trio.lowlevel.checkpoint()
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # only then Trio takes it
+    try:
+        with nets:
+            trio.run(main)
+
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        assert found == [[]]
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_who_runs_while_something_is_thrown_away_is_no_culprit() -> None:
@@ -265,6 +308,8 @@ HELD: list[Callable[[], object]] = [
     lambda: time.monotonic,
     lambda: uuid1,
     lambda: threading.Condition.wait,
+    lambda: signal.signal,
+    lambda: getattr(threading, "_start_new_thread", None) or getattr(threading, "_start_joinable_thread"),  # noqa: B009 - the same
     lambda: [*INNER.__dict__],
 ]
 
@@ -279,7 +324,7 @@ def test_afterwards_everything_is_as_before(fails: Any) -> None:
     during: list[object] = []
 
     async def look(_: Simulation) -> None:
-        during.extend(held())
+        during[:] = held()
         assert not fails
 
     if fails:

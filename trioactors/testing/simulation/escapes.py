@@ -4,8 +4,9 @@ Code that reaches past the simulated world is not repeated by a seed, so it is a
 the end of the run: an actor's supervisor would otherwise take it for a crash like any other.
 
 Two nets are cast. Python tells an audit hook of sockets, processes, databases, and files that are opened, made and removed, whoever asks; a
-hook stays for ever, so there is one, which looks whether a simulation runs in this thread. It is not told of waits, clocks, threads and
-chance: those functions are replaced while a simulation runs, in their own modules and wherever somebody has imported them by name.
+hook stays for ever, so there is one, which looks whether a simulation runs in this thread. It is not told of waits, clocks, threads, chance
+and most of what is done with signals: those functions are replaced while a simulation runs, in their own modules and wherever somebody has
+imported them by name.
 
 Everybody reads clocks, for log lines say, and nothing comes of it; so a clock is an escape only where the application's own code reads it.
 What is made in C and belongs to types (`datetime.now`, the locks of `threading`) cannot be replaced without others noticing, and is not
@@ -14,9 +15,12 @@ caught.
 
 from __future__ import annotations
 
+import _thread
 import operator
 import os
 import random
+import select
+import signal
 import sys
 import threading  # noqa: TID251 - to see that nobody starts one
 import time
@@ -60,7 +64,10 @@ _AUDITED: Final = {
     "socket.gethostbyname": "socket",
     "socket.gethostbyaddr": "socket",
     "os.exec": "process",
+    "os.forkpty": "process",
     "os.kill": "process",
+    "os.killpg": "process",
+    "signal.pthread_kill": "process",
     "builtins.input": "wait",
     **dict.fromkeys(
         (
@@ -80,12 +87,14 @@ _AUDITED: Final = {
 }
 _WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_APPEND
 
-_SLEEP = time.sleep  # noqa: TID251 - to see that nobody calls it
-_URANDOM, _RANDOM, _BITS = os.urandom, random.random, random.getrandbits
-_START, _SEED = threading.Thread.start, random.Random.seed
-_WORKER, _WAIT, _UUID1 = trio.lowlevel.start_thread_soon, threading.Condition.wait, uuid.uuid1
-_CLOCKS: Final = (time.time, time.time_ns, time.monotonic, time.monotonic_ns)
-_CALENDARS: Final = (time.localtime, time.gmtime, time.ctime)
+_DEVICES: Final = frozenset({"/dev/random", "/dev/urandom", b"/dev/random", b"/dev/urandom"})
+"""Chance in the shape of files."""
+
+_RANDOM, _BITS = random.random, random.getrandbits
+_START, _WAIT, _SEED = threading.Thread.start, threading.Condition.wait, random.Random.seed
+_WORKER = trio.lowlevel.start_thread_soon
+_OF_TRIO: Final = ("trio._core._ki", "trio._util")
+"""Where Trio itself sets what Ctrl-C does, when a run begins and ends."""
 
 
 class _Net:
@@ -118,14 +127,19 @@ def _heard(event: str, arguments: tuple[Any, ...]) -> None:
         return
     what = _AUDITED.get(event)
     if what is None:
-        if event != "open" or not isinstance(arguments[2], int) or not arguments[2] & _WRITING or isinstance(arguments[0], int):
+        if event != "open" or not isinstance(arguments[2], int) or isinstance(arguments[0], int):
             return
-        what = "file"
+        if arguments[0] in _DEVICES:
+            what = "chance"
+        elif arguments[2] & _WRITING:
+            what = "file"
+        else:
+            return
     elif what == "database" and arguments[0] == ":memory:":
         return
     net = _nets.get(threading.get_ident())
     if net is not None and not (what == "file" and _housekeeping(sys._getframe(1))):  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
-        raise net.caught(what, f"{event}({arguments[0]!r})" if what == "file" else event)
+        raise net.caught(what, f"{event}({arguments[0]!r})" if event == "open" or what == "file" else event)
 
 
 def _housekeeping(frame: FrameType | None) -> bool:
@@ -171,23 +185,49 @@ def _seeded(_: random.Random, a: object = None, *_rest: object) -> bool:
     return a is not None
 
 
+def _measures(clock: object, *_: object) -> bool:
+    """Whether it is the time that the processor has worked; or others ask."""
+    return clock in _PROCESSOR or not of_application(sys._getframe(2))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+
+
+def _at_once(*arguments: Any) -> bool:
+    """Whether `select` only looks."""
+    return len(arguments) > 3 and arguments[3] is not None and arguments[3] <= 0  # noqa: PLR2004 - the fourth is how long it waits
+
+
+def _by_runners(*_: object) -> bool:
+    frame = sys._getframe(2)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    return belongs(frame, RUNNERS) or frame.f_globals.get("__name__") in _OF_TRIO
+
+
+_PROCESSOR: Final = [getattr(time, name, None) for name in ("CLOCK_PROCESS_CPUTIME_ID", "CLOCK_THREAD_CPUTIME_ID")]
+_FUNCTIONS: Final[tuple[tuple[ModuleType, str, Callable[..., bool] | None, tuple[str, ...]], ...]] = (
+    (time, "sleep", None, ("sleep",)),
+    (select, "wait", _at_once, ("select",)),
+    (os, "chance", _names_savepoints, ("urandom",)),
+    (os, "chance", None, ("getrandom",)),
+    (random, "chance", None, ("random", "getrandbits")),
+    (uuid, "chance", None, ("uuid1",)),
+    (time, "clock", _read_by_others, ("time", "time_ns", "monotonic", "monotonic_ns")),
+    (time, "clock", _measures, ("clock_gettime", "clock_gettime_ns")),
+    (time, "clock", _of_a_given_time, ("localtime", "gmtime", "ctime")),
+    (os, "file", None, ("mkfifo", "mknod")),
+    (signal, "process", _by_runners, ("signal", "raise_signal", "setitimer", "alarm")),
+    (_thread, "thread", None, ("start_new_thread", "start_joinable_thread")),
+)
+"""The module, what it would be, when it is none, and the names; not each system has all."""
+
 _PLAIN: Final[dict[Any, Callable[..., Any]]] = {
-    _SLEEP: _guarded(_SLEEP, "sleep", "time.sleep"),
-    _URANDOM: _guarded(_URANDOM, "chance", "os.urandom", _names_savepoints),
-    _RANDOM: _guarded(_RANDOM, "chance", "random.random"),
-    _BITS: _guarded(_BITS, "chance", "random.getrandbits"),
+    **{
+        getattr(module, name): _guarded(getattr(module, name), what, f"{module.__name__}.{name}", allowed)
+        for module, what, allowed, names in _FUNCTIONS
+        for name in names
+        if hasattr(module, name)
+    },
     _WORKER: _guarded(_WORKER, "thread", "a worker thread"),
-    _UUID1: _guarded(_UUID1, "chance", "uuid.uuid1"),
-    **{plain: _guarded(plain, "clock", f"time.{plain.__name__}", _read_by_others) for plain in _CLOCKS},
-    **{plain: _guarded(plain, "clock", f"time.{plain.__name__}", _of_a_given_time) for plain in _CALENDARS},
 }
-_HOMES: Final[tuple[tuple[ModuleType, str, Callable[..., Any]], ...]] = (
-    (time, "sleep", _SLEEP),
-    (os, "urandom", _URANDOM),
-    (random, "random", _RANDOM),
-    (random, "getrandbits", _BITS),
-    (uuid, "uuid1", _UUID1),
-    *((time, plain.__name__, plain) for plain in (*_CLOCKS, *_CALENDARS)),
+_HOMES: Final[tuple[tuple[ModuleType, str, Callable[..., Any]], ...]] = tuple(
+    (module, name, getattr(module, name)) for module, _, _, names in _FUNCTIONS for name in names if hasattr(module, name)
 )
 """Where they are at home; they are guarded there whatever a test has put in their place."""
 
