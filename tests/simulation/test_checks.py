@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
+import attrs
 import pytest
 import trio
 
@@ -31,8 +32,12 @@ class Worker(ta.Actor[None]):
         pass
 
 
-def operation(name: str, told: Told = Told.OK) -> Operation:
-    return Operation(int(name.partition(".")[0]), name, "call", 0.0, 1.0, told)
+def operation(name: str, told: Told = Told.OK, began: float = 0.0, ended: float = 1.0) -> Operation:
+    return Operation(int(name.partition(".")[0]), name, "call", began, ended, told)
+
+
+def one_after_another(history: Sequence[tuple[str, Told]]) -> list[Operation]:
+    return [operation(*one, began, began + 1.0) for began, one in enumerate(history)]
 
 
 def fabricated(**fields: Any) -> Simulation:
@@ -301,7 +306,26 @@ OK, FAILED, UNKNOWN = Told.OK, Told.FAILED, Told.UNKNOWN
     ],
 )
 def test_a_row_that_fits_what_was_told_passes(history: Sequence[tuple[str, Told]], there: Sequence[str]) -> None:
-    appended([operation(*one) for one in history], there)
+    appended(one_after_another(history), there)
+
+
+@pytest.mark.parametrize("there", [["0.0", "0.1", "0.2"], ["0.1", "0.0", "0.2"]])
+def test_of_two_calls_at_once_either_may_come_first(there: Sequence[str]) -> None:
+    history = [operation("0.0", OK, 0.0, 2.0), operation("0.1", OK, 1.0, 2.0), operation("0.2", OK, 2.0, 3.0)]
+
+    appended(history, there)
+    with pytest.raises(AssertionError, match="client 0 was told"):
+        appended(history, ["0.0", "0.2", "0.1"])
+
+
+@pytest.mark.parametrize("there", [["0.0", "0.1", "0.2"], ["0.1", "0.0", "0.2"]])
+def test_calls_of_one_moment_are_told_apart_by_what_had_ended_before(there: Sequence[str]) -> None:
+    spans = {"0.0": (0, 0), "0.1": (0, 1), "0.2": (2, 2)}
+    history = [attrs.evolve(operation(name, OK, 0.0, 0.0), span=span) for name, span in spans.items()]
+
+    appended(history, there)
+    with pytest.raises(AssertionError, match="client 0 was told"):
+        appended(history, ["0.0", "0.2", "0.1"])
 
 
 @pytest.mark.parametrize(
@@ -317,4 +341,4 @@ def test_a_row_that_fits_what_was_told_passes(history: Sequence[tuple[str, Told]
 )
 def test_a_row_that_does_not_is_found(history: Sequence[tuple[str, Told]], there: Sequence[str], text: str) -> None:
     with pytest.raises(AssertionError, match=text):
-        appended([operation(*one) for one in history], there)
+        appended(one_after_another(history), there)

@@ -1,16 +1,19 @@
-"""What a client may conclude: its call has failed only if nothing that it led to may have been done."""
+"""What a client may conclude: its call has failed only if nothing that it led to may have been done; of two at once, either came first."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from operator import methodcaller
 from typing import Any
 
 import pytest
+import trio
 from attrs import define, field
 
 import trioactors as ta
-from trioactors.testing.simulation import Client, Faults, Operation, Simulation, Told, simulate
+from trioactors.testing.simulation import Client, Faults, Operation, Simulation, Told, appended, simulate
+from trioactors.testing.simulation.scenarios import Workload
 
 
 class Refused(Exception):
@@ -155,3 +158,61 @@ def test_calls_of_others_at_the_same_time_are_no_matter() -> None:
     history = simulate(workload, tree=TREE, faults=Faults.none(), shrinking=0).history
 
     assert {(operation.client, operation.told) for operation in history} == {(0, Told.OK), (1, Told.FAILED)}
+
+
+# --- several at once ---
+
+
+async def side_by_side(simulation: Simulation) -> None:
+    """Two hands of one client take turns of their own."""
+
+    async def client(me: Client) -> None:
+        async def hand() -> None:
+            async for turn in me.turns(3):
+                done = await me.call(Scribe, "scribe", methodcaller("write", turn.id))
+                assert (done.id, me.random) == (turn.id, turn.random)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(hand)
+            nursery.start_soon(hand)
+
+    await simulation.clients(2, client)
+    appended(simulation.history, await (await simulation.get(Scribe, "scribe")).read())
+
+
+async def at_once(simulation: Simulation) -> None:
+    """Three calls in one turn."""
+
+    async def client(me: Client) -> None:
+        async for turn in me.turns(3):
+            lines = iter([turn.id, f"{turn.id}b", f"{turn.id}c"])
+            async with trio.open_nursery() as nursery:
+                for _ in range(3):
+                    nursery.start_soon(me.call, Scribe, "scribe", partial(write_next, lines))
+
+    await simulation.clients(2, client)
+    appended(simulation.history, await (await simulation.get(Scribe, "scribe")).read())
+
+
+async def write_next(lines: Iterator[str], scribe: Scribe) -> None:
+    await scribe.write(next(lines))
+
+
+@pytest.mark.parametrize("workload", [side_by_side, at_once])
+def test_a_client_may_do_several_things_at_once(workload: Workload) -> None:
+    for seed in range(6):
+        simulate(workload, tree=TREE, seed=seed, faults=Faults.none(), shrinking=0)
+
+
+def test_calls_one_after_another_are_told_apart_in_one_moment() -> None:
+    async def workload(simulation: Simulation) -> None:
+        async def client(me: Client) -> None:
+            for _ in range(3):
+                await me.call(Scribe, "scribe", methodcaller("read"))
+
+        await simulation.clients(1, client)
+
+    first, second, third = simulate(workload, tree=TREE, faults=Faults.none(), shrinking=0).history
+
+    assert {one.began for one in (first, second, third)} == {0.0}
+    assert [early.before(late) for early, late in ((first, second), (second, third), (second, first))] == [True, True, False]

@@ -165,8 +165,8 @@ def planned_by(checks: Iterable[Check]) -> tuple[type[BaseException], ...]:
 def appended(history: Iterable[Operation], ids: Sequence[str]) -> None:
     """For actors that append to a row: *ids* is the row in the end, by `Operation.id`.
 
-    What was told OK is there, once; what was told FAILED is not there; what nobody could say is there once at the most; and what one
-    client was told OK is in the order in which it was told. Raises AssertionError.
+    What was told OK is there, once; what was told FAILED is not there; what nobody could say is there once at the most; and of what
+    one client was told OK, that comes first which had ended before the other began. Raises AssertionError.
     """
     there = Counter(ids)
     known = list(history)
@@ -176,7 +176,12 @@ def appended(history: Iterable[Operation], ids: Sequence[str]) -> None:
         assert least <= times <= most, f"{operation.id} was told {operation.told.value} and is there {times} times: {operation}"
     assert not there, f"nobody asked for {sorted(there)}"
     places = {name: place for place, name in enumerate(ids)}
-    for client in {operation.client for operation in known}:
-        mine = [operation.id for operation in known if operation.client == client and operation.ok]
-        order = sorted(mine, key=places.__getitem__)
-        assert mine == order, f"client {client} was told {mine}, in this order, and they are kept as {order}"
+    mine: dict[int, list[Operation]] = {}
+    for operation in known:
+        if operation.ok:
+            mine.setdefault(operation.client, []).append(operation)
+    for client, done in mine.items():
+        order = sorted(done, key=lambda operation: places[operation.id])
+        wrong = any(late.before(early) for place, early in enumerate(order) for late in order[place + 1 :])
+        told, kept = ([operation.id for operation in row] for row in (done, order))
+        assert not wrong, f"client {client} was told {told}, in this order, and they are kept as {kept}"

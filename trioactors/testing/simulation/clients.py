@@ -8,10 +8,12 @@ chains.
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable, Container, Coroutine, Generator, Iterable, Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Coroutine, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import attrs
@@ -52,19 +54,28 @@ class Turn:
     """A stream of its own."""
 
 
+_present: ContextVar[Mapping[Client, Turn]] = ContextVar("trioactors_client_turns", default=MappingProxyType({}))
+"""Which turn of a client the current task has taken, or the one that started it: several may take turns of one client side by side."""
+
+
 class Client:
     """One of those who use the node, outside it: what they are told is kept as history, and outlives it."""
 
     def __init__(self, world: Simulation, number: int) -> None:
         self._world = world
-        self._turn = Turn(f"{number}", world.random(f"client {number}"))
-        self._calls = 0
+        self._latest = Turn(f"{number}", world.random(f"client {number}"))
+        self._calls: Counter[str] = Counter()
+        """How many calls each turn has made."""
         self._turns = itertools.count()
         self.number = number
 
     def __repr__(self) -> str:
         """Its number and its turn."""
         return f"<client {self._turn.id}>"
+
+    @property
+    def _turn(self) -> Turn:
+        return _present.get().get(self, self._latest)
 
     @property
     def random(self) -> random.Random:
@@ -84,8 +95,8 @@ class Client:
         name = next((name for name in names if name not in self._world.plan.without), None)
         if name is None:
             raise StopAsyncIteration
-        turn = self._turn = Turn(name, self._world.random(f"turn {name}"))
-        self._calls = 0
+        turn = self._latest = Turn(name, self._world.random(f"turn {name}"))
+        _present.set({**_present.get(), self: turn})
         self._world.turned.append(name)
         if pause and turn.random.random() < 0.5:  # noqa: PLR2004 - a coin
             await trio.sleep(turn.random.random() * pause)
@@ -120,24 +131,26 @@ class Client:
 
     async def _ask(self, do: Callable[[System], Awaitable[Any]], what: str) -> Operation:
         world, turn = self._world, self._turn.id
-        known = f"{turn}{_letters(self._calls)}"
-        self._calls += 1
+        known = f"{turn}{_letters(self._calls[turn])}"
+        self._calls[turn] += 1
         world.begun.append(known)
-        began, seen = trio.current_time(), len(world.trace)
+        began, seen, ended = trio.current_time(), len(world.trace), len(world.history)
         try:
             life = await world.node.up()
             began = trio.current_time()
             with _sending() as sent:
                 answer, error = await _asked(life, do)
         except trio.Cancelled:  # it gave up, and will never know
-            world.history.append(Operation(self.number, known, what, began, trio.current_time(), Told.UNKNOWN))
+            span = ended, len(world.history)
+            world.history.append(Operation(self.number, known, what, began, trio.current_time(), Told.UNKNOWN, span=span))
             raise
         said = Told.OK
         if error is not None:
             world.heard(error, known)
             accepted = _accepted(world.trace[seen:], life.number, sent)
             said = told(error) if accepted <= _answers(error) else Told.UNKNOWN
-        done = Operation(self.number, known, what, began, trio.current_time(), said, answer, error)
+        span = ended, len(world.history)
+        done = Operation(self.number, known, what, began, trio.current_time(), said, answer, error, span=span)
         world.history.append(done)
         return done
 

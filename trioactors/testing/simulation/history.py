@@ -58,6 +58,15 @@ class Operation:
     answer: object = None
     error: BaseException | None = attrs.field(default=None, repr=lambda error: type(error).__name__)
 
+    span: tuple[int, int] | None = attrs.field(default=None, kw_only=True, eq=False, repr=False)
+    """How many operations of the run had ended when it began, and when it ended; None for one that is made by hand."""
+
+    def before(self, other: Operation) -> bool:
+        """Whether it had ended when *other* began. Much may happen in one moment, so their times alone do not tell."""
+        if self.span is None or other.span is None:
+            return self.ended <= other.began and self.began < other.ended
+        return self.span[1] < other.span[0]
+
     @property
     def ok(self) -> bool:
         """Whether it was done."""
