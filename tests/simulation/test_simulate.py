@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import random
+import re
 from operator import methodcaller
 
 import attrs
@@ -183,6 +184,70 @@ def test_an_actor_that_turns_for_ever_is_stuck_and_named() -> None:
         simulate(turn_a_wheel, tree=tree, faults=Faults.none(), steps=5_000)
 
     assert "shrunk to 1 client, 1 turn, 0 faults" in caught.value.__notes__[0]
+
+
+class Round(ta.Actor[Lines]):
+    """Goes on for ever, at its leisure."""
+
+    async def on_start(self) -> None:
+        await self.go.cast()
+
+    @ta.handler
+    async def go(self) -> None:
+        await trio.sleep(1)
+        await self.go.cast()
+
+
+def test_an_application_that_never_comes_to_rest_is_stuck_and_told_how_to() -> None:
+    tree = ta.Supervisor(ta.child(Round, name="round"), name="desk")
+
+    with pytest.raises(
+        Stuck,
+        match=r"does not come to rest: still busy after 600 s: <actor desk/round: Round(.|\n)* let a loop be a function among the children"
+        r"(.|\n)*round: test_simulate\.py:\d+ in go",
+    ):
+        simulate(write_nothing, tree=tree, store=None, faults=Faults.none(), shrinking=0)
+
+
+def test_that_app_has_not_returned_is_said_where_it_is_why_nobody_is_served() -> None:
+    async def app(_: ta.System) -> None:
+        await trio.sleep_forever()
+
+    with pytest.raises(Stuck) as caught:
+        simulate(write_nothing, tree=TREE, app=app, store="memory:", faults=Faults.none(), shrinking=0)
+
+    assert caught.value.__notes__[0] == (
+        "simulate: app= has not returned in the node's life 1, so the node is not up, and nobody can ask it anything. "
+        "Let it start what goes on for ever as a child of the tree, and return"
+    )
+
+
+class Job(ta.Actor[Lines]):
+    """Done as soon as it has begun."""
+
+    async def on_start(self) -> None:
+        await self.finish.cast()
+
+    @ta.handler
+    async def finish(self) -> None:
+        raise ta.Shutdown
+
+
+async def wait_for_long(simulation: Simulation) -> None:
+    await simulation.system()
+    await trio.sleep(60)
+
+
+def test_that_a_tree_ends_by_itself_again_and_again_is_said() -> None:
+    job = ta.child(Job, name="job", restart="transient", significant=True)
+    tree = ta.Supervisor(job, name="desk", auto_shutdown=ta.AutoShutdown.ANY_SIGNIFICANT)
+
+    with pytest.raises(Stuck) as caught:
+        simulate(wait_for_long, tree=tree, store=None, faults=Faults.none(), steps=2_000, shrinking=0)
+
+    assert re.search(
+        r"the tree has ended by itself \d\d+ times, and the node was started again each time", caught.value.__notes__[0]
+    )
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Trio's, of the tasks that it had to leave

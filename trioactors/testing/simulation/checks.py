@@ -17,6 +17,7 @@ from trioactors.settings import Intensity
 from trioactors.specs import Supervisor
 from trioactors.testing.driving import PlannedCrash
 from trioactors.testing.simulation.history import Operation, Told
+from trioactors.testing.simulation.node import come_to_rest
 from trioactors.trace import ChildExited, ChildStarted, GaveUp, RestartScheduled, TimerFired, TraceRecord
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def no_effect_twice(simulation: Simulation) -> None:
 async def ledgers_balance(simulation: Simulation) -> None:
     """In the end every message that was accepted is accounted for, and none waits."""
     system = await simulation.system()
-    await system.quiesce(timeout=600)
+    await come_to_rest(system)
     ledger = system.ledger()
     assert ledger.balanced, f"the ledger does not balance: {ledger}"
     assert not ledger.waiting, f"messages wait although nothing is to be done: {ledger}"

@@ -9,7 +9,7 @@ crashes of which none was planned.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from operator import itemgetter
@@ -19,6 +19,7 @@ import attrs
 import trio
 
 from trioactors.environment import Environment
+from trioactors.errors import CallTimeout
 from trioactors.lives import Life, leaves
 from trioactors.settings import Settings
 from trioactors.specs import Supervisor
@@ -27,6 +28,7 @@ from trioactors.testing.clocks import EPOCH
 from trioactors.testing.disk import Keep, SimulatedDisk
 from trioactors.testing.driving import alive_in
 from trioactors.testing.leaks import isolated_system
+from trioactors.testing.playing import Stuck, who_waits
 from trioactors.testing.simulation.causes import Causes
 from trioactors.testing.simulation.hardware import Faulty, NodeDisk, NodeWorker
 from trioactors.testing.simulation.history import NodeDown
@@ -40,10 +42,16 @@ if TYPE_CHECKING:
 present_life: ContextVar[NodeLife] = ContextVar("trioactors_node_life")
 """The life to which a task of the application belongs."""
 
-__all__ = ["Application", "Node", "NodeLife", "present_life"]
+__all__ = ["Application", "Node", "NodeLife", "come_to_rest", "present_life"]
 
 _ATTEMPTS: Final = 60
 """How often in a row the application may fail to come up, while faults are planned."""
+
+_REST: Final = 600.0
+"""Seconds in which an application comes to rest."""
+
+_OFTEN: Final = 10
+"""A tree that has ended by itself so often may be why a run does not end."""
 
 
 @attrs.frozen
@@ -78,6 +86,8 @@ class NodeLife:
     """What waits for an answer from it, in the order in which it began to."""
     disturbed: bool = False
     """Whether a fault has come to pass in it."""
+    in_body: bool = False
+    """Whether `app=` was called and has not returned."""
     leave: trio.Event = attrs.field(factory=trio.Event)
     """Set when it is to end in order, or has."""
 
@@ -138,6 +148,8 @@ class Node:
         self.lives = 0
         self.killed = 0
         self.failed_starts = 0
+        self.ended = 0
+        """How often the tree has ended by itself."""
         self._pause = 0.0
         self._stopping = False
         self._changed = trio.Event()
@@ -152,6 +164,19 @@ class Node:
     def serves(self) -> bool:
         """Whether it can be asked."""
         return self.life is not None and self.life.system is not None
+
+    def troubles(self) -> Iterator[str]:
+        """What may keep clients waiting for it."""
+        if self.life is not None and self.life.in_body:
+            yield (
+                f"app= has not returned in the node's life {self.lives}, so the node is not up, and nobody can ask it anything. "
+                f"Let it start what goes on for ever as a child of the tree, and return"
+            )
+        if self.ended >= _OFTEN:
+            yield (
+                f"the tree has ended by itself {self.ended} times, and the node was started again each time. "
+                f"If it should end (auto_shutdown), let its work last a while; else look who ended it"
+            )
 
     async def up(self, *, after: int = 0) -> NodeLife:
         """Wait until it serves, in a life *after* that one."""
@@ -252,13 +277,20 @@ class Node:
         ) as system:
             life.registry = runtime_of(system).registry
             if application.body is not None:
+                life.in_body = True
                 await application.body(system)
+                life.in_body = False
             life.system = system
             self._tell()
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(_until_over, system, life.leave)
+                nursery.start_soon(self._until_over, system, life.leave)
                 await life.leave.wait()
                 nursery.cancel_scope.cancel()
+
+    async def _until_over(self, system: System, leave: trio.Event) -> None:
+        await system.wait_stopped()
+        self.ended += 1
+        leave.set()
 
     def _tell(self) -> None:
         changed, self._changed = self._changed, trio.Event()
@@ -278,9 +310,15 @@ class Node:
         )
 
 
-async def _until_over(system: System, leave: trio.Event) -> None:
-    await system.wait_stopped()
-    leave.set()
+async def come_to_rest(system: System) -> None:
+    """Wait until *system* has nothing more to do. Raises `Stuck` where it always has."""
+    try:
+        await system.quiesce(timeout=_REST)
+    except CallTimeout as error:
+        raise Stuck(
+            f"the application does not come to rest: {error}. A run is over when no message waits and no handler runs: let a loop be a "
+            f"function among the children, and what comes again a timer (context.every, context.after). {who_waits()}"
+        ) from error
 
 
 def _of_programs(error: BaseException) -> bool:

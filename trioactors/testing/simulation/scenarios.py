@@ -128,6 +128,9 @@ class Scenario:
         if not worlds:  # it was over before it began
             played.result.unwrap()
         run = Run(self.test, seed, drawn_plan, policy, played, worlds[0])
+        if isinstance(run.error, Stuck):
+            for trouble in run.world.node.troubles():
+                run.error.add_note(f"simulate: {trouble}")
         if run.error is not None and not isinstance(run.error, Exception):
             run.error.add_note(f'simulate: it came in seed={seed}, policy="{policy.value}"')
             raise run.error

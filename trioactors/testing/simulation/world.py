@@ -32,7 +32,7 @@ from trioactors.testing.simulation.mistakes import (
     names_of,
     place_of,
 )
-from trioactors.testing.simulation.node import Application, Node, NodeLife, present_life
+from trioactors.testing.simulation.node import Application, Node, NodeLife, come_to_rest, present_life
 from trioactors.testing.simulation.plans import AT_STEP, Faults, Injection, Kind, Plan, stream
 from trioactors.trace import ChildIgnored, ChildStarted, ChildStartFailed, RestartScheduled, TraceRecord
 
@@ -149,7 +149,7 @@ class Simulation:
             self._settled = True
             life = await self._started_again(life) if self.node.lasting else life
         assert life.system is not None  # that is what `up` waits for
-        await life.system.quiesce(timeout=600)
+        await come_to_rest(life.system)
 
     async def _started_again(self, before: NodeLife) -> NodeLife:
         if self._faults.power_cuts or self._faults.kills:
