@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from trioactors.testing.playing import is_finding
 from trioactors.testing.simulation import Faults, Simulation, simulate
 from trioactors.testing.simulation.scenarios import Scenario, Workload
 from trioactors.testing.simulation.sim_tests import trials
@@ -67,6 +68,36 @@ def test_what_is_no_failure_is_raised_as_it_is_and_not_kept(outcome: BaseExcepti
     assert found.value is outcome
     assert notes(outcome) == 'simulate: it came in seed=0, policy="priorities"'
     assert not (tmp_path / "corpus").exists()
+
+
+def test_what_pytest_fails_by_is_a_failure_like_any_other(tmp_path: Path) -> None:
+    async def failing(simulation: Simulation) -> None:
+        await simulation.system()
+        with pytest.raises(LookupError):
+            simulation.sometimes("there")
+
+    with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE") as found:
+        trials(bare(failing), range(5), corpus=tmp_path)
+
+    assert "seed 0 fails. Repeat it with seed=0" in notes(found.value)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "finding"),
+    [
+        (AssertionError(), True),
+        (ExceptionGroup("all", [OSError()]), True),
+        (BaseExceptionGroup("all", [OSError(), pytest.fail.Exception("no")]), True),
+        (BaseExceptionGroup("all", [OSError(), KeyboardInterrupt()]), False),
+        (pytest.skip.Exception("not here"), False),
+        (pytest.xfail.Exception("known"), False),
+        (SystemExit(1), False),
+    ],
+    ids=repr,
+)
+def test_a_finding_is_what_says_that_something_is_wrong(error: BaseException, *, finding: bool) -> None:
+    assert is_finding(error) is finding
 
 
 def test_ctrl_c_beside_a_failure_is_ctrl_c() -> None:

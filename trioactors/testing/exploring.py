@@ -143,7 +143,7 @@ def _told(note: str) -> Generator[None, None, None]:
         raise
 
 
-def _examined(main: Callable[[], Awaitable[Any]], tape: Tape, error: Exception, plan: _Plan) -> str:
+def _examined(main: Callable[[], Awaitable[Any]], tape: Tape, error: BaseException, plan: _Plan) -> str:
     """What is to be said of a failure besides how to repeat it."""
     if not plan.replays:
         return ""
@@ -153,7 +153,7 @@ def _examined(main: Callable[[], Awaitable[Any]], tape: Tape, error: Exception, 
     return f'; shrunk from {tape.jumps} to {small.jumps} jumps of the queue: tape "{small}"'
 
 
-def _same_failure(main: Callable[[], Awaitable[Any]], tape: Tape, error: Exception, plan: _Plan) -> Tape | None:
+def _same_failure(main: Callable[[], Awaitable[Any]], tape: Tape, error: BaseException, plan: _Plan) -> Tape | None:
     played = play(main, Playback(tape), policy=tape.policy, steps=plan.steps)
     return played.tape if failure_kind(finding_of(played.result)) == failure_kind(error) else None
 

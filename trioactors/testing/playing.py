@@ -9,6 +9,7 @@ would ever be at an end; so the clock is set ahead by hand. What goes on all the
 from __future__ import annotations
 
 import math
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Final, Generic, TypeVar
@@ -19,12 +20,24 @@ import trio
 from trio.testing import MockClock, active_thread_count
 
 from trioactors.errors import UsageError
-from trioactors.lives import is_group
+from trioactors.lives import is_group, leaves
 from trioactors.testing.clocks import ThreadGuard
 from trioactors.testing.schedules import Chooser, Playback, Policy, Recording, Tape, chooser, policy_of
 from trioactors.testing.scheduling import Schedule, scheduled
 
-__all__ = ["STEPS", "Played", "Stuck", "error_of", "failure_kind", "finding_of", "play", "play_seed", "replay", "who_waits"]
+__all__ = [
+    "STEPS",
+    "Played",
+    "Stuck",
+    "error_of",
+    "failure_kind",
+    "finding_of",
+    "is_finding",
+    "play",
+    "play_seed",
+    "replay",
+    "who_waits",
+]
 
 T = TypeVar("T")
 
@@ -155,7 +168,7 @@ def play(
             raise UsageError("a run under a schedule is a trio.run of its own: start it from a plain function, not while Trio runs")
         result: outcome.Outcome[T] = outcome.capture(lambda: trio.run(bounded, clock=clock, instruments=together))
     ended = error_of(result)
-    if watch.stuck is not None and (ended is None or isinstance(ended, Exception)):
+    if watch.stuck is not None and (ended is None or is_finding(ended)):
         watch.stuck.__cause__ = ended
         result = outcome.Error(watch.stuck)
     return Played(result, Tape.of(policy, recording.choices), schedule.steps)
@@ -179,10 +192,18 @@ def error_of(result: outcome.Outcome[Any]) -> BaseException | None:
     return result.error if isinstance(result, outcome.Error) else None
 
 
-def finding_of(result: outcome.Outcome[Any]) -> Exception | None:
-    """What is wrong, if something is. What is no finding is raised at once: Ctrl-C, an exit, a test that is skipped, a group of these."""
+def is_finding(error: BaseException) -> bool:
+    """Whether *error* says that something is wrong: Ctrl-C, an exit, a test that is skipped do not; what `pytest.fail` raises does."""
+    pytest = sys.modules.get("pytest")  # without it nobody has raised anything of its
+    failed = () if pytest is None else (pytest.fail.Exception,)
+    no_failure = () if pytest is None else (pytest.xfail.Exception,)
+    return all(isinstance(leaf, (Exception, *failed)) and not isinstance(leaf, no_failure) for leaf in leaves(error))
+
+
+def finding_of(result: outcome.Outcome[Any]) -> BaseException | None:
+    """What is wrong, if something is. What is no finding is raised at once."""
     error = error_of(result)
-    if error is None or isinstance(error, Exception):
+    if error is None or is_finding(error):
         return error
     raise error
 

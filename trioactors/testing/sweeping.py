@@ -24,7 +24,7 @@ from trioactors.system import System
 from trioactors.testing.driving import PlannedCrash, alive_in
 from trioactors.testing.given import look_at_function, look_at_instance, look_at_opening, look_at_verdict
 from trioactors.testing.leaks import isolated_system
-from trioactors.testing.playing import Played, error_of, play
+from trioactors.testing.playing import Played, error_of, is_finding, play
 from trioactors.testing.schedules import Chooser, Playback, Policy, Tape, chooser
 
 __all__ = ["Disturbance", "Swept", "sweep_cancellation"]
@@ -149,7 +149,7 @@ class _Sweep:
 
 
 def _note(error: BaseException, disturbance: Disturbance | None) -> str:
-    if not isinstance(error, Exception):  # Ctrl-C, a test that is skipped: that is no failure
+    if not is_finding(error):
         return f"sweep_cancellation: it came in a run with this disturbance: {disturbance or 'none'}"
     what = "It was not disturbed" if disturbance is None else f'Repeat it with only="{disturbance}"'
     return f"sweep_cancellation: the scenario, its check or its end fails. {what}"

@@ -13,7 +13,7 @@ import trio
 
 from trioactors.lives import is_group, leaves
 from trioactors.testing.given import look_at_verdict
-from trioactors.testing.playing import Played, Stuck, error_of, play, who_waits
+from trioactors.testing.playing import Played, Stuck, error_of, is_finding, play, who_waits
 from trioactors.testing.schedules import Chooser, Playback, Policy, Tape, chooser, policy_of
 from trioactors.testing.scheduling import Schedule
 from trioactors.testing.simulation.cases import Case, name_of
@@ -131,7 +131,7 @@ class Scenario:
         if isinstance(run.error, Stuck):
             for trouble in run.world.node.troubles():
                 run.error.add_note(f"simulate: {trouble}")
-        if run.error is not None and not isinstance(run.error, Exception):
+        if run.error is not None and not is_finding(run.error):
             run.error.add_note(f'simulate: it came in seed={seed}, policy="{policy.value}"')
             raise run.error
         return run
@@ -201,7 +201,7 @@ def plain(error: BaseException) -> BaseException:
     if not is_group(error):
         return error
     parts = [leaf for leaf in leaves(error) if not isinstance(leaf, trio.Cancelled)] or [error]
-    first = next((part for part in parts if not isinstance(part, Exception)), None)
+    first = next((part for part in parts if not is_finding(part)), None)
     first = first or next((part for part in parts if isinstance(part, AssertionError)), parts[0])
     others = [part for part in parts if part is not first]
     if others and not getattr(first, "__notes__", ()):
