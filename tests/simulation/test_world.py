@@ -302,7 +302,7 @@ def test_a_run_without_end_is_stuck() -> None:
 
 def test_a_run_without_end_is_stuck_by_its_limit_though_somebody_would_wake_at_that_very_moment() -> None:
     async def workload(_: Simulation) -> None:
-        while True:
+        while True:  # noqa: ASYNC110 - it is what is looked at
             await trio.sleep(20)
 
     with pytest.raises(Stuck, match=r"^100 s of virtual time, and no end: raise limit="):
