@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from functools import partial
 from operator import methodcaller
 from typing import Any
@@ -14,7 +16,7 @@ import trioactors.testing as library
 from trioactors.testing import sometimes
 from trioactors.testing import sometimes as rarely
 from trioactors.testing.simulation import Client, Simulation
-from trioactors.testing.simulation.points import points_of
+from trioactors.testing.simulation.points import children_of, points_of
 from trioactors.testing.simulation.sim_tests import trials
 from trioactors.testing.simulation.simulating import scenario_of
 
@@ -123,6 +125,26 @@ def test_a_report_lists_the_points_that_no_run_has_passed() -> None:
         "in what it calls",
         "in what it inherits",
     ]
+
+
+@asynccontextmanager
+async def pool() -> AsyncGenerator[int, None]:
+    await trio.lowlevel.checkpoint()
+    yield 3
+    sometimes("in a resource", DRAWN["never"])
+
+
+class Watch:
+    async def __call__(self) -> None:
+        await trio.lowlevel.checkpoint()
+        sometimes("in an object that is called", DRAWN["never"])
+
+
+def test_resources_and_objects_that_are_called_are_read_too() -> None:
+    tree = ta.Supervisor(ta.child(ta.resource(pool), name="pool"), ta.child(Watch(), name="watch"), name="top")
+
+    assert points_of(children_of(tree)) == {"in a resource", "in an object that is called"}
+    assert points_of(children_of(None)) == frozenset()
 
 
 def test_what_has_no_source_has_no_points() -> None:
