@@ -53,6 +53,10 @@ class Front(ta.Actor[None]):
         await self.context.system.get(Scribe, "scribe").write.cast(line)
         raise LookupError
 
+    @ta.handler(raises=(Refused,))
+    async def be_refused(self, line: str) -> None:
+        await self.context.system.get(Scribe, "scribe").refuse(line)
+
     @ta.handler
     async def crash(self, line: str) -> None:
         raise LookupError(line)
@@ -131,6 +135,10 @@ async def be_refused(system: ta.System) -> None:
     await system.get(Scribe, "scribe").refuse("a")
 
 
+async def be_refused_below(system: ta.System) -> None:
+    await system.get(Front, "front").be_refused("a")
+
+
 async def cast_in_vain(system: ta.System) -> None:
     await system.get(DurableFront, "durable").cast_and_crash("a")
 
@@ -139,7 +147,7 @@ async def fail_at_once(_: ta.System) -> None:
     raise Refused
 
 
-@pytest.mark.parametrize("do", [crash, be_refused, cast_in_vain, fail_at_once])
+@pytest.mark.parametrize("do", [crash, be_refused, be_refused_below, cast_in_vain, fail_at_once])
 def test_a_failure_that_led_to_nothing_else_is_one(do: Callable[[ta.System], Awaitable[Any]]) -> None:
     operation, kept = one_call(do)
 

@@ -1,15 +1,15 @@
 """The clients of a simulated node: who uses it, turn by turn, and what each was told.
 
 An error tells of one message. That message may have led to others, which were done before it failed: a call that its handler made is
-committed on its own. The trace knows them by their chain. So a call has FAILED if its error says so, and nothing else was accepted in its
-chains.
+committed on its own. The trace knows them by their chain. So a call has FAILED if its error says so, and whatever else was accepted in its
+chains has raised.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Container, Coroutine, Generator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
@@ -23,7 +23,7 @@ from trioactors.lives import leaves
 from trioactors.testing.given import look_at_count, look_at_seconds
 from trioactors.testing.simulation.history import Operation, Told, told
 from trioactors.testing.simulation.mistakes import at_the_call, kept_as_mistake, line_of_test
-from trioactors.trace import MessageAccepted
+from trioactors.trace import MessageAccepted, MessageHandled, MessageRecord
 
 if TYPE_CHECKING:
     import random
@@ -147,8 +147,8 @@ class Client:
         said = Told.OK
         if error is not None:
             world.heard(error, known)
-            accepted = _accepted(world.trace[seen:], life.number, sent)
-            said = told(error) if accepted <= _answers(error) else Told.UNKNOWN
+            more = len(sent) > _answers(error) or _led_on(world.trace[seen:], life.number, sent)
+            said = Told.UNKNOWN if more else told(error)
         span = ended, len(world.history)
         done = Operation(self.number, known, what, began, trio.current_time(), said, answer, error, span=span)
         world.history.append(done)
@@ -173,9 +173,12 @@ def _sending() -> Generator[set[int | None], None, None]:
         _sent.reset(token)
 
 
-def _accepted(trace: Iterable[tuple[int, TraceRecord]], life: int, chains: Container[int | None]) -> int:
-    """How many messages of these chains a life has accepted."""
-    return sum(isinstance(record, MessageAccepted) and record.correlation in chains for number, record in trace if number == life)
+def _led_on(trace: Iterable[tuple[int, TraceRecord]], life: int, sent: set[int | None]) -> bool:
+    """Whether messages *sent* in a life have led to others that were accepted. Those that raised have done nothing."""
+    records = [record for number, record in trace if number == life and isinstance(record, MessageRecord)]
+    raised = {record.message for record in records if isinstance(record, MessageHandled) and record.error is not None}
+    accepted = {record.message for record in records if isinstance(record, MessageAccepted) and record.correlation in sent}
+    return not accepted <= sent | raised
 
 
 def _answers(error: BaseException) -> int:
