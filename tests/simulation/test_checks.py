@@ -255,6 +255,12 @@ def test_all_of_these_look_at_every_run() -> None:
 # --- crashes are planned ---
 
 
+@pytest.mark.parametrize("given", ["LookupError", LookupError(), int, None, (LookupError, OSError)], ids=repr)
+def test_what_is_no_class_of_errors_cannot_be_planned(given: Any) -> None:
+    with pytest.raises(ta.UsageError, match=r"^crashes_are_planned\(.*\): write the class of the error"):
+        crashes_are_planned(given)
+
+
 def caused(error: Exception, cause: Exception) -> Exception:
     error.__cause__ = cause
     return error

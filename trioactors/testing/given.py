@@ -18,6 +18,7 @@ from trioactors.errors import UsageError
 __all__ = [
     "look_at_check",
     "look_at_count",
+    "look_at_exception",
     "look_at_function",
     "look_at_instance",
     "look_at_opening",
@@ -105,6 +106,12 @@ def look_at_instance(call: str, given: object, kinds: type | UnionType, write: s
     """Refuse what is of another class. *write* says what to write instead."""
     if not isinstance(given, kinds):
         raise UsageError(f"{call.replace('...', repr(given))}: write {write}")
+
+
+def look_at_exception(call: str, given: Any) -> None:
+    """Refuse what is no class of exceptions."""
+    if not (isinstance(given, type) and issubclass(given, BaseException)):
+        raise UsageError(f"{call.replace('...', repr(given))}: write the class of the error, LookupError say")
 
 
 def look_at_opening(call: str, given: Any) -> None:

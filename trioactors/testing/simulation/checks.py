@@ -16,6 +16,7 @@ from trioactors.exits import CRASH
 from trioactors.settings import Intensity
 from trioactors.specs import Supervisor
 from trioactors.testing.driving import PlannedCrash
+from trioactors.testing.given import look_at_exception
 from trioactors.testing.simulation.history import Operation, Told
 from trioactors.testing.simulation.node import come_to_rest
 from trioactors.trace import ChildExited, ChildStarted, GaveUp, RestartScheduled, TimerFired, TraceRecord
@@ -153,8 +154,10 @@ class _CrashesArePlanned:
 def crashes_are_planned(*more: type[BaseException]) -> Check:
     """A check for `simulate(check=[...])`: nobody crashed but by a planned fault, an error of the store, a supervisor, or one of these.
 
-    A tree that gives up over *more* is started again, as after a fault.
+    A tree that gives up over *more* is started again, as after a fault. Raises `UsageError` for what is no class of exceptions.
     """
+    for kind in more:
+        look_at_exception("crashes_are_planned(...)", kind)
     return _CrashesArePlanned(more)
 
 
