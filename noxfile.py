@@ -29,6 +29,8 @@ nox.options.sessions = ["lint", "floors", "types", "tests", "browser", "crashlab
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 SUPPORTED = nox.project.python_versions(PYPROJECT)
 REPEATS = 20
+SPREAD = ("--numprocesses=auto", "--dist=worksteal")
+"""A process for each core (pytest-xdist)."""
 LEFT_OUT = (
     "__pycache__",
     "architecture",
@@ -124,7 +126,7 @@ def tests(session: nox.Session) -> None:
     """The whole suite in random order, with coverage; on every supported Python that is here."""
     _install(session, "test")
     session.run("coverage", "erase")
-    _pytest(session, *session.posargs, runner=("coverage", "run", "-m", "pytest"))
+    _pytest(session, *SPREAD, *session.posargs, runner=("coverage", "run", "-m", "pytest"))
     session.run("coverage", "combine", "--quiet")
     if not session.posargs:
         session.run("coverage", "report")
@@ -187,7 +189,7 @@ def repeat(session: nox.Session) -> None:
     """The suite twenty times over, each time in another order."""
     _install(session, "test")
     for seed in range(1, REPEATS + 1):
-        _pytest(session, "-q", f"--randomly-seed={seed}", *session.posargs)
+        _pytest(session, "-q", *SPREAD, f"--randomly-seed={seed}", *session.posargs)
 
 
 @nox.session(python=NEWEST)
@@ -257,7 +259,7 @@ def build(session: nox.Session) -> None:
         shutil.copy("pyproject.toml", outside)
         session.chdir(outside)
         session.run("python", "-P", "-c", "import trioactors as t; assert 'site-packages' in t.__file__, t.__file__")
-        _pytest(session)
+        _pytest(session, *SPREAD)
         session.chdir(Path(__file__).parent)
 
 
