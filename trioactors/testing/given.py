@@ -108,10 +108,11 @@ def look_at_instance(call: str, given: object, kinds: type | UnionType, write: s
         raise UsageError(f"{call.replace('...', repr(given))}: write {write}")
 
 
-def look_at_exception(call: str, given: object) -> None:
+def look_at_exception(call: str, given: Any) -> None:
     """Refuse what is no class of exceptions."""
-    if not (isinstance(given, type) and issubclass(given, BaseException)):
-        raise UsageError(f"{call.replace('...', repr(given))}: write the class of the error, LookupError say")
+    shown = call.replace("...", repr(given))
+    if not isinstance(given, type) or not issubclass(given, BaseException):
+        raise UsageError(f"{shown}: write the class of the error, LookupError say")
 
 
 def look_at_opening(call: str, given: Any) -> None:
