@@ -87,7 +87,7 @@ class Shell(Inbox):
             if following is not None:
                 return following
             self.post(Ended(cell, life))
-        elif cell.leaving and cell.dynamic:
+        elif cell.dynamic and (cell.leaving or (life.number == 1 and not life.ready)):  # never was one
             self.cell.forget_child(cell)
         if self.attending is not None or self._stopping:
             self.wake()
