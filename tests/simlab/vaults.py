@@ -39,6 +39,7 @@ from trioactors.persistence import (
 from trioactors.system import runtime_of
 from trioactors.testing.simulation import Client, Operation, Simulation, Turn, sometimes
 from trioactors_backends.filesystem import FilesystemStore
+from trioactors_backends.ownership import Mark
 
 __all__ = ["TREE", "keep_safe"]
 
@@ -155,6 +156,9 @@ class Vault(ta.Actor[None]):
             expected = _held(copy)
         finally:
             copy.close()
+        if not self._witnessed(place):  # then nothing tells a damaged last frame from one that was never finished
+            sometimes("the mark of a copy could not be written")
+            return {}
         self._damage(place, bits)
         damaged = _store(place)
         try:
@@ -169,6 +173,12 @@ class Vault(ta.Actor[None]):
         finally:
             damaged.close()
         return {}
+
+    def _witnessed(self, place: Path) -> bool:
+        """Whether the mark says that the store at *place* was closed."""
+        with _refusals(), closing(self._environment().disk.open(place / "owner")) as file:
+            mark = Mark.unpack(file.read())
+        return mark is not None and mark.clean
 
     def _damage(self, place: Path, bits: int) -> None:
         disk = self._environment().disk
