@@ -167,7 +167,9 @@ async def test_a_period_that_was_cancelled_in_vain_keeps_its_grid(keeper: Any, f
     assert await keeper.read() == ["set tick", *["tick"] * 3]
 
 
-@pytest.mark.parametrize("acts", [[cancel], [cancel, partial(after, 2, "again")], [partial(after, 2, "again")]], ids=repr)
+@pytest.mark.parametrize(
+    "acts", [[cancel], [cancel, partial(after, 2, "again")], [partial(after, 2, "again")]], ids=["cancel", "cancel and set", "set"]
+)
 async def test_what_one_undone_message_did_to_its_own_timer_leaves_none(
     keeper: Any, fail: Callable[..., None], acts: list[Callable[[str], Callable[[Any], Any]]]
 ) -> None:
