@@ -20,7 +20,7 @@ import pytest
 pytest.importorskip("trio_websocket")
 
 PROGRAM = Path(__file__).parents[2] / "examples" / "console" / "demo.py"
-DEADLINE = 60
+DEADLINE = 180
 BEATING = "crashes-on-request"
 
 
