@@ -111,7 +111,10 @@ class Connections:
         if found is None or found[0].path not in _HEALTH or found[0].method not in {"GET", "HEAD"}:
             return None
         head, _ = found
-        return health(self.source.system, readiness=head.path == _HEALTH[0]), head.method == "HEAD"
+        return self._health(head), head.method == "HEAD"
+
+    def _health(self, head: Head) -> Answer:
+        return health(self.source.system, readiness=head.path == _HEALTH[0])
 
     async def _give(self, stream: trio.abc.Stream, answer: Answer, *, head_only: bool) -> None:
         await send_answer(stream, answer, head_only=head_only, isolated=self.access.isolated)
@@ -140,7 +143,7 @@ class Connections:
         if head.method not in {"GET", "HEAD"}:
             raise Refusal(405, "Only GET and HEAD are served here; what acts goes through the socket.")
         if head.path in _HEALTH:
-            return health(self.source.system, readiness=head.path == _HEALTH[0])
+            return self._health(head)
         self.access.check_host(head)
         if (found := page(head)) is not None:
             return found

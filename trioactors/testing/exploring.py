@@ -21,7 +21,7 @@ from typing import Any, Final, Protocol, overload
 import attrs
 
 from trioactors.errors import UsageError
-from trioactors.testing.given import look_at_count, look_at_function, look_at_instance, look_at_seeds
+from trioactors.testing.given import look_at_count, look_at_function, look_at_instance, look_at_seeds, seeds_asked
 from trioactors.testing.leaks import isolated_system
 from trioactors.testing.playing import STEPS, failure_kind, finding_of, play, play_seed, replay
 from trioactors.testing.schedules import Playback, Policy, Tape, chosen_policy, policy_of
@@ -254,10 +254,8 @@ def _asked(plan: _Plan, request: _Request | None) -> _Plan:
     given = {name: request.config.getoption(option, None) for name, option in _OPTIONS.items()}
     if given["seed"] is not None:
         plan = attrs.evolve(plan, seeds=(given["seed"],))
-    elif (number := given["seeds"]) is not None:
-        if number < 1:
-            raise UsageError(f"--trioactors-seeds={number} would try nothing: give a number above zero")
-        plan = attrs.evolve(plan, seeds=range(number))
+    elif given["seeds"] is not None:
+        plan = attrs.evolve(plan, seeds=seeds_asked(given["seeds"]))
     if given["policy"] is not None:
         plan = attrs.evolve(plan, policy=chosen_policy(given["policy"]))
     return attrs.evolve(plan, tape=given["tape"])

@@ -25,6 +25,7 @@ __all__ = [
     "look_at_seconds",
     "look_at_seeds",
     "look_at_verdict",
+    "seeds_asked",
 ]
 
 
@@ -133,6 +134,13 @@ def look_at_seconds(call: str, given: Any, what: str, *, least: float = math.ulp
     if not isinstance(given, int | float) or isinstance(given, bool) or not given >= least:
         bound = "zero or more" if least == 0 else "more than zero"
         raise UsageError(f"{call.replace('...', repr(given))}: write how many seconds {what}, {bound}")
+
+
+def seeds_asked(number: int) -> range:
+    """The seeds of `--trioactors-seeds`. Raises `UsageError` for none."""
+    if number < 1:
+        raise UsageError(f"--trioactors-seeds={number} would try nothing: give a number above zero")
+    return range(number)
 
 
 def look_at_seeds(who: str, given: object, seeds: Sequence[Any]) -> None:

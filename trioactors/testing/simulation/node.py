@@ -19,7 +19,7 @@ import attrs
 import trio
 
 from trioactors.environment import Environment
-from trioactors.errors import CallTimeout
+from trioactors.errors import CallTimeout, UnknownName
 from trioactors.lives import Life, leaves
 from trioactors.settings import Settings
 from trioactors.specs import Supervisor
@@ -98,8 +98,11 @@ class NodeLife:
 
     def supervisor_of(self, child: str) -> str | None:
         """Under whom *child* is now, once the tree is up: then it may be under others than declared."""
-        cells = () if self.registry is None else self.registry.cells()
-        return next((cell.parent.name for cell in cells if cell.name == child and cell.parent is not None), None)
+        try:
+            parent = None if self.registry is None else self.registry.find(child).parent
+        except UnknownName:
+            return None
+        return None if parent is None else parent.name
 
     def hang_up(self, why: str) -> None:
         """Let nobody wait for an answer from it any more."""

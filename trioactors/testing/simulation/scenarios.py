@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
+from functools import cached_property
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from trioactors.testing.simulation.history import Operation
 from trioactors.testing.simulation.mistakes import Names, kept_as_mistake
 from trioactors.testing.simulation.node import Application
 from trioactors.testing.simulation.plans import Faults, Injection, Plan, drawn
+from trioactors.testing.simulation.points import children_of, points_of
 from trioactors.testing.simulation.world import Simulation
 
 __all__ = ["LIMIT", "Run", "Scenario", "Simulated", "Workload", "plain"]
@@ -92,6 +94,11 @@ class Scenario:
     def test(self) -> str:
         """The name of the workload and of its file: whose cases these are."""
         return name_of(self.workload)
+
+    @cached_property
+    def points(self) -> frozenset[str]:
+        """The `sometimes` points that stand in its source; read once, however often its seeds are tried."""
+        return points_of((self.workload, self.application.body, *self.checks, *children_of(self.application.tree)))
 
     def play(self, seed: int, plan: Plan | None = None, tape: Tape | None = None, *, schedule: int | None = None) -> Run:
         """Run *seed* once; with another *plan*, by a *tape*, or by the *schedule* of another seed. What is wrong is in the result.

@@ -24,14 +24,13 @@ from trioactors.settings import Settings
 from trioactors.specs import Supervisor
 from trioactors.system import System
 from trioactors.testing.exploring import SEEDS
-from trioactors.testing.given import look_at_instance, look_at_seeds
+from trioactors.testing.given import look_at_instance, look_at_seeds, seeds_asked
 from trioactors.testing.playing import STEPS
 from trioactors.testing.schedules import Policy, chosen_policy
 from trioactors.testing.simulation.cases import kept_cases
 from trioactors.testing.simulation.checks import Check
 from trioactors.testing.simulation.mistakes import Answers, Names
 from trioactors.testing.simulation.plans import Faults
-from trioactors.testing.simulation.points import children_of, points_of
 from trioactors.testing.simulation.scenarios import LIMIT, Scenario, Simulated, Workload
 from trioactors.testing.simulation.simulating import SHRINKING, case_from, replayed, scenario_of, tried
 
@@ -73,8 +72,7 @@ def trials(scenario: Scenario, seeds: Iterable[int], *, shrinking: float = SHRIN
     tally = _Tally()
     for seed in seeds:
         tally.add(tried(scenario, seed, shrinking=shrinking, corpus=corpus))
-    parts = (scenario.workload, scenario.application.body, *scenario.checks, *children_of(scenario.application.tree))
-    return tally.report(points_of(parts))
+    return tally.report(scenario.points)
 
 
 class _Tally:
@@ -218,9 +216,7 @@ def _run(scenario: Scenario, seeds: Sequence[int], corpus: Path, request: _Reque
     for path, kept in kept_cases(corpus):
         _replay(scenario, path, kept)
     number = asked("seeds")
-    if number is not None and number < 1:
-        raise UsageError(f"--trioactors-seeds={number} would try nothing: give a number above zero")
-    report = trials(scenario, seeds if number is None else range(number), corpus=corpus)
+    report = trials(scenario, seeds if number is None else seeds_asked(number), corpus=corpus)
     if request is not None:
         request.node.user_properties += [
             (REACHED if runs else NEVER_MET if point in report.unmet else NEVER_REACHED, point)

@@ -43,11 +43,12 @@ __all__ = ["SHRINKING", "case_from", "quietly", "replayed", "scenario_of", "simu
 
 _FOLDER: Final = "/simulated"
 _SLACK: Final = 2_048
+"""Bytes of garbage in a simulated store before it is compacted, so that it is, in runs as short as these."""
+
 _CHANCE: Final = (
     "something besides the seed decides. Look for an object that all runs share (a global, one that was handed in by partial: make it in a "
     "function, or in __init__), real time, the order of a set"
 )
-"""Bytes of garbage in a simulated store before it is compacted, so that it is, in runs as short as these."""
 
 SHRINKING: Final = 45.0
 """Seconds of real time that making a failure small may take."""
