@@ -12,15 +12,16 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from hashlib import blake2b
 
 from simlab.campaigns import SCENARIOS
-from simlab.jobs import Job, begin, digest_of, jobs, work
+from simlab.jobs import Job, begin, digest_of, jobs, shape_of, spread, work
 from trioactors.testing.simulation.sim_tests import Report
 
 SEEDS = 10_000
+DIGESTS = {"all": digest_of, "shape": shape_of}
 FAILURES = 5
 """After so many the lab ends."""
 
@@ -32,7 +33,13 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--first", type=int, default=0, help="the first seed of each scenario (default 0)")
     parser.add_argument("--only", choices=sorted(SCENARIOS), action="append", help="this scenario only; may be repeated")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="how many at once (default: one a core)")
-    parser.add_argument("--digest", action="store_true", help="print a hash of all that happens, to compare between processes")
+    parser.add_argument(
+        "--digest",
+        nargs="?",
+        choices=sorted(DIGESTS),
+        const="all",
+        help="print a hash for each scenario, to compare between processes and versions: of all that happens, or of its shape, without words",
+    )
     return parser.parse_args(arguments)
 
 
@@ -65,12 +72,12 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def compare(all_jobs: Sequence[Job], processes: int) -> int:
+def compare(all_jobs: Sequence[Job], digest: Callable[[Job], str], processes: int) -> int:
     """Print a hash for each scenario."""
     found: dict[str, list[str]] = {}
     with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"), initializer=begin) as pool:
-        for job, digest in zip(all_jobs, pool.map(digest_of, all_jobs), strict=True):
-            found.setdefault(job.scenario, []).append(digest)
+        for job, one in zip(all_jobs, pool.map(digest, all_jobs), strict=True):
+            found.setdefault(job.scenario, []).append(one)
     for name, digests in found.items():
         say(f"{name}: {blake2b(''.join(digests).encode(), digest_size=16).hexdigest()}")
     return 0
@@ -81,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = options(arguments)
     names = asked.only or list(SCENARIOS)
     if asked.digest:
-        return compare(list(jobs(names, asked.first, asked.seeds)), asked.processes)
+        return compare(list(spread(names, asked.first, asked.seeds)), DIGESTS[asked.digest], asked.processes)
     tallies = {name: Tally() for name in names}
     failures: list[str] = []
     began = time.monotonic()

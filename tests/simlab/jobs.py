@@ -12,10 +12,11 @@ from pathlib import Path
 import attrs
 
 from simlab.campaigns import SCENARIOS, SHARE, SHARES
+from simlab.shapes import shape
 from trioactors.testing.simulation.sim_tests import Report, trials
 from trioactors.testing.simulation.simulating import tried
 
-__all__ = ["CORPUS", "Done", "Job", "begin", "digest_of", "jobs", "work"]
+__all__ = ["CORPUS", "Done", "Job", "begin", "digest_of", "jobs", "shape_of", "spread", "work"]
 
 CHUNK = 50
 
@@ -55,6 +56,14 @@ def jobs(names: Sequence[str], first: int, count: int) -> Iterator[Job]:
         left -= size
 
 
+def spread(names: Sequence[str], first: int, count: int) -> Iterator[Job]:
+    """*count* seeds, the same number for every scenario (one more for the first few), in small parts."""
+    for position, name in enumerate(names):
+        size = count // len(names) + (position < count % len(names))
+        for start in range(first, first + size, CHUNK):
+            yield Job(name, range(start, min(start + CHUNK, first + size)))
+
+
 def begin() -> None:
     """Begin a process of the pool: what is imported stays, so the collections after each run need not look through it (7 % of the time)."""
     gc.collect()
@@ -66,6 +75,17 @@ def digest_of(job: Job) -> str:
     found = blake2b(digest_size=16)
     for seed in job.seeds:
         found.update(tried(SCENARIOS[job.scenario], seed, shrinking=0).digest.encode())
+    return found.hexdigest()
+
+
+def shape_of(job: Job) -> str:
+    """A hash of what happens in *job*, without words: it stays the same when texts, reprs and the names of classes change."""
+    found = blake2b(digest_size=16)
+    for seed in job.seeds:
+        run = SCENARIOS[job.scenario].play(seed)
+        if run.error is not None:
+            raise run.error
+        found.update("\n".join(shape(run.world)).encode())
     return found.hexdigest()
 
 
