@@ -38,7 +38,7 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         nargs="?",
         choices=sorted(DIGESTS),
         const="all",
-        help="print a hash for each scenario, to compare between processes and versions: of all that happens, or of its shape, without words",
+        help="print a hash for each scenario, to compare processes or versions: of all that happens, or of its shape without words",
     )
     return parser.parse_args(arguments)
 

@@ -14,7 +14,7 @@ import attrs
 from simlab.campaigns import SCENARIOS, SHARE, SHARES
 from simlab.shapes import shape
 from trioactors.testing.simulation.sim_tests import Report, trials
-from trioactors.testing.simulation.simulating import tried
+from trioactors.testing.simulation.simulating import quietly, tried
 
 __all__ = ["CORPUS", "Done", "Job", "begin", "digest_of", "jobs", "shape_of", "spread", "work"]
 
@@ -82,7 +82,8 @@ def shape_of(job: Job) -> str:
     """A hash of what happens in *job*, without words: it stays the same when texts, reprs and the names of classes change."""
     found = blake2b(digest_size=16)
     for seed in job.seeds:
-        run = SCENARIOS[job.scenario].play(seed)
+        with quietly():
+            run = SCENARIOS[job.scenario].play(seed)
         if run.error is not None:
             raise run.error
         found.update("\n".join(shape(run.world)).encode())
