@@ -16,8 +16,7 @@ from pathlib import Path
 from statistics import median
 
 from trioactors.environment import Environment
-from trioactors.persistence import Batch, Key, Space, Store, Write
-from trioactors.store_urls import store_at
+from trioactors.persistence import Batch, Key, Space, Store, Write, store_at
 
 DATA = os.urandom(260)
 ACTORS = 1_000

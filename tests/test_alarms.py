@@ -9,7 +9,7 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trioactors.alarms import SMALLEST_SWEEP, Alarms, Unordered
+from trioactors.scheduling.deadlines import SMALLEST_SWEEP, Alarms, Unordered
 from trioactors.testing import run
 
 

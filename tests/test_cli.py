@@ -17,13 +17,12 @@ from typing import Any
 import pytest
 from attrs import define
 
-import trioactors.store_urls
+import trioactors.persistence.urls
 from trioactors.cli import main
 from trioactors.environment import Environment
 from trioactors.errors import StoreCorrupt
-from trioactors.persistence import Address, Batch, Conflict, Key, Limits, Space, Store, Write
+from trioactors.persistence import Address, Batch, Conflict, Key, Limits, Space, Store, Write, store_at
 from trioactors.serializer import Serializer, stored
-from trioactors.store_urls import store_at
 from trioactors.testing.contract_records import HOSTILE_NAMES
 from trioactors_backends.memory import MemoryStore
 
@@ -434,9 +433,9 @@ class Foreign(MemoryStore):
 def foreign(monkeypatch: pytest.MonkeyPatch) -> str:
     """The URL of a store of another package."""
     Foreign.shared = MemoryStore()
-    point = EntryPoint("foreign", f"{__name__}:Foreign", trioactors.store_urls.GROUP)
+    point = EntryPoint("foreign", f"{__name__}:Foreign", trioactors.persistence.urls.GROUP)
     monkeypatch.setattr(EntryPoint, "load", lambda _: Foreign)
-    monkeypatch.setattr(trioactors.store_urls, "entry_points", lambda **_: [point])
+    monkeypatch.setattr(trioactors.persistence.urls, "entry_points", lambda **_: [point])
     fill("foreign:", {"counter": RECORD, "junk": b"junk"})
     return "foreign:"
 

@@ -13,8 +13,7 @@ import pytest
 from trioactors.cli import main
 from trioactors.cli.refusals import ExitCode
 from trioactors.environment import Environment
-from trioactors.persistence import Batch, Key, Space, Write
-from trioactors.store_urls import store_at
+from trioactors.persistence import Batch, Key, Space, Write, store_at
 
 PAGE = Path(__file__).parents[1] / "docs" / "command-line.md"
 

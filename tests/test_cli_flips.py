@@ -13,8 +13,7 @@ from trioactors.cli import main
 from trioactors.cli.looking import look, rescued, walked
 from trioactors.environment import Environment
 from trioactors.errors import StoreCorrupt, StoreError
-from trioactors.persistence import Batch, Corrupt, Key, Record, Space, Write
-from trioactors.store_urls import store_at
+from trioactors.persistence import Batch, Corrupt, Key, Record, Space, Write, store_at
 
 SCHEMES = ("sqlite", "file")
 FLIPS = 60

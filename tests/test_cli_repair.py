@@ -10,8 +10,7 @@ from trioactors.cli import main
 from trioactors.cli.looking import walked
 from trioactors.environment import Environment
 from trioactors.errors import StoreFull
-from trioactors.persistence import Batch, Corrupt, Key, Limits, Record, Space, Write
-from trioactors.store_urls import store_at
+from trioactors.persistence import Batch, Corrupt, Key, Limits, Record, Space, Write, store_at
 from trioactors.testing.contract_records import HOSTILE_NAMES
 
 SCHEMES = ("sqlite", "file")

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 import trioactors as ta
+from trioactors.environment.workers import run_on
 from trioactors.testing import ThreadGuard, isolated_system, run, virtual_environment
-from trioactors.workers import run_on
 
 
 async def threaded() -> bool:

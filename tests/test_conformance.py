@@ -14,8 +14,8 @@ import pytest
 
 from trioactors import conformance
 from trioactors.conformance import load, replay
-from trioactors.shell import Shell
-from trioactors.supervisor import SupervisorCell
+from trioactors.supervision.supervisor import Shell
+from trioactors.supervision.tree import SupervisorCell
 
 FILE = Path(__file__).parent / "otp" / "supervisor_900.jsonl.gz"
 SCENARIOS = load(FILE)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from trioactors.disk import Disk, DiskFile, RealDisk, refusal
+from trioactors.environment import Disk, DiskFile, RealDisk, refusal
 from trioactors.errors import Outcome, StoreFull, StoreUnavailable
 from trioactors.testing.disk import Keep, PowerCut, SimulatedDisk
 

@@ -9,9 +9,8 @@ from attrs import define, field
 from trio.testing import MockClock
 
 import trioactors as ta
-from trioactors.persistence import Batch, Key, Space, Store, Write
+from trioactors.persistence import Batch, Key, Space, Store, Write, store_at
 from trioactors.serializer import transient
-from trioactors.store_urls import store_at
 from trioactors.testing import crash, isolated_system, restarted
 from trioactors.testing.stores import Fault, FaultyStore
 

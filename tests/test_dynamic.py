@@ -11,7 +11,7 @@ from trio.testing import MockClock
 
 import trioactors as ta
 from trioactors import inspect
-from trioactors.system import runtime_of
+from trioactors.system.system import runtime_of
 from trioactors.testing import isolated_system, suspended
 
 

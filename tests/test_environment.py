@@ -9,9 +9,9 @@ import pytest
 import trio
 
 import trioactors as ta
+from trioactors.environment.workers import InPlaceWorker, worker_for_this_run
 from trioactors.testing import isolated_system, virtual_environment
 from trioactors.testing.clocks import EPOCH
-from trioactors.workers import InPlaceWorker, worker_for_this_run
 
 
 def test_the_default_environment_is_the_real_world() -> None:

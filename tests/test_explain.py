@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 import trioactors as ta
-from trioactors.exits import CRASH, KILLED, NORMAL, SHUTDOWN
-from trioactors.foresight import Consequence, ConsequenceKind, Foresight, Node, StartOutcome
+from trioactors.errors.exits import CRASH, KILLED, NORMAL, SHUTDOWN
+from trioactors.supervision.dry_run import Consequence, ConsequenceKind, Foresight, Node, StartOutcome
 from trioactors.testing import crash, isolated_system, kill, run
 
 CRASHED = ta.Exit(CRASH)

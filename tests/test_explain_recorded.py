@@ -12,10 +12,10 @@ from trio.testing import MockClock
 
 import trioactors as ta
 from trioactors import conformance
-from trioactors.cells import Cell
-from trioactors.exits import CRASH, KILLED, NORMAL
-from trioactors.explaining import modelled
-from trioactors.foresight import Consequence, ConsequenceKind, Foresight, Node, StartOutcome
+from trioactors.errors.exits import CRASH, KILLED, NORMAL
+from trioactors.supervision.child import Cell
+from trioactors.supervision.dry_run import Consequence, ConsequenceKind, Foresight, Node, StartOutcome
+from trioactors.system.explain import modelled
 
 RECORDED = Path(__file__).parent / "otp" / "supervisor_900.jsonl.gz"
 OUTCOMES = {"ok": StartOutcome.OK, "ignore": StartOutcome.IGNORED, "error": StartOutcome.FAILED}

@@ -9,9 +9,9 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from trioactors.environment.workers import InPlaceWorker, Worker, run_on
 from trioactors.testing import HeldWorker, SlowWorker, virtual_environment
 from trioactors.testing.stores import FaultyStore
-from trioactors.workers import InPlaceWorker, Worker, run_on
 from trioactors_backends.memory import MemoryStore
 
 

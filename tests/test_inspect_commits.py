@@ -13,7 +13,7 @@ import trioactors as ta
 from trioactors import inspect
 from trioactors.inspect import ChangeKind, CommitRing, CommitRow
 from trioactors.serializer import Serializer, secret
-from trioactors.system import runtime_of
+from trioactors.system.system import runtime_of
 from trioactors.testing import isolated_system
 from trioactors.testing.stores import Fault, FaultyStore
 from trioactors_backends.memory import MemoryStore

@@ -13,8 +13,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 import trioactors as ta
 from trioactors import inspect
 from trioactors.persistence import ABSENT, Batch, Corrupt, Key, Record, Space, Write
-from trioactors.restarts import ChildStatus
-from trioactors.system import runtime_of
+from trioactors.supervision.restarts import ChildStatus
+from trioactors.system.system import runtime_of
 from trioactors.testing import HeldWorker, crash, isolated_system, virtual_environment
 from trioactors.testing.stores import Fault, FaultyStore, Operation
 from trioactors_backends.memory import MemoryStore

@@ -16,10 +16,10 @@ from trio.testing import MockClock
 
 import trioactors as ta
 from trioactors import inspect
-from trioactors.lag import Meter
-from trioactors.system import runtime_of
+from trioactors.system.system import runtime_of
 from trioactors.testing import isolated_system, virtual_environment
 from trioactors.trace import LoopHeld
+from trioactors.trace.loop_lag import Meter
 
 ANY_TASK: Any = None
 

@@ -13,7 +13,7 @@ import trio.testing
 from trio.testing import MockClock
 
 import trioactors as ta
-from trioactors.system import runtime_of
+from trioactors.system.system import runtime_of
 from trioactors.testing import Leak, ThreadGuard, isolated_system
 
 

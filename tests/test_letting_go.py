@@ -11,7 +11,7 @@ import trio
 from trio.testing import MockClock
 
 import trioactors as ta
-from trioactors.store_urls import store_at
+from trioactors.persistence import store_at
 from trioactors.testing import isolated_system
 
 

@@ -11,8 +11,9 @@ from attrs import define
 from trio.testing import MockClock
 
 import trioactors as ta
-from trioactors import inspect, trace
+from trioactors import inspect
 from trioactors.testing import isolated_system
+from trioactors.trace import records as trace
 
 
 @define

@@ -12,8 +12,8 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 import trioactors as ta
-from trioactors.overload import SHORTEST, hopeless, learned_from_cut, learned_from_late
-from trioactors.refs import cell_of
+from trioactors.actors.ref import cell_of
+from trioactors.messaging.overload import SHORTEST, hopeless, learned_from_cut, learned_from_late
 
 
 class Server(ta.Actor[None]):

@@ -124,7 +124,7 @@ async def test_it(system, autojump_clock):
 
 def test_the_store_and_the_environment_can_be_given(outcome_of: Callable[[str], pytest.RunResult]) -> None:
     result = outcome_of("""
-from trioactors.store_urls import store_at
+from trioactors.persistence import store_at
 from trioactors.testing import HeldWorker, virtual_environment
 from trioactors.testing.stores import FaultyStore, Operation
 

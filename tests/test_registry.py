@@ -10,7 +10,7 @@ import trio.testing
 from trio.testing import MockClock
 
 import trioactors as ta
-from trioactors.registry import Registry
+from trioactors.supervision.registry import Registry
 from trioactors.testing import isolated_system
 
 

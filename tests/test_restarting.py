@@ -10,7 +10,7 @@ import trio
 from trio.testing import MockClock
 
 import trioactors as ta
-from trioactors.system import runtime_of
+from trioactors.system.system import runtime_of
 from trioactors.testing import isolated_system
 from trioactors.trace import ChildIgnored, ChildStartFailed
 

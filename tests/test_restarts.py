@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import trioactors as ta
-from trioactors.exits import CRASH, KILLED, NORMAL, SHUTDOWN
-from trioactors.restarts import (
+from trioactors.errors.exits import CRASH, KILLED, NORMAL, SHUTDOWN
+from trioactors.supervision.restarts import (
     Decision,
     Verdict,
     after_end,

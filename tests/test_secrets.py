@@ -15,11 +15,10 @@ from trio.testing import MockClock
 
 import trioactors as ta
 from trioactors.errors import SerializationError
-from trioactors.exits import described
-from trioactors.reports import report_of
 from trioactors.serializer import Serializer, secret
 from trioactors.testing import isolated_system
-from trioactors.tracebacks import hides_something, traceback_text
+from trioactors.trace.crash_reports import report_of
+from trioactors.trace.formatting import described, hides_something, traceback_text
 
 HIDDEN = "hunter2"
 

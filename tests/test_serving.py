@@ -10,7 +10,7 @@ import trio
 from trio.testing import MockClock
 
 import trioactors as ta
-from trioactors.serving import CLOCK_EVERY
+from trioactors.actors.loop import CLOCK_EVERY
 from trioactors.testing import crash, isolated_system, restarted
 from trioactors.trace import MessageHandled
 

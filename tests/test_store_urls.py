@@ -12,8 +12,8 @@ import pytest
 
 from trioactors.environment import Environment
 from trioactors.errors import BackendMissing, BadStoreURL, NewerSchema, Outcome, StoreCorrupt, StoreError, StoreUnavailable
-from trioactors.persistence import Durability, Limits, Options, Verification
-from trioactors.store_urls import GROUP, parse, store_at
+from trioactors.persistence import Durability, Limits, Options, Verification, store_at
+from trioactors.persistence.urls import GROUP, parse
 
 
 def test_three_slashes_make_a_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import trio
 from trio.testing import MockClock
 
 import trioactors as ta
-from trioactors.system import runtime_of
+from trioactors.system.system import runtime_of
 from trioactors.testing import crash, isolated_system, kill, restarted, suspended
 
 

@@ -13,12 +13,13 @@ from attrs.exceptions import FrozenInstanceError
 from trio.testing import MockClock
 
 import trioactors as ta
-from trioactors import trace
-from trioactors.exits import SHUTDOWN
-from trioactors.store_urls import store_at
+from trioactors.errors.exits import SHUTDOWN
+from trioactors.persistence import store_at
 from trioactors.testing import isolated_system, run
 from trioactors.testing.stores import Fault, FaultyStore
-from trioactors.trace import Observers, TraceRecord
+from trioactors.trace import TraceRecord
+from trioactors.trace import records as trace
+from trioactors.trace.observers import Observers
 
 
 @define

@@ -10,7 +10,7 @@ import outcome
 import pytest
 import trio
 
-from trioactors.workers import InPlaceWorker, ThreadWorker, Worker, run_on, worker_for_this_run
+from trioactors.environment.workers import InPlaceWorker, ThreadWorker, Worker, run_on, worker_for_this_run
 
 
 def inside_trio() -> bool:

@@ -1,9 +1,12 @@
 """trioactors: OTP-grade supervision on Trio. `import trioactors as ta` is the only name most programs type."""
 
-from trioactors.actor import Actor
-from trioactors.administration import ChildInfo, SupervisorHandle
-from trioactors.context import Context, Deferred
-from trioactors.environment import Environment
+from trioactors.actors.actor import Actor
+from trioactors.actors.context import Context
+from trioactors.actors.deferred import Deferred
+from trioactors.actors.operations import ActorInfo, flush, forget, info, restart, stop
+from trioactors.actors.watch import Death, Watch, watch
+from trioactors.durability.policies import EVERY_MESSAGE, EveryMessage, Within
+from trioactors.environment.environment import Environment
 from trioactors.errors import (
     ActorCrashed,
     ActorStopped,
@@ -45,18 +48,15 @@ from trioactors.errors import (
     WrongClass,
     WrongThread,
 )
-from trioactors.exits import Exit, ExitKind
-from trioactors.explaining import Explanation
-from trioactors.foresight import Consequence, ConsequenceKind
-from trioactors.handlers import BoundHandler, Handler, handler
-from trioactors.messages import DeadLetter, Ledger
-from trioactors.operations import ActorInfo, Death, Watch, flush, forget, info, restart, stop, watch
-from trioactors.policies import EVERY_MESSAGE, EveryMessage, Within
-from trioactors.portal import Portal
-from trioactors.restarts import ChildStatus, RestartEntry, RestartHistory
-from trioactors.running import run
+from trioactors.errors.exits import Exit, ExitKind, RestartEntry
+from trioactors.messaging.handlers import BoundHandler, Handler, handler
+from trioactors.messaging.ledger import DeadLetter, Ledger
+from trioactors.running import open_system, run
 from trioactors.settings import Backoff, Intensity, Overflow, Settings
-from trioactors.specs import (
+from trioactors.supervision.dry_run import Consequence, ConsequenceKind
+from trioactors.supervision.handle import ChildInfo, SupervisorHandle
+from trioactors.supervision.restarts import ChildStatus, RestartHistory
+from trioactors.supervision.specs import (
     BRUTAL_KILL,
     AutoShutdown,
     ChildKind,
@@ -69,8 +69,11 @@ from trioactors.specs import (
     child,
     resource,
 )
-from trioactors.system import System, current_system, open_system
-from trioactors.trace import (
+from trioactors.system.explain import Explanation
+from trioactors.system.portal import Portal
+from trioactors.system.system import System, current_system
+from trioactors.trace.observers import Observer, Recorder
+from trioactors.trace.records import (
     CallTimedOut,
     ChildExited,
     ChildIgnored,
@@ -84,8 +87,6 @@ from trioactors.trace import (
     MessageHandled,
     MessageRecord,
     MessageShed,
-    Observer,
-    Recorder,
     RestartScheduled,
     StateCommitted,
     StoreCommitted,

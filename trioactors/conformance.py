@@ -23,8 +23,7 @@ import attrs
 import trio
 from trio.testing import MockClock
 
-from trioactors.actor import Actor
-from trioactors.cells import Cell
+from trioactors.actors.actor import Actor
 from trioactors.errors import (
     ChildPresent,
     ChildRestarting,
@@ -36,12 +35,14 @@ from trioactors.errors import (
     SupervisorGaveUp,
     UnknownName,
 )
-from trioactors.handlers import handler
+from trioactors.messaging.handlers import handler
+from trioactors.running import open_system
 from trioactors.settings import Intensity, Settings
-from trioactors.specs import BRUTAL_KILL, ChildKind, ChildSpec, Supervisor, child
-from trioactors.supervisor import SupervisorCell
-from trioactors.system import System, open_system, runtime_of
-from trioactors.trace import ChildExited, ChildStarted, ChildStartFailed, TraceRecord
+from trioactors.supervision.child import Cell
+from trioactors.supervision.specs import BRUTAL_KILL, ChildKind, ChildSpec, Supervisor, child
+from trioactors.supervision.tree import SupervisorCell
+from trioactors.system.system import System, runtime_of
+from trioactors.trace.records import ChildExited, ChildStarted, ChildStartFailed, TraceRecord
 
 __all__ = ["Mismatch", "load", "main", "replay"]
 

@@ -16,8 +16,7 @@ from pathlib import Path
 
 import attrs
 
-from trioactors.disk import Disk, DiskFile, refusal
-from trioactors.environment import Environment
+from trioactors.environment import Disk, DiskFile, Environment, refusal
 from trioactors.errors import BadStoreURL, StoreLocked, StorePoisoned, StoreUnavailable
 from trioactors.persistence import (
     SCAN_LIMIT,

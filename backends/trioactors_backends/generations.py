@@ -14,8 +14,7 @@ from pathlib import Path
 
 import attrs
 
-from trioactors.disk import Disk, DiskFile, refusal
-from trioactors.environment import Environment
+from trioactors.environment import Disk, DiskFile, Environment, refusal
 from trioactors.errors import StorePoisoned, StoreUnavailable
 from trioactors.persistence import Options
 from trioactors_backends.frames import Header, Kind, pack_frame

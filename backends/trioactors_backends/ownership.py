@@ -15,7 +15,7 @@ from zlib import crc32
 
 import attrs
 
-from trioactors.disk import Disk, DiskFile, refusal
+from trioactors.environment import Disk, DiskFile, refusal
 from trioactors.errors import StoreLocked
 
 __all__ = ["Mark", "Ownership"]

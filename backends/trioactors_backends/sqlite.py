@@ -19,8 +19,7 @@ from pathlib import Path
 
 import attrs
 
-from trioactors.disk import refusal
-from trioactors.environment import Environment
+from trioactors.environment import Environment, refusal
 from trioactors.errors import (
     BackendMissing,
     BadStoreURL,

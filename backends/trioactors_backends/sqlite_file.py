@@ -17,8 +17,7 @@ from typing import Protocol
 
 import attrs
 
-from trioactors.disk import Disk, DiskFile, RealDisk, refusal
-from trioactors.environment import Environment
+from trioactors.environment import Disk, DiskFile, Environment, RealDisk, refusal
 from trioactors.errors import StorePoisoned, StoreUnavailable
 from trioactors.persistence import Creation, Limits
 from trioactors_backends.generations import sure

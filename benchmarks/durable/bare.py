@@ -12,8 +12,7 @@ from benchmarks.durable.folder import fresh_folder, url_in
 from benchmarks.durable.payload import ACTORS, batches, sized, tallies
 from benchmarks.measure import Stopwatch
 from trioactors.environment import Environment
-from trioactors.persistence import Batch, Committed, Store
-from trioactors.store_urls import store_at
+from trioactors.persistence import Batch, Committed, Store, store_at
 
 __all__: list[str] = []
 

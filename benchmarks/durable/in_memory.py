@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.durable.bare import kept
 from benchmarks.durable.payload import ACTORS, tallies
-from trioactors.store_urls import store_at
+from trioactors.persistence import store_at
 
 __all__: list[str] = []
 

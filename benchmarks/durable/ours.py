@@ -14,7 +14,7 @@ from benchmarks.durable.folder import fresh_folder, url_in
 from benchmarks.durable.payload import ACTORS, Lines, Tally, batches, lines_of, tallies
 from benchmarks.measure import Stopwatch
 from trioactors.environment import Environment
-from trioactors.store_urls import store_at
+from trioactors.persistence import store_at
 
 __all__: list[str] = []
 

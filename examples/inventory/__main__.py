@@ -36,7 +36,7 @@ from keeping import RECORDS
 from progress import Progress, way_to_show
 from summary import summary
 from survey import Survey
-from trioactors.store_urls import parse
+from trioactors.persistence.urls import parse
 from workers import Sabotage, pool
 
 DEFAULT_STORE = "sqlite:///inventory.db"

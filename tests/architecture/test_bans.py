@@ -18,12 +18,12 @@ import pytest
 
 Allowed = Mapping[str, str]
 
-PORT: Allowed = {"trioactors.environment": "it is the port"}
+PORT: Allowed = {"trioactors.environment.environment": "it is the port"}
 THREADS: Allowed = {
     **PORT,
-    "trioactors.portal": "plain threads come in through it",
+    "trioactors.system.portal": "plain threads come in through it",
     "trioactors.serializer.records": "encoding may happen in a store's own thread",
-    "trioactors.workers": "the thread of a store; only `Environment` makes one",
+    "trioactors.environment.workers": "the thread of a store; only `Environment` makes one",
     "trioactors.testing.leaks": "it looks for threads that were left behind",
     "trioactors.testing.playing": "it asks whether a thread could still wake somebody",
     "trioactors.testing.scheduling": "it tells its own run from those of other threads",
@@ -31,10 +31,10 @@ THREADS: Allowed = {
 }
 FILES: Allowed = {
     "trioactors.cli.*": "it names copies, and puts stores in the place of others",
-    "trioactors.disk": "the port to the disk",
-    "trioactors.persistence": "a backup goes to a path",
+    "trioactors.environment.disk": "the port to the disk",
+    "trioactors.persistence.store": "a backup goes to a path",
     "trioactors.serializer.library": "it carries paths and ids",
-    "trioactors.store_urls": "a URL names a path",
+    "trioactors.persistence.urls": "a URL names a path",
     "trioactors.testing.contract_faults": "it gives each store under test a place",
     "trioactors.testing.contract_life": "it breaks the files of a store",
     "trioactors.testing.contract_records": "it gives each store under test a place",
@@ -275,9 +275,11 @@ def test_what_only_looks_like_one_is_not(planted: str) -> None:
 
 
 def test_a_permission_is_for_its_module_only() -> None:
-    assert trespasses("trioactors.environment", "import random, time, uuid") == []
+    assert trespasses("trioactors.environment.environment", "import random, time, uuid") == []
     assert trespasses("trioactors_backends.sqlite", "import sqlite3") == []
-    assert trespasses("trioactors.environment", "import asyncio") == ["trioactors.environment:1: asyncio is banned here"]
+    assert trespasses("trioactors.environment.environment", "import asyncio") == [
+        "trioactors.environment.environment:1: asyncio is banned here"
+    ]
     assert trespasses("trioactors_backends.sqlite", "import time") == ["trioactors_backends.sqlite:1: time is banned here"]
 
 

@@ -12,8 +12,7 @@ from typing import cast
 
 import pytest
 
-from trioactors.disk import Disk
-from trioactors.environment import Environment
+from trioactors.environment import Disk, Environment
 from trioactors.errors import StoreCorrupt
 from trioactors.persistence import Durability, Limits, Options, Store
 from trioactors.testing.contract_faults import FaultContract

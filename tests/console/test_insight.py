@@ -11,7 +11,7 @@ from attrs import define, field
 
 import trioactors as ta
 from trioactors import inspect
-from trioactors.system import runtime_of
+from trioactors.system.system import runtime_of
 
 pytest.importorskip("trio_websocket")
 

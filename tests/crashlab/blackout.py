@@ -25,7 +25,7 @@ import trioactors as ta
 from crashlab.checker import Checker, Kind
 from crashlab.protocol import Report
 from crashlab.workload import Ledger, Say, call_on, tell_all, tree
-from trioactors.disk import DiskFile
+from trioactors.environment import DiskFile
 from trioactors.persistence import Limits, Options
 from trioactors.testing import run, virtual_environment
 from trioactors.testing.disk import Keep, Power, SimulatedDisk

@@ -16,8 +16,7 @@ import trioactors as ta
 from crashlab.protocol import BEGIN, END, OPENING, Report
 from crashlab.workload import Ledger, call_on, tell_all, tree
 from trioactors.environment import Environment
-from trioactors.persistence import SCAN_LIMIT, Answer, Batch, Corrupt, Found, Key, Limits, Record, Space, Store
-from trioactors.store_urls import store_at
+from trioactors.persistence import SCAN_LIMIT, Answer, Batch, Corrupt, Found, Key, Limits, Record, Space, Store, store_at
 
 LIMITS = Limits(slack_bytes=32 * 1024)
 """So that a store often cleans up, and is killed while it does."""

@@ -12,12 +12,13 @@ from attrs import define, field
 from trio.testing import wait_all_tasks_blocked
 
 import trioactors as ta
-from trioactors.committer import Committer, Verdict
 from trioactors.persistence import Batch, Key, Space, Write
+from trioactors.persistence.committer import Committer, Verdict
 from trioactors.serializer import transient
 from trioactors.testing import HeldWorker, virtual_environment
 from trioactors.testing.stores import Fault, FaultyStore
-from trioactors.trace import Observers, StoreCommitted
+from trioactors.trace import StoreCommitted
+from trioactors.trace.observers import Observers
 from trioactors_backends.memory import MemoryStore
 
 

@@ -11,15 +11,15 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 import trioactors as ta
-from trioactors import committer as committing
 from trioactors import errors
-from trioactors.committer import fresh
+from trioactors.environment.workers import ThreadWorker
 from trioactors.errors import OverLimit
 from trioactors.persistence import Answer, Batch, Committed, Key, Limits, Record, Space, Write
+from trioactors.persistence import committer as committing
+from trioactors.persistence.committer import fresh
 from trioactors.testing import HeldWorker, SlowWorker, isolated_system
 from trioactors.testing.stores import Fault, FaultyStore, Operation
 from trioactors.trace import StoreCommitted
-from trioactors.workers import ThreadWorker
 from trioactors_backends.memory import MemoryStore
 
 

@@ -11,8 +11,8 @@ from attrs import define, field
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 import trioactors as ta
-from trioactors.outbox import Answered
-from trioactors.refs import cell_of
+from trioactors.actors.deferred import Answered
+from trioactors.actors.ref import cell_of
 from trioactors.testing import HeldWorker, crash, isolated_system, restarted, virtual_environment
 from trioactors.testing.stores import Fault, FaultyStore
 from trioactors_backends.memory import MemoryStore

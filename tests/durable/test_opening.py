@@ -14,11 +14,11 @@ from attrs import define, field
 from trio.testing import MockClock
 
 import trioactors as ta
+from trioactors.environment.workers import InPlaceWorker, ThreadWorker, Worker
 from trioactors.errors import BadStoreURL
-from trioactors.store_urls import store_at
+from trioactors.persistence import store_at
 from trioactors.testing import HeldWorker, SlowWorker, isolated_system, virtual_environment
 from trioactors.testing.stores import Fault, FaultyStore, Operation
-from trioactors.workers import InPlaceWorker, ThreadWorker, Worker
 from trioactors_backends.memory import MemoryStore
 
 

@@ -13,7 +13,7 @@ from trio.testing import wait_all_tasks_blocked
 
 import trioactors as ta
 from trioactors.errors import ValueRefused
-from trioactors.system import runtime_of
+from trioactors.system.system import runtime_of
 from trioactors.testing import HeldWorker, crash, kill, restarted
 from trioactors.testing.stores import FaultyStore, Operation
 

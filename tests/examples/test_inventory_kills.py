@@ -25,9 +25,8 @@ from keeping import Sheet
 from records import Entry
 from summary import duplicates
 from trioactors.environment import Environment
-from trioactors.persistence import Record, Space, prefix_end
+from trioactors.persistence import Record, Space, prefix_end, store_at
 from trioactors.serializer import Serializer
-from trioactors.store_urls import store_at
 
 PROGRAM = Path(__file__).parents[2] / "examples" / "inventory"
 FILES = 10_000

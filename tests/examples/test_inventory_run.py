@@ -19,7 +19,7 @@ from planning import Lot, Plan
 from progress import Progress, plain_lines, progress_bar
 from records import Entry, Stamp, Top
 from survey import Survey
-from trioactors.store_urls import parse
+from trioactors.persistence.urls import parse
 from trioactors.testing import run
 from workers import Sabotage
 

@@ -36,17 +36,31 @@ EACH = 12
 _BACKENDS = "backends/trioactors_backends"
 
 GROUPS: Mapping[str, Sequence[str]] = {
-    "rules": ("trioactors/restarts.py", "trioactors/shell.py"),
-    "mailbox": ("trioactors/mailbox.py", "trioactors/serving.py", "trioactors/timers.py", "trioactors/alarms.py"),
-    "durable actors": tuple(f"trioactors/{name}.py" for name in ("gate", "saving", "window", "outbox", "committer")),
+    "rules": ("trioactors/supervision/restarts.py", "trioactors/supervision/supervisor.py"),
+    "mailbox": (
+        "trioactors/messaging/mailbox.py",
+        "trioactors/actors/loop.py",
+        "trioactors/actors/timers.py",
+        "trioactors/scheduling/deadlines.py",
+    ),
+    "durable actors": tuple(
+        f"trioactors/{name}.py"
+        for name in (
+            "durability/output_gate",
+            "durability/saver",
+            "durability/write_behind",
+            "actors/calls",
+            "persistence/committer",
+        )
+    ),
     "stores": (
-        "trioactors/persistence.py",
+        "trioactors/persistence/commit_rules.py",
         *(f"{_BACKENDS}/{name}.py" for name in ("filesystem", "recovery", "generations", "keyspace", "frames", "ownership")),
     ),
 }
 
 ONLY: Mapping[str, frozenset[str]] = {
-    "trioactors/persistence.py": frozenset({"decide", "current", "_change", "_first_conflict", "_too_large"})
+    "trioactors/persistence/commit_rules.py": frozenset({"decide", "current", "_change", "_first_conflict", "_too_large"})
 }
 """Where a file is more than what is meant: the functions that are."""
 

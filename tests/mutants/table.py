@@ -95,8 +95,8 @@ def keep(mutants: Sequence[Mutant], path: Path = KEPT) -> None:
 
 def text_of(file: str) -> str:
     """The source of *file*, as it is."""
-    package, _, name = file.rpartition("/")
-    return (PACKAGES[package] / name).read_text()
+    package = next(package for package in PACKAGES if file.startswith(f"{package}/"))
+    return (PACKAGES[package] / file.removeprefix(f"{package}/")).read_text()
 
 
 Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef

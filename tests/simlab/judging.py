@@ -1,6 +1,6 @@
 """Checks of supervision, from the trace alone: who comes back, after which pause, and what a supervisor says when it gives up.
 
-They repeat OTP's rules in other words than `trioactors.restarts` has them.
+They repeat OTP's rules in other words than `trioactors.supervision.restarts` has them.
 """
 
 from __future__ import annotations

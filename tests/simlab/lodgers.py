@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 import trio
 
 import trioactors as ta
-from trioactors.system import runtime_of
+from trioactors.system.system import runtime_of
 from trioactors.testing.driving import PlannedCrash
 from trioactors.testing.simulation import Client, Simulation, sometimes
 

@@ -18,8 +18,7 @@ import attrs
 import trio
 
 import trioactors as ta
-from trioactors.disk import Disk
-from trioactors.environment import Environment
+from trioactors.environment import Disk, Environment
 from trioactors.persistence import (
     ABSENT,
     Batch,
@@ -36,7 +35,7 @@ from trioactors.persistence import (
     TooLarge,
     Write,
 )
-from trioactors.system import runtime_of
+from trioactors.system.system import runtime_of
 from trioactors.testing.simulation import Client, Operation, Simulation, Turn, sometimes
 from trioactors_backends.filesystem import FilesystemStore
 from trioactors_backends.ownership import Mark

@@ -11,8 +11,8 @@ import pytest
 import trio
 
 import trioactors as ta
-from trioactors.exits import CRASH, Exit, ExitKind
-from trioactors.messages import Ledger
+from trioactors.errors.exits import CRASH, Exit, ExitKind
+from trioactors.messaging.ledger import Ledger
 from trioactors.testing.clocks import run
 from trioactors.testing.driving import PlannedCrash, crash
 from trioactors.testing.simulation import Client, Faults, Operation, Simulation, Told, appended, crashes_are_planned, simulate

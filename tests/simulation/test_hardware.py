@@ -11,7 +11,7 @@ import outcome
 import pytest
 import trio
 
-from trioactors.disk import DiskFile
+from trioactors.environment import DiskFile
 from trioactors.testing.clocks import run
 from trioactors.testing.disk import Keep, SimulatedDisk
 from trioactors.testing.simulation.hardware import Faulty, NodeDisk, NodeWorker

@@ -14,7 +14,7 @@ from attrs import define, field
 
 import trioactors as ta
 from trioactors.environment import Environment
-from trioactors.system import runtime_of
+from trioactors.system.system import runtime_of
 from trioactors.testing.disk import Keep
 from trioactors.testing.driving import PlannedCrash, kill
 from trioactors.testing.simulation import Faults, NodeDown, Operation, Simulation, Told, crashes_are_planned, simulate

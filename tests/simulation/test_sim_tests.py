@@ -433,7 +433,10 @@ async def never_run(_: Simulation) -> Any:
             "simulate(check=[appended]): it is called with a Simulation, and takes (history: 'Iterable[Operation]'",
         ),
         ({"seed": "17"}, "simulate(seed='17'): '17' is no seed; a seed is an integer"),
-        ({"tree": ta.Actor}, "simulate(tree=<class 'trioactors.actor.Actor'>): write ta.Supervisor(ta.child(...), name=...)"),
+        (
+            {"tree": ta.Actor},
+            "simulate(tree=<class 'trioactors.actors.actor.Actor'>): write ta.Supervisor(ta.child(...), name=...)",
+        ),
         ({"settings": {}}, "simulate(settings={}): write Settings(call_timeout=3), say"),
         (
             {"app": plain_app},

@@ -13,7 +13,7 @@ import trio
 from attrs import define, field
 
 import trioactors as ta
-from trioactors.system import runtime_of
+from trioactors.system.system import runtime_of
 from trioactors.testing.clocks import EPOCH
 from trioactors.testing.disk import Keep
 from trioactors.testing.driving import PlannedCrash

@@ -13,7 +13,7 @@ import trio
 
 from soak.actors import Clerk
 from soak.scenarios import CLERK, Scenario, Stage, calls
-from trioactors.refs import cell_of
+from trioactors.actors.ref import cell_of
 
 Leak = Callable[[Stage], None]
 

@@ -19,9 +19,8 @@ from trio.testing import wait_all_tasks_blocked
 import trioactors as ta
 from soak.actors import Clerk, Declined, Hasty, Ledger, Picky, Windowed
 from soak.clocks import StillClock
-from trioactors.persistence import Limits
-from trioactors.store_urls import store_at
-from trioactors.workers import ThreadWorker
+from trioactors.environment.workers import ThreadWorker
+from trioactors.persistence import Limits, store_at
 
 PERIOD = 10.0
 """Seconds from one round to the next: whatever a round has set is due by then, and its crashes count no more."""

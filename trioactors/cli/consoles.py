@@ -18,7 +18,7 @@ import trio
 
 from trioactors.cli.refusals import ExitCode, Refused
 from trioactors.cli.words import OutputLost, plain
-from trioactors.console.libraries import sockets
+from trioactors.environment.extras import sockets
 
 __all__ = ["Address", "Connect", "Live", "connect_tcp", "is_console", "live"]
 

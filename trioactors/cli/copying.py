@@ -10,7 +10,7 @@ from trioactors.cli.places import Place
 from trioactors.cli.refusals import ExitCode, Refused
 from trioactors.cli.words import counted, say, warn
 from trioactors.errors import StoreError
-from trioactors.persistence import Store
+from trioactors.persistence.store import Store
 
 __all__ = ["back_up", "copy_store"]
 

@@ -16,7 +16,8 @@ from trioactors.cli.places import Place
 from trioactors.cli.refusals import ExitCode, Refused
 from trioactors.cli.words import counted, pretty, say, shown, warn
 from trioactors.errors import StoreCorrupt
-from trioactors.persistence import Found, Key, Space, Store, Verification
+from trioactors.persistence.options import Verification
+from trioactors.persistence.store import Found, Key, Space, Store
 
 __all__ = ["inspect_record", "inspect_store"]
 

@@ -18,7 +18,7 @@ from trioactors.cli.refusals import ExitCode, Refused
 from trioactors.cli.tables import actor_lines, actors_lines, child_lines, figures_lines, trace_line, tree_lines
 from trioactors.cli.words import flush, named, repaint, say, shown, warn
 from trioactors.inspect import SortBy
-from trioactors.restarts import ChildStatus
+from trioactors.supervision.restarts import ChildStatus
 
 __all__ = ["Frame", "add_commands", "for_console", "inspect_console", "shown_live", "traced_live"]
 

@@ -14,7 +14,7 @@ from itertools import chain
 import attrs
 
 from trioactors.errors import OverLimit, RecordTooNew, SerializationError, StoreCorrupt
-from trioactors.persistence import Corrupt, Found, Key, Record, Space, Store
+from trioactors.persistence.store import Corrupt, Found, Key, Record, Space, Store
 from trioactors.serializer import Envelope, read_envelope
 
 __all__ = ["PAGE", "Entry", "Status", "look", "rescued", "walked"]

@@ -14,10 +14,11 @@ from urllib.parse import quote, urlencode
 import attrs
 
 from trioactors.cli.refusals import Refused
-from trioactors.environment import Environment
+from trioactors.environment.environment import Environment
 from trioactors.errors import BackendMissing, BadStoreURL
-from trioactors.persistence import Address, Creation, Limits, Store, Verification
-from trioactors.store_urls import parse, store_at
+from trioactors.persistence.options import Address, Creation, Limits, Verification
+from trioactors.persistence.store import Store
+from trioactors.persistence.urls import parse, store_at
 
 __all__ = ["Place", "free_path"]
 

@@ -21,7 +21,7 @@ from trioactors.cli.refusals import ExitCode, Refused
 from trioactors.cli.repairing import repair
 from trioactors.cli.words import OutputLost, flush, make_encodable, named, shown, warn
 from trioactors.errors import BackendMissing, BadStoreURL, StoreLocked, TrioactorsError
-from trioactors.persistence import Key, Space
+from trioactors.persistence.store import Key, Space
 
 __all__ = ["main"]
 

@@ -15,7 +15,8 @@ from trioactors.cli.looking import Entry, Status, look
 from trioactors.cli.places import Place
 from trioactors.cli.refusals import ExitCode, Refused
 from trioactors.cli.words import say, shown
-from trioactors.persistence import ABSENT, Batch, Committed, Corrupt, Key, Space, Store, TooLarge, Verification, Write
+from trioactors.persistence.options import Verification
+from trioactors.persistence.store import ABSENT, Batch, Committed, Corrupt, Key, Space, Store, TooLarge, Write
 
 __all__ = ["keep", "move", "reset", "restore"]
 

@@ -16,7 +16,8 @@ from trioactors.cli.refusals import ExitCode, Refused
 from trioactors.cli.salvage import salvage
 from trioactors.cli.words import counted, say, shown
 from trioactors.errors import StoreCorrupt
-from trioactors.persistence import Key, Space, Store, Verification
+from trioactors.persistence.options import Verification
+from trioactors.persistence.store import Key, Space, Store
 
 __all__ = ["repair"]
 

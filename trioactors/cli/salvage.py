@@ -17,9 +17,10 @@ from trioactors.cli.places import Place, free_path
 from trioactors.cli.quarantine import keep
 from trioactors.cli.refusals import ExitCode, Refused
 from trioactors.cli.words import counted, say
-from trioactors.disk import RealDisk
+from trioactors.environment.disk import RealDisk
 from trioactors.errors import StoreCorrupt, StoreError
-from trioactors.persistence import ABSENT, Batch, Store, Verification, Write
+from trioactors.persistence.options import Verification
+from trioactors.persistence.store import ABSENT, Batch, Store, Write
 
 __all__ = ["salvage"]
 

@@ -13,18 +13,18 @@ from typing import Any, Final, cast
 import attrs
 import trio
 
-from trioactors.administration import restart_cell, stop_cell
-from trioactors.cells import ActorCell, Cell
+from trioactors.actors.calls import RemoteHandler
+from trioactors.actors.child import ActorCell
 from trioactors.console.access import Role
 from trioactors.console.options import Options
 from trioactors.console.topics import TOPICS, Message, Source, told_error
 from trioactors.errors import SpecError, TrioactorsError, UnknownName, UsageError
 from trioactors.inspect import plain, quarantine
-from trioactors.lives import current_life
-from trioactors.messages import DeadLetter
-from trioactors.refs import RemoteHandler
-from trioactors.registry import INTERNAL
-from trioactors.system import runtime_of
+from trioactors.messaging.ledger import DeadLetter
+from trioactors.supervision.child import Cell, current_life
+from trioactors.supervision.handle import restart_cell, stop_cell
+from trioactors.supervision.specs import INTERNAL
+from trioactors.system.system import runtime_of
 
 __all__ = ["DEEDS", "QUESTIONS", "Asker", "NotAllowed", "answered"]
 

@@ -15,11 +15,11 @@ from trioactors.console.access import Access, Head, Refusal, Role
 from trioactors.console.actions import Asker
 from trioactors.console.heads import Answer, Replayed, read_head, send_answer, wants_socket
 from trioactors.console.health import health
-from trioactors.console.libraries import sockets
 from trioactors.console.metrics import metrics
 from trioactors.console.pages import page
 from trioactors.console.topics import Source
 from trioactors.console.viewers import Viewer
+from trioactors.environment.extras import sockets
 from trioactors.errors import SpecError
 
 __all__ = ["LINK", "LIVE", "SESSION", "Connections"]

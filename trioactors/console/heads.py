@@ -16,7 +16,7 @@ import attrs
 import trio
 
 from trioactors.console.access import Head, Refusal
-from trioactors.console.libraries import h11
+from trioactors.environment.extras import h11
 
 __all__ = ["Answer", "Replayed", "read_head", "send_answer", "wants_socket"]
 

@@ -7,9 +7,9 @@ this answer comes, as long as the tree has not ended. *ready* means that the sto
 from __future__ import annotations
 
 from trioactors.console.heads import Answer
-from trioactors.registry import INTERNAL
-from trioactors.restarts import ChildStatus
-from trioactors.system import System, runtime_of
+from trioactors.supervision.restarts import ChildStatus
+from trioactors.supervision.specs import INTERNAL
+from trioactors.system.system import System, runtime_of
 
 __all__ = ["health"]
 

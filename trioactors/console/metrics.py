@@ -8,10 +8,10 @@ from typing import Any
 import attrs
 
 from trioactors.console.heads import Answer
-from trioactors.console.libraries import prometheus
+from trioactors.environment.extras import prometheus
 from trioactors.inspect import Figures, figures
-from trioactors.messages import Ledger
-from trioactors.system import System
+from trioactors.messaging.ledger import Ledger
+from trioactors.system.system import System
 
 __all__ = ["metrics"]
 

@@ -17,16 +17,16 @@ import trio
 
 from trioactors.console.access import Access, Authorize, Role
 from trioactors.console.connections import LINK, Connections
-from trioactors.console.libraries import check_installed
 from trioactors.console.limits import ConsoleLimits
 from trioactors.console.topics import Source
+from trioactors.environment.extras import check_installed
+from trioactors.environment.network import Opened
 from trioactors.errors import SpecError
 from trioactors.inspect import TraceRing
-from trioactors.listening import Opened
-from trioactors.restarts import delay_before
 from trioactors.settings import Backoff, choice, count
-from trioactors.specs import Restart, Supervisor, child
-from trioactors.system import System, current_system, runtime_of
+from trioactors.supervision.restarts import delay_before
+from trioactors.supervision.specs import Restart, Supervisor, child
+from trioactors.system.system import System, current_system, runtime_of
 
 __all__ = ["console_tree", "serve_console"]
 

@@ -14,13 +14,14 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from trioactors import inspect, trace
+from trioactors import inspect
 from trioactors.console.differences import difference
 from trioactors.console.limits import ConsoleLimits
 from trioactors.console.options import Options
 from trioactors.errors import SpecError, TrioactorsError
 from trioactors.inspect import CommitPage, CommitRing, Marks, Plain, TracePage, TraceRing, plain
-from trioactors.system import System
+from trioactors.system.system import System
+from trioactors.trace import records as trace
 
 __all__ = ["KINDS", "STREAMS", "TOPICS", "Message", "Source", "Stream", "Topic", "Watched", "told_error", "watched"]
 

@@ -10,7 +10,7 @@ import trio
 from trioactors.errors.base import TrioactorsError
 
 if TYPE_CHECKING:
-    from trioactors.restarts import RestartEntry
+    from trioactors.errors.exits import RestartEntry
 
 __all__ = [
     "ActorCrashed",

@@ -9,10 +9,10 @@ from typing import Final
 
 import attrs
 
-from trioactors.cells import ActorCell
-from trioactors.restarts import ChildStatus
+from trioactors.actors.child import ActorCell
 from trioactors.settings import choice, count
-from trioactors.system import System, runtime_of
+from trioactors.supervision.restarts import ChildStatus
+from trioactors.system.system import System, runtime_of
 
 __all__ = ["ActorPage", "ActorRow", "SortBy", "actors", "first_of", "searched"]
 

@@ -14,8 +14,8 @@ from typing import Final
 
 import attrs
 
-from trioactors.cells import ActorCell
-from trioactors.messages import Call, Envelope
+from trioactors.actors.child import ActorCell
+from trioactors.messaging.messages import Call, Envelope
 
 __all__ = ["Age", "Marks", "ages", "came"]
 

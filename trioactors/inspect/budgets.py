@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import attrs
 
-from trioactors.restarts import RestartHistory
-from trioactors.specs import Strategy
-from trioactors.supervisor import SupervisorCell
-from trioactors.system import System, runtime_of
+from trioactors.supervision.restarts import RestartHistory
+from trioactors.supervision.specs import Strategy
+from trioactors.supervision.tree import SupervisorCell
+from trioactors.system.system import System, runtime_of
 
 __all__ = ["Budget", "CountedRestart", "budget_of", "budgets"]
 

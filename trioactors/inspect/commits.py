@@ -19,9 +19,9 @@ from trioactors.errors import SerializationError
 from trioactors.inspect.changes import Change, changes
 from trioactors.inspect.plain import Limits, plain
 from trioactors.inspect.watching import Watchers
-from trioactors.saving import Kept
+from trioactors.persistence.committer import Kept
 from trioactors.settings import count
-from trioactors.system import System, runtime_of
+from trioactors.system.system import System, runtime_of
 
 __all__ = ["CommitPage", "CommitRing", "CommitRow"]
 

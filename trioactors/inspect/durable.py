@@ -8,13 +8,13 @@ from typing import Final
 
 import attrs
 
-from trioactors.cells import ActorCell
+from trioactors.actors.child import ActorCell
 from trioactors.errors import StateUnreadable
 from trioactors.inspect.actors import first_of, searched
 from trioactors.inspect.plain import STATE_LIMITS, plain
-from trioactors.restarts import ChildStatus
 from trioactors.settings import choice, count
-from trioactors.system import System, runtime_of
+from trioactors.supervision.restarts import ChildStatus
+from trioactors.system.system import System, runtime_of
 
 __all__ = ["DurablePage", "DurableRow", "DurableSort", "durable"]
 

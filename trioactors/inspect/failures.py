@@ -7,13 +7,15 @@ from typing import Final
 
 import attrs
 
-from trioactors.cells import ActorCell, Cell
-from trioactors.exits import Failure, described
-from trioactors.reports import report_of
-from trioactors.restarts import ChildStatus
+from trioactors.actors.child import ActorCell
+from trioactors.errors.exits import Failure
 from trioactors.settings import count
-from trioactors.specs import ChildKind
-from trioactors.system import System, runtime_of
+from trioactors.supervision.child import Cell
+from trioactors.supervision.restarts import ChildStatus
+from trioactors.supervision.specs import ChildKind
+from trioactors.system.system import System, runtime_of
+from trioactors.trace.crash_reports import report_of
+from trioactors.trace.formatting import described
 
 __all__ = ["FailurePage", "FailureRow", "failures", "report"]
 
@@ -68,9 +70,9 @@ def failures(system: System, *, name: str | None = None, limit: int = 100) -> Fa
     return FailurePage(total=len(failed), rows=rows)
 
 
-def report(cell: Cell, failure: Failure) -> str:
+def report(failure: Failure) -> str:
     """The crash report, cut where it is very long."""
-    text = report_of(cell, failure)
+    text = report_of(failure)
     return text if len(text) <= _REPORT else f"{text[:_REPORT]}\n\u2026 {len(text):,} characters"
 
 
@@ -85,7 +87,7 @@ def _row(cell: Cell, failure: Failure) -> FailureRow:
         time=failure.time,
         reason=str(failure.reason),
         text="" if error is None else described(error)[:_TEXT],
-        report=report(cell, failure),
+        report=report(failure),
         status=cell.status,
         restarts=max(0, cell.incarnation - 1),
     )

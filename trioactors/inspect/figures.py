@@ -9,13 +9,13 @@ from typing import Final
 
 import attrs
 
-from trioactors.cells import ActorCell
+from trioactors.actors.child import ActorCell
 from trioactors.inspect.ages import came
-from trioactors.mailbox import Mailbox
-from trioactors.messages import Ledger
-from trioactors.registry import INTERNAL
-from trioactors.restarts import ChildStatus
-from trioactors.system import System, runtime_of
+from trioactors.messaging.ledger import Ledger
+from trioactors.messaging.mailbox import Mailbox
+from trioactors.supervision.restarts import ChildStatus
+from trioactors.supervision.specs import INTERNAL
+from trioactors.system.system import System, runtime_of
 
 __all__ = ["Figures", "figures", "measured"]
 

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 
 import attrs
 
-from trioactors.exits import described
 from trioactors.inspect.plain import STATE_LIMITS, Plain, plain
-from trioactors.messages import DeadLetter
-from trioactors.reports import told
+from trioactors.messaging.ledger import DeadLetter
 from trioactors.settings import count
-from trioactors.system import System, runtime_of
+from trioactors.system.system import System, runtime_of
+from trioactors.trace.formatting import described, told
 
 __all__ = ["DeadLetterGroup", "DeadLetterPage", "DeadLetterRow", "dead_letter_groups", "dead_letters"]
 

@@ -10,21 +10,20 @@ from typing import Final
 
 import attrs
 
-from trioactors.cells import ActorCell
+from trioactors.actors.child import ActorCell
+from trioactors.actors.timers import Timer
+from trioactors.actors.watch import Watch
 from trioactors.errors import WrongClass
-from trioactors.exits import described
 from trioactors.inspect.ages import Marks, ages
 from trioactors.inspect.failures import report
 from trioactors.inspect.plain import STATE_LIMITS, Plain, plain
-from trioactors.lives import Life
-from trioactors.messages import Call, Envelope, Ledger
-from trioactors.operations import Watch
-from trioactors.reports import told
-from trioactors.restarts import ChildStatus
-from trioactors.serving import OUTSIDE, caller_of
-from trioactors.specs import Restart
-from trioactors.system import System, runtime_of
-from trioactors.timers import Timer
+from trioactors.messaging.ledger import Ledger
+from trioactors.messaging.messages import OUTSIDE, Call, Envelope, caller_of
+from trioactors.supervision.child import Life
+from trioactors.supervision.restarts import ChildStatus
+from trioactors.supervision.specs import Restart
+from trioactors.system.system import System, runtime_of
+from trioactors.trace.formatting import described, told
 
 __all__ = [
     "ActorView",
@@ -263,7 +262,7 @@ def _failure(cell: ActorCell) -> FailureView | None:
     failure = cell.failure
     if failure is None:
         return None
-    told_so = report(cell, failure)
+    told_so = report(failure)
     return FailureView(incarnation=failure.incarnation, time=failure.time, reason=str(failure.reason), report=told_so)
 
 

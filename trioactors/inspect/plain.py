@@ -18,8 +18,7 @@ from typing import Any, Final, TypeAlias, cast
 
 import attrs
 
-from trioactors.exits import described
-from trioactors.reports import told
+from trioactors.trace.formatting import described, told
 
 __all__ = ["CUT", "SNAPSHOT_LIMITS", "STATE_LIMITS", "Limits", "Plain", "plain"]
 

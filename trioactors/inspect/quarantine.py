@@ -11,12 +11,12 @@ from typing import Final
 import attrs
 import trio
 
-from trioactors.committer import Committer
 from trioactors.errors import SerializationError
-from trioactors.persistence import Corrupt, Found, Space
+from trioactors.persistence.committer import Committer
+from trioactors.persistence.store import Corrupt, Found, Space
 from trioactors.serializer import read_envelope
 from trioactors.settings import count, seconds
-from trioactors.system import System, runtime_of
+from trioactors.system.system import System, runtime_of
 
 __all__ = ["QuarantinePage", "QuarantineRow", "quarantine"]
 

@@ -13,12 +13,12 @@ from typing import Any, Final
 
 import attrs
 
-from trioactors.exits import Exit
+from trioactors.errors.exits import Exit
 from trioactors.inspect.plain import STATE_LIMITS, Plain, plain
 from trioactors.inspect.watching import Watchers
 from trioactors.settings import count
-from trioactors.system import System
-from trioactors.trace import ChildExited, ChildStartFailed, TraceRecord
+from trioactors.system.system import System
+from trioactors.trace.records import ChildExited, ChildStartFailed, TraceRecord
 
 __all__ = ["TracePage", "TraceRing", "TraceRow"]
 

@@ -8,12 +8,13 @@ from typing import Final
 
 import attrs
 
-from trioactors.cells import ActorCell, Cell
+from trioactors.actors.child import ActorCell
 from trioactors.inspect.budgets import Budget, budget_of
-from trioactors.restarts import ChildStatus
-from trioactors.specs import ChildKind, Restart
-from trioactors.supervisor import SupervisorCell
-from trioactors.system import System, runtime_of
+from trioactors.supervision.child import Cell
+from trioactors.supervision.restarts import ChildStatus
+from trioactors.supervision.specs import ChildKind, Restart
+from trioactors.supervision.tree import SupervisorCell
+from trioactors.system.system import System, runtime_of
 
 __all__ = ["CHILDREN", "Branch", "tree"]
 

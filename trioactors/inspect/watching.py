@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
-from trioactors.system import System
+from trioactors.system.system import System
 
 __all__ = ["Watchers"]
 

@@ -25,7 +25,7 @@ from trioactors.testing.simulation import (
 )
 from trioactors.testing.sweeping import Swept, sweep_cancellation
 from trioactors.testing.workers import HeldWorker, SlowWorker
-from trioactors.trace import Recorder
+from trioactors.trace.observers import Recorder
 
 __all__ = [
     "Client",

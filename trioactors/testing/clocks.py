@@ -18,10 +18,10 @@ from typing import TypeVar
 import trio
 from trio.testing import MockClock, active_thread_count
 
-from trioactors.environment import Environment
+from trioactors.environment.environment import Environment
+from trioactors.environment.workers import InPlaceWorker, Worker
 from trioactors.testing.schedules import Policy, chooser
 from trioactors.testing.scheduling import Schedule, scheduled
-from trioactors.workers import InPlaceWorker, Worker
 
 __all__ = ["EPOCH", "ThreadGuard", "run", "virtual_environment"]
 

@@ -4,21 +4,9 @@ from __future__ import annotations
 
 import random
 
-from trioactors.environment import Environment
-from trioactors.persistence import (
-    ABSENT,
-    Batch,
-    Check,
-    Committed,
-    Conflict,
-    Key,
-    Limits,
-    Record,
-    Space,
-    Store,
-    TooLarge,
-    Write,
-)
+from trioactors.environment.environment import Environment
+from trioactors.persistence.options import Limits
+from trioactors.persistence.store import ABSENT, Batch, Check, Committed, Conflict, Key, Record, Space, Store, TooLarge, Write
 from trioactors.testing.contract_records import ContractBase, names_of, put, remove, state
 
 __all__ = ["CommitContract"]

@@ -4,9 +4,9 @@
         def make(self, path: Path) -> Store:
             return MyStore(path)
 
-The store must keep its files on `environment.disk` (`trioactors.disk.Disk`), which is a `SimulatedDisk` here; what else it does with time
-and chance it takes from the environment, so that a finding can be repeated by the numbers in its message. `StoreContract` has the other
-promises; it needs no such disk.
+The store must keep its files on `environment.disk` (`trioactors.environment.Disk`), which is a `SimulatedDisk` here; what else it does with
+time and chance it takes from the environment, so that a finding can be repeated by the numbers in its message. `StoreContract` has the
+other promises; it needs no such disk.
 
 What is asked, whatever went wrong: an answered commit is there, with its revisions and bytes; a failed one is not; an indeterminate one is
 there in whole batches, in order, or not. What was served once survives the next power cut. A failed sync is never repeated. The store opens
@@ -24,7 +24,7 @@ from pathlib import Path
 import pytest
 
 from trioactors.errors import StoreError
-from trioactors.persistence import Store
+from trioactors.persistence.store import Store
 from trioactors.testing.disk import Keep, PowerCut
 from trioactors.testing.faults import LIVES, Killed, Life, LostWrite, Plan, Repeated
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from trioactors.environment import Environment
+from trioactors.environment.environment import Environment
 from trioactors.errors import Outcome, StoreError, StoreLocked, StoreUnavailable
-from trioactors.persistence import ABSENT, Batch, Committed, Corrupt, Key, Record, Space, Store, Write
+from trioactors.persistence.store import ABSENT, Batch, Committed, Corrupt, Key, Record, Space, Store, Write
 from trioactors.testing.contract_records import ContractBase, names_of, put, remove, state
 
 __all__ = ["SCRIPT", "LifeContract", "perform", "states_of_the_script"]

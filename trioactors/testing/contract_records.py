@@ -8,20 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from trioactors.environment import Environment
-from trioactors.persistence import (
-    ABSENT,
-    SCAN_LIMIT,
-    Answer,
-    Batch,
-    Committed,
-    Key,
-    Record,
-    Space,
-    Store,
-    Write,
-    prefix_end,
-)
+from trioactors.environment.environment import Environment
+from trioactors.persistence.store import ABSENT, SCAN_LIMIT, Answer, Batch, Committed, Key, Record, Space, Store, Write, prefix_end
 
 __all__ = ["HOSTILE_NAMES", "ContractBase", "RecordContract", "names_of", "put", "remove", "state"]
 

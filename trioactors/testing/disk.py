@@ -17,7 +17,7 @@ from typing import TypeVar
 
 import attrs
 
-from trioactors.disk import DiskFile
+from trioactors.environment.disk import DiskFile
 
 __all__ = ["Keep", "Power", "PowerCut", "SimulatedDisk"]
 

@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING, TypeVar
 import outcome
 import trio
 
-from trioactors.cells import ActorCell
+from trioactors.actors.child import ActorCell
+from trioactors.actors.ref import cell_of
 from trioactors.errors import ActorStopped, UsageError
-from trioactors.refs import cell_of
-from trioactors.restarts import ChildStatus
-from trioactors.supervisor import SupervisorCell
-from trioactors.system import System, runtime_of
+from trioactors.supervision.restarts import ChildStatus
+from trioactors.supervision.tree import SupervisorCell
+from trioactors.system.system import System, runtime_of
 
 if TYPE_CHECKING:
-    from trioactors.actor import Actor
-    from trioactors.cells import Cell
-    from trioactors.lives import Life
+    from trioactors.actors.actor import Actor
+    from trioactors.supervision.child import Cell, Life
 
 __all__ = ["PlannedCrash", "alive_in", "crash", "kill", "restarted", "suspended", "until"]
 

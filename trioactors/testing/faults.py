@@ -21,10 +21,12 @@ from typing import cast
 
 import attrs
 
-from trioactors.disk import DiskFile
-from trioactors.environment import Environment
+from trioactors.environment.disk import DiskFile
+from trioactors.environment.environment import Environment
 from trioactors.errors import Outcome, StoreError
-from trioactors.persistence import ABSENT, Answer, Batch, Corrupt, Key, Limits, Record, Space, Store, Write, decide
+from trioactors.persistence.commit_rules import decide
+from trioactors.persistence.options import Limits
+from trioactors.persistence.store import ABSENT, Answer, Batch, Corrupt, Key, Record, Space, Store, Write
 from trioactors.testing.disk import Keep, Power, PowerCut, SimulatedDisk
 
 __all__ = ["LIVES", "PLACE", "Killed", "Life", "LostWrite", "Plan", "Repeated", "TestedDisk", "Witness"]

@@ -15,16 +15,18 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from trioactors.cells import ActorCell, Cell
+from trioactors.actors.child import ActorCell
+from trioactors.running import open_system
 from trioactors.settings import Settings
-from trioactors.specs import Supervisor
-from trioactors.system import System, open_system, runtime_of
+from trioactors.supervision.child import Cell
+from trioactors.supervision.specs import Supervisor
+from trioactors.system.system import System, runtime_of
 from trioactors.testing.clocks import virtual_environment
 
 if TYPE_CHECKING:
-    from trioactors.environment import Environment
-    from trioactors.persistence import Store
-    from trioactors.trace import Observer
+    from trioactors.environment.environment import Environment
+    from trioactors.persistence.store import Store
+    from trioactors.trace.observers import Observer
 
 __all__ = ["Leak", "isolated_system"]
 

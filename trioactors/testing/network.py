@@ -7,7 +7,7 @@ import math
 import trio
 from trio.testing import MemoryReceiveStream, MemorySendStream, memory_stream_pair
 
-from trioactors.listening import Opened
+from trioactors.environment.network import Opened
 
 __all__ = ["MemoryNetwork"]
 

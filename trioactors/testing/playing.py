@@ -20,7 +20,7 @@ import trio
 from trio.testing import MockClock, active_thread_count
 
 from trioactors.errors import UsageError
-from trioactors.lives import is_group, leaves
+from trioactors.errors.exits import is_group, leaves
 from trioactors.testing.clocks import ThreadGuard
 from trioactors.testing.schedules import Chooser, Playback, Policy, Recording, Tape, chooser, policy_of
 from trioactors.testing.scheduling import Schedule, scheduled

@@ -18,16 +18,16 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from trioactors.environment import Environment
-from trioactors.persistence import Store
+from trioactors.environment.environment import Environment
+from trioactors.persistence.store import Store
 from trioactors.settings import Settings
-from trioactors.specs import Supervisor
-from trioactors.system import System
+from trioactors.supervision.specs import Supervisor
+from trioactors.system.system import System
 from trioactors.testing.clocks import ThreadGuard
 from trioactors.testing.leaks import isolated_system
 from trioactors.testing.schedules import Policy
 from trioactors.testing.simulation.sim_tests import NEVER_MET, NEVER_REACHED, REACHED
-from trioactors.trace import Recorder
+from trioactors.trace.observers import Recorder
 
 __all__ = [
     "pytest_addoption",

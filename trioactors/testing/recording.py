@@ -6,10 +6,11 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from trioactors.trace import Recorder, TraceRecord
+from trioactors.trace.observers import Recorder
+from trioactors.trace.records import TraceRecord
 
 if TYPE_CHECKING:
-    from trioactors.system import System
+    from trioactors.system.system import System
 
 __all__ = ["emitted"]
 

@@ -23,11 +23,12 @@ from typing import Any, Final, TypeVar, cast
 import apsw
 import attrs
 
-from trioactors.disk import Disk, refusal
-from trioactors.environment import Environment
+from trioactors.environment.disk import Disk, refusal
+from trioactors.environment.environment import Environment
 from trioactors.errors import StoreUnavailable
-from trioactors.persistence import Creation, Limits, Options, Store
-from trioactors.store_urls import GROUP
+from trioactors.persistence.options import Creation, Limits, Options
+from trioactors.persistence.store import Store
+from trioactors.persistence.urls import GROUP
 from trioactors.testing.sqlite_vfs import DiskVFS, seed_chance
 
 __all__ = ["SimulatedFiles", "simulated_sqlite"]

@@ -1,4 +1,4 @@
-"""SQLite's view of a simulated disk: what its own layer for Unix does, on `trioactors.disk`.
+"""SQLite's view of a simulated disk: what its own layer for Unix does, on `trioactors.environment.disk`.
 
 A power cut under SQLite shows something only if the disk gets the operations that it would get from a real system. So this does what
 `os_unix.c` of SQLite does: the first sync of a new journal syncs its folder too, and nobody looks whether that succeeded; a journal is
@@ -24,7 +24,7 @@ from typing import Final, cast
 import apsw
 import attrs
 
-from trioactors.disk import Disk, DiskFile
+from trioactors.environment.disk import Disk, DiskFile
 
 __all__ = ["DiskVFS", "seed_chance"]
 

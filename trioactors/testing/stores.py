@@ -17,22 +17,10 @@ from typing import TypeVar
 
 import attrs
 
-from trioactors.committer import fresh
-from trioactors.environment import Environment
+from trioactors.environment.environment import Environment
 from trioactors.errors import StoreError, StoreUnavailable
-from trioactors.persistence import (
-    SCAN_LIMIT,
-    Answer,
-    Batch,
-    Committed,
-    Corrupt,
-    Found,
-    Key,
-    Record,
-    Space,
-    Store,
-    Write,
-)
+from trioactors.persistence.committer import fresh
+from trioactors.persistence.store import SCAN_LIMIT, Answer, Batch, Committed, Corrupt, Found, Key, Record, Space, Store, Write
 from trioactors.testing.contract_commits import CommitContract
 from trioactors.testing.contract_life import LifeContract
 from trioactors.testing.contract_records import RecordContract

@@ -19,8 +19,8 @@ import outcome
 import trio
 
 from trioactors.errors import ActorCrashed, ActorStopped, StartFailed, UsageError
-from trioactors.lives import leaves
-from trioactors.system import System
+from trioactors.errors.exits import leaves
+from trioactors.system.system import System
 from trioactors.testing.driving import PlannedCrash, alive_in
 from trioactors.testing.given import look_at_function, look_at_instance, look_at_opening, look_at_verdict
 from trioactors.testing.leaks import isolated_system

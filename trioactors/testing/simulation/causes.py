@@ -21,8 +21,7 @@ from trioactors.errors import (
     StoreError,
     SupervisorGaveUp,
 )
-from trioactors.exits import ExitKind
-from trioactors.lives import is_group, leaves
+from trioactors.errors.exits import ExitKind, is_group, leaves
 from trioactors.testing.driving import PlannedCrash
 
 __all__ = ["Causes"]

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import attrs
 
 from trioactors.errors import StartFailed, StoreError, SupervisorGaveUp
-from trioactors.exits import CRASH
+from trioactors.errors.exits import CRASH
 from trioactors.settings import Intensity
-from trioactors.specs import Supervisor
+from trioactors.supervision.specs import Supervisor
 from trioactors.testing.driving import PlannedCrash
 from trioactors.testing.given import look_at_exception
 from trioactors.testing.simulation.history import Operation, Told
 from trioactors.testing.simulation.node import come_to_rest
-from trioactors.trace import ChildExited, ChildStarted, GaveUp, RestartScheduled, TimerFired, TraceRecord
+from trioactors.trace.records import ChildExited, ChildStarted, GaveUp, RestartScheduled, TimerFired, TraceRecord
 
 if TYPE_CHECKING:
     from trioactors.testing.simulation.world import Simulation

@@ -19,19 +19,19 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import attrs
 import trio
 
-from trioactors.lives import leaves
+from trioactors.errors.exits import leaves
 from trioactors.testing.given import look_at_count, look_at_seconds
 from trioactors.testing.simulation.history import Operation, Told, told
 from trioactors.testing.simulation.mistakes import at_the_call, kept_as_mistake, line_of_test
-from trioactors.trace import MessageAccepted, MessageHandled, MessageRecord
+from trioactors.trace.records import MessageAccepted, MessageHandled, MessageRecord
 
 if TYPE_CHECKING:
     import random
 
-    from trioactors.system import System
+    from trioactors.system.system import System
     from trioactors.testing.simulation.node import NodeLife
     from trioactors.testing.simulation.world import Simulation
-    from trioactors.trace import TraceRecord
+    from trioactors.trace.records import TraceRecord
 
 __all__ = ["Client", "Turn", "note_sent"]
 

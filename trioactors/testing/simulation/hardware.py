@@ -19,7 +19,7 @@ import attrs
 import outcome
 import trio
 
-from trioactors.disk import DiskFile
+from trioactors.environment.disk import DiskFile
 from trioactors.testing.disk import Keep, PowerCut, SimulatedDisk
 from trioactors.testing.simulation.plans import AT_DISK, Injection, Kind
 

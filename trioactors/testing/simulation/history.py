@@ -8,7 +8,7 @@ import attrs
 import trio
 
 from trioactors.errors import ActorStopped, CallTimeout, NoReply, Outcome, StoreError, TrioactorsError
-from trioactors.lives import leaves
+from trioactors.errors.exits import leaves
 
 __all__ = ["NodeDown", "Operation", "Told", "told"]
 

@@ -23,9 +23,8 @@ import attrs
 import trio
 
 from trioactors.errors import DeliveryError, NameTaken, StartFailed, StoreError, UnknownName, UsageError
-from trioactors.lives import leaves
-from trioactors.registry import INTERNAL
-from trioactors.specs import Supervisor
+from trioactors.errors.exits import leaves
+from trioactors.supervision.specs import INTERNAL, Supervisor
 from trioactors.testing.simulation.history import NodeDown, Operation
 from trioactors.testing.simulation.places import SIMULATOR, callers, nearest, raised_through
 

@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import trio
 
-from trioactors.environment import Environment
+from trioactors.environment.environment import Environment
 from trioactors.errors import CallTimeout, UnknownName
-from trioactors.lives import Life, leaves
+from trioactors.errors.exits import leaves
 from trioactors.settings import Settings
-from trioactors.specs import Supervisor
-from trioactors.system import System, runtime_of
+from trioactors.supervision.child import Life
+from trioactors.supervision.specs import Supervisor
+from trioactors.system.system import System, runtime_of
 from trioactors.testing.clocks import EPOCH
 from trioactors.testing.disk import Keep, SimulatedDisk
 from trioactors.testing.driving import alive_in
@@ -35,9 +36,9 @@ from trioactors.testing.simulation.history import NodeDown
 from trioactors.testing.simulation.plans import stream
 
 if TYPE_CHECKING:
-    from trioactors.persistence import Store
-    from trioactors.registry import Registry
-    from trioactors.trace import TraceRecord
+    from trioactors.persistence.store import Store
+    from trioactors.supervision.registry import Registry
+    from trioactors.trace.records import TraceRecord
 
 present_life: ContextVar[NodeLife] = ContextVar("trioactors_node_life")
 """The life to which a task of the application belongs."""

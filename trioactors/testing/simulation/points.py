@@ -15,7 +15,7 @@ from textwrap import dedent
 from types import FunctionType
 from typing import Any, Final
 
-from trioactors.specs import Resource, Supervisor, target_of
+from trioactors.supervision.specs import Resource, Supervisor, target_of
 from trioactors.testing.simulation.places import OURS, standard
 from trioactors.testing.simulation.world import sometimes
 

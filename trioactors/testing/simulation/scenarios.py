@@ -12,7 +12,7 @@ from typing import Any, Final
 import attrs
 import trio
 
-from trioactors.lives import is_group, leaves
+from trioactors.errors.exits import is_group, leaves
 from trioactors.testing.given import look_at_verdict
 from trioactors.testing.playing import Played, Stuck, error_of, is_finding, play, who_waits
 from trioactors.testing.schedules import Chooser, Playback, Policy, Tape, chooser, policy_of

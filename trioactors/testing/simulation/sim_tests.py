@@ -19,10 +19,10 @@ from typing import Any, Final, Protocol
 import attrs
 
 from trioactors.errors import UsageError
-from trioactors.persistence import Store
+from trioactors.persistence.store import Store
 from trioactors.settings import Settings
-from trioactors.specs import Supervisor
-from trioactors.system import System
+from trioactors.supervision.specs import Supervisor
+from trioactors.system.system import System
 from trioactors.testing.exploring import SEEDS
 from trioactors.testing.given import look_at_instance, look_at_seeds, seeds_asked
 from trioactors.testing.playing import STEPS

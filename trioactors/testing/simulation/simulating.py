@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from trioactors.errors import UsageError
-from trioactors.persistence import Limits, Options, Store
+from trioactors.persistence.options import Limits, Options
+from trioactors.persistence.store import Store
+from trioactors.persistence.urls import GROUP, store_at
 from trioactors.settings import Settings
-from trioactors.specs import Supervisor
-from trioactors.store_urls import GROUP, store_at
-from trioactors.system import System
+from trioactors.supervision.specs import Supervisor
+from trioactors.system.system import System
 from trioactors.testing.given import (
     look_at_check,
     look_at_count,

@@ -14,8 +14,8 @@ import trio
 from trio.testing import MockClock
 
 from trioactors.errors import UnknownName
-from trioactors.lives import leaves
-from trioactors.system import System
+from trioactors.errors.exits import leaves
+from trioactors.system.system import System
 from trioactors.testing.disk import Keep
 from trioactors.testing.driving import PlannedCrash
 from trioactors.testing.given import look_at_count, look_at_function
@@ -34,7 +34,7 @@ from trioactors.testing.simulation.mistakes import (
 )
 from trioactors.testing.simulation.node import Application, Node, NodeLife, come_to_rest, present_life
 from trioactors.testing.simulation.plans import AT_STEP, Faults, Injection, Kind, Plan, stream
-from trioactors.trace import ChildIgnored, ChildStarted, ChildStartFailed, RestartScheduled, TraceRecord
+from trioactors.trace.records import ChildIgnored, ChildStarted, ChildStartFailed, RestartScheduled, TraceRecord
 
 if TYPE_CHECKING:
     import random

@@ -1,0 +1,227 @@
+"""The actor class, and what is checked when one is defined.
+
+An actor is a plain class with a state and handlers. Two things are refused on purpose: `@attrs.define` on the actor (the state is the
+attrs class, the actor is not a value), and hooks that do not fit, which would never run.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast, get_args, get_origin
+
+from trioactors.actors.plan import HOOKS, PLAIN_HOOKS, ActorPlan, refuse_value_class, resolved
+from trioactors.durability.durable_state import StateKeeping
+from trioactors.durability.policies import Policy, checked_policy
+from trioactors.errors import DefinitionError, SpecError, UsageError
+from trioactors.errors.exits import Exit
+from trioactors.messaging.handlers import Handler, HandlerSpec, hidden_in
+from trioactors.serializer import Serializer
+from trioactors.settings import Overflow, choice, count, seconds
+
+if TYPE_CHECKING:
+    from trioactors.actors.context import Context
+
+__all__ = ["Actor"]
+
+State = TypeVar("State")
+
+
+class _NotRunning:
+    """Stands for `context` until an actor runs in a system."""
+
+    def __get__(self, instance: object | None, owner: type) -> Any:
+        if instance is None:
+            return self
+        raise UsageError(
+            f"{owner.__name__} has no context: it is set before on_start, when a system starts the actor, and not yet in __init__"
+        )
+
+
+class Actor(Generic[State]):
+    """Private state plus handlers, one message at a time. Subclass it as `Actor[YourState]`.
+
+    Class options: *mailbox* (how many messages may wait), *overflow* (what a full mailbox does), *timeout* (the deadline of calls, in
+    seconds), *persist* (when the state is committed, `EVERY_MESSAGE` or `Within(seconds)`; without it the state dies with the
+    incarnation), *serializer* (how it becomes bytes, where it holds types of your own), *inspect* (whether `trioactors.inspect` and the
+    console may show the state; they do not by default). The state is made by calling its class, unless `__init__` sets `self.state`. An
+    instance that no system started is a plain object: its handlers run when they are called, which is handy in unit tests.
+    """
+
+    __actor_plan__: ClassVar[ActorPlan]
+    state: State
+    if TYPE_CHECKING:
+        context: Context
+    else:
+        context = _NotRunning()
+
+    def __init_subclass__(
+        cls,
+        *,
+        mailbox: int | None = None,
+        overflow: Overflow | str | None = None,
+        timeout: float | None = None,
+        persist: Policy | None = None,
+        serializer: Serializer | None = None,
+        inspect: bool | None = None,
+    ) -> None:
+        """Check the definition. Raises `DefinitionError` or `SpecError`."""
+        super().__init_subclass__()
+        inherited: ActorPlan | None = getattr(cls, "__actor_plan__", None)
+        where = cls.__qualname__
+        refuse_value_class(cls)
+        _check_hooks(cls)
+        _check_annotations(cls)
+        state_type = _state_type(cls, inherited)
+        cls.__actor_plan__ = ActorPlan(
+            name=where,
+            handlers=_collect_handlers(cls),
+            hooks=frozenset(name for name in HOOKS if getattr(cls, name) is not getattr(Actor, name)),
+            mailbox=_option(inherited, "mailbox", None if mailbox is None else count(mailbox, f"{where}: mailbox", least=1)),
+            overflow=_option(inherited, "overflow", None if overflow is None else choice(overflow, Overflow, f"{where}: overflow")),
+            timeout=_option(inherited, "timeout", None if timeout is None else seconds(timeout, f"{where}: timeout")),
+            keeping=_keeping(cls, inherited, state_type, persist, serializer),
+            inspect=bool(_option(inherited, "inspect", _checked_permission(inspect, where))),
+            state_type=state_type,
+            module=cls.__module__,
+        )
+
+    if not TYPE_CHECKING:  # to a type checker, an actor is made by its `__init__`
+
+        def __new__(cls, *_args: object, **_kwargs: object) -> Actor[Any]:
+            """Give the instance its state before `__init__` runs, if it can be made without arguments."""
+            self = super().__new__(cls)
+            plan = getattr(cls, "__actor_plan__", None)
+            if plan is None:
+                raise DefinitionError("Actor is a base class: subclass it")
+            if cls.__init__ is Actor.__init__:
+                self.state = plan.new_state()
+            else:
+                with suppress(DefinitionError):  # __init__ may set it; whether it did is checked at the start
+                    self.state = plan.new_state()
+            return self
+
+    def __init__(self) -> None:
+        """Take no arguments; a subclass may, and need not call this."""
+
+    async def on_start(self) -> None:
+        """Called before the start is acknowledged; failing fails the start. Nothing is handled before it is done."""
+
+    async def on_continue(self) -> None:
+        """Called after the start is acknowledged and before the first message: the place for slow preparation."""
+
+    async def on_stop(self, reason: Exit) -> None:
+        """Called when the actor ends, within its grace: also after a crash in a handler, not if it was killed or cancelled for an error."""
+
+    def on_save(self) -> None:
+        """Called before the state is encoded, which is after each message that may have changed it; durable actors only."""
+
+    def on_load(self) -> None:
+        """Called when the state was read: at a start that found a record, and when a message is undone. Transient fields are fresh then."""
+
+
+def _option(inherited: ActorPlan | None, name: str, value: Any) -> Any:
+    return getattr(inherited, name) if value is None and inherited is not None else value
+
+
+def _checked_permission(inspect: object, where: str) -> bool | None:
+    if inspect is None or isinstance(inspect, bool):
+        return inspect
+    raise SpecError(f"{where}: inspect is True, where the state may be shown, or False, not {inspect!r}")
+
+
+def _keeping(
+    cls: type, inherited: ActorPlan | None, state_type: Any, persist: object, serializer: Serializer | None
+) -> StateKeeping | None:
+    """How *cls* keeps its state: as it says, else as its base does."""
+    base = None if inherited is None else inherited.keeping
+    if persist is None and base is None:
+        if serializer is not None:
+            raise DefinitionError(f"{cls.__qualname__}: serializer= is for durable actors; say when to commit with persist=")
+        return None
+    where, module = cls.__qualname__, cls.__module__
+    policy = base.policy if persist is None and base is not None else checked_policy(persist, where)
+    if serializer is not None and not isinstance(serializer, Serializer):  # pyright: ignore[reportUnnecessaryIsInstance] - callers err
+        raise DefinitionError(f"{cls.__qualname__}: serializer= takes a trioactors.serializer.Serializer, not {serializer!r}")
+    chosen = serializer or (None if base is None else base.serializer) or Serializer()
+    keeping = StateKeeping(where, policy, chosen, lambda: resolved(state_type, where, module), Actor)
+    keeping.check_definition(state_type)
+    return keeping
+
+
+def _check_hooks(cls: type) -> None:
+    for name, member in vars(cls).items():
+        if not name.startswith("on_"):
+            continue
+        where = f"{cls.__qualname__}.{name}"
+        if name not in HOOKS:
+            raise DefinitionError(f"{where}: no such hook; `on_*` is reserved for {', '.join(HOOKS)}")
+        wanted = "a plain `def`: it may not wait" if name in PLAIN_HOOKS else "an `async def`"
+        if (
+            isinstance(member, Handler)
+            or not callable(member)
+            or inspect.iscoroutinefunction(member) is (name in PLAIN_HOOKS)
+            or _yields(member)
+        ):
+            raise DefinitionError(f"{where}: this hook is {wanted}, and no handler")
+        try:
+            inspect.signature(member).bind(None, *[None] * HOOKS[name])
+        except TypeError:
+            wanted = "(self, reason)" if HOOKS[name] else "(self)"
+            raise DefinitionError(f"{where}: takes {wanted}, not {inspect.signature(member)}") from None
+
+
+def _yields(member: object) -> bool:
+    """Whether calling *member* would run none of it."""
+    return inspect.isgeneratorfunction(member) or inspect.isasyncgenfunction(member)
+
+
+def _check_annotations(cls: type) -> None:
+    for reserved in ("state", "context"):
+        if reserved in vars(cls):
+            raise DefinitionError(f"{cls.__qualname__}.{reserved}: `state`, `context` and `on_*` belong to the framework")
+
+
+def _collect_handlers(cls: type) -> dict[str, HandlerSpec]:
+    """The handlers of *cls* and its bases; what overrides a handler must be one."""
+    found: dict[str, HandlerSpec] = {}
+    for name, member in _members(cls):
+        if isinstance(member, Handler):
+            found[name] = _named(cls, name, cast("Handler[..., Any]", member).spec)
+        elif hidden_in(member):
+            raise DefinitionError(
+                f"{cls.__qualname__}.{name}: a handler inside {member!r} is none; put @handler on top of all decorators"
+            )
+        elif name in found:
+            raise DefinitionError(f"{cls.__qualname__}.{name} overrides a handler; mark it @handler too, or rename it")
+    return found
+
+
+def _members(cls: type) -> Iterator[tuple[str, object]]:
+    """What *cls* and its bases define, the most general first."""
+    for base in reversed(cls.__mro__):
+        yield from vars(base).items()
+
+
+def _named(cls: type, name: str, spec: HandlerSpec) -> HandlerSpec:
+    if spec.name != name:
+        raise DefinitionError(f"{cls.__qualname__}.{name}: a handler keeps the name it was defined with, {spec.name!r}")
+    return spec
+
+
+def _state_type(cls: type, inherited: ActorPlan | None) -> Any:
+    """The argument of `Actor[...]`, with the arguments of generic bases filled in."""
+    for base in getattr(cls, "__orig_bases__", ()):
+        origin = get_origin(base)
+        if origin is Actor:
+            return get_args(base)[0]
+        if isinstance(origin, type) and issubclass(origin, Actor):
+            state = origin.__actor_plan__.state_type
+            parameters = cast("tuple[Any, ...]", vars(cast("type", origin)).get("__parameters__", ()))
+            given = dict(zip(parameters, get_args(base), strict=True))
+            if isinstance(state, TypeVar):
+                return given.get(state, state)
+            open_ones = getattr(state, "__parameters__", ())
+            return state[tuple(given.get(each, each) for each in open_ones)] if open_ones else state
+    return None if inherited is None else inherited.state_type

@@ -1,0 +1,52 @@
+"""What led to a message: the handling of another one, as far as Trio's task tree tells.
+
+A message is caused by the one that its sender is handling, if the task that sends it is the actor's own, or one in a nursery that the
+handler has opened. A task of the actor's (`context.start_soon`) goes on beside its handler, so it keeps the lineage of the message that
+began it. A task that a handler started in somebody else's nursery is nobody's: what it sends begins a chain, as does a timer's tick, a
+hook, and everything from outside.
+
+Only those ask who found that somebody listens; a message that was sent unheard has no number, and what its handling sends begins anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+from trioactors.messaging.messages import NOWHERE, Lineage, lineage_of
+from trioactors.supervision.child import waiting_life
+
+if TYPE_CHECKING:
+    from trioactors.messaging.messages import Envelope
+    from trioactors.trace.observers import Observers
+
+__all__ = ["give_lineage", "led_by", "present_lineage"]
+
+_begun_by: ContextVar[Lineage] = ContextVar("trioactors_lineage", default=NOWHERE)
+"""In a task beside a handler: the lineage of the message that began it."""
+
+
+def present_lineage() -> Lineage:
+    """That of the message in whose handling the current task does what it does."""
+    life = waiting_life()
+    if life is None:
+        return _begun_by.get()
+    envelope = life.cell.current_envelope()
+    return NOWHERE if envelope is None else lineage_of(envelope)
+
+
+def give_lineage(envelope: Envelope, observers: Observers) -> None:
+    """Number *envelope*, which the current task sends."""
+    envelope.lineage = present_lineage().next(observers.number())
+
+
+@contextmanager
+def led_by(lineage: Lineage) -> Generator[None, None, None]:
+    """A task that is started in this block goes on beside the handler of a message of that *lineage*."""
+    token = _begun_by.set(lineage)
+    try:
+        yield
+    finally:
+        _begun_by.reset(token)

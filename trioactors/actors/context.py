@@ -1,0 +1,158 @@
+"""What an actor asks of the framework, on `self.context`.
+
+One context belongs to one incarnation. What it hands out (timers, tasks, deferred replies) dies with that incarnation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Hashable
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import trio
+
+from trioactors.actors.deferred import Deferred
+from trioactors.actors.tasks import TaskHolder
+from trioactors.actors.timers import Armed, Disarmed, Timer
+from trioactors.errors import ActorStopped, SpecError, TooManyTimers, UsageError
+from trioactors.errors.exits import NORMAL
+from trioactors.messaging.handlers import HandlerSpec, LocalHandler
+from trioactors.messaging.messages import Call
+from trioactors.settings import seconds
+from trioactors.supervision.specs import is_partial
+
+if TYPE_CHECKING:
+    from trioactors.actors.child import ActorCell
+    from trioactors.actors.ref import Ref
+    from trioactors.supervision.child import Life
+    from trioactors.system.system import System
+
+__all__ = ["SHORTEST_PERIOD", "Context"]
+
+SHORTEST_PERIOD: Final = 0.001
+"""Seconds between two ticks, at the least: below this a timer is a busy loop."""
+
+
+class Context:
+    """The framework, as one incarnation of an actor sees it."""
+
+    __slots__ = ("_actor", "_life")
+
+    def __init__(self, life: Life, actor: object) -> None:
+        self._life = life
+        self._actor = actor
+
+    def __repr__(self) -> str:
+        """Whose context it is."""
+        return f"<context of {self._life.cell!r}>"
+
+    @property
+    def _cell(self) -> ActorCell:
+        return cast("ActorCell", self._life.cell)
+
+    @property
+    def ref(self) -> Ref:
+        """The actor's own ref, to hand to others."""
+        return self._cell.ref
+
+    @property
+    def name(self) -> str:
+        """The actor's name."""
+        return self._cell.name
+
+    @property
+    def incarnation(self) -> int:
+        """Which life this is, counted from 1."""
+        return self._life.number
+
+    @property
+    def system(self) -> System:
+        """The system the actor lives in, to find and start others."""
+        system = self._cell.runtime.system
+        assert system is not None  # set before anything is started
+        return system
+
+    @property
+    def sender(self) -> str | None:
+        """The name of the actor that sent the message in progress, or None where no actor did."""
+        current = self._cell.mailbox.current
+        return None if current is None or current.sender is None else current.sender.cell.name
+
+    def stop(self) -> None:
+        """End in order, as *normal*, after the message in progress. A permanent child is started again."""
+        self._cell.ask(self._life, NORMAL)
+
+    def defer(self) -> Deferred[Any]:
+        """Take the reply of the call in progress out of the handler's hands; give it later with the token."""
+        if self._life.deferral is not None:
+            raise UsageError(f"{self.name}: the reply is deferred already")
+        current = self._cell.mailbox.current
+        if current is None:
+            raise UsageError(f"{self.name}: defer() needs a message in progress")
+        call = current if isinstance(current, Call) else None
+        token: Deferred[Any] = Deferred(self._life, call)
+        self._life.deferral = token
+        return token
+
+    def start_soon(self, function: Callable[..., Awaitable[Any]], *args: Any) -> None:
+        """Run `function(*args)` as a child task of this incarnation. It may not touch the state; it sends messages."""
+        life = self._life
+        if life.ended is not None or life.asked is not None:
+            raise ActorStopped(f"{self.name} is ending: no task can be started")
+        if life.holder is None:
+            parent = self._cell.parent
+            assert parent is not None  # an actor always has a supervisor,
+            assert parent.shell is not None  # and runs only while that does
+            life.holder = TaskHolder(life, parent.shell.nursery)
+        life.holder.start_soon(function, *args)
+
+    def after(self, delay: float, send: Callable[[], Awaitable[Any]], *, key: Hashable | None = None) -> Hashable:
+        """Send *send*, one of the actor's own handlers (arguments bound with `partial`), after *delay* seconds.
+
+        A timer with the same *key* is replaced. Returns the key, for `cancel`.
+        """
+        return self._set_timer(seconds(delay, "after: delay"), None, send, key)
+
+    def every(self, period: float, send: Callable[[], Awaitable[Any]], *, key: Hashable | None = None) -> Hashable:
+        """Send *send* every *period* seconds, on the grid that begins now; a tick that cannot be sent in time is skipped."""
+        seconds(period, "every: period", least=SHORTEST_PERIOD)
+        return self._set_timer(period, period, send, key)
+
+    def cancel(self, key: Hashable) -> bool:
+        """Cancel the timer under *key*, and its tick if that still waits. Tells whether there was one."""
+        timers = self._life.timers or {}
+        timer = timers.pop(key, None)
+        if timer is None:
+            return False
+        timer.cancel()
+        if (saver := self._life.saver) is not None and saver.holding:
+            saver.hold(Disarmed(timer))
+        return True
+
+    def _set_timer(self, delay: float, period: float | None, send: object, key: Hashable | None) -> Hashable:
+        spec, values = self._own_handler(send)
+        life = self._life
+        if life.ended is not None:
+            raise ActorStopped(f"{self.name}: this incarnation is over")
+        timers = life.timers = {} if life.timers is None else life.timers
+        replaced = timers.pop(key, None)
+        if replaced is not None:
+            replaced.cancel()
+        if len(timers) >= self._cell.runtime.settings.timers:
+            raise TooManyTimers(f"{self.name} has {len(timers)} timers; use keys, or raise Settings.timers")
+        chosen: Hashable = object() if key is None else key
+        timer = Timer(chosen, spec, values, trio.current_time() + delay, period, life, self._cell)
+        timers[chosen] = timer
+        if (saver := life.saver) is not None and saver.holding:
+            saver.hold(Armed(timer, replaced))
+        else:
+            timer.schedule()
+        return chosen
+
+    def _own_handler(self, send: object) -> tuple[HandlerSpec, tuple[Any, ...]]:
+        bound: partial[Any] = send if is_partial(send) else partial(cast("Callable[..., Any]", send))
+        target: object = bound.func
+        if not isinstance(target, LocalHandler) or target.actor is not self._actor:
+            raise SpecError(f"{self.name}: a timer sends to a handler of the actor itself (self.tick), not {send!r}")
+        local = cast("LocalHandler[..., Any]", target)
+        return local.spec, local.spec.bind(bound.args, bound.keywords)

@@ -1,0 +1,115 @@
+"""Replies that are given later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
+
+import attrs
+import trio
+
+from trioactors.errors import ActorStopped, NoReply, UsageError
+from trioactors.messaging.messages import Call
+
+if TYPE_CHECKING:
+    from trioactors.supervision.child import Life
+
+__all__ = ["Answered", "Deferred"]
+
+R = TypeVar("R")
+
+
+class Deferred(Generic[R]):
+    """A reply that is given later. Return `pending` from the handler that deferred it.
+
+    If the token is lost without a reply, the caller gets `NoReply`; if the incarnation ends first, `ActorCrashed` or `ActorStopped`.
+    """
+
+    __slots__ = ("__weakref__", "_call", "_life", "_settled", "_token")
+
+    def __init__(self, life: Life, call: Call | None) -> None:
+        self._life = life
+        self._call = call
+        self._settled = False
+        self._token = trio.lowlevel.current_trio_token()
+
+    @property
+    def pending(self) -> R:
+        """The placeholder to return from the handler."""
+        return cast("R", self)
+
+    def reply(self, value: R) -> None:
+        """Answer the caller. Does nothing if it has gone. Raises `UsageError` on a second reply."""
+        self._give(lambda call: call.reply(value))
+
+    def fail(self, error: Exception) -> None:
+        """Raise *error* in the caller. Raises `UsageError` on a second reply."""
+        self._give(lambda call: call.fail(error))
+
+    def _give(self, give: Callable[[Call], None]) -> None:
+        call = self._settle()
+        if call is None:
+            return
+        saver = self._life.saver
+        if saver is None or not saver.holding:
+            give(call)
+        else:
+            saver.hold(Answered(call, self._life, give, self._take_back))
+
+    def _take_back(self) -> None:
+        """The state behind the reply was not committed."""
+        self._settled = False
+
+    def _settle(self) -> Call | None:
+        if self._settled:
+            raise UsageError(f"{self!r}: one call has one reply")
+        self._settled = True
+        if self._call is not None and self._life.deferred is not None:
+            self._life.deferred.discard(self._call)
+        return self._call
+
+    @property
+    def owed(self) -> bool:
+        """Whether the reply is still to be given."""
+        return not self._settled
+
+    def __del__(self) -> None:
+        """Lost: the caller must not wait for its deadline. The collector may run this in any thread."""
+        call = self._call
+        if self._settled or call is None:
+            return
+        if self._life.deferred is not None:
+            self._life.deferred.discard(call)
+        if not call.pending:
+            return
+        error = NoReply(f"{self._life.cell.name} deferred the reply to {call.spec.name!r} and lost it")
+        try:
+            self._token.run_sync_soon(call.fail, error)
+        except trio.RunFinishedError:
+            return
+
+    def __repr__(self) -> str:
+        """Whether it is still owed."""
+        return f"<deferred reply of {self._life.cell.name}: {'given' if self._settled else 'owed'}>"
+
+
+@attrs.frozen(eq=False)
+class Answered:
+    """A deferred reply that was given."""
+
+    call: Call
+    life: Life
+    give: Callable[[Call], None]
+    take_back: Callable[[], None]
+
+    def release(self) -> None:
+        """Answer the caller."""
+        self.give(self.call)
+
+    def undo(self) -> None:
+        """It is owed again, if the actor lives to give it."""
+        if self.life.ended is not None:
+            self.call.fail(ActorStopped(f"{self.life.cell.name} ended, and the state behind its answer was not committed"))
+        else:
+            self.life.deferred = {*(self.life.deferred or ()), self.call}
+            self.take_back()

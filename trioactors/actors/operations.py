@@ -1,0 +1,121 @@
+"""What one does to an actor from outside, as functions on its ref: handlers are all that a ref itself offers."""
+
+from __future__ import annotations
+
+import attrs
+
+from trioactors.actors.calls import RemoteHandler
+from trioactors.actors.ref import cell_of
+from trioactors.errors import UsageError
+from trioactors.errors.exits import Exit
+from trioactors.messaging.handlers import Handler, HandlerSpec
+from trioactors.messaging.ledger import Ledger
+from trioactors.settings import seconds
+from trioactors.supervision.handle import restart_cell, stop_cell
+from trioactors.supervision.restarts import ChildStatus
+
+__all__ = ["ActorInfo", "flush", "forget", "info", "restart", "stop"]
+
+
+async def stop(ref: object) -> None:
+    """Stop an actor in order, and wait until it is gone. Stopping one that does not run does nothing.
+
+    The message in progress is finished and `on_stop` is called, within the grace; then it is cancelled. Waiting calls raise
+    `ActorStopped`, waiting casts become dead letters. An actor ends itself with `self.context.stop()`.
+    """
+    await stop_cell(cell_of(ref))
+
+
+async def restart(ref: object) -> None:
+    """Stop an actor, if it runs, and start it again. Its mailbox is kept, and it costs no restart budget. Raises `StartFailed`."""
+    await restart_cell(cell_of(ref))
+
+
+async def forget(ref: object) -> None:
+    """Stop an actor, as `stop` does, and delete its durable data for good: its next start begins anew.
+
+    Raises `UsageError` for one that is not durable, and `StoreError` when the data could not be deleted; then it is still there.
+    """
+    cell = cell_of(ref)
+    committer = cell.runtime.committer
+    if cell.plan.keeping is None or committer is None:
+        raise UsageError(f"{cell.name} is not durable, so there is nothing to forget")
+    await stop_cell(cell)
+    await committer.erase(cell.name)
+
+
+class _Flushed:
+    """The handler behind `flush`."""
+
+    def flush(self) -> None:
+        """Nothing: when this is handled, everything before it has been."""
+
+
+_FLUSH: HandlerSpec = Handler[[], None](_Flushed.flush, reads=True).spec
+
+
+async def flush(ref: object, *, timeout: float | None = None) -> None:
+    """Return when everything sent to the actor before this has been handled.
+
+    It is a message like any other: it waits its turn and is counted in the ledger. *timeout* in seconds, by default the call deadline.
+    Raises `CallTimeout`, `ActorStopped`.
+    """
+    limit = None if timeout is None else seconds(timeout, "flush: timeout")
+    handler: RemoteHandler[[], None] = RemoteHandler(cell_of(ref), _FLUSH, limit)
+    await handler()
+
+
+@attrs.frozen(kw_only=True)
+class ActorInfo:
+    """An actor as it is now."""
+
+    name: str
+    path: str
+    actor: str
+    status: ChildStatus
+    incarnation: int
+    handling: str | None
+    """The handler in progress."""
+    handling_since: float | None
+    """When it began, on Trio's clock."""
+    waiting: tuple[str, ...]
+    """The handlers of the waiting messages, oldest first."""
+    mailbox_limit: int
+    mailbox_peak: int
+    mailbox_rejected: int
+    ledger: Ledger
+    timers: int
+    tasks: int
+    deferred_replies: int
+    held_replies: int
+    """Messages that were handled and wait for their commit."""
+    revision: int | None
+    """Of a durable actor: the revision of its last commit in this life, 0 for none yet."""
+    last_exit: Exit | None
+
+
+def info(ref: object) -> ActorInfo:
+    """A snapshot of an actor. It never waits behind messages and changes nothing."""
+    cell = cell_of(ref)
+    life, mailbox = cell.life, cell.mailbox
+    current = mailbox.current
+    return ActorInfo(
+        name=cell.name,
+        path=cell.path,
+        actor=cell.plan.name,
+        status=cell.status,
+        incarnation=cell.incarnation,
+        handling=None if current is None else current.spec.name,
+        handling_since=None if current is None or life is None else life.began,
+        waiting=tuple(envelope.spec.name for envelope in mailbox.queue),
+        mailbox_limit=mailbox.limit,
+        mailbox_peak=mailbox.peak,
+        mailbox_rejected=mailbox.rejected,
+        ledger=mailbox.ledger,
+        timers=len(life.timers or ()) if life is not None else 0,
+        tasks=len(life.holder) if life is not None and life.holder is not None else 0,
+        deferred_replies=len(life.deferred or ()) if life is not None else 0,
+        held_replies=mailbox.held,
+        revision=None if cell.saver is None else cell.saver.revision,
+        last_exit=cell.last_exit,
+    )

@@ -1,0 +1,95 @@
+"""What the framework knows of an actor class: its handlers, hooks and options."""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Mapping
+from typing import Any, Final, ForwardRef, TypeVar, Union, get_origin
+
+import attrs
+
+from trioactors.durability.durable_state import StateKeeping
+from trioactors.errors import DefinitionError
+from trioactors.messaging.handlers import HandlerSpec
+from trioactors.settings import Overflow
+
+__all__ = ["HOOKS", "ActorPlan", "resolved"]
+
+HOOKS: Final = {"on_start": 0, "on_continue": 0, "on_stop": 1, "on_save": 0, "on_load": 0}
+"""The hooks, and how many arguments each takes besides `self`."""
+
+PLAIN_HOOKS: Final = frozenset({"on_save", "on_load"})
+"""Those that may not wait; they are a durable actor's only."""
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class ActorPlan:
+    """What the framework knows of an actor class."""
+
+    name: str
+    handlers: Mapping[str, HandlerSpec]
+    hooks: frozenset[str]
+    """The hooks that the class defines; the others are never called."""
+    mailbox: int | None
+    overflow: Overflow | None
+    timeout: float | None
+    keeping: StateKeeping | None
+    """How its state is kept; None where it is not durable."""
+    inspect: bool
+    """Whether its state may be looked at from outside."""
+    state_type: Any = attrs.field(repr=False)
+    module: str = attrs.field(repr=False)
+
+    def new_state(self) -> Any:
+        """The state of a fresh actor: its class, called without arguments; None where the actor declares none, or where it may be None."""
+        kind = resolved(self.state_type, self.name, self.module)
+        kind = get_origin(kind) or kind
+        if kind is None or kind in _SHAPELESS or isinstance(kind, TypeVar):
+            return None
+        try:
+            return kind()
+        except TypeError as error:
+            raise DefinitionError(
+                f"{self.name}: its state {kind!r} cannot be made without arguments ({error}); "
+                f"give its fields defaults, or set self.state in __init__"
+            ) from None
+
+    def check(self, cls: type, name: str | None) -> None:
+        """Refuse to make a child of *cls*: a decorator rewrote it in place after it was defined, or it is durable and could not be.
+
+        Raises `DefinitionError`, `SpecError`.
+        """
+        for base in cls.__mro__:
+            if hasattr(base, "__actor_plan__"):
+                refuse_value_class(base)
+        if self.keeping is not None:
+            self.keeping.check_child(name)
+        elif unused := self.hooks & PLAIN_HOOKS:
+            raise DefinitionError(
+                f"{self.name}: {', '.join(sorted(unused))} would never be called, as it is not durable (persist=...)"
+            )
+
+
+def resolved(declared: object, owner: str, module: str) -> Any:
+    """The state's type as a type. Raises `DefinitionError` if it is a name of nothing yet."""
+    kind = declared.__forward_arg__ if isinstance(declared, ForwardRef) else declared
+    if not isinstance(kind, str):
+        return kind
+    try:
+        return eval(kind, vars(sys.modules[module]))  # noqa: S307 - an annotation of the user's own class
+    except NameError as error:
+        raise DefinitionError(f"{owner}: its state {kind!r} cannot be resolved: {error}") from None
+
+
+_SHAPELESS: Final = (Any, Union, types.UnionType)
+"""What a state can be declared as that is no class: nothing to call, so it begins as None."""
+
+
+def refuse_value_class(cls: type) -> None:
+    """A decorator that rewrites the class would define it twice, the second time without its options."""
+    for mark, decorator in (("__attrs_attrs__", "@attrs.define"), ("__dataclass_fields__", "@dataclass")):
+        if mark in vars(cls):
+            raise DefinitionError(
+                f"{cls.__qualname__}: {decorator} does not go on an actor. Put it on the state, and write Actor[TheState]."
+            )

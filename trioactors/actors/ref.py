@@ -1,0 +1,94 @@
+"""Refs: what the rest of the program holds of an actor.
+
+A ref offers its actor's handlers and nothing else. It belongs to the lasting half of the child, so it survives restarts, and there is
+exactly one per child. To the type checkers it is the actor itself; anything but a handler raises `NotAHandler` at run time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn, cast
+
+import attrs
+
+from trioactors.actors.calls import RemoteHandler
+from trioactors.errors import NotAHandler, UsageError, WrongClass
+from trioactors.supervision.specs import ChildKind, ChildSpec, target_of
+
+if TYPE_CHECKING:
+    from trioactors.actors.child import ActorCell
+    from trioactors.supervision.child import Cell
+    from trioactors.supervision.registry import Registry
+
+__all__ = ["Ref", "StoredName", "cell_of", "is_actor"]
+
+
+class Ref:
+    """What `start` and `get` return, typed as the actor.
+
+    One that was read from a state may know its actor by name only; then it finds it anew at each use.
+    """
+
+    def __init__(self, cell: ActorCell | StoredName) -> None:
+        self.__dict__["_cell"] = cell
+
+    def __getattr__(self, name: str) -> RemoteHandler[..., Any]:
+        """A handler, made when it is first used."""
+        cell = cell_of(self)
+        spec = cell.plan.handlers.get(name)
+        if spec is None:
+            raise NotAHandler(repr(self), name, sorted(cell.plan.handlers))
+        bound: RemoteHandler[..., Any] = RemoteHandler(cell, spec)
+        if self.__dict__["_cell"] is cell:
+            self.__dict__[name] = bound
+        return bound
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        """Refused: an actor's state is its own."""
+        cell = cell_of(self)
+        raise NotAHandler(repr(self), name, sorted(cell.plan.handlers))
+
+    def __delattr__(self, name: str) -> NoReturn:
+        """Refused, for the same reason."""
+        cell = cell_of(self)
+        raise NotAHandler(repr(self), name, sorted(cell.plan.handlers))
+
+    def __reduce__(self) -> NoReturn:
+        """Refused: a ref means something in its own system only."""
+        raise UsageError(f"{self!r} cannot be pickled or copied; send the actor's name, and look it up with system.get")
+
+    def __repr__(self) -> str:
+        """The state of the actor behind it."""
+        return f"<ref to {self.__dict__['_cell']!r}>"
+
+
+def cell_of(ref: object) -> ActorCell:
+    """The cell behind a ref. Raises `UsageError` for anything else, `UnknownName` and `WrongClass` for one that is known by name only."""
+    if not isinstance(ref, Ref):
+        raise UsageError(f"{ref!r} is not a ref: pass what system.start or system.get returned")
+    cell: ActorCell | StoredName = ref.__dict__["_cell"]
+    return cell.find() if isinstance(cell, StoredName) else cell
+
+
+@attrs.frozen
+class StoredName:
+    """An actor that a state names and that was not there when the state was read."""
+
+    name: str
+    kind: type
+    registry: Registry = attrs.field(repr=False, eq=False)
+
+    def find(self) -> ActorCell:
+        """Who has the name now. Raises `UnknownName`, `WrongClass`."""
+        cell = self.registry.find(self.name)
+        if not is_actor(cell, self.kind):
+            raise WrongClass(self.name, self.kind.__name__, repr(cell))
+        return cast("ActorCell", cell)
+
+
+def is_actor(cell: Cell, kind: object) -> bool:
+    """Whether *cell* is an actor of the class *kind*, or of one below it."""
+    spec = cell.spec
+    if not isinstance(spec, ChildSpec) or spec.kind is not ChildKind.ACTOR:
+        return False
+    made = target_of(spec.make)
+    return isinstance(made, type) and isinstance(kind, type) and issubclass(made, kind)

@@ -1,0 +1,85 @@
+"""Child tasks of an actor.
+
+They live in a nursery that is opened when it is first used, in a task of its own beside the actor's, and are dead before the incarnation
+is over. One that fails crashes the actor. Since the actor's task does not wait for this nursery, neither does its handler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from trioactors.actors.causation import led_by, present_lineage
+from trioactors.messaging.messages import NOWHERE
+from trioactors.supervision.lifecycle import judge, pass_through
+
+if TYPE_CHECKING:
+    from trioactors.messaging.messages import Lineage
+    from trioactors.supervision.child import Life
+
+__all__ = ["TaskHolder"]
+
+
+class TaskHolder:
+    """The nursery of one incarnation, and the task that holds it open."""
+
+    def __init__(self, life: Life, nursery: trio.Nursery) -> None:
+        self._life = life
+        self._asked: list[tuple[Lineage, Callable[..., Awaitable[Any]], tuple[Any, ...]]] = []
+        self._nursery: trio.Nursery | None = None
+        self._scope = trio.CancelScope()
+        self._done = trio.Event()
+        nursery.start_soon(self._hold, name=f"{life.cell.name} (tasks)")
+
+    def __repr__(self) -> str:
+        """How many tasks it holds."""
+        return f"<tasks of {self._life.cell.name}: {len(self)}>"
+
+    def __len__(self) -> int:
+        """How many tasks run."""
+        running = 0 if self._nursery is None else len(self._nursery.child_tasks)
+        return running + len(self._asked)
+
+    def start_soon(self, function: Callable[..., Awaitable[Any]], *args: Any) -> None:
+        """Run `function(*args)` in the nursery. Where somebody listens, it keeps the lineage of the message that begins it.
+
+        Once a task has failed nothing begins any more: the life is lost, though its handler may not know yet.
+        """
+        if self._nursery is not None and self._nursery.cancel_scope.cancel_called:
+            return
+        lineage = present_lineage() if self._life.cell.runtime.observers.listeners else NOWHERE
+        if self._nursery is None:
+            self._asked.append((lineage, function, args))
+        else:
+            with led_by(lineage):
+                self._nursery.start_soon(function, *args)
+
+    async def _hold(self) -> None:
+        try:
+            with self._scope:
+                await self._keep_open()
+        except BaseException as error:  # noqa: ASYNC103 - a failing task is its actor's crash; pass_through raises the rest
+            self._life.crash(judge(error).error or error)
+            pass_through(error, self._life.cell.runtime.interrupt)
+        finally:
+            self._done.set()
+
+    async def _keep_open(self) -> None:
+        async with trio.open_nursery() as self._nursery:
+            self._begin_asked(self._nursery)
+            await trio.sleep_forever()
+
+    def _begin_asked(self, nursery: trio.Nursery) -> None:
+        """Begin what was asked for before there was a nursery. In a function of its own, or a name in it would keep arguments alive."""
+        for lineage, function, args in self._asked:
+            with led_by(lineage):
+                nursery.start_soon(function, *args)
+        self._asked.clear()
+
+    async def close(self) -> None:
+        """Cancel what still runs, and wait until it is gone."""
+        self._scope.cancel(reason=f"{self._life.cell.name} ended")
+        with trio.CancelScope(shield=True):
+            await self._done.wait()

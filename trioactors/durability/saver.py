@@ -1,0 +1,284 @@
+"""How the state of one durable actor is read and committed, in one life of it: what both policies share.
+
+A state is one record. What a failed commit means is its error's business. One that may pass (unavailable, full) undoes, and nobody crashes.
+`StoreConflict` and a record too large crash the actor. Any other one means that the store itself is gone: this actor does nothing more
+(`fenced`) until the system's root, which restarts the store and all that rests on it, stops it.
+
+Commits do not belong to the task of the actor: what was handled is committed although the actor crashes or is killed meanwhile, and the
+next life waits for that before it reads.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+import trio
+
+from trioactors.actors.stored_refs import resolving
+from trioactors.errors import OverLimit, SerializationError, StateUnreadable, StoreConflict, StoreError
+from trioactors.persistence.committer import Committer, Kept, Verdict
+from trioactors.persistence.store import ABSENT, Batch, Committed, Corrupt, Key, Record, Space, Write
+from trioactors.scheduling.parking import Bell
+from trioactors.supervision.wait_graph import chain_between
+from trioactors.trace.records import CommitFailed, StateCommitted
+
+if TYPE_CHECKING:
+    from trioactors.actors.child import ActorCell
+    from trioactors.messaging.messages import Envelope
+    from trioactors.serializer import Codec
+    from trioactors.supervision.child import Cell, Life
+
+__all__ = ["Effect", "Saver", "undo_all"]
+
+
+class Saver(ABC):
+    """What both policies share: reading, encoding, and one commit at a time."""
+
+    rolls_back: ClassVar[bool]
+    """Whether the state is as before a message that failed."""
+
+    def __init__(self, life: Life, cell: ActorCell, codec: Codec[Any], committer: Committer) -> None:
+        self.life = life
+        self._cell = cell
+        self._codec = codec
+        self._committer = committer
+        self.key = Key(Space.STATE, cell.name)
+        self.revision = ABSENT
+        self._committed = b""
+        """The record as it is in the store, or the fresh state where none is."""
+        self.size = 0
+        """The bytes of that."""
+        self._sent = b""
+        """The record that is on its way."""
+        self.committed_at: float | None = None
+        """When a commit of this life was done last."""
+        self.busy = False
+        """Whether a commit is on its way."""
+        self.busy_since = 0.0
+        """When it was handed to the store."""
+        self.blocked = False
+        """Whether the actor must not handle more for now."""
+        self.fenced = False
+        """Whether the store below is gone, and this life with it."""
+        self._in_hook = False
+        self.bell = Bell()
+        """Rung when a commit is settled, and when the actor is asked to end."""
+
+    def __repr__(self) -> str:
+        """Whose state, and how far it is."""
+        return f"<{type(self).__name__.lower()} of {self._cell.name}, revision {self.revision}, {'busy' if self.busy else 'idle'}>"
+
+    # --- for those who send ---
+
+    @property
+    @abstractmethod
+    def holding(self) -> bool:
+        """Whether what is sent now must be held."""
+
+    @abstractmethod
+    def hold(self, effect: Effect) -> None:
+        """Keep *effect* until the commit that it belongs to. Only while `holding`."""
+
+    @property
+    def _recording(self) -> bool:
+        """Whether a handler or a hook is at work, and the state therefore not to be looked at."""
+        return self._in_hook or self._cell.mailbox.current is not None
+
+    # --- the ends of a handler ---
+
+    @abstractmethod
+    def handled(self, envelope: Envelope, answer: Callable[[Any], None] | None, value: Any) -> None:
+        """A handler returned: answer when that is safe, unless the reply is deferred. Raises what encoding raises, unsettled."""
+
+    @abstractmethod
+    def declared(self, envelope: Envelope, error: BaseException) -> None:
+        """A handler raised a declared error, which is its answer."""
+
+    @abstractmethod
+    def expired(self, envelope: Envelope) -> None:
+        """The time of a handler's caller was up."""
+
+    @abstractmethod
+    def left(self, envelope: Envelope) -> None:
+        """A handler raised `Shutdown`: this life ends in order."""
+
+    # --- reading ---
+
+    async def load(self) -> None:
+        """Give the actor its committed state, once the last life has written what it had to. Raises `StoreError`."""
+        previous = self._cell.saver
+        if previous is not None:
+            await previous.drained()
+        self._cell.saver = self
+        found = (await self._read())[0]
+        if isinstance(found, Corrupt):
+            raise StateUnreadable(self._cell.name, self._committer.where, found.reason)
+        if found is None:
+            self._committed = self._encode()
+        else:
+            try:
+                self._restore(found.data)
+            except SerializationError as error:
+                raise StateUnreadable(self._cell.name, self._committer.where, str(error)) from error
+            self.revision, self._committed = found.revision, found.data
+        self.size = len(self._committed)
+
+    async def _read(self) -> Sequence[Record | Corrupt | None]:
+        try:
+            return await self._committer.read([self.key])
+        except StoreError as error:
+            failed = error
+        await self._fall()
+        raise failed
+
+    async def _fall(self) -> None:
+        """If the store below is gone, wait until the root stops this life, as it will: to fail by itself would cost it a restart.
+
+        Only where the root itself waits for this start, the start has to fail.
+        """
+        if not self._committer.broken:
+            return
+        top: Cell = self._cell
+        while top.parent is not None:
+            top = top.parent
+        if chain_between(top, self._cell) is None:
+            while self.life.asked is None:
+                await self.bell.wait()
+
+    def _restore(self, data: bytes) -> None:
+        actor = self.life.actor
+        actor.state = self._decode(data)
+        if "on_load" in self._cell.plan.hooks:
+            actor.on_load()
+
+    def _decode(self, data: bytes) -> Any:
+        with resolving(self._cell.runtime.registry):
+            return self._codec.decode(data)
+
+    def _encode(self) -> bytes:
+        actor = self.life.actor
+        if "on_save" in self._cell.plan.hooks:
+            before, self._in_hook = self._in_hook, True
+            try:
+                actor.on_save()
+            finally:
+                self._in_hook = before
+        return self._codec.encode(actor.state)
+
+    # --- writing ---
+
+    def _commit(self, data: bytes) -> None:
+        runtime = self._cell.runtime
+        runtime.activity.busy += 1
+        self._sent, self.busy, self.busy_since = data, True, runtime.now()
+        self._committer.submit(Batch((Write(self.key, data, expected=self.revision),)), self._settled)
+
+    def _settled(self, verdict: Verdict) -> None:
+        """The commit on its way is done, or has failed."""
+        self.busy = False
+        observers = self._cell.runtime.observers
+        if isinstance(verdict, Committed):
+            before, self._committed = self._committed, self._sent
+            self.revision = verdict.revisions[0]
+            self.committed_at, self.size = self._cell.runtime.now(), len(self._sent)
+            if observers.listeners:
+                now, size, chain = trio.current_time(), len(self._sent), self._led_by()
+                observers.emit(
+                    StateCommitted(time=now, child=self._cell.name, revision=self.revision, size=size, correlation=chain)
+                )
+            if self._cell.runtime.commit_listeners:
+                self._tell_of_commit(before)
+            self._kept()
+        else:
+            observers.emit(CommitFailed(time=trio.current_time(), child=self._cell.name, error=type(verdict).__name__))
+            self._lost(verdict)
+        self._cell.runtime.activity.less()
+        self.bell.ring()
+
+    def _tell_of_commit(self, before: bytes) -> None:
+        """Somebody wants to know what the commit on its way has changed."""
+        cell = self._cell
+        kept = Kept(
+            time=trio.current_time(),
+            child=cell.name,
+            revision=self.revision,
+            correlation=self._led_by(),
+            inspect=cell.plan.inspect,
+            before=before,
+            after=self._committed,
+            decode=self._decode,
+        )
+        for listener in tuple(cell.runtime.commit_listeners):
+            listener(kept)
+
+    def _led_by(self) -> int | None:
+        """The chain of messages that led to the commit on its way, if it was one and is known."""
+        return None
+
+    @abstractmethod
+    def _kept(self) -> None:
+        """The commit on its way is done."""
+
+    @abstractmethod
+    def _lost(self, error: Exception) -> None:
+        """It failed."""
+
+    def _end_life_for(self, error: Exception) -> bool:
+        """Whether a failed commit ends this life; then it is on its way."""
+        if isinstance(error, StoreConflict | OverLimit):
+            self.life.crash(error)
+        elif isinstance(error, StoreError) and error.retryable:
+            return False
+        else:
+            self.fenced = self.blocked = True
+        return True
+
+    # --- hooks and the end ---
+
+    async def in_hook(self, hook: Callable[[], Awaitable[None]]) -> None:
+        """Run a hook of the actor's; what it changed is committed as if a message had. Raises what it raises, and `StoreError`."""
+        self._in_hook = True
+        try:
+            await hook()
+        finally:
+            self._in_hook = False
+
+    async def finish(self) -> None:
+        """The actor ends in order: wait until all is committed. Raises `StoreError` if it cannot be."""
+        await self.drained()
+
+    @abstractmethod
+    def close(self) -> None:
+        """The life is over, or a handler has just ended it: what was not handed in for a commit is lost. Closing twice is closing once."""
+
+    # --- waiting ---
+
+    async def unblocked(self) -> None:
+        """Wait until the actor may handle on, or is asked to end."""
+        while self.blocked and self.life.asked is None:
+            await self.bell.wait()
+
+    async def drained(self) -> None:
+        """Wait until no commit is on its way. The caller's own scope bounds it."""
+        while self.busy:
+            await self.bell.wait()
+
+
+class Effect(Protocol):
+    """Something that leaves with a commit, or never."""
+
+    def release(self) -> None:
+        """The commit is done."""
+        ...
+
+    def undo(self) -> None:
+        """The commit failed, or there will be none."""
+        ...
+
+
+def undo_all(effects: Sequence[Effect]) -> None:
+    """Undo them, the last first."""
+    for effect in reversed(effects):
+        effect.undo()

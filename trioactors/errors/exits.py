@@ -1,0 +1,95 @@
+"""How a child's life ended, as data.
+
+OTP's exit reasons: *normal*, *shutdown* (with an optional detail), *killed*, or a crash. The first two are orderly ends, the
+others are not; every rule about restarts asks this and nothing else.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from typing import Any, TypeGuard
+
+import attrs
+
+__all__ = ["CRASH", "KILLED", "NORMAL", "SHUTDOWN", "Exit", "ExitKind", "Failure", "RestartEntry", "is_group", "leaves"]
+
+
+class ExitKind(enum.Enum):
+    """The four ways to end."""
+
+    NORMAL = "normal"
+    SHUTDOWN = "shutdown"
+    KILLED = "killed"
+    CRASH = "crash"
+
+
+CRASH = ExitKind.CRASH
+
+
+@attrs.frozen
+class Exit:
+    """How a life ended, and what was raised if anything was."""
+
+    kind: ExitKind
+    detail: str = ""
+    error: BaseException | None = attrs.field(default=None, eq=False)
+
+    @property
+    def orderly(self) -> bool:
+        """Whether a transient child stays down after it."""
+        return self.kind in {ExitKind.NORMAL, ExitKind.SHUTDOWN}
+
+    def __str__(self) -> str:
+        """The reason in OTP's words; a crash names its error."""
+        if self.error is not None and self.kind is CRASH:
+            return f"crash: {type(self.error).__name__}"
+        return f"{self.kind.value}:{self.detail}" if self.detail else self.kind.value
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Failure:
+    """The last life of a child that did not end in order: what can still be told of it when the next one runs."""
+
+    child: str
+    """Its path."""
+    kind: str
+    """What kind of child it is."""
+    incarnation: int
+    time: float
+    reason: Exit
+    message: Any = attrs.field(repr=False)
+    """The envelope whose handling ended it, or None."""
+    caller: str
+    killed: str | None
+    """Why it was cancelled."""
+
+
+NORMAL = Exit(ExitKind.NORMAL)
+
+SHUTDOWN = Exit(ExitKind.SHUTDOWN)
+
+KILLED = Exit(ExitKind.KILLED)
+
+
+@attrs.frozen
+class RestartEntry:
+    """One restart that counted: when, of whom, and what had happened."""
+
+    time: float
+    child: str
+    reason: Exit
+
+
+def is_group(error: BaseException) -> TypeGuard[BaseExceptionGroup[BaseException]]:
+    """Whether *error* is a group."""
+    return isinstance(error, BaseExceptionGroup)
+
+
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """The single exceptions in *error*, however deep they are grouped."""
+    if is_group(error):
+        for part in error.exceptions:
+            yield from leaves(part)
+    else:
+        yield error

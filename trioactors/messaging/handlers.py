@@ -1,0 +1,318 @@
+"""Handlers: the methods of an actor that others can reach, and the checks on how they are defined.
+
+`@handler` turns a method into a descriptor that is generic in the method's arguments and answer only, never in the actor, so that
+both type checkers follow calls, casts and overriding. What it gives depends on where it is looked up:
+
+    on the class            the `Handler` itself
+    on the actor (`self`)   a `LocalHandler`: calling it runs the body, here and now
+    on a ref                a `RemoteHandler` (`refs.py`): calling it sends a message; only the type is promised here
+
+Definitions are checked when the class is made, as far as that needs no annotation to be evaluated: names that are imported for type
+checkers only, or defined later, are nobody's mistake.
+"""
+
+from __future__ import annotations
+
+import inspect
+import keyword
+from collections.abc import Callable, Coroutine
+from functools import cached_property, partial, partialmethod
+from operator import attrgetter
+from types import FunctionType
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast, overload
+
+import attrs
+
+from trioactors.errors import DefinitionError
+from trioactors.settings import seconds
+
+__all__ = ["RESERVED", "BoundHandler", "Handler", "HandlerSpec", "LocalHandler", "handler", "hidden_in"]
+
+P = ParamSpec("P")
+
+R_co = TypeVar("R_co", covariant=True)
+
+R = TypeVar("R")
+
+RESERVED = frozenset({"state", "context"})
+
+
+class BoundHandler(Protocol[P, R_co]):
+    """What a handler looks like on a ref and on `self`."""
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R_co]:
+        """Call: deliver and wait for the reply. On `self`, run the body."""
+        ...
+
+    async def cast(self, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Cast: deliver and go on. Waits for room up to the call deadline."""
+        ...
+
+    def cast_nowait(self, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Cast, or raise `MailboxFull` at once."""
+        ...
+
+    def within(self, seconds: float) -> BoundHandler[P, R_co]:
+        """The same handler with a deadline of its own, for calls and casts."""
+        ...
+
+
+@attrs.define(eq=False, slots=False)
+class HandlerSpec:
+    """Everything about one handler that does not change."""
+
+    name: str
+    owner: str
+    function: Callable[..., Any]
+    invoke: Callable[..., Any]
+    """The function, called with the actor and the values in the order of the fields."""
+    is_async: bool
+    fields: tuple[inspect.Parameter, ...]
+    arity: int
+    """How many positional arguments make a complete message; -1 where keywords are needed."""
+    timeout: float | None = None
+    raises: tuple[type[Exception], ...] = ()
+    reads: bool = False
+    secret: frozenset[str] = frozenset()
+
+    @cached_property
+    def message(self) -> type[Any]:
+        """The frozen attrs class of this handler's messages, named for instance `CounterAdd`."""
+        fields: dict[str, Any] = {
+            field.name: attrs.field(
+                type=field.annotation,
+                default=attrs.NOTHING if field.default is field.empty else field.default,
+                kw_only=field.kind is field.KEYWORD_ONLY,
+                repr=field.name not in self.secret,
+                alias=field.name,
+            )
+            for field in self.fields
+        }
+        words = "".join(part.capitalize() for part in self.name.split("_"))
+        made = attrs.make_class(f"{self.owner.rpartition('.')[2]}{words}", fields, frozen=True)
+        made.__module__ = self.function.__module__
+        made.__doc__ = f"A message to `{self.owner}.{self.name}`."
+        return made
+
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
+        return tuple(field.name for field in self.fields)
+
+    @cached_property
+    def _values_of(self) -> Callable[[Any], Any]:
+        return attrgetter(*self._names)
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        """The arguments as the values of the handler's parameters, defaults filled in. Raises `TypeError` where they do not fit."""
+        if not args and len(kwargs) == len(self.fields) and all(map(kwargs.__contains__, self._names)):
+            return tuple(map(kwargs.__getitem__, self._names))
+        try:
+            message = self.message(*args, **kwargs)
+        except TypeError as error:
+            told = str(error).replace(f"{self.message.__name__}.__init__()", f"{self.owner}.{self.name}()")
+            raise TypeError(told) from None
+        if len(self.fields) == 1:
+            return (self._values_of(message),)
+        return cast("tuple[Any, ...]", self._values_of(message)) if self.fields else ()
+
+
+class Handler(Generic[P, R]):
+    """A method marked `@handler`."""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        *,
+        timeout: float | None = None,
+        raises: tuple[type[Exception], ...] = (),
+        reads: bool = False,
+        secret: tuple[str, ...] = (),
+    ) -> None:
+        self.spec = _spec_of(function, timeout=timeout, raises=raises, reads=reads, secret=secret)
+        self.__doc__ = function.__doc__
+        self.__name__ = self.spec.name
+        self.__wrapped__ = function
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Handler[P, R]: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> BoundHandler[P, R]: ...
+    def __get__(self, instance: object | None, owner: type) -> Handler[P, R] | BoundHandler[P, R]:
+        """On the class, the handler itself; on an actor, its body."""
+        return self if instance is None else LocalHandler(self.spec, instance)
+
+    def __repr__(self) -> str:
+        """Where it is defined."""
+        return f"<handler {self.spec.owner}.{self.spec.name}>"
+
+
+class LocalHandler(Generic[P, R]):
+    """A handler on `self`: calling it runs the body, casting sends the actor a message through its own mailbox."""
+
+    __slots__ = ("actor", "spec")
+
+    def __init__(self, spec: HandlerSpec, actor: object) -> None:
+        self.spec = spec
+        self.actor = actor
+
+    async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the body. No message, no mailbox, no deadline."""
+        result = self.spec.function(self.actor, *args, **kwargs)
+        return cast("R", await result if self.spec.is_async else result)
+
+    def _remote(self) -> BoundHandler[P, R]:
+        context = getattr(self.actor, "context")  # noqa: B009 - an actor outside a system has none, and says so
+        return cast("BoundHandler[P, R]", getattr(context.ref, self.spec.name))
+
+    async def cast(self, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Send the actor itself a message. Its own full mailbox raises at once: waiting would be for ever."""
+        await self._remote().cast(*args, **kwargs)
+
+    def cast_nowait(self, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Send the actor itself a message, or raise `MailboxFull`."""
+        self._remote().cast_nowait(*args, **kwargs)
+
+    def within(self, seconds: float) -> BoundHandler[P, R]:
+        """The handler as others see it, with a deadline of its own."""
+        return self._remote().within(seconds)
+
+
+def hidden_in(member: object) -> bool:
+    """Whether *member* is another decorator's product around a handler, which would never be found there."""
+    while not isinstance(member, Handler):
+        if isinstance(member, property):
+            member = member.fget
+        elif isinstance(member, partialmethod | cached_property):
+            member = cast("object", member.func)
+        else:
+            member = getattr(member, "__wrapped__", None)
+        if member is None:
+            return False
+    return True
+
+
+class _Decorator(Protocol):
+    @overload
+    def __call__(self, function: Callable[Concatenate[Any, P], Coroutine[Any, Any, R]], /) -> Handler[P, R]: ...
+    @overload
+    def __call__(self, function: Callable[Concatenate[Any, P], R], /) -> Handler[P, R]: ...
+
+
+@overload
+def handler(function: Callable[Concatenate[Any, P], Coroutine[Any, Any, R]], /) -> Handler[P, R]: ...
+
+
+@overload
+def handler(function: Callable[Concatenate[Any, P], R], /) -> Handler[P, R]: ...
+
+
+@overload
+def handler(
+    *,
+    timeout: float | None = None,
+    raises: tuple[type[Exception], ...] = (),
+    reads: bool = False,
+    secret: tuple[str, ...] = (),
+) -> _Decorator: ...
+
+
+def handler(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    timeout: float | None = None,
+    raises: tuple[type[Exception], ...] = (),
+    reads: bool = False,
+    secret: tuple[str, ...] = (),
+) -> Any:
+    """Mark a method, plain or async, as one that others can call and cast.
+
+    *timeout* is the deadline of calls in seconds, by default the actor's. Errors in *raises* are answers: they go to the caller as
+    themselves and the actor lives on; every other error crashes it. *reads* promises that the handler does not change the state.
+    Arguments named in *secret* appear in no report. Raises `DefinitionError` when the class is made.
+    """
+    options: dict[str, Any] = {"timeout": timeout, "raises": raises, "reads": reads, "secret": secret}
+    return partial(_make_handler, **options) if function is None else _make_handler(function, **options)
+
+
+def _make_handler(function: Callable[..., Any], **options: Any) -> Handler[..., Any]:
+    return Handler(function, **options)
+
+
+def _spec_of(
+    function: Callable[..., Any], *, timeout: float | None, raises: object, reads: bool, secret: tuple[str, ...]
+) -> HandlerSpec:
+    if not isinstance(function, FunctionType):
+        raise DefinitionError(f"@handler goes directly on a method defined with def or async def, not on {function!r}")
+    owner, _, name = function.__qualname__.rpartition(".")
+    where = f"handler {function.__qualname__}"
+    _check_name(where, name)
+    _check_body(where, function)
+    fields = _parameters(where, function)
+    if unknown := set(secret) - {field.name for field in fields}:
+        raise DefinitionError(f"{where}: secret names no parameter: {', '.join(sorted(unknown))}")
+    return HandlerSpec(
+        name=name,
+        owner=owner,
+        function=function,
+        invoke=_by_position(function, fields),
+        is_async=inspect.iscoroutinefunction(function),
+        fields=fields,
+        arity=-1 if any(field.kind is field.KEYWORD_ONLY for field in fields) else len(fields),
+        timeout=None if timeout is None else seconds(timeout, f"{where}: timeout"),
+        raises=_declared(where, raises),
+        reads=reads,
+        secret=frozenset(secret),
+    )
+
+
+def _by_position(function: FunctionType, fields: tuple[inspect.Parameter, ...]) -> Callable[..., Any]:
+    """*function* as one that takes all its arguments by position, also those that are keyword-only."""
+    names = [field.name for field in fields if field.kind is field.KEYWORD_ONLY]
+    if not names:
+        return function
+    plain = 1 + len(fields) - len(names)
+
+    def invoke(*values: object) -> object:
+        return function(*values[:plain], **dict(zip(names, values[plain:], strict=True)))
+
+    return invoke
+
+
+def _check_name(where: str, name: str) -> None:
+    if name in RESERVED or name.startswith("on_"):
+        raise DefinitionError(f"{where}: `state`, `context` and `on_*` belong to the actor itself; choose another name")
+    if name.startswith("_"):
+        raise DefinitionError(f"{where}: a private method cannot be reached by others; drop @handler or the underscore")
+
+
+def _check_body(where: str, function: FunctionType) -> None:
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise DefinitionError(f"{where} is a generator: a handler gives one answer. Return a list, or cast the items.")
+
+
+def _parameters(where: str, function: FunctionType) -> tuple[inspect.Parameter, ...]:
+    signature = inspect.signature(function)
+    first, *rest = signature.parameters.values() or [None]
+    if first is None or first.kind not in {first.POSITIONAL_ONLY, first.POSITIONAL_OR_KEYWORD}:
+        raise DefinitionError(f"{where} lacks `self`: a handler is a method, neither static nor a function")
+    for field in rest:
+        if field is None or field.kind in {field.VAR_POSITIONAL, field.VAR_KEYWORD}:
+            raise DefinitionError(f"{where}: *{field and field.name} is open-ended; a message has named fields")
+        if field.annotation is field.empty:
+            raise DefinitionError(f"{where}: parameter {field.name!r} lacks an annotation")
+        if keyword.iskeyword(field.name) or field.name.startswith("__"):
+            raise DefinitionError(f"{where}: {field.name!r} cannot be the name of a message's field")
+    if signature.return_annotation is signature.empty:
+        raise DefinitionError(f"{where} lacks the annotation of its answer; write `-> None` where there is none")
+    return tuple(field for field in rest if field is not None)
+
+
+def _declared(where: str, raises: object) -> tuple[type[Exception], ...]:
+    declared: tuple[object, ...] = cast("tuple[object, ...]", raises) if isinstance(raises, tuple) else (raises,)
+    for error in declared:
+        if not (isinstance(error, type) and issubclass(error, Exception)):
+            raise DefinitionError(f"{where}: raises= takes a tuple of exception classes, not {error!r}")
+        if error is Exception:
+            raise DefinitionError(f"{where}: raises=(Exception,) would hide every bug; name the errors that callers expect")
+    return cast("tuple[type[Exception], ...]", declared)

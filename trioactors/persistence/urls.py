@@ -1,0 +1,86 @@
+"""From a URL to a store: `memory:`, `file:///folder`, `sqlite:///file.db`, and whatever else is installed.
+
+Slashes are counted as SQLAlchemy counts them: after `scheme://` and one more slash the path begins, so three slashes make a
+relative path and four an absolute one. Relative paths are made absolute here, once: a later change of directory moves no store.
+
+A scheme belongs to the package that declares it in the entry point group `trioactors.backends`; nothing is imported before its
+scheme is asked for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, unquote
+
+from trioactors.errors import BadStoreURL
+from trioactors.persistence.options import Address, Limits
+from trioactors.persistence.store import Backend, Store
+
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["GROUP", "parse", "store_at"]
+
+GROUP = "trioactors.backends"
+"""The entry point group in which a package names its stores, by scheme."""
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
+
+
+def store_at(url: str, *, limits: Limits | None = None, backends: Iterable[EntryPoint] | None = None) -> Store:
+    """The store that *url* names, not yet open. *backends* stands in for what is installed."""
+    address = parse(url)
+    installed = entry_points(group=GROUP) if backends is None else backends
+    backend = _load(address, {point.name: point for point in installed})
+    return backend.from_address(address, Limits() if limits is None else limits)
+
+
+def parse(url: str) -> Address:
+    """Take *url* apart."""
+    scheme, colon, rest = url.partition(":")
+    if not colon or not _SCHEME.fullmatch(scheme):
+        raise BadStoreURL(url, f"it has no scheme. A file in this folder would be sqlite:///{url or 'state.db'}")
+    location, _, query = rest.partition("?")
+    return Address(url, scheme.lower(), _path(url, scheme, location), _options(url, query))
+
+
+def _path(url: str, scheme: str, location: str) -> str:
+    if not location:
+        return ""
+    if not location.startswith("///"):
+        raise BadStoreURL(url, f"write {scheme}:///relative/path or {scheme}:////absolute/path; a host has no place in it")
+    path = unquote(location[3:], errors="surrogateescape")  # a file name may be any bytes: %ff is one of them
+    if "\0" in path:
+        raise BadStoreURL(url, "a path holds no NUL")
+    return str(Path(path).resolve()) if path else ""
+
+
+def _options(url: str, query: str) -> dict[str, str]:
+    options: dict[str, str] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        if name in options:
+            raise BadStoreURL(url, f"the option {name!r} is given twice")
+        options[name] = value
+    return options
+
+
+def _load(address: Address, installed: dict[str, EntryPoint]) -> Backend:
+    point = installed.get(address.scheme)
+    if point is None:
+        known = ", ".join(sorted(installed)) or "none"
+        hint = (
+            "" if installed else f". Stores are found by the entry points of {GROUP!r}: install the package, do not just import it"
+        )
+        raise BadStoreURL(address.url, f"no store has the scheme {address.scheme!r}; known schemes: {known}{hint}")
+    try:
+        backend: Any = point.load()
+    except Exception as error:  # a plug-in may fail in any way it likes; this is the wall
+        raise BadStoreURL(address.url, f"the store {point.value!r} cannot be loaded: {error}") from error
+    if not hasattr(backend, "from_address"):
+        raise BadStoreURL(address.url, f"{point.value!r} is no store: it has no from_address")
+    loaded: Backend = backend
+    return loaded

@@ -1,0 +1,331 @@
+"""The lasting half of a child: what survives its restarts.
+
+A cell has a name, a spec, a status and, while the child runs, a `Life`. For an actor it also owns the mailbox and the ref, which is why
+both outlive a crash. Lives come and go; the supervisor alone decides when.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextvars import ContextVar
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import trio
+
+from trioactors.errors import Ignore, StartFailed
+from trioactors.errors.exits import CRASH, KILLED, Exit, Failure
+from trioactors.messaging.messages import Envelope
+from trioactors.supervision.restarts import ChildStatus
+from trioactors.supervision.runtime import Runtime
+from trioactors.supervision.specs import INTERNAL, ChildSpec, Supervisor
+from trioactors.trace.formatting import described
+from trioactors.trace.observers import Observers
+from trioactors.trace.records import ChildExited, ChildStarted
+
+if TYPE_CHECKING:
+    from trioactors.actors.tasks import TaskHolder
+    from trioactors.actors.timers import Timer
+    from trioactors.durability.saver import Saver
+    from trioactors.messaging.messages import Call
+    from trioactors.scheduling.deadlines import Alarm
+    from trioactors.supervision.tree import SupervisorCell
+    from trioactors.supervision.wait_graph import Wait
+
+__all__ = ["Cell", "Life", "current_life", "failure_of", "start_failure", "waiting_life", "whose"]
+
+
+@attrs.define(eq=False, repr=False)
+class Cell:
+    """One child of a supervisor."""
+
+    name: str
+    spec: ChildSpec | Supervisor
+    runtime: Runtime
+    parent: SupervisorCell | None
+    body: Callable[[Any], Awaitable[None]]
+    dynamic: bool = False
+    """Whether it is forgotten when it ends or is stopped."""
+    start_may_wait: bool = True
+    """Whether a start runs code that could wait."""
+    leaving: bool = False
+    """Whether it is being stopped for good, with all below it."""
+    status: ChildStatus = ChildStatus.UNDEFINED
+    incarnation: int = 0
+    life: Life | None = None
+    last_exit: Exit | None = None
+    since: float = 0.0
+    """When its present life was begun, or its last one ended."""
+    failure: Failure | None = None
+    """The last of its lives that did not end in order."""
+    watchers: Sequence[Callable[[Life], None]] = ()
+    """Who is told when a life of its is ready, and when one has ended."""
+
+    @property
+    def path(self) -> str:
+        """The names of its supervisors and its own, from the top."""
+        names = [self.name.removeprefix(INTERNAL)]
+        parent = self.parent
+        while parent is not None:
+            if not parent.name.startswith(INTERNAL):
+                names.append(parent.name)
+            parent = parent.parent
+        return "/".join(reversed(names))
+
+    @property
+    def grace(self) -> float:
+        """Seconds it may take to stop."""
+        return self.runtime.settings.grace if self.spec.grace is None else self.spec.grace
+
+    @property
+    def start_timeout(self) -> float:
+        """Seconds it may take to become ready."""
+        return self.runtime.settings.start_timeout if self.spec.start_timeout is None else self.spec.start_timeout
+
+    def leaves_for_good(self) -> bool:
+        """Whether it, or a supervisor above it, is being stopped for good."""
+        return self.leaving or (self.parent is not None and self.parent.leaves_for_good())
+
+    def new_life(self) -> Life:
+        """The next incarnation, not yet begun."""
+        self.leaving = False
+        self.incarnation += 1
+        self.life = Life(self, self.incarnation)
+        self.status = ChildStatus.STARTING
+        self.since = self.runtime.now()
+        allowed = self.start_timeout
+        if allowed != math.inf and self.start_may_wait:
+            self.life.deadline = self.since + allowed
+            self.runtime.alarms.series(allowed).add(self.life)
+        return self.life
+
+    def current_envelope(self) -> Envelope | None:
+        """The message in progress; only actors have one."""
+        return None
+
+    def ready(self, life: Life) -> None:
+        """*life* may be used: its supervisor may go on to the next child."""
+        if self.parent is not None and self.parent.shell is not None:
+            self.parent.shell.child_ready(self, life)
+
+    def ask(self, life: Life, reason: Exit) -> None:
+        """Ask *life* to end for *reason*; how is the kind's business."""
+        life.asked = life.asked or reason
+
+    def end(self, life: Life, reason: Exit) -> Life | None:
+        """*life* is over; the next one, if its task is to go on in it."""
+        life.ended = self.last_exit = reason
+        self.status = ChildStatus.UNDEFINED
+        self.since = self.runtime.now()
+        runtime = self.runtime
+        ignored = life.ignored and isinstance(reason.error, Ignore)  # which is no failure
+        if (why := self._fault(reason)) is not None and not ignored:
+            self.failure = failure_of(life, why, self.since)
+            runtime.failed += 1
+        if life.grace is not None:
+            life.grace.cancel()
+        if runtime.observers.listeners:
+            record = ChildExited(time=trio.current_time(), child=self.name, incarnation=life.number, reason=reason)
+            runtime.observers.emit(record)
+        life.tell()
+        if reason.kind is CRASH and not ignored and not self._reported(life, reason):
+            self.report(life, reason)
+        if self.parent is not None and self.parent.shell is not None:
+            return self.parent.shell.child_ended(self, life)
+        return None
+
+    def report(self, life: Life, reason: Exit) -> None:
+        """Log that *life* has failed for *reason*."""
+        shell = None if self.parent is None else self.parent.shell
+        earlier = () if shell is None else shell.history.entries
+        self.runtime.report(failure_of(life, reason, self.runtime.now()), earlier)
+
+    def _reported(self, life: Life, reason: Exit) -> bool:
+        """Whether somebody was told of *reason* already, or will be."""
+        del life, reason
+        return False
+
+    def _fault(self, reason: Exit) -> Exit | None:
+        """Why a life that ended for *reason* has failed, if it has."""
+        return None if reason.orderly else reason
+
+    def close(self, cause: str) -> None:
+        """It will not come back by itself."""
+
+    def forget(self) -> None:
+        """It is gone for good: its name is free."""
+        self.close("stopped for good")
+        self.runtime.registry.release(self)
+
+    def blockers(self) -> Iterator[Cell]:
+        """Whom it waits for now."""
+        life = self.life
+        if life is not None and life.ended is None:
+            yield from [target for wait in life.waits or () for target in wait.targets]
+        elif self.parent is not None:
+            yield self.parent
+
+    def __repr__(self) -> str:
+        """Its name, kind and state."""
+        return f"<{self.spec.kind.value} {self.path}: {self.status.value}, incarnation {self.incarnation}>"
+
+
+def start_failure(cell: Cell) -> StartFailed:
+    """The error that says why *cell* did not start."""
+    reason = cell.last_exit
+    cause = reason if reason is None or reason.error is None else described(reason.error)
+    error = StartFailed(f"{cell.path} could not be started: {cause}")
+    error.__cause__ = None if reason is None else reason.error
+    return error
+
+
+current_life: ContextVar[Life | None] = ContextVar("trioactors_life", default=None)
+"""The life in whose task, or in a descendant of whose task, the code runs."""
+
+
+@attrs.define(eq=False)
+class Life:
+    """One incarnation."""
+
+    cell: Cell
+    number: int
+    scope: trio.CancelScope = attrs.field(factory=trio.CancelScope, repr=False)
+    task: trio.lowlevel.Task | None = attrs.field(default=None, repr=False)
+    actor: Any = attrs.field(default=None, repr=False)
+    """The instance, where it is an actor's life."""
+    ready: bool = False
+    asked: Exit | None = None
+    """Why it was asked to end."""
+    killed: str | None = None
+    """Why it was cancelled."""
+    ended: Exit | None = None
+    ignored: bool = False
+    """Whether its start failed in a way that is nobody's failure to start: it asked for that, or what it needs cannot be read."""
+    torn: bool = False
+    """Whether a cancellation from outside ended it: its task cannot go on."""
+    failure: BaseException | None = attrs.field(default=None, repr=False)
+    """What a task of the actor's raised, or a start that was cancelled must report."""
+    began: float = 0.0
+    """When the handler in progress began."""
+    fatal: Envelope | None = None
+    """The message whose handling ended this life."""
+    fatal_caller: str = ""
+    """Who had sent it."""
+    deadline: float = math.inf
+    """When its start is too late; a life is its own entry among the alarms."""
+    grace: Alarm | None = attrs.field(default=None, repr=False)
+    """When its stop is too late."""
+    waiters: list[trio.lowlevel.Task] | None = attrs.field(default=None, repr=False)
+    """Tasks to wake when it is ready, and when it has ended."""
+    deferral: Any = attrs.field(default=None, repr=False)
+    """The token that the handler in progress took, if it took one."""
+    deferred: set[Call] | None = attrs.field(default=None, repr=False)
+    timers: dict[object, Timer] | None = attrs.field(default=None, repr=False)
+    holder: TaskHolder | None = attrs.field(default=None, repr=False)
+    saver: Saver | None = attrs.field(default=None, repr=False)
+    """What commits its state, where the actor is durable."""
+    waits: list[Wait] | None = attrs.field(default=None, repr=False)
+    """What its handler waits for now; the edges of the wait-for graph."""
+
+    @property
+    def settled(self) -> bool:
+        """Whether its start is over, one way or the other."""
+        return self.ready or self.ended is not None
+
+    def announce(self) -> None:
+        """The child is ready: its supervisor may go on to the next."""
+        if self.ready:
+            return
+        self.ready = True
+        cell = self.cell
+        if cell.status is ChildStatus.STARTING:
+            cell.status = ChildStatus.RUNNING
+        observers = cell.runtime.observers
+        if observers.listeners:
+            observers.emit(ChildStarted(time=trio.current_time(), child=cell.name, incarnation=self.number))
+        self.tell()
+        cell.ready(self)
+
+    def tell(self) -> None:
+        """It is ready, or has ended: wake who waits for that, and tell who watches."""
+        if self.waiters is not None:
+            waiters, self.waiters = self.waiters, None
+            for task in waiters:
+                trio.lowlevel.reschedule(task)
+        for watcher in self.cell.watchers:
+            watcher(self)
+
+    async def wait(self) -> None:
+        """Wait until it is ready or has ended, whatever comes next."""
+        task = trio.lowlevel.current_task()
+        self.waiters = [] if self.waiters is None else self.waiters
+        self.waiters.append(task)
+        await trio.lowlevel.wait_task_rescheduled(partial(self._unwait, task))
+
+    def _unwait(self, task: trio.lowlevel.Task, _: object) -> trio.lowlevel.Abort:
+        self.waiters = [other for other in self.waiters or () if other is not task]
+        return trio.lowlevel.Abort.SUCCEEDED
+
+    @property
+    def pending(self) -> bool:
+        """Whether its start may still be too late."""
+        return not self.settled
+
+    def ring(self) -> None:
+        """The start took too long."""
+        allowed = self.cell.start_timeout
+        self.crash(StartFailed(f"{self.cell.name} was not ready within {allowed:g} s (start_timeout)"))
+
+    def kill(self, why: str) -> None:
+        """Cancel everything in this life; nothing more is begun in it."""
+        if self.killed is None:
+            self.killed = why
+            self.asked = self.asked or KILLED
+            self.scope.cancel(reason=why)
+
+    def crash(self, error: BaseException) -> None:
+        """Something outside the main task of this life failed: end it for that reason."""
+        if self.failure is None:
+            self.failure = error
+            self.kill(f"{self.cell.name} failed: {described(error, repr)}")
+
+
+def whose(observers: Observers, task: trio.lowlevel.Task) -> str:
+    """The name of the child, of the system of these *observers*, whose task it is; empty where there is none."""
+    life = task.context.get(current_life)
+    return life.cell.name if life is not None and life.cell.runtime.observers is observers else ""
+
+
+def waiting_life() -> Life | None:
+    """The life whose handler waits while the current task waits, if there is one.
+
+    The handler's own task, and tasks in nurseries that the handler opened, make it wait. Tasks of the actor's (`context.start_soon`) and
+    tasks that a handler started in somebody else's nursery do not, although they inherit its context.
+    """
+    life = current_life.get()
+    if life is None or life.ended is not None:
+        return None
+    task = trio.lowlevel.current_task()
+    while task is not life.task:
+        nursery = task.parent_nursery
+        if nursery is None:
+            return None
+        task = nursery.parent_task
+    return life
+
+
+def failure_of(life: Life, reason: Exit, now: float) -> Failure:
+    """What can be told of *life* later, which ended for *reason*."""
+    cell = life.cell
+    return Failure(
+        child=cell.path,
+        kind=cell.spec.kind.value,
+        incarnation=life.number,
+        time=now,
+        reason=reason,
+        message=life.fatal,
+        caller=life.fatal_caller,
+        killed=life.killed,
+    )

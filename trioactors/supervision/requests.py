@@ -1,0 +1,134 @@
+"""What a supervisor's inbox holds: exits of its children, continuations of its own work, and requests from outside."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import attrs
+import outcome
+import trio
+
+from trioactors.errors import CallTimeout
+from trioactors.errors.exits import Exit
+from trioactors.supervision.child import Cell, Life
+
+if TYPE_CHECKING:
+    from trioactors.supervision.tree import SupervisorCell
+
+__all__ = ["Again", "Ended", "Inbox", "Message", "Request", "StopAsked"]
+
+T = TypeVar("T")
+
+
+class StopAsked(Exception):
+    """Not an error: the loop gives way, because the supervisor must stop while it starts a child or waits for one."""
+
+
+@attrs.frozen
+class Ended:
+    """A child's life ended."""
+
+    cell: Cell
+    life: Life
+
+
+@attrs.frozen
+class Again:
+    """Go on with a restart: after a failed start (which counts again) or after a back-off (which does not)."""
+
+    cell: Cell
+    group: tuple[str, ...]
+    counts: bool
+    reason: Exit
+
+
+@attrs.define(eq=False)
+class Request(Generic[T]):
+    """Something asked of the supervisor from outside; the asker is parked until it is done."""
+
+    action: Callable[[], Awaitable[T]] = attrs.field(repr=False)
+    asker: trio.lowlevel.Task | None = attrs.field(repr=False)
+    what: str
+    """What is asked, for the error when time runs out."""
+    withdrawn: Callable[[], None] | None = attrs.field(default=None, repr=False)
+    """What to do when the asker gives up while the action runs."""
+
+    @property
+    def pending(self) -> bool:
+        """Whether somebody still waits for it."""
+        return self.asker is not None
+
+    def settle(self, answer: outcome.Outcome[T]) -> None:
+        """Let the asker go on."""
+        if self.asker is not None:
+            asker, self.asker = self.asker, None
+            trio.lowlevel.reschedule(asker, answer)
+
+    def ring(self) -> None:
+        """The deadline passed."""
+        self.fail(CallTimeout(f"{self.what}: not done in time", begun=True, inherited=False))
+
+    def fail(self, error: Exception) -> None:
+        """Raise *error* in the asker, who wants nothing any more."""
+        self.settle(outcome.Error(error))
+        self._withdraw()
+
+    def abandon(self, _: object) -> trio.lowlevel.Abort:
+        """The asker was cancelled."""
+        self.asker = None
+        self._withdraw()
+        return trio.lowlevel.Abort.SUCCEEDED
+
+    def _withdraw(self) -> None:
+        if self.withdrawn is not None:
+            self.withdrawn()
+
+
+Message = Ended | Again | Request[Any]
+
+
+@attrs.define(eq=False)
+class Inbox:
+    """The inbox of one supervisor, and the place where its loop waits: for a message, or for a child."""
+
+    cell: SupervisorCell
+    queue: deque[Message] = attrs.field(factory=deque["Message"], init=False)
+    busy: bool = attrs.field(default=False, init=False)
+    """Whether its loop has something to do."""
+    _parked: trio.lowlevel.Task | None = attrs.field(default=None, init=False)
+
+    def post(self, message: Message) -> None:
+        """Put *message* into the inbox."""
+        self.queue.append(message)
+        self.begin_work()
+        if not self.cell.suspended:
+            self.wake()
+
+    def wake(self) -> None:
+        """Something happened that the loop may be waiting for."""
+        if self._parked is not None:
+            parked, self._parked = self._parked, None
+            trio.lowlevel.reschedule(parked)
+
+    def begin_work(self) -> None:
+        """There is something to do; `quiesce` waits for it."""
+        if not self.busy:
+            self.busy = True
+            self.cell.runtime.activity.busy += 1
+
+    async def park(self) -> None:
+        """Wait until somebody wakes the loop."""
+        self._parked = trio.lowlevel.current_task()
+        await trio.lowlevel.wait_task_rescheduled(self._unpark)
+
+    def _unpark(self, _: object) -> trio.lowlevel.Abort:
+        self._parked = None
+        return trio.lowlevel.Abort.SUCCEEDED
+
+    def rest(self) -> None:
+        """There is nothing to do."""
+        if self.busy:
+            self.busy = False
+            self.cell.runtime.activity.less()

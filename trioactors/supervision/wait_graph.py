@@ -1,0 +1,99 @@
+"""The live wait-for graph, and the cycles that must not close.
+
+A cell waits for others while its handler in progress does: for the target of a call, of a cast that waits for room, of a start or stop
+request. A cell that does not run waits for its supervisor, a supervisor for the child it is just starting or stopping. An edge that
+would close a cycle is refused with `CallCycle` before anything is sent; where the closing edge is a supervisor's (it must stop an actor
+that waits for it), the actor's wait ends with `CallCycle` instead. What this cannot see (deferred replies, locks, pools) ends by its
+deadline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import attrs
+
+from trioactors.errors import CallCycle
+
+if TYPE_CHECKING:
+    from trioactors.supervision.child import Cell, Life
+
+__all__ = ["Wait", "break_cycle", "chain_between", "drawn", "waiting"]
+
+
+def chain_between(start: Cell, goal: Cell) -> list[Cell] | None:
+    """The cells from *start* to *goal* along the graph, both included, or None where no path is."""
+    paths: dict[Cell, Cell | None] = {start: None}
+    frontier = [start]
+    while frontier:
+        cell = frontier.pop()
+        if cell is goal:
+            return _path(paths, goal)
+        for blocker in cell.blockers():
+            if blocker not in paths:
+                paths[blocker] = cell
+                frontier.append(blocker)
+    return None
+
+
+def _path(paths: dict[Cell, Cell | None], goal: Cell) -> list[Cell]:
+    path: list[Cell] = []
+    cell: Cell | None = goal
+    while cell is not None:
+        path.append(cell)
+        cell = paths[cell]
+    return path[::-1]
+
+
+@attrs.frozen(eq=False)
+class Wait:
+    """One thing that a handler waits for: these cells, until `end` is called with an error or the wait is over."""
+
+    targets: tuple[Cell, ...]
+    end: Callable[[Exception], None] = attrs.field(repr=False)
+
+
+@contextmanager
+def waiting(life: Life | None, end: Callable[[Exception], None], *targets: Cell) -> Generator[None, None, None]:
+    """While in this block, *life* waits for *targets*. Raises `CallCycle` if that would be for ever.
+
+    *end* makes the wait end with an error: a supervisor that must stop this actor may close a cycle later.
+    """
+    if life is None:
+        yield
+        return
+    for target in targets:
+        if chain := chain_between(target, life.cell):
+            raise CallCycle([life.cell.name, *(cell.name for cell in chain)])
+    wait = Wait(targets, end)
+    life.waits = [*(life.waits or ()), wait]
+    try:
+        yield
+    finally:
+        life.waits = [other for other in life.waits if other is not wait]
+
+
+def break_cycle(waiter: Cell, supervisor: Cell) -> None:
+    """*supervisor* waits for *waiter* to end: whatever *waiter* waits for that waits for *supervisor* in turn ends now."""
+    for wait in tuple((waiter.life and waiter.life.waits) or ()):
+        chains = (chain_between(target, supervisor) for target in wait.targets)
+        chain = next((chain for chain in chains if chain is not None), None)
+        if chain is not None:
+            wait.end(CallCycle([waiter.name, *(cell.name for cell in chain), waiter.name]))
+
+
+def drawn(cell: Cell) -> str:
+    """Whom *cell* waits for, and whom those do, as text; empty where it waits for nobody."""
+    lines: list[str] = []
+    seen = {cell}
+    frontier = [cell]
+    while frontier:
+        waiter = frontier.pop()
+        blockers = list(waiter.blockers())
+        lines += [f"{waiter.name} waits for {blocker.name}" for blocker in blockers]
+        fresh = [blocker for blocker in blockers if blocker not in seen]
+        seen.update(fresh)
+        frontier += fresh
+    return "; ".join(lines)

@@ -1,0 +1,109 @@
+"""`System.explain`: what would stop and start, in which order, if a child ended now.
+
+The tree as it is becomes a model (`foresight.py`), in which the child ends. Nothing in the system is touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import attrs
+
+from trioactors.errors.exits import Exit, ExitKind
+from trioactors.supervision.child import Cell
+from trioactors.supervision.dry_run import Consequence, ConsequenceKind, Foresight, Node
+from trioactors.supervision.restarts import ChildStatus, RestartHistory
+from trioactors.supervision.specs import INTERNAL
+from trioactors.supervision.tree import SupervisorCell
+
+__all__ = ["Explanation", "explained", "modelled"]
+
+
+@attrs.frozen(kw_only=True)
+class Explanation:
+    """What would follow if *child* ended for *reason* now. `str()` gives it as text."""
+
+    child: str
+    reason: ExitKind
+    status: ChildStatus
+    """What the child is now. One that does not run cannot end, and nothing follows."""
+    consequences: tuple[Consequence, ...] = ()
+    """All that would happen, in this order, the end itself first. Starts are taken to succeed."""
+    supervisor: str = ""
+    used: int = 0
+    """How many restarts would then count against the budget of its supervisor."""
+    allowed: int = 0
+    ends_system: bool = False
+    """Whether the whole system would end."""
+
+    @property
+    def stopped(self) -> tuple[str, ...]:
+        """Who ends, the child itself first."""
+        return tuple(each.name for each in self.consequences if each.kind is ConsequenceKind.STOP)
+
+    @property
+    def started(self) -> tuple[str, ...]:
+        """Who is started after that."""
+        return tuple(each.name for each in self.consequences if each.kind is ConsequenceKind.START)
+
+    @property
+    def gives_up(self) -> tuple[str, ...]:
+        """The supervisors whose budget would be used up."""
+        return tuple(each.name for each in self.consequences if each.kind is ConsequenceKind.GIVE_UP)
+
+    def __str__(self) -> str:
+        """One line for each thing that would happen."""
+        if not self.consequences:
+            return f"{self.child} does not run ({self.status.value}), so it cannot end"
+        lines = [f"if {self.child} ended now ({self.reason.value}):", *(f"  {each}" for each in self.consequences)]
+        if self.ends_system:
+            lines.append("  the system ends")
+        elif self.supervisor not in self.stopped:
+            lines.append(f"  {self.supervisor} has then used {self.used} of {self.allowed} restarts")
+        return "\n".join(lines)
+
+
+def explained(cell: Cell, reason: ExitKind) -> Explanation:
+    """What would follow if *cell* ended for *reason* now."""
+    found: dict[str, Node] = {}
+    top = cell
+    while top.parent is not None:
+        top = top.parent
+    modelled(top, None, found)
+    node = found[cell.name]
+    if cell.status is not ChildStatus.RUNNING:
+        return Explanation(child=cell.name, reason=reason, status=cell.status)
+    foresight = Foresight(cell.runtime.settings, cell.runtime.now())
+    foresight.end(node, Exit(reason))
+    foresight.settle()
+    above = node.parent
+    history = RestartHistory() if above is None else above.history
+    return Explanation(
+        child=cell.name,
+        reason=reason,
+        status=cell.status,
+        consequences=tuple(_shown(foresight.happened, cell.name)),
+        supervisor="" if above is None else above.name,
+        used=len(history.counting(foresight.now)),
+        allowed=history.intensity.limit,
+        ends_system=foresight.ends_all,
+    )
+
+
+def _shown(happened: Iterable[Consequence], asked: str) -> Iterator[Consequence]:
+    """Without the comings and goings of the system's own supervisors; that one of them gives up is the reason for much."""
+    for each in happened:
+        if each.kind is ConsequenceKind.GIVE_UP or each.name == asked or not each.name.startswith(INTERNAL):
+            yield each
+
+
+def modelled(cell: Cell, parent: Node | None, found: dict[str, Node]) -> Node:
+    """The model of *cell* and of all below it; *found* has them by name."""
+    node = found[cell.name] = Node(cell.name, cell.spec, parent, cell.dynamic, cell.status, lives=1)
+    shell = None if cell.parent is None else cell.parent.shell
+    node.known = int(cell.status is ChildStatus.RUNNING if shell is None else cell in shell.known)
+    if isinstance(cell, SupervisorCell):
+        intensity = cell.plan.intensity or cell.runtime.settings.intensity
+        node.history = RestartHistory(intensity) if cell.shell is None else cell.shell.history
+        node.children = {name: modelled(child, node, found) for name, child in cell.children.items()}
+    return node

@@ -1,0 +1,61 @@
+"""A door for plain threads and synchronous code into a running system."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+import trio
+
+from trioactors.errors import SystemClosed, WrongThread
+
+if TYPE_CHECKING:
+    from trioactors.messaging.handlers import BoundHandler
+    from trioactors.supervision.runtime import Runtime
+
+__all__ = ["Portal"]
+
+P = ParamSpec("P")
+
+R = TypeVar("R")
+
+
+class Portal:
+    """Calls and casts from threads. Made by `system.portal()`, inside the system; used in threads where no Trio runs."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._token = trio.lowlevel.current_trio_token()
+
+    def __repr__(self) -> str:
+        """Whether the system behind it is open."""
+        return f"<portal, {'closed' if self._runtime.closed else 'open'}>"
+
+    def call(self, handler: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call a handler of a ref (or any async function) in the system's thread, and block until it has answered.
+
+        Raises what the call raises; `SystemClosed` when the system is gone; `WrongThread` in a Trio thread.
+        """
+
+        async def calling() -> R:
+            return await handler(*args, **kwargs)
+
+        self._check()
+        try:
+            return trio.from_thread.run(calling, trio_token=self._token)
+        except (trio.RunFinishedError, trio.Cancelled) as error:
+            closed = SystemClosed("the system behind this portal is closed")
+            raise closed from error  # noqa: ASYNC104 - a plain thread has no scope that could be cancelled
+
+    def cast(self, handler: BoundHandler[P, R], /, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Cast to a handler of a ref; returns when the mailbox has accepted. Raises as `call` does."""
+        self.call(handler.cast, *args, **kwargs)
+
+    def _check(self) -> None:
+        if self._runtime.closed:
+            raise SystemClosed("the system behind this portal is closed")
+        try:
+            trio.lowlevel.current_task()
+        except RuntimeError:
+            return
+        raise WrongThread(repr(self), "was used in a Trio thread, which it would block: await the handler instead.")

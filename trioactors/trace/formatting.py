@@ -1,0 +1,103 @@
+"""Errors as text: as Python prints them, but bounded, whatever their own methods do, and without what is marked secret.
+
+Python prints an error by its `str`, and that of an attrs class or a dataclass tells all its fields. So an error that keeps secrets is told
+by its `repr`, which leaves them out. The lines of code in a traceback are in it, the values of variables never are.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import reprlib
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Final, cast
+
+import attrs
+
+__all__ = ["described", "hides_something", "keeps_secrets", "told", "traceback_text"]
+
+
+def described(value: object, form: Callable[[object], str] = str) -> str:
+    """*value* for a text, whatever its own methods do: it is of a user's class.
+
+    An error that is a class of fields, with secret ones (`repr=False`) would tell them in its `str`, but not in its `repr`.
+    """
+    try:
+        return repr(value) if keeps_secrets(value) else form(value) or repr(value)
+    except Exception:  # a broken repr must not turn a report into a second failure
+        return f"<{type(value).__name__}, which cannot be shown>"
+
+
+def keeps_secrets(value: object) -> bool:
+    """Whether *value* is of an attrs class or a dataclass with fields that may stand in no text."""
+    kind = type(value)
+    if attrs.has(kind):
+        return any(field.repr is not True for field in attrs.fields(kind))
+    return dataclasses.is_dataclass(kind) and any(not field.repr for field in dataclasses.fields(kind))
+
+
+_CHAIN: Final = 10
+"""How many errors of a chain or a group are told, and how deep groups may nest."""
+
+_FRAMES: Final = 40
+"""How many frames are told of each, the innermost."""
+
+_MESSAGE: Final = 2_000
+"""How many characters are told of what an error says."""
+
+_CAUSED: Final = "\nThe above exception was the direct cause of the following exception:\n"
+
+_DURING: Final = "\nDuring handling of the above exception, another exception occurred:\n"
+
+
+def hides_something(error: BaseException | None) -> bool:
+    """Whether Python would print a secret with *error*: of its own, of what caused it, or of what it groups."""
+    return any(keeps_secrets(each) for each in _all(error, set()))
+
+
+def _all(error: BaseException | None, seen: set[int]) -> Iterator[BaseException]:
+    if error is None or id(error) in seen:
+        return
+    seen.add(id(error))
+    yield error
+    for other in (error.__cause__, error.__context__, *_parts(error)):
+        yield from _all(other, seen)
+
+
+def _parts(error: BaseException) -> tuple[BaseException, ...]:
+    return cast("BaseExceptionGroup[BaseException]", error).exceptions if isinstance(error, BaseExceptionGroup) else ()
+
+
+def traceback_text(error: BaseException) -> str:
+    """*error* with its traceback, its causes and its parts."""
+    return "\n".join(_told(error, set(), 0))
+
+
+def _told(error: BaseException, seen: set[int], depth: int) -> Iterator[str]:
+    seen.add(id(error))
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if cause is not None and id(cause) not in seen and len(seen) <= _CHAIN:
+        yield from _told(cause, seen, depth)
+        yield _CAUSED if cause is error.__cause__ else _DURING
+    if error.__traceback__ is not None:
+        yield "Traceback (most recent call last):"
+        frames = traceback.extract_tb(error.__traceback__, limit=-_FRAMES)
+        yield "".join(traceback.format_list(frames)).rstrip("\n")
+    name = type(error).__qualname__
+    said = described(error)[:_MESSAGE]
+    yield said if said.startswith(f"{name}(") else f"{name}: {said}"
+    yield from (f"{note!s:.{_MESSAGE}}" for note in getattr(error, "__notes__", ())[:_CHAIN])
+    parts = _parts(error)
+    for part in parts[:_CHAIN] if depth < _CHAIN else ():
+        yield from (f"  | {line}" for line in "\n".join(_told(part, seen, depth + 1)).splitlines())
+    if len(parts) > _CHAIN:
+        yield f"  | and {len(parts) - _CHAIN} more"
+
+
+_short = reprlib.Repr()
+_short.maxstring, _short.maxother, _short.maxlist, _short.maxdict = 200, 400, 10, 10
+
+
+def told(value: object) -> str:
+    """*value* by its `repr`, bounded. Raises what that raises."""
+    return _short.repr(value)
