@@ -132,7 +132,7 @@ async def test_a_kept_failure_is_reported_without_secrets(autojump_clock: MockCl
         await system.quiesce()
         cell = system._runtime.registry.find("door")
         assert cell.failure is not None
-        report = report_of(cell, cell.failure)
+        report = report_of(cell.failure)
 
     assert "message: DoorEnter(login=Login(user='anna'))" in report
     assert "Denied(user='anna')" in report

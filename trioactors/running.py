@@ -16,6 +16,7 @@ import trio
 from trioactors.actors.factory import plan_of
 from trioactors.environment.environment import Environment
 from trioactors.errors import SpecError, StoreMissing
+from trioactors.messaging.ledger import Accounts
 from trioactors.persistence.committer import Committer
 from trioactors.persistence.store import Store
 from trioactors.persistence.urls import store_at
@@ -159,7 +160,7 @@ def _runtime(settings: Settings, environment: Environment) -> Runtime:
         lag=LoopLag(environment.stopwatch, settings.loop_held, observers, root_task, partial(whose, observers)),
         now=trio.lowlevel.current_clock().current_time,
         report=CrashReports(settings.crash_logs, settings.crash_logs_period),
-        dead_letters=deque(maxlen=settings.dead_letters),
+        accounts=Accounts(observers, deque(maxlen=settings.dead_letters)),
     )
 
 

@@ -34,7 +34,7 @@ def test_every_public_name_is_in_the_reference(door: str, root: Path) -> None:
 
 
 def test_every_error_is_met_in_a_test(root: Path) -> None:
-    rooms = sorted((root / "trioactors" / "errors").glob("*.py"))
+    rooms = sorted(path for path in (root / "trioactors" / "errors").glob("*.py") if path.name != "exits.py")  # which is data
     errors = raised("\n".join(room.read_text(encoding="utf-8") for room in rooms))
     tests = [path for path in (root / "tests").rglob("test_*.py") if "architecture" not in path.parts]
     met = set(re.findall(r"\w+", "\n".join(path.read_text(encoding="utf-8") for path in tests)))

@@ -130,7 +130,7 @@ async def test_the_store_is_asked_for_what_is_in_quarantine(console: Any) -> Non
 
 async def test_the_lag_of_the_loop_is_measured_while_somebody_watches_the_figures(console: Any) -> None:
     runtime = runtime_of(console.system)
-    runtime.environment = attrs.evolve(runtime.environment, stopwatch=lambda: lambda: 0.0)
+    runtime.lag._stopwatch = lambda: lambda: 0.0
     async with console.viewer() as viewer:
         before = await viewer.ask("look", topic="figures")
         await viewer.send(type="watch", id="f", topic="figures")
@@ -146,7 +146,7 @@ async def test_the_lag_of_the_loop_is_measured_while_somebody_watches_the_figure
 async def test_metrics_tell_what_is_measured(console: Any) -> None:
     pytest.importorskip("prometheus_client")
     runtime = runtime_of(console.system)
-    runtime.environment = attrs.evolve(runtime.environment, stopwatch=lambda: lambda: 0.0)
+    runtime.lag._stopwatch = lambda: lambda: 0.0
     token = {"Authorization": "Bearer viewer-token-0123456789"}
     silent = (await console.get("/metrics", **token)).body
     with inspect.measured(console.system):

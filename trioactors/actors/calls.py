@@ -215,19 +215,19 @@ class Sent:
         try:
             accepted = mailbox.put(cast)
         except ActorStopped:
-            runtime.bury(cell.name, cast, "it stopped before the sender's state was committed")
+            runtime.accounts.dead_letter(cell.name, cast, "it stopped before the sender's state was committed")
             return
         if accepted:
             if self.accepted is not None:
                 self.accepted(cast)
             return
-        bury = partial(runtime.bury, cell.name)
-        late = Late(cast, runtime.now() + runtime.settings.call_timeout, bury, self.accepted)
+        dead_letter = partial(runtime.accounts.dead_letter, cell.name)
+        late = Late(cast, runtime.now() + runtime.settings.call_timeout, dead_letter, self.accepted)
         if mailbox.overflow is not Overflow.FAIL and mailbox.wait_for_room(late, bounded=True):
             runtime.alarms.add(late.deadline, late)
         else:
             mailbox.rejected += 1
-            bury(cast, "its mailbox was full when the sender's state was committed")
+            dead_letter(cast, "its mailbox was full when the sender's state was committed")
 
     def undo(self) -> None:
         """It was never sent."""

@@ -12,6 +12,7 @@ from trioactors.errors.exits import CRASH, Exit
 from trioactors.messaging.handlers import HandlerSpec
 from trioactors.messaging.mailbox import Mailbox
 from trioactors.messaging.messages import Call, Envelope, lineage_of
+from trioactors.messaging.overload import learned_from_late
 from trioactors.settings import Overflow
 from trioactors.supervision.child import Cell, Life
 from trioactors.supervision.restarts import ChildStatus
@@ -43,11 +44,11 @@ class ActorCell(Cell):
             limit=self.plan.mailbox or self.runtime.settings.mailbox,
             overflow=self.plan.overflow or Overflow.WAIT,
             activity=self.runtime.activity,
-            bury=self._bury,
+            dead_letter=self._dead_letter,
         )
 
-    def _bury(self, envelope: Envelope, cause: str) -> None:
-        self.runtime.bury(self.name, envelope, cause)
+    def _dead_letter(self, envelope: Envelope, cause: str) -> None:
+        self.runtime.accounts.dead_letter(self.name, envelope, cause)
 
     def current_envelope(self) -> Envelope | None:
         """The message in progress."""
@@ -105,7 +106,7 @@ class ActorCell(Cell):
         self.runtime.registry.release(self)
         self.close("it was stopped for good")
         if self.mailbox.accepted:
-            self.runtime.retire(self.mailbox)
+            self.runtime.accounts.close_account(self.mailbox)
 
     def stopped(self) -> ActorStopped:
         """The error for those who address it now."""
@@ -146,6 +147,10 @@ class ActorCell(Cell):
             begun=call.begun,
             inherited=call.inherited,
         )
+
+    def answered_late(self, spec: HandlerSpec, seconds: float) -> None:
+        """Remember that *spec* needed longer than its caller had."""
+        self.mailbox.needs = learned_from_late(self.mailbox.needs, spec.name, seconds)
 
     def __repr__(self) -> str:
         """Its state, and how many messages wait."""

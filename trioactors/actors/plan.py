@@ -14,7 +14,7 @@ from trioactors.errors import DefinitionError
 from trioactors.messaging.handlers import HandlerSpec
 from trioactors.settings import Overflow
 
-__all__ = ["HOOKS", "ActorPlan", "resolved"]
+__all__ = ["HOOKS", "PLAIN_HOOKS", "ActorPlan", "refuse_value_class", "resolved"]
 
 HOOKS: Final = {"on_start": 0, "on_continue": 0, "on_stop": 1, "on_save": 0, "on_load": 0}
 """The hooks, and how many arguments each takes besides `self`."""

@@ -153,7 +153,7 @@ def _target(source: Source, options: Options) -> Cell:
 
 def _kept(source: Source) -> dict[int, DeadLetter]:
     runtime = runtime_of(source.system)
-    return dict(enumerate(tuple(runtime.dead_letters), start=runtime.buried - len(runtime.dead_letters)))
+    return dict(enumerate(tuple(runtime.accounts.dead_letters), start=runtime.accounts.dead - len(runtime.accounts.dead_letters)))
 
 
 async def _sent_again(source: Source, number: int) -> str:

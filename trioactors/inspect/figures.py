@@ -12,7 +12,7 @@ import attrs
 from trioactors.actors.child import ActorCell
 from trioactors.inspect.ages import came
 from trioactors.messaging.ledger import Ledger
-from trioactors.messaging.mailbox import Mailbox
+from trioactors.messaging.mailbox import Mailbox, ledger_of
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.specs import INTERNAL
 from trioactors.system.system import System, runtime_of
@@ -83,7 +83,7 @@ def figures(system: System) -> Figures:
         down += cell.status is not running
         if cell.incarnation > 1:
             restarts += cell.incarnation - 1
-    ledger = Ledger(accepted=handled, handled=handled) + Ledger.of(unsettled) + runtime.retired
+    ledger = Ledger(accepted=handled, handled=handled) + ledger_of(unsettled) + runtime.accounts.closed
     return Figures(
         time=runtime.now(),
         wall_time=runtime.environment.wall_clock(),
@@ -94,7 +94,7 @@ def figures(system: System) -> Figures:
         backlog=ledger.waiting,
         restarts=restarts,
         failures=runtime.failed,
-        dead_letters=runtime.buried,
+        dead_letters=runtime.accounts.dead,
         ledger=ledger,
         store=None if committer is None else committer.where,
         store_broken=committer is not None and committer.broken,

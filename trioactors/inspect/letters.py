@@ -71,9 +71,9 @@ def dead_letters(
         for number, letter in _numbered(system)
         if (cause is None or letter.cause == cause) and (target is None or letter.target == target)
     ]
-    total = len(runtime.dead_letters)
+    total = len(runtime.accounts.dead_letters)
     rows = tuple(_row(number, letter) for number, letter in found[::-1][offset:last])
-    return DeadLetterPage(total=total, lost=runtime.buried - total, matched=len(found), rows=rows)
+    return DeadLetterPage(total=total, lost=runtime.accounts.dead - total, matched=len(found), rows=rows)
 
 
 def dead_letter_groups(system: System) -> tuple[DeadLetterGroup, ...]:
@@ -86,7 +86,7 @@ def dead_letter_groups(system: System) -> tuple[DeadLetterGroup, ...]:
 
 def _numbered(system: System) -> Iterator[tuple[int, DeadLetter]]:
     runtime = runtime_of(system)
-    return enumerate(tuple(runtime.dead_letters), start=runtime.buried - len(runtime.dead_letters))
+    return enumerate(tuple(runtime.accounts.dead_letters), start=runtime.accounts.dead - len(runtime.accounts.dead_letters))
 
 
 def _row(number: int, letter: DeadLetter) -> DeadLetterRow:

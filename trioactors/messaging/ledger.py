@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from collections import deque
+from typing import Any, Protocol
 
 import attrs
+import trio
 
-if TYPE_CHECKING:
-    from trioactors.messaging.mailbox import Mailbox
+from trioactors.messaging.messages import Envelope, lineage_of
+from trioactors.trace.observers import Observers
+from trioactors.trace.records import MessageDeadLettered
 
-__all__ = ["DeadLetter", "Ledger"]
+__all__ = ["Account", "Accounts", "DeadLetter", "Ledger"]
 
 
 @attrs.frozen(kw_only=True)
@@ -39,15 +40,6 @@ class Ledger:
     refused: int = 0
     """Calls left in the mailbox of an actor that stopped; each caller got `ActorStopped`."""
 
-    @classmethod
-    def of(cls, mailboxes: Sequence[Mailbox]) -> Ledger:
-        """The accounts of all *mailboxes* in one; there may be very many."""
-        return cls(
-            in_progress=sum((mailbox.current is not None) + mailbox.held for mailbox in mailboxes),
-            waiting=sum(len(mailbox.queue) for mailbox in mailboxes),
-            **{name: sum(map(attrgetter(name), mailboxes)) for name in _COUNTED},
-        )
-
     @property
     def balanced(self) -> bool:
         """Whether every accepted message is somewhere. It always is."""
@@ -60,10 +52,6 @@ class Ledger:
         return Ledger(**{name: mine[name] + theirs[name] for name in mine})
 
 
-_COUNTED = tuple(field.name for field in attrs.fields(Ledger) if field.name not in {"in_progress", "waiting"})
-"""What a mailbox counts under the same name."""
-
-
 @attrs.frozen(kw_only=True)
 class DeadLetter:
     """A message that was accepted and then could not be delivered."""
@@ -72,3 +60,56 @@ class DeadLetter:
     target: str
     cause: str
     message: Any
+
+
+class Account(Protocol):
+    """The account of one mailbox."""
+
+    @property
+    def held(self) -> int:
+        """How many handled messages still wait for a commit."""
+        ...
+
+    @property
+    def ledger(self) -> Ledger:
+        """Where its messages went."""
+        ...
+
+
+@attrs.define(eq=False)
+class Accounts:
+    """The dead letters of one system, and the accounts of its children that are gone."""
+
+    _observers: Observers = attrs.field(alias="observers", repr=False)
+    dead_letters: deque[DeadLetter] = attrs.field(repr=False)
+    """The last of them, oldest first."""
+    dead: int = attrs.field(default=0, init=False)
+    """The number of all dead letters, also of those that are not kept any more."""
+    _closed: Ledger = attrs.field(factory=Ledger, init=False, repr=False)
+    """The sum of the closed accounts."""
+    _closing: list[Account] = attrs.field(factory=list[Account], init=False, repr=False)
+    """Accounts that some answers still wait in for a commit."""
+
+    def dead_letter(self, target: str, envelope: Envelope, cause: str) -> None:
+        """Keep a message that cannot be delivered."""
+        now = trio.current_time()
+        self.dead += 1
+        self.dead_letters.append(DeadLetter(time=now, target=target, cause=cause, message=envelope.message))
+        if self._observers.listeners:
+            fields = lineage_of(envelope).told
+            self._observers.emit(MessageDeadLettered(time=now, child=target, handler=envelope.spec.name, reason=cause, **fields))
+
+    def close_account(self, account: Account) -> None:
+        """Keep the account of a child that is gone for good."""
+        self._closing.append(account)
+        for settled in [each for each in self._closing if not each.held]:
+            self._closing.remove(settled)
+            self._closed += settled.ledger
+
+    @property
+    def closed(self) -> Ledger:
+        """The accounts of all children that are gone, as they are now."""
+        total = self._closed
+        for account in self._closing:
+            total += account.ledger
+        return total

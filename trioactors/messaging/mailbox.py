@@ -15,7 +15,9 @@ Invariants:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import Final
 
 import attrs
 import trio
@@ -28,7 +30,7 @@ from trioactors.scheduling.activity import Activity
 from trioactors.scheduling.deadlines import SMALLEST_SWEEP
 from trioactors.settings import Overflow
 
-__all__ = ["Mailbox", "count_shed", "refused"]
+__all__ = ["Mailbox", "count_shed", "ledger_of", "refused"]
 
 
 @attrs.define(eq=False)
@@ -39,7 +41,7 @@ class Mailbox:
     limit: int
     overflow: Overflow
     _activity: Activity = attrs.field(alias="activity", repr=False)
-    _bury: Callable[[Envelope, str], None] = attrs.field(alias="bury", repr=False)
+    _dead_letter: Callable[[Envelope, str], None] = attrs.field(alias="dead_letter", repr=False)
     """Told of each cast that becomes a dead letter, with the cause."""
     queue: deque[Envelope] = attrs.field(factory=deque[Envelope], repr=False)
     active: bool = False
@@ -234,7 +236,7 @@ class Mailbox:
                 envelope.fail(closed())
             else:
                 self.dead_lettered += 1
-                self._bury(envelope, cause)
+                self._dead_letter(envelope, cause)
         while self._senders:
             self._senders.popleft().fail(closed())
         if self.current is None:
@@ -243,23 +245,24 @@ class Mailbox:
     @property
     def ledger(self) -> Ledger:
         """The account of this mailbox as it is now."""
-        return Ledger(
-            accepted=self.accepted,
-            handled=self.handled,
-            in_progress=int(self.current is not None) + self.held,
-            waiting=len(self.queue),
-            dropped=self.dropped,
-            expired=self.expired,
-            abandoned=self.abandoned,
-            dead_lettered=self.dead_lettered,
-            crashed=self.crashed,
-            undone=self.undone,
-            refused=self.refused,
-        )
+        return ledger_of([self])
 
     def __len__(self) -> int:
         """How many messages wait."""
         return len(self.queue)
+
+
+_COUNTED: Final = tuple(field.name for field in attrs.fields(Ledger) if field.name not in {"in_progress", "waiting"})
+"""What a mailbox counts under the same name as a ledger."""
+
+
+def ledger_of(mailboxes: Sequence[Mailbox]) -> Ledger:
+    """The accounts of all *mailboxes* in one; there may be very many."""
+    return Ledger(
+        in_progress=sum((mailbox.current is not None) + mailbox.held for mailbox in mailboxes),
+        waiting=sum(len(mailbox.queue) for mailbox in mailboxes),
+        **{name: sum(map(attrgetter(name), mailboxes)) for name in _COUNTED},
+    )
 
 
 def refused(mailbox: Mailbox) -> MailboxFull:

@@ -12,20 +12,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import Any, Final, NoReturn, Protocol
 
 import attrs
 import outcome
 import trio
 from trio.lowlevel import reschedule
 
-from trioactors.messaging.overload import learned_from_late
+from trioactors.errors import CallTimeout
+from trioactors.messaging.handlers import HandlerSpec
 
-if TYPE_CHECKING:
-    from trioactors.actors.child import ActorCell
-    from trioactors.messaging.handlers import HandlerSpec
-
-__all__ = ["NOWHERE", "OUTSIDE", "Admission", "Call", "Envelope", "Late", "Lineage", "caller_of", "lineage_of"]
+__all__ = ["NOWHERE", "OUTSIDE", "Admission", "Call", "Envelope", "Late", "Lineage", "Receiver", "caller_of", "lineage_of"]
 
 OUTSIDE: Final = "outside the system"
 """Who is no child of it, for people."""
@@ -142,29 +139,29 @@ class Admission(Envelope):
 class Late(Admission):
     """A cast that left with its sender's commit and found the mailbox full: it waits for room, and nobody waits for it."""
 
-    __slots__ = ("_accepted", "_bury", "_own_deadline")
+    __slots__ = ("_accepted", "_dead_letter", "_own_deadline")
 
     def __init__(
         self,
         cast: Envelope,
         deadline: float,
-        bury: Callable[[Envelope, str], None],
+        dead_letter: Callable[[Envelope, str], None],
         accepted: Callable[[Envelope], None] | None = None,
     ) -> None:
         super().__init__(cast, None)
         self._own_deadline = cast.deadline
         self.deadline = min(deadline, cast.deadline)
-        self._bury: Callable[[Envelope, str], None] | None = bury
+        self._dead_letter: Callable[[Envelope, str], None] | None = dead_letter
         self._accepted = accepted
 
     @property
     def pending(self) -> bool:
         """Whether it still waits for room."""
-        return self._bury is not None
+        return self._dead_letter is not None
 
     def accept(self) -> None:
         """It is in. From here on it is a cast like any other."""
-        self._bury = None
+        self._dead_letter = None
         self.deadline = self._own_deadline
         if self._accepted is not None:
             self._accepted(self)
@@ -178,16 +175,28 @@ class Late(Admission):
         self._give_up(str(error))
 
     def _give_up(self, cause: str) -> None:
-        if self._bury is not None:
-            bury, self._bury = self._bury, None
+        if self._dead_letter is not None:
+            dead_letter, self._dead_letter = self._dead_letter, None
             self.gone = True
-            bury(self, cause)
+            dead_letter(self, cause)
+
+
+class Receiver(Protocol):
+    """The actor that a call is sent to, as far as the call needs it."""
+
+    def too_late(self, call: Call) -> CallTimeout:
+        """The error for the caller when the deadline of *call* has passed."""
+        ...
+
+    def answered_late(self, spec: HandlerSpec, seconds: float) -> None:
+        """Learn from a reply that came after its caller's deadline, *seconds* after its handler had begun."""
+        ...
 
 
 class Call(Envelope):
     """A message whose caller waits for the reply."""
 
-    __slots__ = ("caller", "cell", "gone", "inherited", "nested", "sent")
+    __slots__ = ("caller", "gone", "inherited", "nested", "receiver", "sent")
 
     def __init__(
         self,
@@ -196,7 +205,7 @@ class Call(Envelope):
         sender: Any,
         deadline: float,
         caller: trio.lowlevel.Task,
-        cell: ActorCell,
+        receiver: Receiver,
         sent: float,
     ) -> None:
         self.spec = spec
@@ -206,7 +215,7 @@ class Call(Envelope):
         self.tick = None
         self.nested: list[Call] | None = None
         self.caller: trio.lowlevel.Task | None = caller
-        self.cell = cell
+        self.receiver = receiver
         self.sent = sent
         self.began = None
         self.gone = self.inherited = False
@@ -239,7 +248,7 @@ class Call(Envelope):
         """The deadline passed."""
         if self.caller is not None:
             self.gone = True
-            self.fail(self.cell.too_late(self))
+            self.fail(self.receiver.too_late(self))
             self._expire_nested()
 
     def abandon(self, raise_cancel: Callable[[], NoReturn]) -> trio.lowlevel.Abort:
@@ -260,8 +269,7 @@ class Call(Envelope):
         """The answer came when the caller had gone. If that was for its deadline, too little was left when this was begun."""
         now = trio.current_time()
         if self.began is not None and self.deadline <= now:
-            mailbox = self.cell.mailbox
-            mailbox.needs = learned_from_late(mailbox.needs, self.spec.name, now - self.began)
+            self.receiver.answered_late(self.spec, now - self.began)
 
     @contextmanager
     def carrying(self, call: Call) -> Generator[None, None, None]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import attrs
 
-from trioactors.persistence.options import Limits as Limits
+from trioactors.persistence.options import Limits
 from trioactors.persistence.store import ABSENT, Answer, Batch, Committed, Conflict, Key, TooLarge, Write
 
 __all__ = ["Change", "Decision", "decide"]

@@ -23,8 +23,7 @@ from typing import Protocol, TypeAlias
 import attrs
 
 from trioactors.environment.environment import Environment
-from trioactors.persistence.options import Address as Address
-from trioactors.persistence.options import Limits as Limits
+from trioactors.persistence.options import Address, Limits
 
 __all__ = [
     "ABSENT",

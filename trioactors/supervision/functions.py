@@ -13,7 +13,7 @@ from trioactors.persistence.committer import STORE
 from trioactors.supervision.child import Cell, Life, current_life
 from trioactors.supervision.specs import ChildSpec, Resource
 
-__all__ = ["FunctionCell", "ResourceCell", "TaskStatus"]
+__all__ = ["FunctionCell", "ResourceCell", "TaskStatus", "hold_resource", "run_function"]
 
 
 class TaskStatus:

@@ -5,7 +5,6 @@ One `Runtime` belongs to one system, so two systems in one process share nothing
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -14,19 +13,16 @@ import trio
 
 from trioactors.environment.environment import Environment
 from trioactors.errors import SystemClosed, WrongThread
-from trioactors.messaging.ledger import DeadLetter, Ledger
-from trioactors.messaging.messages import Envelope, lineage_of
+from trioactors.messaging.ledger import Accounts
 from trioactors.scheduling.activity import Activity
 from trioactors.scheduling.deadlines import Alarms
 from trioactors.settings import Settings
 from trioactors.supervision.registry import Registry
 from trioactors.trace.loop_lag import LoopLag
 from trioactors.trace.observers import Observers
-from trioactors.trace.records import MessageDeadLettered
 
 if TYPE_CHECKING:
     from trioactors.errors.exits import Failure, RestartEntry
-    from trioactors.messaging.mailbox import Mailbox
     from trioactors.persistence.committer import Committer, Kept
     from trioactors.system.system import System
 
@@ -47,9 +43,8 @@ class Runtime:
     """Logs a failure, with the earlier restarts of the same supervisor."""
     now: Callable[[], float] = attrs.field(repr=False)
     """Trio's clock, without the way to it."""
-    dead_letters: deque[DeadLetter] = attrs.field(repr=False)
-    buried: int = attrs.field(default=0, init=False)
-    """How many dead letters there were, also those that are not kept any more."""
+    accounts: Accounts = attrs.field(repr=False)
+    """The dead letters, and the ledgers of children that are gone."""
     failed: int = attrs.field(default=0, init=False)
     """How many lives did not end in order."""
     interrupt: Callable[[BaseException], None] = attrs.field(init=False, repr=False)
@@ -59,10 +54,6 @@ class Runtime:
     commit_listeners: list[Callable[[Kept], None]] = attrs.field(factory=list["Callable[[Kept], None]"], init=False, repr=False)
     """Told of each commit with the records themselves, which trace records do not hold. Empty when nobody listens; they must not raise."""
     registry: Registry = attrs.field(factory=Registry, repr=False)
-    _retired: Ledger = attrs.field(factory=Ledger, init=False)
-    """The closed accounts of children that are forgotten, summed."""
-    _retiring: list[Mailbox] = attrs.field(factory=list["Mailbox"], init=False, repr=False)
-    """Those that are not closed: answers of theirs still wait for a commit."""
     committer: Committer | None = attrs.field(default=None, repr=False)
     """The way to the store, where the system has one."""
     system: System | None = attrs.field(default=None, repr=False)
@@ -87,27 +78,3 @@ class Runtime:
         if self.closed:
             raise SystemClosed(f"{target!r} is closed")
         self.check_thread(target)
-
-    def retire(self, mailbox: Mailbox) -> None:
-        """Keep the account of a child that is forgotten."""
-        self._retiring.append(mailbox)
-        for closed in [each for each in self._retiring if not each.held]:
-            self._retiring.remove(closed)
-            self._retired += closed.ledger
-
-    @property
-    def retired(self) -> Ledger:
-        """The accounts of all children that are forgotten, as they are now."""
-        total = self._retired
-        for mailbox in self._retiring:
-            total += mailbox.ledger
-        return total
-
-    def bury(self, target: str, envelope: Envelope, cause: str) -> None:
-        """Keep what cannot be delivered."""
-        now = trio.current_time()
-        self.buried += 1
-        self.dead_letters.append(DeadLetter(time=now, target=target, cause=cause, message=envelope.message))
-        if self.observers.listeners:
-            told = lineage_of(envelope).told
-            self.observers.emit(MessageDeadLettered(time=now, child=target, handler=envelope.spec.name, reason=cause, **told))

@@ -13,6 +13,7 @@ from trioactors.environment.environment import Environment
 from trioactors.errors import CallTimeout, SpecError, UsageError, WrongClass
 from trioactors.errors.exits import ExitKind
 from trioactors.messaging.ledger import Ledger
+from trioactors.messaging.mailbox import ledger_of
 from trioactors.settings import choice, seconds
 from trioactors.supervision.child import Cell, current_life
 from trioactors.supervision.functions import ResourceCell
@@ -43,11 +44,11 @@ class SystemView:
     def ledger(self) -> Ledger:
         """Where every message went that any mailbox of this system has accepted."""
         cells = self._runtime.registry.cells()
-        return Ledger.of([cell.mailbox for cell in cells if isinstance(cell, ActorCell)]) + self._runtime.retired
+        return ledger_of([cell.mailbox for cell in cells if isinstance(cell, ActorCell)]) + self._runtime.accounts.closed
 
     def dead_letters(self) -> tuple[DeadLetter, ...]:
         """The messages that could not be delivered, oldest first; the last `Settings.dead_letters` of them."""
-        return tuple(self._runtime.dead_letters)
+        return tuple(self._runtime.accounts.dead_letters)
 
     def observe(self, observer: Observer) -> None:
         """Tell *observer* of every trace record from now on."""
