@@ -10,13 +10,13 @@ import trio.testing
 from trio.testing import MockClock
 
 import trioactors as ta
-from trioactors.system.system import runtime_of
+from trioactors.system.system import registry_of
 from trioactors.testing import crash, isolated_system
 
 
 def lasting(system: ta.System, name: str) -> Any:
     """The lasting half of a child."""
-    return runtime_of(system).registry.find(name)
+    return registry_of(system).find(name)
 
 
 UNDEFINED, RUNNING, RESTARTING = ta.ChildStatus.UNDEFINED, ta.ChildStatus.RUNNING, ta.ChildStatus.RESTARTING

@@ -11,13 +11,13 @@ from trio.testing import MockClock
 
 import trioactors as ta
 from trioactors import inspect
-from trioactors.system.system import runtime_of
+from trioactors.system.system import registry_of
 from trioactors.testing import isolated_system, suspended
 
 
 def lasting(system: ta.System, name: str) -> Any:
     """The lasting half of a child."""
-    return runtime_of(system).registry.find(name)
+    return registry_of(system).find(name)
 
 
 class Sleeper(ta.Actor[None]):

@@ -245,7 +245,7 @@ async def test_the_ring_listens_only_while_somebody_watches(autojump_clock: Mock
     async with isolated_system(tree()) as system:
         with ring.watching(system), ring.watching(system):
             pass
-        assert runtime_of(system).commit_listeners == []
+        assert runtime_of(system).committer.listeners == []
         await system.get(Open, "open").put("a", 1)
 
         assert ring.read(5) == inspect.CommitPage(rows=(), cursor=0, lost=0)

@@ -130,7 +130,7 @@ async def test_a_kept_failure_is_reported_without_secrets(autojump_clock: MockCl
         door = await system.start(Door, name="door")
         await door.enter.cast(Login("anna", HIDDEN))
         await system.quiesce()
-        cell = system._runtime.registry.find("door")
+        cell = registry_of(system).find("door")
         assert cell.failure is not None
         report = report_of(cell.failure)
 

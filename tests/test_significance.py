@@ -9,13 +9,13 @@ import trio
 from trio.testing import MockClock
 
 import trioactors as ta
-from trioactors.system.system import runtime_of
+from trioactors.system.system import registry_of
 from trioactors.testing import isolated_system, suspended
 
 
 def lasting(system: ta.System, name: str) -> Any:
     """The lasting half of a child."""
-    return runtime_of(system).registry.find(name)
+    return registry_of(system).find(name)
 
 
 UNDEFINED, RUNNING = ta.ChildStatus.UNDEFINED, ta.ChildStatus.RUNNING

@@ -9,13 +9,13 @@ import trio
 from trio.testing import MockClock
 
 import trioactors as ta
-from trioactors.system.system import runtime_of
+from trioactors.system.system import registry_of
 from trioactors.testing import isolated_system, sweep_cancellation
 
 
 def lasting(system: ta.System, name: str) -> Any:
     """The lasting half of a child."""
-    return runtime_of(system).registry.find(name)
+    return registry_of(system).find(name)
 
 
 def top(*children: Any, **options: Any) -> ta.Supervisor:

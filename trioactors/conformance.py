@@ -38,10 +38,10 @@ from trioactors.errors import (
 from trioactors.messaging.handlers import handler
 from trioactors.running import open_system
 from trioactors.settings import Intensity, Settings
-from trioactors.supervision.child import Cell
+from trioactors.supervision.child import Cell, Parent
 from trioactors.supervision.specs import BRUTAL_KILL, ChildKind, ChildSpec, Supervisor, child
 from trioactors.supervision.tree import SupervisorCell
-from trioactors.system.system import System, runtime_of
+from trioactors.system.system import System, registry_of
 from trioactors.trace.records import ChildExited, ChildStarted, ChildStartFailed, TraceRecord
 
 __all__ = ["Mismatch", "load", "main", "replay"]
@@ -315,7 +315,7 @@ def _grace(shutdown: int | str) -> float:
 
 def _cell(system: System, name: str) -> Cell | None:
     try:
-        return runtime_of(system).registry.find(name)
+        return registry_of(system).find(name)
     except UnknownName:
         return None
 
@@ -330,15 +330,15 @@ def _snapshot(cell: SupervisorCell) -> _Json:
 
 
 @contextmanager
-def _suspended(supervisors: Iterable[SupervisorCell | None]) -> Generator[None, None, None]:
-    held = {cell for cell in supervisors if cell is not None}
+def _suspended(supervisors: Iterable[Parent | None]) -> Generator[None, None, None]:
+    held = {cell for cell in supervisors if isinstance(cell, SupervisorCell)}
     for cell in held:
-        cell.suspended = True
+        cell.suspension.held = True
     try:
         yield
     finally:
         for cell in held:
-            cell.suspended = False
+            cell.suspension.held = False
             if cell.shell is not None:
                 cell.shell.wake()
 

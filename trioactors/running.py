@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import signal
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -13,7 +12,7 @@ from typing import TypeVar, cast, overload
 import outcome
 import trio
 
-from trioactors.actors.factory import plan_of
+from trioactors.actors.factory import make_cell, plan_of
 from trioactors.environment.environment import Environment
 from trioactors.errors import SpecError, StoreMissing
 from trioactors.messaging.ledger import Accounts
@@ -25,7 +24,7 @@ from trioactors.supervision.child import whose
 from trioactors.supervision.runtime import Runtime
 from trioactors.supervision.specs import Supervisor
 from trioactors.system.root import Root
-from trioactors.system.system import System
+from trioactors.system.system import System, present_system
 from trioactors.trace.crash_reports import CrashReports
 from trioactors.trace.formatting import described
 from trioactors.trace.loop_lag import LoopLag
@@ -97,14 +96,14 @@ def open_system(
 async def _opened(
     tree: Supervisor | None, runtime: Runtime, observers: Sequence[Observer], console: Supervisor | None
 ) -> AsyncGenerator[System, None]:
-    root = Root(tree, runtime)
-    system = runtime.system = System(runtime, root)
+    root = Root(tree, runtime, make_cell)
+    system = System(runtime, root)
     runtime.interrupt = root.interrupt
     for observer in observers:
         system.observe(observer)
     failed: BaseException | None = None
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(root.run, name="system")
+        nursery.start_soon(_run, root, system, name="system")
         try:
             await root.started()
             if console is not None:
@@ -119,10 +118,15 @@ async def _opened(
     _leave(root.failure(), failed)
 
 
+async def _run(root: Root, system: System) -> None:
+    present_system.set(system)
+    await root.run()
+
+
 def _console(address: str) -> Supervisor:
-    """The console, loaded by its name only when somebody wants one: it stands above this, and on packages of an extra."""
-    tree: Supervisor = importlib.import_module("trioactors.console").console_tree(address)
-    return tree
+    from trioactors.console import console_tree  # noqa: PLC0415 - few systems have one, and its packages are an extra
+
+    return console_tree(address)
 
 
 def _check_tree(tree: object) -> None:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast, get_args, get_origin
 
 from trioactors.actors.plan import HOOKS, PLAIN_HOOKS, ActorPlan, refuse_value_class, resolved
+from trioactors.actors.stored_refs import refs_by_name
 from trioactors.durability.durable_state import StateKeeping
 from trioactors.durability.policies import Policy, checked_policy
 from trioactors.errors import DefinitionError, SpecError, UsageError
@@ -145,7 +146,7 @@ def _keeping(
     if serializer is not None and not isinstance(serializer, Serializer):  # pyright: ignore[reportUnnecessaryIsInstance] - callers err
         raise DefinitionError(f"{cls.__qualname__}: serializer= takes a trioactors.serializer.Serializer, not {serializer!r}")
     chosen = serializer or (None if base is None else base.serializer) or Serializer()
-    keeping = StateKeeping(where, policy, chosen, lambda: resolved(state_type, where, module), Actor)
+    keeping = StateKeeping(where, policy, chosen, lambda: resolved(state_type, where, module), Actor, refs_by_name)
     keeping.check_definition(state_type)
     return keeping
 

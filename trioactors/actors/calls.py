@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
+from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 import attrs
 import trio
 from trio.lowlevel import checkpoint, current_root_task, current_task, wait_task_rescheduled
 
 from trioactors.actors.causation import give_lineage
+from trioactors.actors.child import ActorCell, ActorLife
+from trioactors.durability.saver import Saver
 from trioactors.errors import ActorStopped, DeliveryError
+from trioactors.messaging.handlers import BoundHandler, HandlerSpec
 from trioactors.messaging.mailbox import refused
 from trioactors.messaging.messages import Admission, Call, Envelope, Late, lineage_of
 from trioactors.scheduling.deadlines import Unordered
@@ -20,11 +23,6 @@ from trioactors.settings import seconds as checked_seconds
 from trioactors.supervision.child import Life, current_life, waiting_life
 from trioactors.supervision.wait_graph import waiting
 from trioactors.trace.records import MessageAccepted
-
-if TYPE_CHECKING:
-    from trioactors.actors.child import ActorCell
-    from trioactors.durability.saver import Saver
-    from trioactors.messaging.handlers import BoundHandler, HandlerSpec
 
 __all__ = ["RemoteHandler", "Sent"]
 
@@ -93,7 +91,7 @@ class RemoteHandler(Generic[P, R]):
 
     async def _nested(self, call: Call, life: Life) -> R:
         """A call made while a handler waits: it is an edge of the wait-for graph, and it inherits the handler's deadline."""
-        outer = life.cell.current_envelope()
+        outer = life.message_in_progress()
         with waiting(life, call.fail, self._cell):
             if outer is not None and outer.deadline <= call.deadline:
                 call.deadline = outer.deadline
@@ -117,7 +115,7 @@ class RemoteHandler(Generic[P, R]):
         if self._watchers:
             give_lineage(cast, self._runtime.observers)
         await trio.lowlevel.checkpoint_if_cancelled()
-        saver = None if cast.sender is None else cast.sender.saver
+        saver = _saver_of(cast)
         if saver is not None and saver.holding:
             self._hold(cast, saver)
             await trio.lowlevel.cancel_shielded_checkpoint()
@@ -134,7 +132,9 @@ class RemoteHandler(Generic[P, R]):
         mailbox = self._mailbox
         if mailbox.closed is not None:
             raise mailbox.closed()
-        if len(mailbox) >= mailbox.limit and (mailbox.overflow is Overflow.FAIL or cast.sender.cell is self._cell):
+        if len(mailbox) >= mailbox.limit and (
+            mailbox.overflow is Overflow.FAIL or (cast.sender is not None and cast.sender.cell is self._cell)
+        ):
             raise refused(mailbox)
         saver.hold(Sent(cast, self._cell, self._tell if self._watchers else None))
 
@@ -159,7 +159,7 @@ class RemoteHandler(Generic[P, R]):
         except RuntimeError:  # no Trio runs in this thread
             simple = False
         cast = Envelope(spec, values, current_life.get()) if simple else self._envelope(args, kwargs)
-        saver = None if cast.sender is None else cast.sender.saver
+        saver = _saver_of(cast)
         if saver is not None and saver.holding:
             if len(self._mailbox) >= self._mailbox.limit:
                 raise refused(self._mailbox)
@@ -197,6 +197,12 @@ class RemoteHandler(Generic[P, R]):
                 **lineage_of(envelope).told,
             )
         )
+
+
+def _saver_of(cast: Envelope) -> Saver | None:
+    """What commits the state of the sender, where that is a durable actor."""
+    sender = cast.sender
+    return sender.saver if isinstance(sender, ActorLife) else None
 
 
 @attrs.frozen(eq=False)

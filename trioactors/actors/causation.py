@@ -13,14 +13,10 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
 
-from trioactors.messaging.messages import NOWHERE, Lineage, lineage_of
+from trioactors.messaging.messages import NOWHERE, Envelope, Lineage, lineage_of
 from trioactors.supervision.child import waiting_life
-
-if TYPE_CHECKING:
-    from trioactors.messaging.messages import Envelope
-    from trioactors.trace.observers import Observers
+from trioactors.trace.observers import Observers
 
 __all__ = ["give_lineage", "led_by", "present_lineage"]
 
@@ -33,7 +29,7 @@ def present_lineage() -> Lineage:
     life = waiting_life()
     if life is None:
         return _begun_by.get()
-    envelope = life.cell.current_envelope()
+    envelope = life.message_in_progress()
     return NOWHERE if envelope is None else lineage_of(envelope)
 
 

@@ -1,13 +1,18 @@
-"""The lasting half of an actor: its mailbox, its ref and its saver, which survive restarts."""
+"""The lasting half of an actor: its mailbox, its ref and its saver, which survive restarts; and one incarnation of it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import Any, cast
 
 import attrs
 import trio
 
-from trioactors.errors import ActorCrashed, ActorStopped, CallTimeout, StateUnreadable, SystemClosed
+from trioactors.actors.plan import ActorPlan
+from trioactors.actors.tasks import TaskHolder
+from trioactors.actors.timers import Timers
+from trioactors.durability.saver import Saver
+from trioactors.errors import ActorCrashed, ActorStopped, CallTimeout, StateUnreadable, SystemClosed, WrongClass
 from trioactors.errors.exits import CRASH, Exit
 from trioactors.messaging.handlers import HandlerSpec
 from trioactors.messaging.mailbox import Mailbox
@@ -16,15 +21,45 @@ from trioactors.messaging.overload import learned_from_late
 from trioactors.settings import Overflow
 from trioactors.supervision.child import Cell, Life
 from trioactors.supervision.restarts import ChildStatus
+from trioactors.supervision.specs import ChildKind, ChildSpec, target_of
 from trioactors.supervision.wait_graph import drawn
 from trioactors.trace.records import CallTimedOut
 
-if TYPE_CHECKING:
-    from trioactors.actors.plan import ActorPlan
-    from trioactors.actors.ref import Ref
-    from trioactors.durability.saver import Saver
+__all__ = ["ActorCell", "ActorLife", "is_actor"]
 
-__all__ = ["ActorCell"]
+
+@attrs.define(eq=False)
+class ActorLife(Life):
+    """One incarnation of an actor."""
+
+    actor: Any = attrs.field(default=None, repr=False)
+    """The instance."""
+    began: float = 0.0
+    """When the handler in progress began."""
+    fatal: Envelope | None = None
+    """The message whose handling ended this incarnation."""
+    fatal_caller: str = ""
+    """The sender of that message."""
+    deferral: Any = attrs.field(default=None, repr=False)
+    """The token that the handler in progress took, if it took one."""
+    deferred: set[Call] | None = attrs.field(default=None, repr=False)
+    """The calls whose replies are deferred."""
+    timers: Timers | None = attrs.field(default=None, repr=False)
+    tasks: TaskHolder | None = attrs.field(default=None, repr=False)
+    saver: Saver | None = attrs.field(default=None, repr=False)
+    """Commits the state of a durable actor."""
+
+    def message_in_progress(self) -> Envelope | None:
+        """The message that it handles now."""
+        return cast("ActorCell", self.cell).mailbox.current
+
+    def discard_deferred(self, call: Call) -> None:
+        """Owe no reply to *call* any more."""
+        if self.deferred is not None:
+            self.deferred.discard(call)
+
+    def _fatal_message(self) -> tuple[Envelope | None, str]:
+        return self.fatal, self.fatal_caller
 
 
 @attrs.define(eq=False, repr=False)
@@ -34,7 +69,6 @@ class ActorCell(Cell):
     plan: ActorPlan = attrs.field(kw_only=True)
     saver: Saver | None = attrs.field(default=None, init=False)
     """What commits its state, or did so last, where it is durable."""
-    ref: Ref = attrs.field(init=False)
     mailbox: Mailbox = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -50,9 +84,28 @@ class ActorCell(Cell):
     def _dead_letter(self, envelope: Envelope, cause: str) -> None:
         self.runtime.accounts.dead_letter(self.name, envelope, cause)
 
-    def current_envelope(self) -> Envelope | None:
-        """The message in progress."""
-        return self.mailbox.current
+    @property
+    def present(self) -> ActorLife | None:
+        """Its present incarnation, or its last one."""
+        return cast("ActorLife | None", self.life)
+
+    @property
+    def busy(self) -> bool:
+        """Whether messages wait, or a handler or a commit is in progress."""
+        return self.mailbox.active or (self.saver is not None and self.saver.busy)
+
+    def mailboxes(self) -> Sequence[Mailbox]:
+        """Its mailbox."""
+        return (self.mailbox,)
+
+    def offer(self, kind: type) -> Any:
+        """Its ref, if it is an actor of the class *kind*."""
+        if not is_actor(self, target_of(kind)):
+            raise WrongClass(self.name, kind.__name__, self.plan.name)
+        return self.ref
+
+    def _make_life(self, number: int) -> Life:
+        return ActorLife(self, number)
 
     def timeout_of(self, spec: HandlerSpec) -> float:
         """The deadline of a call, in seconds: the handler's, else the actor's, else the system's."""
@@ -72,20 +125,21 @@ class ActorCell(Cell):
         """Let it finish the message in progress, then end."""
         life.asked = life.asked or reason
         self.mailbox.rouse()
-        if life.saver is not None:
-            life.saver.bell.ring()
+        saver = cast("ActorLife", life).saver
+        if saver is not None:
+            saver.bell.ring()
 
     def end(self, life: Life, reason: Exit) -> Life | None:
         """Settle what this incarnation owes: its message, its deferred replies, its timers."""
-        mailbox = self.mailbox
-        if life.saver is not None:
-            life.saver.close()
-        for timer in (life.timers or {}).values():
-            timer.cancel()
-        for call in life.deferred or ():
+        mailbox, own = self.mailbox, cast("ActorLife", life)
+        if own.saver is not None:
+            own.saver.close()
+        if own.timers is not None:
+            own.timers.close()
+        for call in own.deferred or ():
             ended = ActorStopped(f"{self.name} ended ({reason}) before it answered")
             call.fail(self.crashed(reason) if reason.kind is CRASH else ended)
-        life.timers = life.deferred = None
+        own.timers = own.deferred = None
         mailbox.current = None
         following = super().end(life, reason)
         if following is None:
@@ -101,9 +155,8 @@ class ActorCell(Cell):
 
     def forget(self) -> None:
         """Give its name back, and keep its account."""
-        if not self.runtime.registry.knows(self):
+        if self.parent is None or not self.parent.release(self):
             return
-        self.runtime.registry.release(self)
         self.close("it was stopped for good")
         if self.mailbox.accepted:
             self.runtime.accounts.close_account(self.mailbox)
@@ -130,8 +183,8 @@ class ActorCell(Cell):
         now = trio.current_time()
         mailbox = self.mailbox
         busy = f"is {self.status.value} and idle"
-        if (current := mailbox.current) is not None and self.life is not None:
-            busy = f"has been handling {current.spec.name!r} for {now - self.life.began:g} s"
+        if (current := mailbox.current) is not None and self.present is not None:
+            busy = f"has been handling {current.spec.name!r} for {now - self.present.began:g} s"
         elif self.status is not ChildStatus.RUNNING:
             busy = f"is {self.status.value}"
         if (saver := self.saver) is not None and saver.busy:
@@ -158,3 +211,12 @@ class ActorCell(Cell):
             f"<actor {self.path}: {self.plan.name}, {self.status.value}, incarnation {self.incarnation}, "
             f"{len(self.mailbox)} waiting>"
         )
+
+
+def is_actor(cell: Cell, kind: object) -> bool:
+    """Whether *cell* is an actor of the class *kind*, or of one below it."""
+    spec = cell.spec
+    if not isinstance(spec, ChildSpec) or spec.kind is not ChildKind.ACTOR:
+        return False
+    made = target_of(spec.make)
+    return isinstance(made, type) and isinstance(kind, type) and issubclass(made, kind)

@@ -7,25 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Hashable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, cast
 
 import trio
 
+from trioactors.actors.child import ActorCell, ActorLife
 from trioactors.actors.deferred import Deferred
+from trioactors.actors.ref import Ref
 from trioactors.actors.tasks import TaskHolder
-from trioactors.actors.timers import Armed, Disarmed, Timer
+from trioactors.actors.timers import Armed, Disarmed, Timer, Timers
 from trioactors.errors import ActorStopped, SpecError, TooManyTimers, UsageError
 from trioactors.errors.exits import NORMAL
 from trioactors.messaging.handlers import HandlerSpec, LocalHandler
 from trioactors.messaging.messages import Call
 from trioactors.settings import seconds
 from trioactors.supervision.specs import is_partial
-
-if TYPE_CHECKING:
-    from trioactors.actors.child import ActorCell
-    from trioactors.actors.ref import Ref
-    from trioactors.supervision.child import Life
-    from trioactors.system.system import System
+from trioactors.system.system import System
 
 __all__ = ["SHORTEST_PERIOD", "Context"]
 
@@ -36,11 +33,12 @@ SHORTEST_PERIOD: Final = 0.001
 class Context:
     """The framework, as one incarnation of an actor sees it."""
 
-    __slots__ = ("_actor", "_life")
+    __slots__ = ("_actor", "_life", "_system")
 
-    def __init__(self, life: Life, actor: object) -> None:
+    def __init__(self, life: ActorLife, actor: object, system: System) -> None:
         self._life = life
         self._actor = actor
+        self._system = system
 
     def __repr__(self) -> str:
         """Whose context it is."""
@@ -53,7 +51,7 @@ class Context:
     @property
     def ref(self) -> Ref:
         """The actor's own ref, to hand to others."""
-        return self._cell.ref
+        return cast("Ref", self._cell.ref)
 
     @property
     def name(self) -> str:
@@ -68,9 +66,7 @@ class Context:
     @property
     def system(self) -> System:
         """The system the actor lives in, to find and start others."""
-        system = self._cell.runtime.system
-        assert system is not None  # set before anything is started
-        return system
+        return self._system
 
     @property
     def sender(self) -> str | None:
@@ -99,12 +95,10 @@ class Context:
         life = self._life
         if life.ended is not None or life.asked is not None:
             raise ActorStopped(f"{self.name} is ending: no task can be started")
-        if life.holder is None:
-            parent = self._cell.parent
-            assert parent is not None  # an actor always has a supervisor,
-            assert parent.shell is not None  # and runs only while that does
-            life.holder = TaskHolder(life, parent.shell.nursery)
-        life.holder.start_soon(function, *args)
+        if life.tasks is None:
+            assert life.nursery is not None  # it runs in one
+            life.tasks = TaskHolder(life, life.nursery)
+        life.tasks.start_soon(function, *args)
 
     def after(self, delay: float, send: Callable[[], Awaitable[Any]], *, key: Hashable | None = None) -> Hashable:
         """Send *send*, one of the actor's own handlers (arguments bound with `partial`), after *delay* seconds.
@@ -120,11 +114,10 @@ class Context:
 
     def cancel(self, key: Hashable) -> bool:
         """Cancel the timer under *key*, and its tick if that still waits. Tells whether there was one."""
-        timers = self._life.timers or {}
-        timer = timers.pop(key, None)
+        timers = self._life.timers
+        timer = None if timers is None else timers.withdraw(key)
         if timer is None:
             return False
-        timer.cancel()
         if (saver := self._life.saver) is not None and saver.holding:
             saver.hold(Disarmed(timer))
         return True
@@ -134,15 +127,16 @@ class Context:
         life = self._life
         if life.ended is not None:
             raise ActorStopped(f"{self.name}: this incarnation is over")
-        timers = life.timers = {} if life.timers is None else life.timers
-        replaced = timers.pop(key, None)
-        if replaced is not None:
-            replaced.cancel()
+        if life.timers is None:
+            runtime = self._cell.runtime
+            life.timers = Timers(self._cell.mailbox, runtime.alarms, runtime.observers, life, life.number)
+        timers = life.timers
+        replaced = timers.withdraw(key)
         if len(timers) >= self._cell.runtime.settings.timers:
             raise TooManyTimers(f"{self.name} has {len(timers)} timers; use keys, or raise Settings.timers")
         chosen: Hashable = object() if key is None else key
-        timer = Timer(chosen, spec, values, trio.current_time() + delay, period, life, self._cell)
-        timers[chosen] = timer
+        timer = Timer(chosen, spec, values, trio.current_time() + delay, period, timers)
+        timers.add(timer)
         if (saver := life.saver) is not None and saver.holding:
             saver.hold(Armed(timer, replaced))
         else:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from typing import Generic, TypeVar, cast
 
 import attrs
 import trio
 
+from trioactors.actors.child import ActorLife
 from trioactors.errors import ActorStopped, NoReply, UsageError
 from trioactors.messaging.messages import Call
-
-if TYPE_CHECKING:
-    from trioactors.supervision.child import Life
 
 __all__ = ["Answered", "Deferred"]
 
@@ -27,7 +25,7 @@ class Deferred(Generic[R]):
 
     __slots__ = ("__weakref__", "_call", "_life", "_settled", "_token")
 
-    def __init__(self, life: Life, call: Call | None) -> None:
+    def __init__(self, life: ActorLife, call: Call | None) -> None:
         self._life = life
         self._call = call
         self._settled = False
@@ -98,7 +96,7 @@ class Answered:
     """A deferred reply that was given."""
 
     call: Call
-    life: Life
+    life: ActorLife
     give: Callable[[Call], None]
     take_back: Callable[[], None]
 

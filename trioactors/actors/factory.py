@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
+from trioactors.actors.actor import Actor
 from trioactors.actors.child import ActorCell
 from trioactors.actors.loop import live
+from trioactors.actors.plan import ActorPlan
 from trioactors.actors.ref import Ref
 from trioactors.errors import StoreMissing
 from trioactors.supervision.child import Cell
@@ -13,10 +15,6 @@ from trioactors.supervision.functions import FunctionCell, ResourceCell, hold_re
 from trioactors.supervision.specs import ChildKind, ChildSpec, Supervisor, target_of
 from trioactors.supervision.supervisor import supervise
 from trioactors.supervision.tree import SupervisorCell
-
-if TYPE_CHECKING:
-    from trioactors.actors.actor import Actor
-    from trioactors.actors.plan import ActorPlan
 
 __all__ = ["make_cell", "plan_of"]
 
@@ -33,9 +31,9 @@ def make_cell(parent: SupervisorCell, spec: ChildSpec | Supervisor, *, dynamic: 
     """The lasting half of the child that *spec* declares."""
     runtime = parent.runtime
     if isinstance(spec, Supervisor):
-        return SupervisorCell(spec.name, spec, runtime, parent, supervise, dynamic, make_cell=make_cell)
+        return SupervisorCell(spec.name, spec, runtime, parent, supervise, dynamic, make_cell=make_cell, registry=parent.registry)
     target = target_of(spec.make)
-    name = spec.name or runtime.registry.fresh(getattr(target, "__name__", spec.kind.value))
+    name = spec.name or parent.registry.fresh(getattr(target, "__name__", spec.kind.value))
     match spec.kind:
         case ChildKind.ACTOR:
             plan = plan_of(spec)

@@ -18,31 +18,30 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, cast
 
 import trio
 from trio.lowlevel import checkpoint, wait_task_rescheduled
 
 from trioactors.actors.actor import Actor
+from trioactors.actors.child import ActorCell, ActorLife
 from trioactors.actors.context import Context
 from trioactors.actors.deferred import Deferred
+from trioactors.actors.held_state import HeldState
+from trioactors.durability.durable_state import StateKeeping
+from trioactors.durability.saver import Saver
 from trioactors.errors import ActorStopped, CallTimeout, DefinitionError, Shutdown, StoreError, StoreMissing
 from trioactors.errors.exits import Exit, ExitKind, leaves
-from trioactors.messaging.mailbox import count_shed
+from trioactors.messaging.mailbox import Mailbox, count_shed
 from trioactors.messaging.messages import Call, Envelope, caller_of, lineage_of
 from trioactors.messaging.overload import hopeless, learned_from_cut
 from trioactors.supervision.child import Life, current_life
 from trioactors.supervision.lifecycle import judge
+from trioactors.supervision.runtime import Runtime
+from trioactors.supervision.specs import ChildSpec
+from trioactors.system.system import current_system, registry_of
 from trioactors.trace.formatting import described
 from trioactors.trace.records import MessageHandled, MessageShed
-
-if TYPE_CHECKING:
-    from trioactors.actors.child import ActorCell
-    from trioactors.durability.durable_state import StateKeeping
-    from trioactors.durability.saver import Saver
-    from trioactors.messaging.mailbox import Mailbox
-    from trioactors.supervision.runtime import Runtime
-    from trioactors.supervision.specs import ChildSpec
 
 __all__ = ["CLOCK_EVERY", "Row", "live"]
 
@@ -50,16 +49,24 @@ CLOCK_EVERY: Final = 8
 """How many messages are handled between two looks at the clock."""
 
 
-async def live(life: Life) -> None:
+async def live(incarnation: Life) -> None:
     """One incarnation of an actor, from its construction to its good-bye."""
-    cell = cast("ActorCell", life.cell)
+    life = cast("ActorLife", incarnation)
+    try:
+        await _live(life, cast("ActorCell", life.cell))
+    finally:
+        if life.tasks is not None:
+            await life.tasks.close()  # noqa: ASYNC102 - shielded in there, and its tasks are cancelled
+
+
+async def _live(life: ActorLife, cell: ActorCell) -> None:
     actor = life.actor = _incarnate(cell)
     hooks = cell.plan.hooks
-    actor.context = Context(life, actor)
+    actor.context = Context(life, actor, current_system())
     current_life.set(life)
     try:
         if cell.plan.keeping is not None:
-            await _load(life, cell.plan.keeping)
+            await _load(life, cell, cell.plan.keeping)
         if "on_start" in hooks:
             await _run_hook(life, actor.on_start)
         life.announce()
@@ -74,16 +81,20 @@ async def live(life: Life) -> None:
         await _say_good_bye(life, actor, life.asked)
 
 
-async def _load(life: Life, keeping: StateKeeping) -> None:
-    """Give the actor its committed state."""
-    committer = life.cell.runtime.committer
+async def _load(life: ActorLife, cell: ActorCell, keeping: StateKeeping) -> None:
+    """Give the actor its committed state, once the last incarnation has written what it had to."""
+    committer = cell.runtime.committer
     if committer is None:
-        raise StoreMissing(life.cell.name)
-    life.saver = keeping.saver(life, committer)
-    await life.saver.load()
+        raise StoreMissing(cell.name)
+    state = HeldState(life.actor, cell.plan, keeping.codec(), registry_of(current_system()))
+    saver = life.saver = keeping.saver(life, cell.mailbox, state, committer, life.discard_deferred)
+    if cell.saver is not None:
+        await cell.saver.drained()
+    cell.saver = saver
+    await saver.load()
 
 
-async def _run_hook(life: Life, hook: Callable[[], Awaitable[None]]) -> None:
+async def _run_hook(life: ActorLife, hook: Callable[[], Awaitable[None]]) -> None:
     await (hook() if life.saver is None else life.saver.in_hook(hook))
 
 
@@ -96,27 +107,27 @@ def _incarnate(cell: ActorCell) -> Actor[Any]:
     return actor  # pyright: ignore[reportUnknownVariableType] - an actor of whatever state
 
 
-async def _farewell(life: Life, actor: Actor[Any], reason: Exit) -> None:
+async def _farewell(life: ActorLife, actor: Actor[Any], reason: Exit) -> None:
     """Call `on_stop` although the actor failed, or ended itself by raising `Shutdown`; that stays the reason, whatever happens here."""
     if life.saver is not None and not reason.orderly:
-        life.saver.close()
+        life.saver.detach()
         life.saver = None  # what it does now belongs to no commit
     with trio.move_on_after(life.cell.grace):  # noqa: ASYNC912 - on_stop may or may not wait
         try:
             await _say_good_bye(life, actor, reason)
         except Exception as error:
             after = "Shutdown" if reason.orderly else "a crash"
-            life.cell.report(life, Exit(ExitKind.CRASH, f"in on_stop, after {after}", error))
+            life.report(Exit(ExitKind.CRASH, f"in on_stop, after {after}", error))
 
 
-async def _say_good_bye(life: Life, actor: Actor[Any], reason: Exit) -> None:
+async def _say_good_bye(life: ActorLife, actor: Actor[Any], reason: Exit) -> None:
     if "on_stop" in cast("ActorCell", life.cell).plan.hooks:
         await _run_hook(life, partial(actor.on_stop, reason))
     if life.saver is not None:
         await life.saver.finish()
 
 
-async def _serve(life: Life, cell: ActorCell, actor: Actor[Any]) -> None:
+async def _serve(life: ActorLife, cell: ActorCell, actor: Actor[Any]) -> None:
     mailbox = cell.mailbox
     queue, task = mailbox.queue, trio.lowlevel.current_task()
     watchers = cell.runtime.observers.listeners
@@ -197,7 +208,7 @@ def _take(mailbox: Mailbox, envelope: Envelope) -> None:
     mailbox.attend()
 
 
-def _in_vain(mailbox: Mailbox, envelope: Envelope, life: Life) -> bool:
+def _in_vain(mailbox: Mailbox, envelope: Envelope, life: ActorLife) -> bool:
     """Whether *envelope* is a call with less time left than its handler was seen to need."""
     return (
         mailbox.needs is not None
@@ -214,7 +225,7 @@ def _shed(cell: ActorCell, envelope: Envelope) -> None:
         observers.emit(MessageShed(time=trio.current_time(), child=cell.name, handler=envelope.spec.name, **told))
 
 
-def _failed(life: Life, cell: ActorCell, envelope: Envelope, error: BaseException) -> None:
+def _failed(life: ActorLife, cell: ActorCell, envelope: Envelope, error: BaseException) -> None:
     """Settle a message whose handler raised. Raises again what ends the incarnation."""
     cell.mailbox.current = life.deferral = None
     try:
@@ -228,7 +239,7 @@ def _failed(life: Life, cell: ActorCell, envelope: Envelope, error: BaseExceptio
     _tell(life, cell, envelope, error)
 
 
-def _answered(life: Life, cell: ActorCell, envelope: Envelope, error: BaseException) -> bool:
+def _answered(life: ActorLife, cell: ActorCell, envelope: Envelope, error: BaseException) -> bool:
     """Whether *error* is an answer, or nobody waits for one any more; then the message is settled."""
     saver, mailbox = life.saver, cell.mailbox
     if isinstance(error, envelope.spec.raises) or (saver is not None and saver.rolls_back and _may_pass(error)):
@@ -256,7 +267,7 @@ def _may_pass(error: BaseException) -> bool:
     return isinstance(error, StoreError) and error.retryable
 
 
-def _fatal(life: Life, cell: ActorCell, envelope: Envelope, error: BaseException) -> None:
+def _fatal(life: ActorLife, cell: ActorCell, envelope: Envelope, error: BaseException) -> None:
     if life.saver is not None and not isinstance(error, Shutdown):
         life.saver.close()
     life.fatal = envelope
@@ -279,7 +290,7 @@ def _inherited_deadline_passed(envelope: Envelope, error: BaseException) -> bool
     return bool(parts) and all(isinstance(leaf, CallTimeout) and leaf.inherited for leaf in parts)
 
 
-def _settle(life: Life, cell: ActorCell, envelope: Envelope, result: Any) -> None:
+def _settle(life: ActorLife, cell: ActorCell, envelope: Envelope, result: Any) -> None:
     """Answer a message that somebody watches, or whose reply is deferred."""
     token, life.deferral = life.deferral, None
     if token is not None and result is not None and not isinstance(result, Deferred):
@@ -311,7 +322,7 @@ class _DeferredAndReturned(DefinitionError):
     """A handler gave its reply twice: the call stays open until the token is used, lost or dead."""
 
 
-def _tell(life: Life, cell: ActorCell, envelope: Envelope, error: BaseException | None) -> None:
+def _tell(life: ActorLife, cell: ActorCell, envelope: Envelope, error: BaseException | None) -> None:
     if not cell.runtime.observers.listeners:
         return
     now = trio.current_time()

@@ -97,7 +97,7 @@ class ActorInfo:
 def info(ref: object) -> ActorInfo:
     """A snapshot of an actor. It never waits behind messages and changes nothing."""
     cell = cell_of(ref)
-    life, mailbox = cell.life, cell.mailbox
+    life, mailbox = cell.present, cell.mailbox
     current = mailbox.current
     return ActorInfo(
         name=cell.name,
@@ -113,7 +113,7 @@ def info(ref: object) -> ActorInfo:
         mailbox_rejected=mailbox.rejected,
         ledger=mailbox.ledger,
         timers=len(life.timers or ()) if life is not None else 0,
-        tasks=len(life.holder) if life is not None and life.holder is not None else 0,
+        tasks=len(life.tasks) if life is not None and life.tasks is not None else 0,
         deferred_replies=len(life.deferred or ()) if life is not None else 0,
         held_replies=mailbox.held,
         revision=None if cell.saver is None else cell.saver.revision,

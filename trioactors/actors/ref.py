@@ -6,20 +6,16 @@ exactly one per child. To the type checkers it is the actor itself; anything but
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import Any, NoReturn, cast
 
 import attrs
 
 from trioactors.actors.calls import RemoteHandler
+from trioactors.actors.child import ActorCell, is_actor
 from trioactors.errors import NotAHandler, UsageError, WrongClass
-from trioactors.supervision.specs import ChildKind, ChildSpec, target_of
+from trioactors.supervision.registry import Registry
 
-if TYPE_CHECKING:
-    from trioactors.actors.child import ActorCell
-    from trioactors.supervision.child import Cell
-    from trioactors.supervision.registry import Registry
-
-__all__ = ["Ref", "StoredName", "cell_of", "is_actor"]
+__all__ = ["Ref", "StoredName", "cell_of"]
 
 
 class Ref:
@@ -83,12 +79,3 @@ class StoredName:
         if not is_actor(cell, self.kind):
             raise WrongClass(self.name, self.kind.__name__, repr(cell))
         return cast("ActorCell", cell)
-
-
-def is_actor(cell: Cell, kind: object) -> bool:
-    """Whether *cell* is an actor of the class *kind*, or of one below it."""
-    spec = cell.spec
-    if not isinstance(spec, ChildSpec) or spec.kind is not ChildKind.ACTOR:
-        return False
-    made = target_of(spec.make)
-    return isinstance(made, type) and isinstance(kind, type) and issubclass(made, kind)

@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
-from trioactors.actors.ref import Ref, StoredName, is_actor
+from trioactors.actors.child import ActorCell, is_actor
+from trioactors.actors.ref import Ref, StoredName
 from trioactors.errors import UsageError
 from trioactors.serializer import Rule
+from trioactors.supervision.registry import Registry
 from trioactors.supervision.specs import target_of
-
-if TYPE_CHECKING:
-    from trioactors.actors.child import ActorCell
-    from trioactors.supervision.registry import Registry
 
 __all__ = ["refs_by_name", "resolving"]
 
-# --- refs inside a state ---
 _registry: ContextVar[Registry | None] = ContextVar("trioactors_registry", default=None)
 """Where the names in a state that is being read are looked up."""
 
@@ -55,7 +52,7 @@ def refs_by_name(annotation: Any) -> Rule[Any, Any]:
             raise ValueError(f"{name!r} names an actor, and is read outside a system")
         stored = StoredName(name, kind, registry)
         try:
-            return stored.find().ref
+            return cast("Ref", stored.find().ref)
         except UsageError:  # it may start later
             return Ref(stored)
 

@@ -7,17 +7,14 @@ is over. One that fails crashes the actor. Since the actor's task does not wait 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import trio
 
 from trioactors.actors.causation import led_by, present_lineage
-from trioactors.messaging.messages import NOWHERE
+from trioactors.messaging.messages import NOWHERE, Lineage
+from trioactors.supervision.child import Life
 from trioactors.supervision.lifecycle import judge, pass_through
-
-if TYPE_CHECKING:
-    from trioactors.messaging.messages import Lineage
-    from trioactors.supervision.child import Life
 
 __all__ = ["TaskHolder"]
 

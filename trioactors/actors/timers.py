@@ -11,35 +11,97 @@ fails.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Hashable, Iterator
+from typing import Any
 
 import attrs
 import trio
 
-from trioactors.messaging.messages import NOWHERE, Envelope
-from trioactors.scheduling.deadlines import Alarm
+from trioactors.messaging.handlers import HandlerSpec
+from trioactors.messaging.mailbox import Mailbox
+from trioactors.messaging.messages import NOWHERE, Envelope, Sender
+from trioactors.scheduling.deadlines import Alarm, Alarms
+from trioactors.trace.observers import Observers
 from trioactors.trace.records import TimerFired
 
-if TYPE_CHECKING:
-    from trioactors.actors.child import ActorCell
-    from trioactors.messaging.handlers import HandlerSpec
-    from trioactors.messaging.messages import Lineage
-    from trioactors.supervision.child import Life
+__all__ = ["Armed", "Disarmed", "Timer", "Timers"]
 
-__all__ = ["Armed", "Disarmed", "Timer"]
+
+class Timers:
+    """The timers of one incarnation."""
+
+    def __init__(self, mailbox: Mailbox, deadlines: Alarms, observers: Observers, sender: Sender, incarnation: int) -> None:
+        self.mailbox = mailbox
+        self.deadlines = deadlines
+        self._observers = observers
+        self._sender = sender
+        self._incarnation = incarnation
+        self._by_key: dict[Hashable, Timer] = {}
+        self.closed = False
+        """Whether the incarnation is over."""
+
+    def __repr__(self) -> str:
+        """How many there are."""
+        return f"<timers of {self.mailbox.owner}: {len(self)}>"
+
+    def __len__(self) -> int:
+        """How many will fire."""
+        return len(self._by_key)
+
+    def __iter__(self) -> Iterator[Timer]:
+        """Those that will fire."""
+        return iter(tuple(self._by_key.values()))
+
+    def withdraw(self, key: Hashable) -> Timer | None:
+        """Cancel the timer under *key* and return it; None if there is none."""
+        timer = self._by_key.pop(key, None)
+        if timer is not None:
+            timer.cancel()
+        return timer
+
+    def add(self, timer: Timer) -> None:
+        """Remember *timer* under its key."""
+        self._by_key[timer.key] = timer
+
+    def forget(self, timer: Timer) -> None:
+        """Forget *timer*, unless another one has its key by now."""
+        if self._by_key.get(timer.key) is timer:
+            del self._by_key[timer.key]
+
+    def send(self, timer: Timer) -> None:
+        """Put the tick of *timer* into the mailbox."""
+        tick = Envelope(timer.spec, timer.values, self._sender, tick=timer)
+        self.mailbox.put_tick(tick)
+        if self._observers.listeners:
+            lineage = tick.lineage = NOWHERE.next(self._observers.number())
+            self._observers.emit(
+                TimerFired(
+                    time=trio.current_time(),
+                    child=self.mailbox.owner,
+                    handler=timer.spec.name,
+                    incarnation=self._incarnation,
+                    **lineage.told,
+                )
+            )
+
+    def close(self) -> None:
+        """The incarnation is over: no timer fires any more."""
+        self.closed = True
+        for timer in self:
+            timer.cancel()
+        self._by_key.clear()
 
 
 @attrs.define(eq=False)
 class Timer:
     """One timer."""
 
-    key: object
+    key: Hashable
     spec: HandlerSpec
     values: tuple[Any, ...] = attrs.field(repr=False)
     due: float
     period: float | None
-    life: Life = attrs.field(repr=False)
-    cell: ActorCell = attrs.field(repr=False)
+    _timers: Timers = attrs.field(alias="timers", repr=False)
     waiting: bool = False
     """Whether a tick is in the mailbox."""
     _cancelled: bool = attrs.field(default=False, init=False)
@@ -47,39 +109,28 @@ class Timer:
     _alarm: Alarm | None = attrs.field(default=None, init=False, repr=False)
 
     def schedule(self) -> None:
-        """It may ring from now on: when it is due, or at once if it was due already."""
+        """Fire from now on: when it is due, or at once if it was due already."""
         self._scheduled = True
-        if not self._cancelled and self.life.ended is None:
+        if not self._cancelled and not self._timers.closed:
             self._wait()
 
     def _wait(self) -> None:
-        self._alarm = self.cell.runtime.alarms.at(self.due, self._ring)
+        self._alarm = self._timers.deadlines.at(self.due, self._ring)
 
     def _ring(self) -> None:
         """Send the tick, and come back if there is a period."""
-        if self.cell.mailbox.closed is None and not self.waiting:
+        if self._timers.mailbox.closed is None and not self.waiting:
             self.waiting = True
-            tick = Envelope(self.spec, self.values, self.life, tick=self)
-            self.cell.mailbox.put_tick(tick)
-            observers = self.cell.runtime.observers
-            if observers.listeners:
-                tick.lineage = NOWHERE.next(observers.number())
-                self._tell(tick.lineage)
+            self._timers.send(self)
         if self.period is not None:
             missed = math.floor((trio.current_time() - self.due) / self.period)
             self.due += (missed + 1) * self.period
             self._wait()
 
-    def _tell(self, lineage: Lineage) -> None:
-        self.cell.runtime.observers.emit(
-            TimerFired(
-                time=trio.current_time(),
-                child=self.cell.name,
-                handler=self.spec.name,
-                incarnation=self.life.number,
-                **lineage.told,
-            )
-        )
+    @property
+    def fired(self) -> float:
+        """When the tick that waits was due."""
+        return self.due if self.period is None else self.due - self.period
 
     def delivered(self) -> None:
         """The tick leaves the mailbox. A timer without a period is done with it."""
@@ -88,28 +139,25 @@ class Timer:
             self.forget()
 
     def forget(self) -> None:
-        """Its actor knows it no more."""
-        timers = self.life.timers
-        if timers is not None and timers.get(self.key) is self:
-            del timers[self.key]
+        """Take it out of its actor's timers."""
+        self._timers.forget(self)
 
     def revive(self) -> None:
-        """It was cancelled or replaced, and that is undone: ring when it was due, or now, if it may ring yet."""
-        timers = self.life.timers
-        if timers is not None and self.life.ended is None:
-            timers[self.key] = self
+        """Undo that it was cancelled or replaced: fire when it was due, or now, if it may fire yet."""
+        if not self._timers.closed:
+            self._timers.add(self)
             self._cancelled = False
             if self._scheduled:
                 self._wait()
 
     def cancel(self) -> None:
-        """Never ring again, and take back the tick that still waits."""
+        """Never fire again, and take back the tick that still waits."""
         self._cancelled = True
         if self._alarm is not None:
             self._alarm.cancel()
         if self.waiting:
             self.waiting = False
-            self.cell.mailbox.withdraw_tick(self)
+            self._timers.mailbox.withdraw_tick(self)
 
 
 @attrs.frozen(eq=False)

@@ -21,10 +21,10 @@ from trioactors.console.topics import TOPICS, Message, Source, told_error
 from trioactors.errors import SpecError, TrioactorsError, UnknownName, UsageError
 from trioactors.inspect import plain, quarantine
 from trioactors.messaging.ledger import DeadLetter
-from trioactors.supervision.child import Cell, current_life
+from trioactors.supervision.child import Cell, Parent, current_life
 from trioactors.supervision.handle import restart_cell, stop_cell
 from trioactors.supervision.specs import INTERNAL
-from trioactors.system.system import runtime_of
+from trioactors.system.system import registry_of, runtime_of
 
 __all__ = ["DEEDS", "QUESTIONS", "Asker", "NotAllowed", "answered"]
 
@@ -137,11 +137,11 @@ def _target(source: Source, options: Options) -> Cell:
     """The child that is meant; if an incarnation is named, only that one. Raises `UnknownName`, `UsageError`."""
     name, seen = options.needed("name"), options.optional_number("incarnation")
     options.end()
-    cell = runtime_of(source.system).registry.find(name)
+    cell = registry_of(source.system).find(name)
     if name.startswith(INTERNAL):
         raise UsageError(f"{name} is the system's own; leave the block of open_system to stop it")
     life = current_life.get()
-    above: Cell | None = None if life is None else life.cell
+    above: Cell | Parent | None = None if life is None else life.cell
     while above is not None:
         if above is cell:
             raise UsageError(f"this console runs in {name}: it cannot stop or restart that, since nobody would be left to answer")
@@ -163,7 +163,7 @@ async def _sent_again(source: Source, number: int) -> str:
         raise UsageError(f"no dead letter has the number {number}: it is not kept any more, or never was")
     if number in source.resent:
         raise UsageError(f"dead letter {number} was sent again already")
-    cell = runtime_of(source.system).registry.find(letter.target)
+    cell = registry_of(source.system).find(letter.target)
     spec = None
     if isinstance(cell, ActorCell):
         spec = next((each for each in cell.plan.handlers.values() if each.message is type(letter.message)), None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from trioactors.console.heads import Answer
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.specs import INTERNAL
-from trioactors.system.system import System, runtime_of
+from trioactors.system.system import System, registry_of, runtime_of
 
 __all__ = ["health"]
 
@@ -18,7 +18,7 @@ def health(system: System, *, readiness: bool) -> Answer:
     """The answer; without *readiness* the status tells only whether the system lives."""
     runtime = runtime_of(system)
     restarting = sum(
-        cell.status is ChildStatus.RESTARTING for cell in runtime.registry.cells() if not cell.name.startswith(INTERNAL)
+        cell.status is ChildStatus.RESTARTING for cell in registry_of(system).cells() if not cell.name.startswith(INTERNAL)
     )
     broken = runtime.committer is not None and runtime.committer.broken
     live = not runtime.closed

@@ -8,23 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import NoneType
-from typing import TYPE_CHECKING, Any, Final, ForwardRef, TypeVar, cast
+from typing import Any, Final, ForwardRef, TypeVar
 
 import attrs
 
-from trioactors.actors.stored_refs import refs_by_name
 from trioactors.durability.output_gate import Gate
 from trioactors.durability.policies import EveryMessage, Policy
-from trioactors.durability.saver import Saver
+from trioactors.durability.saver import Saver, State
 from trioactors.durability.write_behind import Window
 from trioactors.errors import DefinitionError, NameUnresolved, SerializationError, SpecError
+from trioactors.messaging.mailbox import Mailbox
+from trioactors.messaging.messages import Call
+from trioactors.persistence.committer import Committer
 from trioactors.persistence.store import Key, Space
-from trioactors.serializer import Codec, Serializer
-
-if TYPE_CHECKING:
-    from trioactors.actors.child import ActorCell
-    from trioactors.persistence.committer import Committer
-    from trioactors.supervision.child import Life
+from trioactors.serializer import Codec, Rule, Serializer
+from trioactors.supervision.child import Life
 
 __all__ = ["StateKeeping"]
 
@@ -49,11 +47,13 @@ class StateKeeping:
     """The state's type; raises `DefinitionError` where its name cannot be resolved."""
     base: type = attrs.field(repr=False)
     """The class of all actors: an annotation with one of them means a ref."""
+    refs: Callable[[Any], Rule[Any, Any]] = attrs.field(repr=False)
+    """How a ref to an actor of an annotated class is carried."""
     _codec: Codec[Any] | None = attrs.field(default=None, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         if not self.serializer.knows_family(self.base):
-            self.serializer.register_family(self.base, refs_by_name)
+            self.serializer.register_family(self.base, self.refs)
 
     def check_definition(self, declared: object) -> None:
         """Refuse a state that cannot be kept, if that can be known already. Raises `DefinitionError`."""
@@ -90,9 +90,10 @@ class StateKeeping:
             raise SpecError(f"{self.owner} is durable, and its name is the key of its state: {error}") from None
         self.codec()
 
-    def saver(self, life: Life, committer: Committer) -> Saver:
-        """What commits the state in this life."""
-        cell = cast("ActorCell", life.cell)
+    def saver(
+        self, life: Life, mailbox: Mailbox, state: State, committer: Committer, discard_deferred: Callable[[Call], None]
+    ) -> Saver:
+        """What commits the *state* of this incarnation."""
         if isinstance(self.policy, EveryMessage):
-            return Gate(life, cell, self.codec(), committer)
-        return Window(life, cell, self.codec(), committer, self.policy.seconds)
+            return Gate(life, mailbox, state, committer, discard_deferred)
+        return Window(life, mailbox, state, committer, self.policy.seconds)

@@ -15,22 +15,16 @@ An answer that follows from an uncommitted state waits for it too, also when its
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
-from trioactors.durability.saver import Saver, undo_all
+from trioactors.durability.saver import Effect, Saver, State, undo_all
 from trioactors.errors import SerializationError, Shutdown, StoreError, StoreUnavailable
-from trioactors.messaging.messages import Call, lineage_of
+from trioactors.messaging.mailbox import Mailbox
+from trioactors.messaging.messages import Call, Envelope, lineage_of
 from trioactors.persistence.committer import Committer, fresh
-from trioactors.supervision.child import waiting_life
-
-if TYPE_CHECKING:
-    from trioactors.actors.child import ActorCell
-    from trioactors.durability.saver import Effect
-    from trioactors.messaging.messages import Envelope
-    from trioactors.serializer import Codec
-    from trioactors.supervision.child import Life
+from trioactors.supervision.child import Life, waiting_life
 
 __all__ = ["Gate"]
 
@@ -52,8 +46,11 @@ class Gate(Saver):
 
     rolls_back = True
 
-    def __init__(self, life: Life, cell: ActorCell, codec: Codec[Any], committer: Committer) -> None:
-        super().__init__(life, cell, codec, committer)
+    def __init__(
+        self, life: Life, mailbox: Mailbox, state: State, committer: Committer, discard_deferred: Callable[[Call], None]
+    ) -> None:
+        super().__init__(life, mailbox, state, committer)
+        self._discard_deferred = discard_deferred
         self._latest = b""
         """The state after the last message that ended well."""
         self._flying: _Entry | None = None
@@ -105,7 +102,7 @@ class Gate(Saver):
 
     def _hold_answer(self, entry: _Entry, envelope: Envelope, answer: Callable[[Any], None] | None, value: Any) -> None:
         """The answer waits for *entry*. Who holds as many as its mailbox has places handles nothing more for now."""
-        mailbox = self._cell.mailbox
+        mailbox = self._mailbox
         mailbox.held += 1
         self.blocked = mailbox.held >= mailbox.limit
         entry.answers.append((envelope, answer, value))
@@ -128,7 +125,7 @@ class Gate(Saver):
             self._undo_current(envelope)
         else:
             self._roll_back(envelope)
-            self._cell.mailbox.expired += 1
+            self._mailbox.expired += 1
 
     def left(self, envelope: Envelope) -> None:
         """A handler ended this life in order: the state is as before it, and what it sent was never sent."""
@@ -139,7 +136,7 @@ class Gate(Saver):
 
     def _roll_back(self, envelope: Envelope) -> None:
         if not envelope.spec.reads and not self._unchanged():
-            self._restore(self._latest)
+            self._state.restore(self._latest)
         self._drop_outbox()
         self._owe_nothing(envelope)
 
@@ -157,7 +154,7 @@ class Gate(Saver):
     def _undo_current(self, envelope: Envelope) -> None:
         """The handler in progress stood on a state that is lost."""
         error = self._go_back()
-        self._cell.mailbox.undone += 1
+        self._mailbox.undone += 1
         self._fail(envelope, _never_written(error))
 
     def _go_back(self) -> Exception:
@@ -166,7 +163,7 @@ class Gate(Saver):
         assert error is not None  # why this was called
         self._drop_outbox()
         if not self.fenced:
-            self._restore(self._latest)
+            self._state.restore(self._latest)
         return error
 
     def _fail(self, envelope: Envelope, error: Exception) -> None:
@@ -176,8 +173,8 @@ class Gate(Saver):
 
     def _owe_nothing(self, envelope: Envelope) -> None:
         """If its reply was deferred, it is answered by something else now."""
-        if self.life.deferred is not None and isinstance(envelope, Call):
-            self.life.deferred.discard(envelope)
+        if isinstance(envelope, Call):
+            self._discard_deferred(envelope)
 
     def _drop_outbox(self) -> None:
         outbox, self._outbox = self._outbox, []
@@ -198,7 +195,7 @@ class Gate(Saver):
             entry = self._entry_for(self._encode())
             done = True
         except Shutdown:  # an orderly end, with a good-bye that is committed: it begins with the state before this
-            self._restore(self._latest)
+            self._state.restore(self._latest)
             raise
         finally:
             if not done:
@@ -263,14 +260,14 @@ class Gate(Saver):
         self.blocked = self.fenced
 
     def _release(self, entry: _Entry) -> None:
-        self._cell.mailbox.held -= len(entry.answers)
+        self._mailbox.held -= len(entry.answers)
         for envelope, answer, value in entry.answers:
             self._answer(envelope, answer, value)
         for effect in entry.effects:
             effect.release()
 
     def _answer(self, envelope: Envelope, answer: Callable[[Any], None] | None, value: Any) -> None:
-        self._cell.mailbox.handled += 1
+        self._mailbox.handled += 1
         if answer is not None:
             answer(value)
         del envelope
@@ -287,7 +284,7 @@ class Gate(Saver):
         following, self._next = self._next, None
         assert entry is not None  # it was on its way
         self.blocked = False
-        alive = self.life.ended is None and self.life.saver is self
+        alive = self.life.ended is None and not self.detached
         ends = alive and self._end_life_for(error)
         if alive and not ends:
             self._latest = self._committed
@@ -299,12 +296,12 @@ class Gate(Saver):
             self._undone = error
         elif alive and not ends:
             try:
-                self._restore(self._latest)
+                self._state.restore(self._latest)
             except Exception as failed:  # on_load is the user's; in a callback nobody else would hear of it
                 self.life.crash(failed)
 
     def _undo(self, entry: _Entry, error: Exception) -> None:
-        mailbox = self._cell.mailbox
+        mailbox = self._mailbox
         mailbox.held -= len(entry.answers)
         mailbox.undone += len(entry.answers)
         undo_all(entry.effects)

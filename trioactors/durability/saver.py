@@ -12,25 +12,52 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import trio
 
-from trioactors.actors.stored_refs import resolving
 from trioactors.errors import OverLimit, SerializationError, StateUnreadable, StoreConflict, StoreError
+from trioactors.messaging.mailbox import Mailbox
+from trioactors.messaging.messages import Envelope
 from trioactors.persistence.committer import Committer, Kept, Verdict
 from trioactors.persistence.store import ABSENT, Batch, Committed, Corrupt, Key, Record, Space, Write
 from trioactors.scheduling.parking import Bell
+from trioactors.supervision.child import Cell, Life, Parent
 from trioactors.supervision.wait_graph import chain_between
 from trioactors.trace.records import CommitFailed, StateCommitted
 
-if TYPE_CHECKING:
-    from trioactors.actors.child import ActorCell
-    from trioactors.messaging.messages import Envelope
-    from trioactors.serializer import Codec
-    from trioactors.supervision.child import Cell, Life
+__all__ = ["Effect", "Saver", "State", "undo_all"]
 
-__all__ = ["Effect", "Saver", "undo_all"]
+
+class State(Protocol):
+    """The state of an actor, to and from bytes."""
+
+    inspect: bool
+    """Whether the class lets its state be looked at."""
+
+    def encode(self) -> bytes:
+        """The record of the state as it is now. Raises what the actor's hook raises, and `SerializationError`."""
+        ...
+
+    def restore(self, data: bytes) -> None:
+        """Replace the state by the one in the record *data*. Raises what the actor's hook raises, and `SerializationError`."""
+        ...
+
+    def decode(self, data: bytes) -> Any:
+        """The state in a record; no hook is called. Raises `SerializationError`."""
+        ...
+
+
+class Effect(Protocol):
+    """Something that leaves with a commit, or never."""
+
+    def release(self) -> None:
+        """The commit is done."""
+        ...
+
+    def undo(self) -> None:
+        """The commit failed, or there will be none."""
+        ...
 
 
 class Saver(ABC):
@@ -39,12 +66,14 @@ class Saver(ABC):
     rolls_back: ClassVar[bool]
     """Whether the state is as before a message that failed."""
 
-    def __init__(self, life: Life, cell: ActorCell, codec: Codec[Any], committer: Committer) -> None:
+    def __init__(self, life: Life, mailbox: Mailbox, state: State, committer: Committer) -> None:
         self.life = life
-        self._cell = cell
-        self._codec = codec
+        self.name = life.cell.name
+        self._runtime = life.cell.runtime
+        self._mailbox = mailbox
+        self._state = state
         self._committer = committer
-        self.key = Key(Space.STATE, cell.name)
+        self.key = Key(Space.STATE, self.name)
         self.revision = ABSENT
         self._committed = b""
         """The record as it is in the store, or the fresh state where none is."""
@@ -62,13 +91,15 @@ class Saver(ABC):
         """Whether the actor must not handle more for now."""
         self.fenced = False
         """Whether the store below is gone, and this life with it."""
+        self.detached = False
+        """Whether the incarnation goes on without it, after a crash: what it does then belongs to no commit."""
         self._in_hook = False
         self.bell = Bell()
         """Rung when a commit is settled, and when the actor is asked to end."""
 
     def __repr__(self) -> str:
         """Whose state, and how far it is."""
-        return f"<{type(self).__name__.lower()} of {self._cell.name}, revision {self.revision}, {'busy' if self.busy else 'idle'}>"
+        return f"<{type(self).__name__.lower()} of {self.name}, revision {self.revision}, {'busy' if self.busy else 'idle'}>"
 
     # --- for those who send ---
 
@@ -84,7 +115,7 @@ class Saver(ABC):
     @property
     def _recording(self) -> bool:
         """Whether a handler or a hook is at work, and the state therefore not to be looked at."""
-        return self._in_hook or self._cell.mailbox.current is not None
+        return self._in_hook or self._mailbox.current is not None
 
     # --- the ends of a handler ---
 
@@ -107,21 +138,17 @@ class Saver(ABC):
     # --- reading ---
 
     async def load(self) -> None:
-        """Give the actor its committed state, once the last life has written what it had to. Raises `StoreError`."""
-        previous = self._cell.saver
-        if previous is not None:
-            await previous.drained()
-        self._cell.saver = self
+        """Give the actor its committed state. Raises `StoreError`."""
         found = (await self._read())[0]
         if isinstance(found, Corrupt):
-            raise StateUnreadable(self._cell.name, self._committer.where, found.reason)
+            raise StateUnreadable(self.name, self._committer.where, found.reason)
         if found is None:
             self._committed = self._encode()
         else:
             try:
-                self._restore(found.data)
+                self._state.restore(found.data)
             except SerializationError as error:
-                raise StateUnreadable(self._cell.name, self._committer.where, str(error)) from error
+                raise StateUnreadable(self.name, self._committer.where, str(error)) from error
             self.revision, self._committed = found.revision, found.data
         self.size = len(self._committed)
 
@@ -140,77 +167,60 @@ class Saver(ABC):
         """
         if not self._committer.broken:
             return
-        top: Cell = self._cell
+        top: Cell | Parent = self.life.cell
         while top.parent is not None:
             top = top.parent
-        if chain_between(top, self._cell) is None:
+        if chain_between(top, self.life.cell) is None:
             while self.life.asked is None:
                 await self.bell.wait()
 
-    def _restore(self, data: bytes) -> None:
-        actor = self.life.actor
-        actor.state = self._decode(data)
-        if "on_load" in self._cell.plan.hooks:
-            actor.on_load()
-
-    def _decode(self, data: bytes) -> Any:
-        with resolving(self._cell.runtime.registry):
-            return self._codec.decode(data)
-
     def _encode(self) -> bytes:
-        actor = self.life.actor
-        if "on_save" in self._cell.plan.hooks:
-            before, self._in_hook = self._in_hook, True
-            try:
-                actor.on_save()
-            finally:
-                self._in_hook = before
-        return self._codec.encode(actor.state)
+        before, self._in_hook = self._in_hook, True
+        try:
+            return self._state.encode()
+        finally:
+            self._in_hook = before
 
     # --- writing ---
 
     def _commit(self, data: bytes) -> None:
-        runtime = self._cell.runtime
-        runtime.activity.busy += 1
-        self._sent, self.busy, self.busy_since = data, True, runtime.now()
+        self._runtime.activity.busy += 1
+        self._sent, self.busy, self.busy_since = data, True, self._runtime.now()
         self._committer.submit(Batch((Write(self.key, data, expected=self.revision),)), self._settled)
 
     def _settled(self, verdict: Verdict) -> None:
         """The commit on its way is done, or has failed."""
         self.busy = False
-        observers = self._cell.runtime.observers
+        observers = self._runtime.observers
         if isinstance(verdict, Committed):
             before, self._committed = self._committed, self._sent
             self.revision = verdict.revisions[0]
-            self.committed_at, self.size = self._cell.runtime.now(), len(self._sent)
+            self.committed_at, self.size = self._runtime.now(), len(self._sent)
             if observers.listeners:
                 now, size, chain = trio.current_time(), len(self._sent), self._led_by()
-                observers.emit(
-                    StateCommitted(time=now, child=self._cell.name, revision=self.revision, size=size, correlation=chain)
-                )
-            if self._cell.runtime.commit_listeners:
+                observers.emit(StateCommitted(time=now, child=self.name, revision=self.revision, size=size, correlation=chain))
+            if self._committer.listeners:
                 self._tell_of_commit(before)
             self._kept()
         else:
-            observers.emit(CommitFailed(time=trio.current_time(), child=self._cell.name, error=type(verdict).__name__))
+            observers.emit(CommitFailed(time=trio.current_time(), child=self.name, error=type(verdict).__name__))
             self._lost(verdict)
-        self._cell.runtime.activity.less()
+        self._runtime.activity.less()
         self.bell.ring()
 
     def _tell_of_commit(self, before: bytes) -> None:
         """Somebody wants to know what the commit on its way has changed."""
-        cell = self._cell
         kept = Kept(
             time=trio.current_time(),
-            child=cell.name,
+            child=self.name,
             revision=self.revision,
             correlation=self._led_by(),
-            inspect=cell.plan.inspect,
+            inspect=self._state.inspect,
             before=before,
             after=self._committed,
-            decode=self._decode,
+            decode=self._state.decode,
         )
-        for listener in tuple(cell.runtime.commit_listeners):
+        for listener in tuple(self._committer.listeners):
             listener(kept)
 
     def _led_by(self) -> int | None:
@@ -253,6 +263,11 @@ class Saver(ABC):
     def close(self) -> None:
         """The life is over, or a handler has just ended it: what was not handed in for a commit is lost. Closing twice is closing once."""
 
+    def detach(self) -> None:
+        """The incarnation goes on without it; as `close`."""
+        self.close()
+        self.detached = True
+
     # --- waiting ---
 
     async def unblocked(self) -> None:
@@ -264,18 +279,6 @@ class Saver(ABC):
         """Wait until no commit is on its way. The caller's own scope bounds it."""
         while self.busy:
             await self.bell.wait()
-
-
-class Effect(Protocol):
-    """Something that leaves with a commit, or never."""
-
-    def release(self) -> None:
-        """The commit is done."""
-        ...
-
-    def undo(self) -> None:
-        """The commit failed, or there will be none."""
-        ...
 
 
 def undo_all(effects: Sequence[Effect]) -> None:

@@ -7,18 +7,14 @@ is at work, or the commit before is still on its way, as soon as that is over. A
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from trioactors.durability.saver import Saver
+from trioactors.durability.saver import Effect, Saver, State
+from trioactors.messaging.mailbox import Mailbox
+from trioactors.messaging.messages import Envelope
 from trioactors.persistence.committer import Committer
-
-if TYPE_CHECKING:
-    from trioactors.actors.child import ActorCell
-    from trioactors.durability.saver import Effect
-    from trioactors.messaging.messages import Envelope
-    from trioactors.scheduling.deadlines import Alarm
-    from trioactors.serializer import Codec
-    from trioactors.supervision.child import Life
+from trioactors.scheduling.deadlines import Alarm
+from trioactors.supervision.child import Life
 
 __all__ = ["Window"]
 
@@ -28,8 +24,8 @@ class Window(Saver):
 
     rolls_back = False
 
-    def __init__(self, life: Life, cell: ActorCell, codec: Codec[Any], committer: Committer, seconds: float) -> None:
-        super().__init__(life, cell, codec, committer)
+    def __init__(self, life: Life, mailbox: Mailbox, state: State, committer: Committer, seconds: float) -> None:
+        super().__init__(life, mailbox, state, committer)
         self._seconds = seconds
         self._due = False
         """Whether the window has closed, and the state could not be taken then."""
@@ -48,7 +44,7 @@ class Window(Saver):
 
     def handled(self, envelope: Envelope, answer: Callable[[Any], None] | None, value: Any) -> None:
         """Answer at once, and see to the state later."""
-        self._cell.mailbox.handled += 1
+        self._mailbox.handled += 1
         if answer is not None:
             answer(value)
         self._over(envelope)
@@ -59,7 +55,7 @@ class Window(Saver):
 
     def expired(self, envelope: Envelope) -> None:
         """As for a declared error, but nobody waits for it."""
-        self._cell.mailbox.expired += 1
+        self._mailbox.expired += 1
         self._over(envelope)
 
     def left(self, envelope: Envelope) -> None:
@@ -75,8 +71,7 @@ class Window(Saver):
         if self._due:
             self._ring()
         elif self._alarm is None and not self._closed:
-            runtime = self._cell.runtime
-            self._alarm = runtime.alarms.at(runtime.now() + self._seconds, self._ring)
+            self._alarm = self._runtime.alarms.at(self._runtime.now() + self._seconds, self._ring)
 
     async def in_hook(self, hook: Callable[[], Awaitable[None]]) -> None:
         """As `Saver.in_hook`, with a window as for a message."""

@@ -12,7 +12,7 @@ import attrs
 from trioactors.actors.child import ActorCell
 from trioactors.settings import choice, count
 from trioactors.supervision.restarts import ChildStatus
-from trioactors.system.system import System, runtime_of
+from trioactors.system.system import System, registry_of
 
 __all__ = ["ActorPage", "ActorRow", "SortBy", "actors", "first_of", "searched"]
 
@@ -65,7 +65,7 @@ class ActorPage:
 
 def _busy_since(cell: ActorCell) -> float:
     """Sorts the one that has been busy longest first, the idle ones last."""
-    return -cell.life.began if cell.mailbox.current is not None and cell.life is not None else float("-inf")
+    return -cell.present.began if cell.mailbox.current is not None and cell.present is not None else float("-inf")
 
 
 _KEYS: Final[dict[SortBy, Callable[[ActorCell], object]]] = {
@@ -98,7 +98,7 @@ def actors(
     sort = choice(sort, SortBy, "sort")
     wanted = None if status is None else choice(status, ChildStatus, "status")
     last = count(offset, "offset") + count(limit, "limit")
-    cells = [cell for cell in runtime_of(system).registry.cells() if isinstance(cell, ActorCell)]
+    cells = [cell for cell in registry_of(system).cells() if isinstance(cell, ActorCell)]
     total = len(cells)
     cells = searched(cells, search)
     if wanted is not None:
@@ -121,7 +121,7 @@ def first_of(cells: list[ActorCell], key: Callable[[ActorCell], object], number:
 
 
 def _row(cell: ActorCell) -> ActorRow:
-    mailbox, current, life = cell.mailbox, cell.mailbox.current, cell.life
+    mailbox, current, life = cell.mailbox, cell.mailbox.current, cell.present
     return ActorRow(
         name=cell.name,
         path=cell.path,

@@ -78,7 +78,5 @@ def came(envelope: Envelope) -> float | None:
     if isinstance(envelope, Call):
         return envelope.sent
     if envelope.tick is not None:
-        timer = envelope.tick
-        due: float = timer.due if timer.period is None else timer.due - timer.period
-        return due
+        return envelope.tick.fired
     return None

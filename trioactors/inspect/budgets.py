@@ -7,7 +7,7 @@ import attrs
 from trioactors.supervision.restarts import RestartHistory
 from trioactors.supervision.specs import Strategy
 from trioactors.supervision.tree import SupervisorCell
-from trioactors.system.system import System, runtime_of
+from trioactors.system.system import System, registry_of
 
 __all__ = ["Budget", "CountedRestart", "budget_of", "budgets"]
 
@@ -38,7 +38,7 @@ class Budget:
 
 def budgets(system: System) -> tuple[Budget, ...]:
     """The budget of every supervisor, the system's own among them."""
-    cells = runtime_of(system).registry.cells()
+    cells = registry_of(system).cells()
     return tuple(budget_of(cell) for cell in cells if isinstance(cell, SupervisorCell))
 
 

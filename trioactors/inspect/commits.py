@@ -86,8 +86,8 @@ class CommitRing:
         self._held = 0
         self._next = 0
         self._watchers = Watchers(
-            lambda system: runtime_of(system).commit_listeners.append(self._keep),
-            lambda system: runtime_of(system).commit_listeners.remove(self._keep),
+            self._listen,
+            self._unlisten,
         )
 
     def __repr__(self) -> str:
@@ -104,6 +104,14 @@ class CommitRing:
         """Listen to *system* while this block, or another one like it, is open."""
         with self._watchers.watching(system):
             yield self
+
+    def _listen(self, system: System) -> None:
+        if (committer := runtime_of(system).committer) is not None:  # without a store there are no commits
+            committer.listeners.append(self._keep)
+
+    def _unlisten(self, system: System) -> None:
+        if (committer := runtime_of(system).committer) is not None:
+            committer.listeners.remove(self._keep)
 
     def _keep(self, kept: Kept) -> None:
         weight = len(kept.before) + len(kept.after)

@@ -14,7 +14,7 @@ from trioactors.inspect.actors import first_of, searched
 from trioactors.inspect.plain import STATE_LIMITS, plain
 from trioactors.settings import choice, count
 from trioactors.supervision.restarts import ChildStatus
-from trioactors.system.system import System, runtime_of
+from trioactors.system.system import System, registry_of
 
 __all__ = ["DurablePage", "DurableRow", "DurableSort", "durable"]
 
@@ -71,7 +71,7 @@ def durable(
     """The durable actors of *system*, *limit* of them from *offset* on. *search* is a part of the name or the class. Raises `SpecError`."""
     sort = choice(sort, DurableSort, "sort")
     last = count(offset, "offset") + count(limit, "limit")
-    cells = [cell for cell in runtime_of(system).registry.cells() if isinstance(cell, ActorCell) and cell.plan.keeping is not None]
+    cells = [cell for cell in registry_of(system).cells() if isinstance(cell, ActorCell) and cell.plan.keeping is not None]
     total = len(cells)
     cells = searched(cells, search)
     chosen = first_of(cells, _KEYS[sort], last, smallest=(sort is DurableSort.NAME) is not reverse)

@@ -13,7 +13,7 @@ from trioactors.settings import count
 from trioactors.supervision.child import Cell
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.specs import ChildKind
-from trioactors.system.system import System, runtime_of
+from trioactors.system.system import System, registry_of
 from trioactors.trace.crash_reports import report_of
 from trioactors.trace.formatting import described
 
@@ -63,7 +63,7 @@ def failures(system: System, *, name: str | None = None, limit: int = 100) -> Fa
 
     Raises `UnknownName`, `SpecError`.
     """
-    registry, most = runtime_of(system).registry, count(limit, "limit")
+    registry, most = registry_of(system), count(limit, "limit")
     cells = registry.cells() if name is None else [registry.find(name)]
     failed = [(cell.failure.time, place, cell, cell.failure) for place, cell in enumerate(cells) if cell.failure is not None]
     rows = tuple(_row(cell, failure) for _, _, cell, failure in heapq.nlargest(most, failed))

@@ -15,7 +15,7 @@ from trioactors.messaging.ledger import Ledger
 from trioactors.messaging.mailbox import Mailbox, ledger_of
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.specs import INTERNAL
-from trioactors.system.system import System, runtime_of
+from trioactors.system.system import System, registry_of, runtime_of
 
 __all__ = ["Figures", "figures", "measured"]
 
@@ -68,7 +68,7 @@ def figures(system: System) -> Figures:
     children = actors = down = busy = restarts = handled = 0
     unsettled: list[Mailbox] = []
     running = ChildStatus.RUNNING
-    for cell in runtime.registry.cells():  # ten thousand of them are looked at each second
+    for cell in registry_of(system).cells():  # ten thousand of them are looked at each second
         if isinstance(cell, ActorCell):
             actors += 1
             mailbox = cell.mailbox

@@ -10,8 +10,7 @@ from typing import Final
 
 import attrs
 
-from trioactors.actors.child import ActorCell
-from trioactors.actors.timers import Timer
+from trioactors.actors.child import ActorCell, ActorLife
 from trioactors.actors.watch import Watch
 from trioactors.errors import WrongClass
 from trioactors.inspect.ages import Marks, ages
@@ -22,7 +21,7 @@ from trioactors.messaging.messages import OUTSIDE, Call, Envelope, caller_of
 from trioactors.supervision.child import Life
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.specs import Restart
-from trioactors.system.system import System, runtime_of
+from trioactors.system.system import System, registry_of
 from trioactors.trace.formatting import described, told
 
 __all__ = [
@@ -167,12 +166,12 @@ def actor(system: System, name: str, *, marks: Marks | None = None, waiting: int
 
     Who looks again and again hands in the same *marks* each time; then the ages of casts become better known.
     """
-    cell = runtime_of(system).registry.find(name)
+    cell = registry_of(system).find(name)
     if not isinstance(cell, ActorCell):
         raise WrongClass(cell.name, "an actor", repr(cell))
     marks = Marks() if marks is None else marks
     marks.look(cell)
-    life, mailbox = (cell.life if cell.life is not None and cell.life.ended is None else None), cell.mailbox
+    life, mailbox = (cell.present if cell.present is not None and cell.present.ended is None else None), cell.mailbox
     return ActorView(
         name=cell.name,
         path=cell.path,
@@ -191,7 +190,7 @@ def actor(system: System, name: str, *, marks: Marks | None = None, waiting: int
         mailbox_rejected=mailbox.rejected,
         ledger=mailbox.ledger,
         timers=tuple(_timers(cell)),
-        tasks=0 if life is None or life.holder is None else len(life.holder),
+        tasks=0 if life is None or life.tasks is None else len(life.tasks),
         deferred_replies=0 if life is None else len(life.deferred or ()),
         held_replies=mailbox.held,
         watchers=tuple(map(_watcher, cell.watchers)),
@@ -207,7 +206,7 @@ def actor(system: System, name: str, *, marks: Marks | None = None, waiting: int
 
 def timers(system: System) -> tuple[TimerRow, ...]:
     """The timers of all actors, the next one first."""
-    cells = [cell for cell in runtime_of(system).registry.cells() if isinstance(cell, ActorCell)]
+    cells = [cell for cell in registry_of(system).cells() if isinstance(cell, ActorCell)]
     return tuple(sorted((row for cell in cells for row in _timers(cell)), key=lambda row: row.due))
 
 
@@ -217,7 +216,7 @@ def _kind(envelope: Envelope) -> str:
     return "call" if isinstance(envelope, Call) else "cast"
 
 
-def _handling(life: Life | None, current: Envelope | None) -> Handling | None:
+def _handling(life: ActorLife | None, current: Envelope | None) -> Handling | None:
     if life is None or current is None:
         return None
     return Handling(handler=current.spec.name, kind=_kind(current), sender=caller_of(current), since=life.began)
@@ -237,8 +236,8 @@ def _waiting(cell: ActorCell, marks: Marks) -> Iterator[WaitingMessage]:
 
 
 def _timers(cell: ActorCell) -> Iterator[TimerRow]:
-    own: dict[object, Timer] = {} if cell.life is None else cell.life.timers or {}
-    for timer in own.values():
+    own = None if cell.present is None else cell.present.timers
+    for timer in own or ():
         yield TimerRow(
             actor=cell.name,
             key="" if type(timer.key) is object else described(timer.key, told),
@@ -284,7 +283,7 @@ def _watcher(told: Callable[[Life], None]) -> str:
     return watch.watcher if isinstance(watch, Watch) and watch.watcher is not None else OUTSIDE
 
 
-def _state(cell: ActorCell, life: Life | None) -> StateView | None:
+def _state(cell: ActorCell, life: ActorLife | None) -> StateView | None:
     if life is None or life.actor is None or not cell.plan.inspect:
         return None
     state: object = getattr(life.actor, "state", None)

@@ -14,7 +14,7 @@ from trioactors.supervision.child import Cell
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.specs import ChildKind, Restart
 from trioactors.supervision.tree import SupervisorCell
-from trioactors.system.system import System, runtime_of
+from trioactors.system.system import System, registry_of
 
 __all__ = ["CHILDREN", "Branch", "tree"]
 
@@ -57,7 +57,7 @@ class Branch:
 
 def tree(system: System, *, name: str | None = None, children: int = CHILDREN) -> Branch:
     """The tree from the child *name* on, by default all of it, at most so many *children* of each supervisor. Raises `UnknownName`."""
-    registry = runtime_of(system).registry
+    registry = registry_of(system)
     cell = next(iter(registry.cells())) if name is None else registry.find(name)
     return _branch(cell, children)
 

@@ -22,16 +22,66 @@ from trio.lowlevel import reschedule
 from trioactors.errors import CallTimeout
 from trioactors.messaging.handlers import HandlerSpec
 
-__all__ = ["NOWHERE", "OUTSIDE", "Admission", "Call", "Envelope", "Late", "Lineage", "Receiver", "caller_of", "lineage_of"]
+__all__ = [
+    "NOWHERE",
+    "OUTSIDE",
+    "Admission",
+    "Call",
+    "Envelope",
+    "Late",
+    "Lineage",
+    "Origin",
+    "Receiver",
+    "Sender",
+    "Tick",
+    "caller_of",
+    "lineage_of",
+]
 
 OUTSIDE: Final = "outside the system"
 """Who is no child of it, for people."""
 
 
+class Origin(Protocol):
+    """A child that sends messages."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def path(self) -> str:
+        """The names of its supervisors and its own."""
+        ...
+
+
+class Sender(Protocol):
+    """An incarnation that sends a message."""
+
+    @property
+    def cell(self) -> Origin:
+        """Its child."""
+        ...
+
+
+class Tick(Protocol):
+    """A timer whose message is in a mailbox."""
+
+    @property
+    def fired(self) -> float:
+        """When the message was sent, on Trio's clock."""
+        ...
+
+    def delivered(self) -> None:
+        """The message leaves the mailbox."""
+        ...
+
+
 def caller_of(envelope: Envelope) -> str:
     """Who sent *envelope*, for people."""
     if envelope.sender is not None:
-        return str(envelope.sender.cell.path)
+        return envelope.sender.cell.path
     if isinstance(envelope, Call) and envelope.caller is not None:
         return f"{OUTSIDE} (task {envelope.caller.name})"
     return OUTSIDE
@@ -76,7 +126,12 @@ class Envelope:
     """Whether nobody waits for it any more. A cast has no caller that could leave."""
 
     def __init__(
-        self, spec: HandlerSpec, values: tuple[Any, ...], sender: Any, deadline: float = math.inf, tick: Any = None
+        self,
+        spec: HandlerSpec,
+        values: tuple[Any, ...],
+        sender: Sender | None,
+        deadline: float = math.inf,
+        tick: Tick | None = None,
     ) -> None:
         self.spec = spec
         self.values = values
@@ -202,7 +257,7 @@ class Call(Envelope):
         self,
         spec: HandlerSpec,
         values: tuple[Any, ...],
-        sender: Any,
+        sender: Sender | None,
         deadline: float,
         caller: trio.lowlevel.Task,
         receiver: Receiver,
@@ -212,7 +267,7 @@ class Call(Envelope):
         self.values = values
         self.sender = sender
         self.deadline = deadline
-        self.tick = None
+        self.tick: Tick | None = None
         self.nested: list[Call] | None = None
         self.caller: trio.lowlevel.Task | None = caller
         self.receiver = receiver

@@ -20,12 +20,13 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import attrs
 import outcome
 import trio
 
+from trioactors.environment.environment import Environment
 from trioactors.environment.workers import InPlaceWorker, Worker, called_back, run_on
 from trioactors.errors import OverLimit, StoreConflict, StoreError, StorePoisoned, StoreUnavailable, TrioactorsError
 from trioactors.persistence.store import (
@@ -42,11 +43,8 @@ from trioactors.persistence.store import (
     TooLarge,
     Write,
 )
+from trioactors.trace.observers import Observers
 from trioactors.trace.records import StoreCommitted
-
-if TYPE_CHECKING:
-    from trioactors.environment.environment import Environment
-    from trioactors.trace.observers import Observers
 
 __all__ = ["GROUP", "GROUP_BYTES", "STORE", "Committer", "Kept", "Verdict", "fresh"]
 
@@ -102,6 +100,8 @@ class Committer:
     """Seconds that closing may take."""
     where: str = attrs.field(kw_only=True, default=attrs.Factory(lambda self: repr(self.store), takes_self=True))
     """How people call the store: its URL, if it was opened by one."""
+    listeners: list[Callable[[Kept], None]] = attrs.field(factory=list["Callable[[Kept], None]"], init=False, repr=False)
+    """Called with each commit of a state, with the records themselves, which trace records do not hold. They must not raise."""
     _queue: deque[_Pending] = attrs.field(factory=deque["_Pending"], init=False, repr=False)
     _worker: Worker = attrs.field(factory=InPlaceWorker, init=False, repr=False)
     _unsettled: set[_Pending] = attrs.field(factory=set["_Pending"], init=False, repr=False)

@@ -13,15 +13,12 @@ import re
 from collections.abc import Iterable
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from trioactors.errors import BadStoreURL
 from trioactors.persistence.options import Address, Limits
 from trioactors.persistence.store import Backend, Store
-
-if TYPE_CHECKING:
-    from typing import Any
 
 __all__ = ["GROUP", "parse", "store_at"]
 

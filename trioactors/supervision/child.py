@@ -10,31 +10,75 @@ import math
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextvars import ContextVar
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import attrs
 import trio
 
-from trioactors.errors import Ignore, StartFailed
-from trioactors.errors.exits import CRASH, KILLED, Exit, Failure
+from trioactors.errors import Ignore, StartFailed, WrongClass
+from trioactors.errors.exits import CRASH, KILLED, Exit, Failure, RestartEntry
+from trioactors.messaging.mailbox import Mailbox
 from trioactors.messaging.messages import Envelope
+from trioactors.scheduling.deadlines import Alarm
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.runtime import Runtime
 from trioactors.supervision.specs import INTERNAL, ChildSpec, Supervisor
+from trioactors.supervision.wait_graph import Node, Wait
 from trioactors.trace.formatting import described
 from trioactors.trace.observers import Observers
 from trioactors.trace.records import ChildExited, ChildStarted
 
-if TYPE_CHECKING:
-    from trioactors.actors.tasks import TaskHolder
-    from trioactors.actors.timers import Timer
-    from trioactors.durability.saver import Saver
-    from trioactors.messaging.messages import Call
-    from trioactors.scheduling.deadlines import Alarm
-    from trioactors.supervision.tree import SupervisorCell
-    from trioactors.supervision.wait_graph import Wait
+__all__ = ["Cell", "Life", "Parent", "current_life", "leaves_for_good", "start_failure", "waiting_life", "whose"]
 
-__all__ = ["Cell", "Life", "current_life", "failure_of", "start_failure", "waiting_life", "whose"]
+
+class Parent(Node, Protocol):
+    """A supervisor, as its children know it."""
+
+    @property
+    def parent(self) -> Parent | None:
+        """The supervisor above it."""
+        ...
+
+    @property
+    def prefix(self) -> str:
+        """What the paths of its children begin with."""
+        ...
+
+    @property
+    def leaving(self) -> bool:
+        """Whether it is being stopped for good."""
+        ...
+
+    @property
+    def earlier_restarts(self) -> Sequence[RestartEntry]:
+        """The restarts that count against its intensity."""
+        ...
+
+    def child_ready(self, cell: Cell, life: Life) -> None:
+        """An incarnation of a child is ready."""
+        ...
+
+    def child_ended(self, cell: Cell, life: Life) -> Life | None:
+        """An incarnation of a child has ended; returns the next one, if the same task is to go on with it."""
+        ...
+
+    def forget_child(self, cell: Cell) -> None:
+        """A child is gone for good."""
+        ...
+
+    def release(self, cell: Cell) -> bool:
+        """Free the name of a child; tell whether the child had it."""
+        ...
+
+
+def leaves_for_good(cell: Cell | Parent) -> bool:
+    """Whether *cell*, or a supervisor above it, is being stopped for good."""
+    node: Cell | Parent | None = cell
+    while node is not None:
+        if node.leaving:
+            return True
+        node = node.parent
+    return False
 
 
 @attrs.define(eq=False, repr=False)
@@ -44,7 +88,7 @@ class Cell:
     name: str
     spec: ChildSpec | Supervisor
     runtime: Runtime
-    parent: SupervisorCell | None
+    parent: Parent | None
     body: Callable[[Any], Awaitable[None]]
     dynamic: bool = False
     """Whether it is forgotten when it ends or is stopped."""
@@ -62,17 +106,27 @@ class Cell:
     """The last of its lives that did not end in order."""
     watchers: Sequence[Callable[[Life], None]] = ()
     """Who is told when a life of its is ready, and when one has ended."""
+    ref: Any = attrs.field(default=None, init=False)
+    """What its starter gets: the ref of an actor."""
 
     @property
     def path(self) -> str:
         """The names of its supervisors and its own, from the top."""
-        names = [self.name.removeprefix(INTERNAL)]
-        parent = self.parent
-        while parent is not None:
-            if not parent.name.startswith(INTERNAL):
-                names.append(parent.name)
-            parent = parent.parent
-        return "/".join(reversed(names))
+        own = self.name.removeprefix(INTERNAL)
+        return own if self.parent is None else f"{self.parent.prefix}{own}"
+
+    @property
+    def busy(self) -> bool:
+        """Whether messages of its are being handled, or wait to be."""
+        return False
+
+    def mailboxes(self) -> Sequence[Mailbox]:
+        """The mailbox that it has, if it has one."""
+        return ()
+
+    def offer(self, kind: type) -> Any:
+        """What a user gets who asks for a *kind* by its name. Raises `WrongClass`."""
+        raise WrongClass(self.name, kind.__name__, repr(self))
 
     @property
     def grace(self) -> float:
@@ -84,31 +138,21 @@ class Cell:
         """Seconds it may take to become ready."""
         return self.runtime.settings.start_timeout if self.spec.start_timeout is None else self.spec.start_timeout
 
-    def leaves_for_good(self) -> bool:
-        """Whether it, or a supervisor above it, is being stopped for good."""
-        return self.leaving or (self.parent is not None and self.parent.leaves_for_good())
-
     def new_life(self) -> Life:
         """The next incarnation, not yet begun."""
         self.leaving = False
         self.incarnation += 1
-        self.life = Life(self, self.incarnation)
+        life = self.life = self._make_life(self.incarnation)
         self.status = ChildStatus.STARTING
         self.since = self.runtime.now()
         allowed = self.start_timeout
         if allowed != math.inf and self.start_may_wait:
-            self.life.deadline = self.since + allowed
-            self.runtime.alarms.series(allowed).add(self.life)
-        return self.life
+            life.deadline = self.since + allowed
+            self.runtime.alarms.series(allowed).add(life)
+        return life
 
-    def current_envelope(self) -> Envelope | None:
-        """The message in progress; only actors have one."""
-        return None
-
-    def ready(self, life: Life) -> None:
-        """*life* may be used: its supervisor may go on to the next child."""
-        if self.parent is not None and self.parent.shell is not None:
-            self.parent.shell.child_ready(self, life)
+    def _make_life(self, number: int) -> Life:
+        return Life(self, number)
 
     def ask(self, life: Life, reason: Exit) -> None:
         """Ask *life* to end for *reason*; how is the kind's business."""
@@ -122,7 +166,7 @@ class Cell:
         runtime = self.runtime
         ignored = life.ignored and isinstance(reason.error, Ignore)  # which is no failure
         if (why := self._fault(reason)) is not None and not ignored:
-            self.failure = failure_of(life, why, self.since)
+            self.failure = life.failed(why, self.since)
             runtime.failed += 1
         if life.grace is not None:
             life.grace.cancel()
@@ -131,16 +175,8 @@ class Cell:
             runtime.observers.emit(record)
         life.tell()
         if reason.kind is CRASH and not ignored and not self._reported(life, reason):
-            self.report(life, reason)
-        if self.parent is not None and self.parent.shell is not None:
-            return self.parent.shell.child_ended(self, life)
-        return None
-
-    def report(self, life: Life, reason: Exit) -> None:
-        """Log that *life* has failed for *reason*."""
-        shell = None if self.parent is None else self.parent.shell
-        earlier = () if shell is None else shell.history.entries
-        self.runtime.report(failure_of(life, reason, self.runtime.now()), earlier)
+            life.report(reason)
+        return None if self.parent is None else self.parent.child_ended(self, life)
 
     def _reported(self, life: Life, reason: Exit) -> bool:
         """Whether somebody was told of *reason* already, or will be."""
@@ -157,9 +193,10 @@ class Cell:
     def forget(self) -> None:
         """It is gone for good: its name is free."""
         self.close("stopped for good")
-        self.runtime.registry.release(self)
+        if self.parent is not None:
+            self.parent.release(self)
 
-    def blockers(self) -> Iterator[Cell]:
+    def blockers(self) -> Iterator[Node]:
         """Whom it waits for now."""
         life = self.life
         if life is not None and life.ended is None:
@@ -193,8 +230,6 @@ class Life:
     number: int
     scope: trio.CancelScope = attrs.field(factory=trio.CancelScope, repr=False)
     task: trio.lowlevel.Task | None = attrs.field(default=None, repr=False)
-    actor: Any = attrs.field(default=None, repr=False)
-    """The instance, where it is an actor's life."""
     ready: bool = False
     asked: Exit | None = None
     """Why it was asked to end."""
@@ -207,25 +242,14 @@ class Life:
     """Whether a cancellation from outside ended it: its task cannot go on."""
     failure: BaseException | None = attrs.field(default=None, repr=False)
     """What a task of the actor's raised, or a start that was cancelled must report."""
-    began: float = 0.0
-    """When the handler in progress began."""
-    fatal: Envelope | None = None
-    """The message whose handling ended this life."""
-    fatal_caller: str = ""
-    """Who had sent it."""
     deadline: float = math.inf
     """When its start is too late; a life is its own entry among the alarms."""
     grace: Alarm | None = attrs.field(default=None, repr=False)
     """When its stop is too late."""
     waiters: list[trio.lowlevel.Task] | None = attrs.field(default=None, repr=False)
     """Tasks to wake when it is ready, and when it has ended."""
-    deferral: Any = attrs.field(default=None, repr=False)
-    """The token that the handler in progress took, if it took one."""
-    deferred: set[Call] | None = attrs.field(default=None, repr=False)
-    timers: dict[object, Timer] | None = attrs.field(default=None, repr=False)
-    holder: TaskHolder | None = attrs.field(default=None, repr=False)
-    saver: Saver | None = attrs.field(default=None, repr=False)
-    """What commits its state, where the actor is durable."""
+    nursery: trio.Nursery | None = attrs.field(default=None, repr=False)
+    """The nursery in which its task runs."""
     waits: list[Wait] | None = attrs.field(default=None, repr=False)
     """What its handler waits for now; the edges of the wait-for graph."""
 
@@ -246,7 +270,36 @@ class Life:
         if observers.listeners:
             observers.emit(ChildStarted(time=trio.current_time(), child=cell.name, incarnation=self.number))
         self.tell()
-        cell.ready(self)
+        if cell.parent is not None:
+            cell.parent.child_ready(cell, self)
+
+    def message_in_progress(self) -> Envelope | None:
+        """The message that it handles now; only actors handle any."""
+        return None
+
+    def failed(self, reason: Exit, now: float) -> Failure:
+        """What can be reported of this incarnation later, which failed at *now* for *reason*."""
+        cell = self.cell
+        message, caller = self._fatal_message()
+        return Failure(
+            child=cell.path,
+            kind=cell.spec.kind.value,
+            incarnation=self.number,
+            time=now,
+            reason=reason,
+            message=message,
+            caller=caller,
+            killed=self.killed,
+        )
+
+    def _fatal_message(self) -> tuple[Envelope | None, str]:
+        """The message whose handling ended it, and who had sent that."""
+        return None, ""
+
+    def report(self, reason: Exit) -> None:
+        """Log that it failed for *reason*."""
+        parent, runtime = self.cell.parent, self.cell.runtime
+        runtime.report(self.failed(reason, runtime.now()), () if parent is None else parent.earlier_restarts)
 
     def tell(self) -> None:
         """It is ready, or has ended: wake who waits for that, and tell who watches."""
@@ -314,18 +367,3 @@ def waiting_life() -> Life | None:
             return None
         task = nursery.parent_task
     return life
-
-
-def failure_of(life: Life, reason: Exit, now: float) -> Failure:
-    """What can be told of *life* later, which ended for *reason*."""
-    cell = life.cell
-    return Failure(
-        child=cell.path,
-        kind=cell.spec.kind.value,
-        incarnation=life.number,
-        time=now,
-        reason=reason,
-        message=life.fatal,
-        caller=life.fatal_caller,
-        killed=life.killed,
-    )

@@ -8,18 +8,14 @@ is the loop's business.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import trio
 
 from trioactors.errors import Ignore, StartFailed
 from trioactors.supervision.child import Cell, start_failure
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.specs import Strategy
-
-if TYPE_CHECKING:
-    from trioactors.supervision.supervisor import Shell
-    from trioactors.supervision.tree import SupervisorCell
+from trioactors.supervision.supervisor import Shell
+from trioactors.supervision.tree import SupervisorCell
 
 __all__ = ["abandon_start", "independent", "not_added", "start_beside", "stop_beside"]
 

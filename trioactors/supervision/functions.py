@@ -11,7 +11,7 @@ from trioactors.errors import StoreError, UsageError
 from trioactors.errors.exits import Exit
 from trioactors.persistence.committer import STORE
 from trioactors.supervision.child import Cell, Life, current_life
-from trioactors.supervision.specs import ChildSpec, Resource
+from trioactors.supervision.specs import ChildSpec, Resource, target_of
 
 __all__ = ["FunctionCell", "ResourceCell", "TaskStatus", "hold_resource", "run_function"]
 
@@ -35,6 +35,7 @@ class TaskStatus:
 
 
 async def run_function(life: Life) -> None:
+    """The body of a child that is an async function."""
     spec = cast("ChildSpec", life.cell.spec)
     current_life.set(life)
     if spec.wants_status:
@@ -45,6 +46,7 @@ async def run_function(life: Life) -> None:
 
 
 async def hold_resource(life: Life) -> None:
+    """The body of a child that is a resource."""
     cell = cast("ResourceCell", life.cell)
     resource = cast("Resource[Any]", cast("ChildSpec", cell.spec).make)
     current_life.set(life)
@@ -83,6 +85,11 @@ class ResourceCell(Cell):
             self.held.set()
         else:
             life.scope.cancel(reason=f"{self.name} is stopped: {reason}")
+
+    def offer(self, kind: type) -> Any:
+        """Its value, if it has one of that *kind* now."""
+        wanted = target_of(kind)
+        return self.value if isinstance(wanted, type) and isinstance(self.value, wanted) else super().offer(kind)
 
     def end(self, life: Life, reason: Exit) -> Life | None:
         """The value is gone with the life."""

@@ -5,14 +5,15 @@ Every operation is a request to the supervisor's serial loop, so it sees and lea
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, TypeVar
 
 import attrs
 import trio
 
-from trioactors.actors.child import ActorCell
-from trioactors.actors.factory import make_cell
 from trioactors.errors import (
+    ActorStopped,
     CallTimeout,
     ChildPresent,
     ChildRestarting,
@@ -23,18 +24,19 @@ from trioactors.errors import (
     StartFailed,
     UnknownName,
 )
-from trioactors.supervision.child import Cell, start_failure, waiting_life
+from trioactors.supervision.child import Cell, leaves_for_good, start_failure, waiting_life
 from trioactors.supervision.dynamic import abandon_start, independent, not_added, start_beside, stop_beside
+from trioactors.supervision.requests import Request
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.specs import MAX_DEPTH, ChildKind, ChildSpec, Restart, Strategy, Supervisor, check_significance
+from trioactors.supervision.supervisor import Shell
+from trioactors.supervision.tree import SupervisorCell
 from trioactors.supervision.wait_graph import waiting
 
-if TYPE_CHECKING:
-    from trioactors.actors.ref import Ref
-    from trioactors.supervision.supervisor import Shell
-    from trioactors.supervision.tree import SupervisorCell
-
 __all__ = ["ChildInfo", "SupervisorHandle", "coming_up", "restart_cell", "start_in", "stop_cell"]
+
+
+T = TypeVar("T")
 
 
 @attrs.frozen(kw_only=True)
@@ -68,8 +70,52 @@ async def start_in(supervisor: SupervisorCell, spec: ChildSpec | Supervisor, *, 
 
     if independent(supervisor) and waiting_life() is None:
         supervisor.runtime.check_thread(supervisor)
-        return await start_beside(supervisor.working(what), _add(supervisor, spec, dynamic=dynamic))
-    return await supervisor.request(what, action, withdrawn=withdrawn, spec=spec)
+        return await start_beside(_working(supervisor, what), _add(supervisor, spec, dynamic=dynamic))
+    return await _request(supervisor, what, action, withdrawn=withdrawn, spec=spec)
+
+
+def _supervisor_of(cell: Cell) -> SupervisorCell:
+    assert isinstance(cell.parent, SupervisorCell)  # no user gets hold of the root
+    return cell.parent
+
+
+def _working(supervisor: SupervisorCell, what: str) -> Shell:
+    """The loop of *supervisor*, if it is there to do *what*. Raises `ActorStopped` otherwise."""
+    shell, life = supervisor.shell, supervisor.life
+    if not isinstance(shell, Shell) or life is None or life.ended is not None or life.asked is not None:
+        raise ActorStopped(f"{what}: {supervisor!r} does not run")
+    return shell
+
+
+async def _request(
+    supervisor: SupervisorCell,
+    what: str,
+    action: Callable[[Shell], Awaitable[T]],
+    *targets: Cell,
+    withdrawn: Callable[[], None] | None = None,
+    spec: ChildSpec | Supervisor | None = None,
+) -> T:
+    """Let the loop run *action* when its turn comes, and wait for the result.
+
+    A handler that asks waits for the supervisor and for *targets*. Raises what the action raises, `ActorStopped` if the supervisor does
+    not run, `CallCycle`, and `CallTimeout` when the time is up that the longest start and the longest stop would have needed.
+    """
+    runtime = supervisor.runtime
+    runtime.check_thread(supervisor)
+    shell = _working(supervisor, what)
+    request = Request(partial(action, shell), trio.lowlevel.current_task(), what, withdrawn)
+    with waiting(waiting_life(), request.fail, *targets, supervisor):
+        runtime.alarms.add(trio.current_time() + _allowed(supervisor, targets, spec), request)
+        shell.post(request)
+        answer: T = await trio.lowlevel.wait_task_rescheduled(request.abandon)
+        return answer
+
+
+def _allowed(supervisor: SupervisorCell, targets: tuple[Cell, ...], spec: ChildSpec | Supervisor | None) -> float:
+    """Seconds that a request may take: what the system allows for a start and a stop, and what its targets allow themselves."""
+    settings = supervisor.runtime.settings
+    own = 0.0 if spec is None else (spec.start_timeout or 0.0)
+    return settings.start_timeout + settings.grace + settings.call_timeout + own + sum(c.grace + c.start_timeout for c in targets)
 
 
 async def coming_up(supervisor: SupervisorCell) -> None:
@@ -101,7 +147,7 @@ async def _up(supervisor: SupervisorCell) -> None:
 
     supervisor.watchers = [*supervisor.watchers, look]
     try:
-        while supervisor.status is not ChildStatus.RUNNING and not supervisor.leaves_for_good():
+        while supervisor.status is not ChildStatus.RUNNING and not leaves_for_good(supervisor):
             await changed.wait()
             changed = trio.Event()
     finally:
@@ -117,8 +163,8 @@ def _add(supervisor: SupervisorCell, spec: ChildSpec | Supervisor, *, dynamic: b
     present = supervisor.children.get(spec.name or "")
     if present is not None:
         raise _known_already(present)
-    cell = make_cell(supervisor, spec, dynamic=dynamic)
-    supervisor.runtime.registry.register(cell)
+    cell = supervisor.make_cell(supervisor, spec, dynamic=dynamic)
+    supervisor.registry.register(cell)
     supervisor.children[cell.name] = cell
     return cell
 
@@ -131,8 +177,7 @@ def _known_already(cell: Cell) -> Exception:
 
 async def stop_cell(cell: Cell) -> None:
     """Stop *cell* for good: a dynamic or temporary child is forgotten, another stays known as undefined. Stopping twice is once."""
-    supervisor = cell.parent
-    assert supervisor is not None  # nobody outside the system has the root's cell
+    supervisor = _supervisor_of(cell)
     what = f"stopping {cell.name}"
 
     async def action(shell: Shell) -> None:
@@ -147,9 +192,9 @@ async def stop_cell(cell: Cell) -> None:
         await trio.lowlevel.checkpoint()
     elif cell.dynamic and independent(supervisor) and waiting_life() is None:
         supervisor.runtime.check_thread(supervisor)
-        await stop_beside(supervisor.working(what), cell)
+        await stop_beside(_working(supervisor, what), cell)
     else:
-        await supervisor.request(what, action, cell)
+        await _request(supervisor, what, action, cell)
 
 
 async def restart_cell(cell: Cell) -> None:
@@ -157,8 +202,7 @@ async def restart_cell(cell: Cell) -> None:
 
     Raises `StartFailed`, `UnknownName` if it is gone.
     """
-    supervisor = cell.parent
-    assert supervisor is not None  # nobody outside the system has the root's cell
+    supervisor = _supervisor_of(cell)
 
     async def action(shell: Shell) -> None:
         fallen = shell.held_up.get(cell, ())
@@ -173,7 +217,7 @@ async def restart_cell(cell: Cell) -> None:
         await shell.bring_back(fallen)
 
     cell.runtime.check_open(cell)
-    await supervisor.request(f"restarting {cell.name}", action, cell)
+    await _request(supervisor, f"restarting {cell.name}", action, cell)
 
 
 async def _start_again(shell: Shell, cell: Cell) -> None:
@@ -203,7 +247,7 @@ class SupervisorHandle:
         except KeyError:
             raise UnknownName(name, list(self._cell.children)) from None
 
-    async def start_child(self, spec: ChildSpec | Supervisor) -> Ref | None:
+    async def start_child(self, spec: ChildSpec | Supervisor) -> Any:
         """Add a child at the end and start it. Returns its ref if it is an actor, None otherwise or if its start was ignored.
 
         Raises `ChildRunning` or `ChildPresent` if the name is known here, `NameTaken` if elsewhere, `StartFailed` (then the spec is
@@ -215,7 +259,7 @@ class SupervisorHandle:
             if isinstance(failed.__cause__, Ignore):
                 return None
             raise
-        return cell.ref if isinstance(cell, ActorCell) else None
+        return cell.ref
 
     async def terminate_child(self, name: str) -> None:
         """Stop a child; it stays known, and can be restarted or deleted. Idempotent. Raises `UnknownName`."""
@@ -233,7 +277,7 @@ class SupervisorHandle:
             await _start_again(shell, cell)
 
         try:
-            await self._cell.request(f"restarting {name}", action, cell)
+            await _request(self._cell, f"restarting {name}", action, cell)
         except StartFailed as failed:
             if isinstance(failed.__cause__, Ignore):
                 return False
@@ -248,7 +292,7 @@ class SupervisorHandle:
             self._check_undefined(cell, shell)
             self._cell.forget_child(cell)
 
-        await self._cell.request(f"deleting {name}", action, cell)
+        await _request(self._cell, f"deleting {name}", action, cell)
 
     def _check_undefined(self, cell: Cell, shell: Shell) -> None:
         self._find(cell.name)

@@ -11,16 +11,12 @@ supervisor stops its children, a function is cancelled. If the grace passes firs
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import trio
 
 from trioactors.errors import Ignore, Shutdown, StartFailed, StateUnreadable
 from trioactors.errors.exits import CRASH, KILLED, NORMAL, Exit, ExitKind, is_group, leaves
-from trioactors.supervision.child import Life
-
-if TYPE_CHECKING:
-    from trioactors.supervision.child import Cell
+from trioactors.supervision.child import Cell, Life
 
 __all__ = ["judge", "pass_through", "run_life"]
 
@@ -62,8 +58,6 @@ async def _live(cell: Cell, life: Life) -> Life | None:
         life.torn = any(isinstance(leaf, trio.Cancelled) for leaf in leaves(error))
         pass_through(error, cell.runtime.interrupt)
     finally:
-        if life.holder is not None:
-            await life.holder.close()  # noqa: ASYNC102 - shielded in there, and its tasks are cancelled
         if life.failure is not None and (reason is KILLED or reason.orderly):
             reason = Exit(CRASH, error=life.failure)
         following = cell.end(life, reason)

@@ -6,15 +6,11 @@ it is taken; nobody polls.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import trio
 
 from trioactors.errors import NameTaken, UnknownName
+from trioactors.supervision.child import Cell
 from trioactors.supervision.specs import INTERNAL
-
-if TYPE_CHECKING:
-    from trioactors.supervision.child import Cell
 
 __all__ = ["Registry"]
 
@@ -35,10 +31,12 @@ class Registry:
         if cell.name in self._awaited:
             self._awaited.pop(cell.name)[0].set()
 
-    def release(self, cell: Cell) -> None:
-        """Take the name back, if it is this cell's."""
-        if self.knows(cell):
-            del self._cells[cell.name]
+    def release(self, cell: Cell) -> bool:
+        """Take the name back, if it is this cell's; tell whether it was."""
+        if self._cells.get(cell.name) is not cell:
+            return False
+        del self._cells[cell.name]
+        return True
 
     def find(self, name: str) -> Cell:
         """Who has *name*. Raises `UnknownName`."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import attrs
 import outcome
@@ -12,12 +13,11 @@ import trio
 
 from trioactors.errors import CallTimeout
 from trioactors.errors.exits import Exit
+from trioactors.scheduling.activity import Activity
 from trioactors.supervision.child import Cell, Life
+from trioactors.supervision.restarts import RestartHistory
 
-if TYPE_CHECKING:
-    from trioactors.supervision.tree import SupervisorCell
-
-__all__ = ["Again", "Ended", "Inbox", "Message", "Request", "StopAsked"]
+__all__ = ["Again", "Ended", "Inbox", "Message", "Request", "StopAsked", "Suspension"]
 
 T = TypeVar("T")
 
@@ -90,20 +90,43 @@ Message = Ended | Again | Request[Any]
 
 
 @attrs.define(eq=False)
-class Inbox:
+class Suspension:
+    """Whether the loop of a supervisor leaves its inbox alone; tests use it to let several children exit at once."""
+
+    held: bool = False
+
+
+@attrs.define(eq=False)
+class Inbox(ABC):
     """The inbox of one supervisor, and the place where its loop waits: for a message, or for a child."""
 
-    cell: SupervisorCell
+    _activity: Activity = attrs.field(alias="activity", repr=False)
+    suspension: Suspension = attrs.field(repr=False)
+    attending: Cell | None = attrs.field(default=None, init=False)
+    """The child it is just starting or stopping."""
+    history: RestartHistory = attrs.field(init=False)
     queue: deque[Message] = attrs.field(factory=deque["Message"], init=False)
     busy: bool = attrs.field(default=False, init=False)
     """Whether its loop has something to do."""
     _parked: trio.lowlevel.Task | None = attrs.field(default=None, init=False)
 
+    @abstractmethod
+    def child_ready(self, cell: Cell, life: Life) -> None:
+        """An incarnation of a child is ready."""
+
+    @abstractmethod
+    def child_ended(self, cell: Cell, life: Life) -> Life | None:
+        """An incarnation of a child has ended; returns the next one, if the same task is to go on with it."""
+
+    @abstractmethod
+    def end(self) -> None:
+        """The supervisor's own incarnation has ended: settle what is left in the inbox."""
+
     def post(self, message: Message) -> None:
         """Put *message* into the inbox."""
         self.queue.append(message)
         self.begin_work()
-        if not self.cell.suspended:
+        if not self.suspension.held:
             self.wake()
 
     def wake(self) -> None:
@@ -116,7 +139,7 @@ class Inbox:
         """There is something to do; `quiesce` waits for it."""
         if not self.busy:
             self.busy = True
-            self.cell.runtime.activity.busy += 1
+            self._activity.busy += 1
 
     async def park(self) -> None:
         """Wait until somebody wakes the loop."""
@@ -131,4 +154,4 @@ class Inbox:
         """There is nothing to do."""
         if self.busy:
             self.busy = False
-            self.cell.runtime.activity.less()
+            self._activity.less()

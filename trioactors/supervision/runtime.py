@@ -6,25 +6,20 @@ One `Runtime` belongs to one system, so two systems in one process share nothing
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import attrs
 import trio
 
 from trioactors.environment.environment import Environment
 from trioactors.errors import SystemClosed, WrongThread
+from trioactors.errors.exits import Failure, RestartEntry
 from trioactors.messaging.ledger import Accounts
+from trioactors.persistence.committer import Committer
 from trioactors.scheduling.activity import Activity
 from trioactors.scheduling.deadlines import Alarms
 from trioactors.settings import Settings
-from trioactors.supervision.registry import Registry
 from trioactors.trace.loop_lag import LoopLag
 from trioactors.trace.observers import Observers
-
-if TYPE_CHECKING:
-    from trioactors.errors.exits import Failure, RestartEntry
-    from trioactors.persistence.committer import Committer, Kept
-    from trioactors.system.system import System
 
 __all__ = ["Runtime"]
 
@@ -51,12 +46,8 @@ class Runtime:
     """Told of a KeyboardInterrupt or SystemExit that came up inside a child: the whole system stops."""
     alarms: Alarms = attrs.field(factory=Alarms)
     activity: Activity = attrs.field(factory=Activity)
-    commit_listeners: list[Callable[[Kept], None]] = attrs.field(factory=list["Callable[[Kept], None]"], init=False, repr=False)
-    """Told of each commit with the records themselves, which trace records do not hold. Empty when nobody listens; they must not raise."""
-    registry: Registry = attrs.field(factory=Registry, repr=False)
     committer: Committer | None = attrs.field(default=None, repr=False)
     """The way to the store, where the system has one."""
-    system: System | None = attrs.field(default=None, repr=False)
     closed: bool = False
 
     def __attrs_post_init__(self) -> None:

@@ -25,7 +25,7 @@ import trio
 from trioactors.errors import ActorStopped, StartFailed, TrioactorsError
 from trioactors.errors.exits import CRASH, KILLED, SHUTDOWN, Exit, ExitKind, RestartEntry
 from trioactors.scheduling.deadlines import Alarm
-from trioactors.supervision.child import Cell, Life, start_failure
+from trioactors.supervision.child import Cell, Life, leaves_for_good, start_failure
 from trioactors.supervision.lifecycle import run_life
 from trioactors.supervision.requests import Again, Ended, Inbox, Message, Request, StopAsked
 from trioactors.supervision.restarts import (
@@ -51,8 +51,8 @@ async def supervise(life: Life) -> None:
     """The body of a supervisor's life: its nursery is open exactly as long."""
     cell = cast("SupervisorCell", life.cell)
     async with trio.open_nursery() as nursery:
-        cell.shell = Shell(cell, life, nursery, cell.plan)
-        await cell.shell.run()
+        shell = cell.shell = Shell(cell.runtime.activity, cell.suspension, cell, life, nursery, cell.plan)
+        await shell.run()
 
 
 _JITTER: Final = "supervisor-backoff"
@@ -62,12 +62,10 @@ _JITTER: Final = "supervisor-backoff"
 class Shell(Inbox):
     """The supervisor at work."""
 
+    cell: SupervisorCell
     life: Life
     nursery: trio.Nursery = attrs.field(repr=False)
     plan: Supervisor = attrs.field(repr=False)
-    attending: Cell | None = attrs.field(default=None, init=False)
-    """The child it is just starting or stopping."""
-    history: RestartHistory = attrs.field(init=False)
     known: dict[Cell, Life] = attrs.field(factory=dict["Cell", "Life"], init=False)
     """Whose end is news: who runs, or has died and was not handled yet."""
     _stopping: bool = attrs.field(default=False, init=False)
@@ -101,7 +99,7 @@ class Shell(Inbox):
         if self.attending is not None or self._stopping:
             self.wake()
         if self.attending is not None:
-            break_cycle(self.attending, self.cell)
+            self._break_cycle(self.attending)
         return None
 
     def _in_place(self, cell: Cell, life: Life) -> Life | None:
@@ -112,7 +110,7 @@ class Shell(Inbox):
         reason = life.ended
         if reason is None or not life.ready or life.torn or cell.start_may_wait or not comes_back(cell.spec.restart, reason):
             return None
-        if self.busy or self._stopping or self.cell.suspended or self.life.asked is not None:
+        if self.busy or self._stopping or self.suspension.held or self.life.asked is not None:
             return None
         if self.plan.backoff is not None or self.plan.strategy not in {Strategy.ONE_FOR_ONE, Strategy.DYNAMIC}:
             return None
@@ -122,6 +120,7 @@ class Shell(Inbox):
         self.history = decision.history
         self._tell(RestartScheduled(time=trio.current_time(), child=cell.name, delay=0.0, group=(cell.name,)))
         following = self.known[cell] = cell.new_life()
+        following.nursery = self.nursery
         if life.task is not None:
             life.task.context = self._context.copy()  # what the last life left in context variables ends with it
         return following
@@ -159,7 +158,7 @@ class Shell(Inbox):
 
     async def _loop(self) -> None:
         while self.life.asked is None:
-            if not self.queue or self.cell.suspended:
+            if not self.queue or self.suspension.held:
                 if not self.queue:
                     self.rest()
                 await self.park()
@@ -209,6 +208,7 @@ class Shell(Inbox):
         self._call_off(cell)
         self.held_up.pop(cell, None)
         life = cell.new_life()
+        life.nursery = self.nursery
         self._context.run(lambda: self.nursery.start_soon(run_life, cell, life, name=cell.name))
         return life
 
@@ -268,16 +268,21 @@ class Shell(Inbox):
         life = self.ask_to_stop(cell)
         if life is not None:
             before, self.attending = self.attending, cell
-            break_cycle(cell, self.cell)
+            self._break_cycle(cell)
             while life.ended is None:
                 await self.park()
             self.attending = before
         self._stopped(cell)
 
+    def _break_cycle(self, cell: Cell) -> None:
+        """The loop waits for *cell*: whatever *cell* waits for must not wait for the loop."""
+        if cell.life is not None:
+            break_cycle(cell, cell.life.waits or (), self.cell)
+
     def _stopped(self, cell: Cell) -> None:
         cell.status = ChildStatus.UNDEFINED
         held_up = self.held_up.pop(cell, ())
-        if not cell.leaves_for_good():
+        if not leaves_for_good(cell):
             return
         cell.close("it was stopped for good")
         self.strand(cell, held_up)
@@ -295,7 +300,7 @@ class Shell(Inbox):
             for life in [self.ask_to_stop(cell) for cell in cells]:
                 while life is not None and life.ended is None:
                     await self.park()
-        keeps = keeps_children(self.cell) and not self.cell.leaves_for_good()
+        keeps = keeps_children(self.cell) and not leaves_for_good(self.cell)
         for cell in cells:
             await self.stop(cell)
             if cell.dynamic and not (keeps and cell.spec.restart is not Restart.TEMPORARY):
@@ -401,7 +406,7 @@ class Shell(Inbox):
     def _give_up(self, now: float) -> None:
         """Too many restarts: end, as OTP does, and say so loudly."""
         error = self.cell.gave_up = gave_up(self.cell.path, self.history)
-        self.cell.report(self.life, Exit(CRASH, "gave up", error))
+        self.life.report(Exit(CRASH, "gave up", error))
         self._tell(GaveUp(time=now, child=self.cell.name, restarts=len(self.history.entries)))
 
 

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
-from functools import partial
-from typing import TYPE_CHECKING, TypeVar, cast
+from collections.abc import Iterator, Sequence
+from typing import Protocol, cast
 
 import attrs
-import trio
 
-from trioactors.errors import ActorStopped, StartFailed, SupervisorGaveUp
-from trioactors.errors.exits import CRASH, Exit
-from trioactors.supervision.child import Cell, Life, waiting_life
-from trioactors.supervision.requests import Request
+from trioactors.errors import StartFailed, SupervisorGaveUp
+from trioactors.errors.exits import CRASH, Exit, RestartEntry
+from trioactors.supervision.child import Cell, Life, Parent
+from trioactors.supervision.registry import Registry
+from trioactors.supervision.requests import Inbox, Suspension
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.specs import INTERNAL, ChildSpec, Strategy, Supervisor
-from trioactors.supervision.wait_graph import waiting
+from trioactors.supervision.wait_graph import Node
 
-if TYPE_CHECKING:
-    from trioactors.supervision.supervisor import Shell
-
-__all__ = ["SupervisorCell", "keeps_children"]
-
-T = TypeVar("T")
+__all__ = ["MakeCell", "SupervisorCell", "keeps_children"]
 
 
 def keeps_children(supervisor: SupervisorCell) -> bool:
@@ -30,16 +24,25 @@ def keeps_children(supervisor: SupervisorCell) -> bool:
     return supervisor.plan.strategy is Strategy.DYNAMIC and supervisor.name.startswith(INTERNAL)
 
 
+class MakeCell(Protocol):
+    """Makes the lasting half of the child that *spec* declares."""
+
+    def __call__(self, parent: SupervisorCell, spec: ChildSpec | Supervisor, *, dynamic: bool = False) -> Cell:
+        """Raises `StoreMissing`, and `DefinitionError` for an actor that cannot be one."""
+        ...
+
+
 @attrs.define(eq=False, repr=False)
 class SupervisorCell(Cell):
     """A supervisor, and the cells of its children."""
 
-    make_cell: Callable[[SupervisorCell, ChildSpec | Supervisor], Cell] = attrs.field(kw_only=True)
+    make_cell: MakeCell = attrs.field(kw_only=True)
     children: dict[str, Cell] = attrs.field(factory=dict["str", "Cell"], init=False)
-    shell: Shell | None = attrs.field(default=None, init=False)
+    registry: Registry = attrs.field(kw_only=True, repr=False)
+    """The names of its system."""
+    shell: Inbox | None = attrs.field(default=None, init=False)
     gave_up: SupervisorGaveUp | None = attrs.field(default=None, init=False)
-    suspended: bool = attrs.field(default=False, init=False)
-    """Whether the loop leaves its inbox alone; tests use it to let several children die at once."""
+    suspension: Suspension = attrs.field(factory=Suspension, init=False)
 
     @property
     def plan(self) -> Supervisor:
@@ -47,46 +50,37 @@ class SupervisorCell(Cell):
         return cast("Supervisor", self.spec)
 
     @property
+    def prefix(self) -> str:
+        """What the paths of its children begin with: the names of the supervisors above them, but for the system's own."""
+        above = "" if self.parent is None else self.parent.prefix
+        return above if self.name.startswith(INTERNAL) else f"{above}{self.name}/"
+
+    @property
     def level(self) -> int:
         """How many supervisors deep it is, itself included; the system's own do not count."""
-        above = 0 if self.parent is None else self.parent.level
-        return above + (not self.name.startswith(INTERNAL))
+        level, node = 0, cast("Parent | None", self)
+        while node is not None:
+            level += not node.name.startswith(INTERNAL)
+            node = node.parent
+        return level
 
-    def working(self, what: str) -> Shell:
-        """Its shell, if it is there to do *what*. Raises `ActorStopped` otherwise."""
-        if self.shell is None or self.life is None or self.life.ended is not None or self.life.asked is not None:
-            raise ActorStopped(f"{what}: {self!r} does not run")
-        return self.shell
+    @property
+    def earlier_restarts(self) -> Sequence[RestartEntry]:
+        """The restarts that count against its intensity."""
+        return () if self.shell is None else self.shell.history.entries
 
-    async def request(
-        self,
-        what: str,
-        action: Callable[[Shell], Awaitable[T]],
-        *targets: Cell,
-        withdrawn: Callable[[], None] | None = None,
-        spec: ChildSpec | Supervisor | None = None,
-    ) -> T:
-        """Let the loop run *action* when its turn comes, and wait for the result.
+    def child_ready(self, cell: Cell, life: Life) -> None:
+        """Tell the loop."""
+        if self.shell is not None:
+            self.shell.child_ready(cell, life)
 
-        A handler that asks waits for the supervisor and for *targets*. Raises what the action raises, `ActorStopped` if the supervisor does
-        not run, `CallCycle`, and `CallTimeout` when the time is up that the longest start and the longest stop would have needed.
-        """
-        self.runtime.check_thread(self)
-        shell = self.working(what)
-        request = Request(partial(action, shell), trio.lowlevel.current_task(), what, withdrawn)
-        with waiting(waiting_life(), request.fail, *targets, self):
-            self.runtime.alarms.add(trio.current_time() + self._allowed(targets, spec), request)
-            shell.post(request)
-            answer: T = await trio.lowlevel.wait_task_rescheduled(request.abandon)
-            return answer
+    def child_ended(self, cell: Cell, life: Life) -> Life | None:
+        """Tell the loop; what it says is where the child's task goes on."""
+        return None if self.shell is None else self.shell.child_ended(cell, life)
 
-    def _allowed(self, targets: tuple[Cell, ...], spec: ChildSpec | Supervisor | None) -> float:
-        """Seconds that a request may take: what the system allows for a start and a stop, and what its targets allow themselves."""
-        settings = self.runtime.settings
-        own = 0.0 if spec is None else (spec.start_timeout or 0.0)
-        return (
-            settings.start_timeout + settings.grace + settings.call_timeout + own + sum(c.grace + c.start_timeout for c in targets)
-        )
+    def release(self, cell: Cell) -> bool:
+        """Free the name of a child; tell whether the child had it."""
+        return self.registry.release(cell)
 
     def adopt(self) -> None:
         """Back to what was declared: cells that are known already are kept, with their refs and mailboxes. Raises `NameTaken`."""
@@ -102,7 +96,7 @@ class SupervisorCell(Cell):
             else:
                 cell.forget()
         for cell in self.children.values():
-            self.runtime.registry.register(cell)
+            self.registry.register(cell)
 
     def is_child(self, cell: Cell) -> bool:
         """Whether *cell* is still one of its children."""
@@ -133,7 +127,7 @@ class SupervisorCell(Cell):
             shell.end()
         return following
 
-    def blockers(self) -> Iterator[Cell]:
+    def blockers(self) -> Iterator[Node]:
         """A supervisor waits for the child it attends to."""
         if self.shell is not None and self.shell.attending is not None:
             yield self.shell.attending

@@ -9,23 +9,45 @@ deadline.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import attrs
 
 from trioactors.errors import CallCycle
 
-if TYPE_CHECKING:
-    from trioactors.supervision.child import Cell, Life
-
-__all__ = ["Wait", "break_cycle", "chain_between", "drawn", "waiting"]
+__all__ = ["Node", "Wait", "Waiter", "break_cycle", "chain_between", "drawn", "waiting"]
 
 
-def chain_between(start: Cell, goal: Cell) -> list[Cell] | None:
+class Node(Protocol):
+    """A child, as the graph knows it."""
+
+    @property
+    def name(self) -> str:
+        """For errors."""
+        ...
+
+    def blockers(self) -> Iterator[Node]:
+        """The children it waits for now."""
+        ...
+
+
+class Waiter(Protocol):
+    """An incarnation whose handler can wait."""
+
+    waits: list[Wait] | None
+    """What it waits for now."""
+
+    @property
+    def cell(self) -> Node:
+        """Its child."""
+        ...
+
+
+def chain_between(start: Node, goal: Node) -> list[Node] | None:
     """The cells from *start* to *goal* along the graph, both included, or None where no path is."""
-    paths: dict[Cell, Cell | None] = {start: None}
+    paths: dict[Node, Node | None] = {start: None}
     frontier = [start]
     while frontier:
         cell = frontier.pop()
@@ -38,9 +60,9 @@ def chain_between(start: Cell, goal: Cell) -> list[Cell] | None:
     return None
 
 
-def _path(paths: dict[Cell, Cell | None], goal: Cell) -> list[Cell]:
-    path: list[Cell] = []
-    cell: Cell | None = goal
+def _path(paths: dict[Node, Node | None], goal: Node) -> list[Node]:
+    path: list[Node] = []
+    cell: Node | None = goal
     while cell is not None:
         path.append(cell)
         cell = paths[cell]
@@ -51,12 +73,12 @@ def _path(paths: dict[Cell, Cell | None], goal: Cell) -> list[Cell]:
 class Wait:
     """One thing that a handler waits for: these cells, until `end` is called with an error or the wait is over."""
 
-    targets: tuple[Cell, ...]
+    targets: tuple[Node, ...]
     end: Callable[[Exception], None] = attrs.field(repr=False)
 
 
 @contextmanager
-def waiting(life: Life | None, end: Callable[[Exception], None], *targets: Cell) -> Generator[None, None, None]:
+def waiting(life: Waiter | None, end: Callable[[Exception], None], *targets: Node) -> Generator[None, None, None]:
     """While in this block, *life* waits for *targets*. Raises `CallCycle` if that would be for ever.
 
     *end* makes the wait end with an error: a supervisor that must stop this actor may close a cycle later.
@@ -75,16 +97,16 @@ def waiting(life: Life | None, end: Callable[[Exception], None], *targets: Cell)
         life.waits = [other for other in life.waits if other is not wait]
 
 
-def break_cycle(waiter: Cell, supervisor: Cell) -> None:
-    """*supervisor* waits for *waiter* to end: whatever *waiter* waits for that waits for *supervisor* in turn ends now."""
-    for wait in tuple((waiter.life and waiter.life.waits) or ()):
+def break_cycle(waiter: Node, waits: Sequence[Wait], supervisor: Node) -> None:
+    """*supervisor* waits for the exit of *waiter*: end those of its *waits* that wait for *supervisor* in turn."""
+    for wait in tuple(waits):
         chains = (chain_between(target, supervisor) for target in wait.targets)
         chain = next((chain for chain in chains if chain is not None), None)
         if chain is not None:
             wait.end(CallCycle([waiter.name, *(cell.name for cell in chain), waiter.name]))
 
 
-def drawn(cell: Cell) -> str:
+def drawn(cell: Node) -> str:
     """Whom *cell* waits for, and whom those do, as text; empty where it waits for nobody."""
     lines: list[str] = []
     seen = {cell}

@@ -6,14 +6,16 @@ The tree as it is becomes a model (`foresight.py`), in which the child ends. Not
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import cast
 
 import attrs
 
 from trioactors.errors.exits import Exit, ExitKind
-from trioactors.supervision.child import Cell
+from trioactors.supervision.child import Cell, Parent
 from trioactors.supervision.dry_run import Consequence, ConsequenceKind, Foresight, Node
 from trioactors.supervision.restarts import ChildStatus, RestartHistory
 from trioactors.supervision.specs import INTERNAL
+from trioactors.supervision.supervisor import Shell
 from trioactors.supervision.tree import SupervisorCell
 
 __all__ = ["Explanation", "explained", "modelled"]
@@ -66,10 +68,10 @@ class Explanation:
 def explained(cell: Cell, reason: ExitKind) -> Explanation:
     """What would follow if *cell* ended for *reason* now."""
     found: dict[str, Node] = {}
-    top = cell
+    top: Cell | Parent = cell
     while top.parent is not None:
         top = top.parent
-    modelled(top, None, found)
+    modelled(cast("Cell", top), None, found)
     node = found[cell.name]
     if cell.status is not ChildStatus.RUNNING:
         return Explanation(child=cell.name, reason=reason, status=cell.status)
@@ -100,8 +102,9 @@ def _shown(happened: Iterable[Consequence], asked: str) -> Iterator[Consequence]
 def modelled(cell: Cell, parent: Node | None, found: dict[str, Node]) -> Node:
     """The model of *cell* and of all below it; *found* has them by name."""
     node = found[cell.name] = Node(cell.name, cell.spec, parent, cell.dynamic, cell.status, lives=1)
-    shell = None if cell.parent is None else cell.parent.shell
-    node.known = int(cell.status is ChildStatus.RUNNING if shell is None else cell in shell.known)
+    above = cell.parent
+    loop = above.shell if isinstance(above, SupervisorCell) else None
+    node.known = int(cell in loop.known if isinstance(loop, Shell) else cell.status is ChildStatus.RUNNING)
     if isinstance(cell, SupervisorCell):
         intensity = cell.plan.intensity or cell.runtime.settings.intensity
         node.history = RestartHistory(intensity) if cell.shell is None else cell.shell.history

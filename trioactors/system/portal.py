@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 import trio
 
 from trioactors.errors import SystemClosed, WrongThread
-
-if TYPE_CHECKING:
-    from trioactors.messaging.handlers import BoundHandler
-    from trioactors.supervision.runtime import Runtime
+from trioactors.messaging.handlers import BoundHandler
+from trioactors.supervision.runtime import Runtime
 
 __all__ = ["Portal"]
 

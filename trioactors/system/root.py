@@ -21,17 +21,17 @@ from typing import Final
 import attrs
 import trio
 
-from trioactors.actors.factory import make_cell
 from trioactors.errors import StartFailed, StoreError
 from trioactors.errors.exits import SHUTDOWN, Exit
 from trioactors.persistence.committer import STORE
 from trioactors.settings import Backoff, Intensity
 from trioactors.supervision.child import Life
 from trioactors.supervision.lifecycle import run_life
+from trioactors.supervision.registry import Registry
 from trioactors.supervision.runtime import Runtime
 from trioactors.supervision.specs import INTERNAL, AutoShutdown, Restart, Strategy, Supervisor, child
 from trioactors.supervision.supervisor import supervise
-from trioactors.supervision.tree import SupervisorCell
+from trioactors.supervision.tree import MakeCell, SupervisorCell
 
 __all__ = ["DYNAMIC", "Root"]
 
@@ -42,22 +42,15 @@ DYNAMIC: Final = f"{INTERNAL}dynamic"
 
 @attrs.define(eq=False, repr=False)
 class _RootCell(SupervisorCell):
-    """The internal supervisor at the top. It has no parent; these events stand for one."""
+    """The internal supervisor at the top. It has no parent; *over* is set when it has ended."""
 
-    settled: trio.Event = attrs.field(factory=trio.Event, init=False)
     over: trio.Event = attrs.field(factory=trio.Event, init=False)
-
-    def ready(self, life: Life) -> None:
-        """The tree is up."""
-        del life
-        self.settled.set()
 
     def end(self, life: Life, reason: Exit) -> Life | None:
         """The tree is gone."""
         super().end(life, reason)
         self.leaving = True
         self.close("its system ended")
-        self.settled.set()
         self.over.set()
         return None
 
@@ -65,7 +58,7 @@ class _RootCell(SupervisorCell):
 class Root:
     """The tree of one system, from its start to its end."""
 
-    def __init__(self, tree: Supervisor | None, runtime: Runtime) -> None:
+    def __init__(self, tree: Supervisor | None, runtime: Runtime, make_cell: MakeCell) -> None:
         store = runtime.committer
         grace = 2 * runtime.settings.grace  # closing is bounded by one of them, inside
         spec = Supervisor(
@@ -79,8 +72,13 @@ class Root:
             auto_shutdown=AutoShutdown.ANY_SIGNIFICANT,
         )
         self._runtime = runtime
-        self._cell = _RootCell(_ROOT, spec, runtime, None, supervise, make_cell=make_cell)
-        runtime.registry.register(self._cell)
+        self.registry = Registry()
+        """The names of the system."""
+        self._settled = trio.Event()
+        """Set when the tree is up, or has ended before it was."""
+        self._cell = _RootCell(_ROOT, spec, runtime, None, supervise, make_cell=make_cell, registry=self.registry)
+        self._cell.watchers = [self._up]
+        self.registry.register(self._cell)
         self._life = self._cell.new_life()
         self._interrupted: BaseException | None = None
         self.body = trio.CancelScope()
@@ -89,6 +87,12 @@ class Root:
     def __repr__(self) -> str:
         """The state of the tree."""
         return "closed" if self._runtime.closed else self._cell.status.value
+
+    def _up(self, life: Life) -> None:
+        """The tree is up, or has ended before it was."""
+        del life
+        self._cell.watchers = ()
+        self._settled.set()
 
     @property
     def over(self) -> trio.Event:
@@ -112,7 +116,7 @@ class Root:
 
     async def started(self) -> None:
         """Wait until the tree is up. Raises `StartFailed`, the one that names the child; where it is the store, its own error."""
-        await self._cell.settled.wait()
+        await self._settled.wait()
         ended = self._cell.last_exit
         error: BaseException | None = None if ended is None else ended.error
         while isinstance(error, StartFailed) and isinstance(error.__cause__, StartFailed):
@@ -134,6 +138,7 @@ class Root:
         self._runtime.closed = True
         self._runtime.lag.close()
         self._cell.forget()
+        self.registry.release(self._cell)
 
     def failure(self) -> BaseException | None:
         """What must leave the block although its body did not raise it."""

@@ -3,34 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar, cast
+from contextvars import ContextVar
+from typing import TypeVar, cast
 
 import trio
 
-from trioactors.actors.child import ActorCell
-from trioactors.actors.ref import is_actor
 from trioactors.environment.environment import Environment
 from trioactors.errors import CallTimeout, SpecError, UsageError, WrongClass
 from trioactors.errors.exits import ExitKind
-from trioactors.messaging.ledger import Ledger
+from trioactors.messaging.ledger import DeadLetter, Ledger
 from trioactors.messaging.mailbox import ledger_of
 from trioactors.settings import choice, seconds
-from trioactors.supervision.child import Cell, current_life
-from trioactors.supervision.functions import ResourceCell
 from trioactors.supervision.handle import SupervisorHandle, coming_up, start_in
+from trioactors.supervision.registry import Registry
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.runtime import Runtime
-from trioactors.supervision.specs import INTERNAL, ChildKind, Restart, child, target_of
+from trioactors.supervision.specs import INTERNAL, ChildKind, Restart, child
 from trioactors.supervision.tree import SupervisorCell
 from trioactors.system.explain import Explanation, explained
 from trioactors.system.portal import Portal
 from trioactors.system.root import DYNAMIC, Root
+from trioactors.trace.observers import Observer
 
-if TYPE_CHECKING:
-    from trioactors.messaging.ledger import DeadLetter
-    from trioactors.trace.observers import Observer
-
-__all__ = ["System", "SystemView", "current_system", "runtime_of"]
+__all__ = ["System", "SystemView", "current_system", "present_system", "registry_of", "runtime_of"]
 
 A = TypeVar("A")
 
@@ -38,13 +33,14 @@ A = TypeVar("A")
 class SystemView:
     """Looking at a system without touching it: the half of `System` that asks, starts and waits for nothing."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, root: Root) -> None:
         self._runtime = runtime
+        self._root = root
 
     def ledger(self) -> Ledger:
         """Where every message went that any mailbox of this system has accepted."""
-        cells = self._runtime.registry.cells()
-        return ledger_of([cell.mailbox for cell in cells if isinstance(cell, ActorCell)]) + self._runtime.accounts.closed
+        mailboxes = [mailbox for cell in self._root.registry.cells() for mailbox in cell.mailboxes()]
+        return ledger_of(mailboxes) + self._runtime.accounts.closed
 
     def dead_letters(self) -> tuple[DeadLetter, ...]:
         """The messages that could not be delivered, oldest first; the last `Settings.dead_letters` of them."""
@@ -63,15 +59,11 @@ class SystemView:
 
         The rules that decide are the supervisor's own; nothing is touched. Raises `UnknownName`, `SpecError`.
         """
-        return explained(self._runtime.registry.find(name), choice(reason, ExitKind, "reason"))
+        return explained(self._root.registry.find(name), choice(reason, ExitKind, "reason"))
 
 
 class System(SystemView):
     """One running tree: start, find and administer its children, and look at it."""
-
-    def __init__(self, runtime: Runtime, root: Root) -> None:
-        super().__init__(runtime)
-        self._root = root
 
     def __repr__(self) -> str:
         """How many children it has, and whether it is open."""
@@ -97,45 +89,35 @@ class System(SystemView):
         if spec.kind is not ChildKind.ACTOR:
             raise SpecError(f"start() is for actors; for {make!r} use system.supervisor().start_child(ta.child(...))")
         self._runtime.check_open(self)
-        supervisor = cast("SupervisorCell", self._runtime.registry.find(DYNAMIC))
+        supervisor = cast("SupervisorCell", self._root.registry.find(DYNAMIC))
         if (
             supervisor.status is not ChildStatus.RUNNING
         ):  # the tree is started before it, and with the store it falls and comes back
             await coming_up(supervisor)
         cell = await start_in(supervisor, spec, dynamic=True)
-        return cast("A", cast("ActorCell", cell).ref)
+        return cast("A", cell.ref)
 
     def get(self, kind: type[A], name: str) -> A:
         """The ref of the actor *name*, typed; for a resource, its present value. Raises `UnknownName`, `WrongClass`."""
-        return self._typed(kind, self._runtime.registry.find(name))
+        return cast("A", self._root.registry.find(name).offer(kind))
 
     async def wait_for(self, kind: type[A], name: str, *, timeout: float | None = None) -> A:
         """Like `get`, but waits until somebody has the name. *timeout* in seconds, by default the call deadline. Raises `CallTimeout`."""
         limit = self._runtime.settings.call_timeout if timeout is None else seconds(timeout, "wait_for: timeout")
         with trio.move_on_after(limit):
-            return self._typed(kind, await self._runtime.registry.wait_for(name))
+            return cast("A", (await self._root.registry.wait_for(name)).offer(kind))
         raise CallTimeout(f"nobody took the name {name!r} within {limit:g} s", begun=False, inherited=False)
-
-    def _typed(self, kind: type[A], cell: Cell) -> A:
-        wanted = target_of(kind)
-        if isinstance(cell, ActorCell):
-            if not is_actor(cell, wanted):
-                raise WrongClass(cell.name, kind.__name__, cell.plan.name)
-            return cast("A", cell.ref)
-        if isinstance(cell, ResourceCell) and isinstance(wanted, type) and isinstance(cell.value, wanted):
-            return cast("A", cell.value)
-        raise WrongClass(cell.name, kind.__name__, repr(cell))
 
     def supervisor(self, name: str | None = None) -> SupervisorHandle:
         """A supervisor, for administration; without a name, the one that `start` uses. Raises `UnknownName`, `WrongClass`."""
-        cell = self._runtime.registry.find(DYNAMIC if name is None else name)
+        cell = self._root.registry.find(DYNAMIC if name is None else name)
         if not isinstance(cell, SupervisorCell):
             raise WrongClass(cell.name, "a supervisor", repr(cell))
         return SupervisorHandle(cell)
 
     def names(self) -> tuple[str, ...]:
         """The names of all children, in the order of registration."""
-        return tuple(cell.name for cell in self._runtime.registry.cells() if not cell.name.startswith(INTERNAL))
+        return tuple(cell.name for cell in self._root.registry.cells() if not cell.name.startswith(INTERNAL))
 
     @property
     def environment(self) -> Environment:
@@ -156,8 +138,7 @@ class System(SystemView):
                 await trio.lowlevel.checkpoint()
                 await self._runtime.activity.idle()
             return
-        actors = (cell for cell in self._runtime.registry.cells() if isinstance(cell, ActorCell))
-        busy = [repr(cell) for cell in actors if cell.mailbox.active or (cell.saver is not None and cell.saver.busy)]
+        busy = [repr(cell) for cell in self._root.registry.cells() if cell.busy]
         raise CallTimeout(f"still busy after {limit:g} s: {', '.join(busy[:10])}", begun=True, inherited=False)
 
     async def wait_stopped(self) -> None:
@@ -169,10 +150,13 @@ class System(SystemView):
         return Portal(self._runtime)
 
 
+present_system: ContextVar[System | None] = ContextVar("trioactors_system", default=None)
+"""The system in whose tree the code runs."""
+
+
 def current_system() -> System:
     """The system in which the running child lives: for functions and resources, which have no `self.context`. Raises `UsageError`."""
-    life = current_life.get()
-    system = None if life is None else life.cell.runtime.system
+    system = present_system.get()
     if system is None:
         raise UsageError("current_system() is for code that runs in a child of a system")
     return system
@@ -181,3 +165,8 @@ def current_system() -> System:
 def runtime_of(system: System) -> Runtime:
     """What is inside a system, for tools that look there."""
     return system._runtime  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - this is the door
+
+
+def registry_of(system: System) -> Registry:
+    """The names of a system and their children, for tools that look there."""
+    return system._root.registry  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - this is the door

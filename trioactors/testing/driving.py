@@ -14,7 +14,7 @@ from trioactors.actors.ref import cell_of
 from trioactors.errors import ActorStopped, UsageError
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.tree import SupervisorCell
-from trioactors.system.system import System, runtime_of
+from trioactors.system.system import System, registry_of
 
 if TYPE_CHECKING:
     from trioactors.actors.actor import Actor
@@ -31,7 +31,7 @@ class PlannedCrash(Exception):
 
 def alive_in(system: System) -> dict[str, Life]:
     """The present lives of the actors that could fail now, by name, in the order of registration."""
-    cells = (cell for cell in runtime_of(system).registry.cells() if isinstance(cell, ActorCell))
+    cells = (cell for cell in registry_of(system).cells() if isinstance(cell, ActorCell))
     return {cell.name: life for cell in cells if (life := cell.life) is not None and life.ended is None}
 
 
@@ -67,7 +67,7 @@ async def restarted(ref: object, *, after: int = 0, timeout: float = 60.0) -> No
 def _settled(cell: ActorCell, after: int) -> bool:
     if cell.mailbox.closed is not None:
         raise cell.stopped()
-    life = cell.life
+    life = cell.present
     if life is None or life.number <= after:
         return False
     return cell.status is ChildStatus.RUNNING and life.fatal is None and life.killed is None
@@ -105,7 +105,7 @@ async def until(ref: Actor[S], predicate: Callable[[S], bool], *, timeout: float
 
     def look() -> None:
         """Between two messages, in the actor's own task: nothing may be raised here, and what is seen here may be gone soon."""
-        life = cell.life
+        life = cell.present
         if not found and life is not None and life.ready and cell.mailbox.current is None:
             seen = outcome.capture(predicate, life.actor.state)
             if isinstance(seen, outcome.Error) or seen.value:
@@ -127,17 +127,17 @@ async def until(ref: Actor[S], predicate: Callable[[S], bool], *, timeout: float
 @contextmanager
 def suspended(system: System, *names: str) -> Generator[None, None, None]:
     """Hold the loops of these supervisors (all of them, without names), so that several children can die before any is handled."""
-    registry = runtime_of(system).registry
+    registry = registry_of(system)
     cells = [registry.find(name) for name in names] if names else registry.cells()
     held = [cell for cell in cells if isinstance(cell, SupervisorCell)]
     if not held:
         raise UsageError(f"no supervisor among {names}")
     for cell in held:
-        cell.suspended = True
+        cell.suspension.held = True
     try:
         yield
     finally:
         for cell in held:
-            cell.suspended = False
+            cell.suspension.held = False
             if cell.shell is not None:
                 cell.shell.wake()

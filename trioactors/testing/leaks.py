@@ -20,7 +20,7 @@ from trioactors.running import open_system
 from trioactors.settings import Settings
 from trioactors.supervision.child import Cell
 from trioactors.supervision.specs import Supervisor
-from trioactors.system.system import System, runtime_of
+from trioactors.system.system import System, registry_of, runtime_of
 from trioactors.testing.clocks import virtual_environment
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ async def isolated_system(
     world = virtual_environment() if environment is None else environment
     async with open_system(store, tree, settings=settings, environment=world, observers=observers) as system:
         yield system
-        cells = runtime_of(system).registry.cells()
+        cells = registry_of(system).cells()
         found += [f"watch: {cell.name} is still watched" for cell in cells if cell.watchers]
         for cell in cells:
             found += _owed(cell)
@@ -70,7 +70,7 @@ async def isolated_system(
 
 
 def _owed(cell: Cell) -> Iterator[str]:
-    life = cell.life
+    life = cell.present if isinstance(cell, ActorCell) else None
     for call in (life.deferred or ()) if life is not None else ():
         if call.pending:
             yield f"reply: {cell.name} still owes the deferred reply to {call.spec.name!r}"

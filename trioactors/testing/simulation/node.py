@@ -24,7 +24,7 @@ from trioactors.errors.exits import leaves
 from trioactors.settings import Settings
 from trioactors.supervision.child import Life
 from trioactors.supervision.specs import Supervisor
-from trioactors.system.system import System, runtime_of
+from trioactors.system.system import System, registry_of
 from trioactors.testing.clocks import EPOCH
 from trioactors.testing.disk import Keep, SimulatedDisk
 from trioactors.testing.driving import alive_in
@@ -279,7 +279,7 @@ class Node:
             environment=self._environment(life),
             observers=[lambda record: None if life.dead else self._record(life.number, record)],
         ) as system:
-            life.registry = runtime_of(system).registry
+            life.registry = registry_of(system)
             if application.body is not None:
                 life.in_body = True
                 await application.body(system)

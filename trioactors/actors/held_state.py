@@ -1,0 +1,43 @@
+"""The state of one incarnation, as its saver reads and replaces it: the actor's hooks run, and refs are carried by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trioactors.actors.actor import Actor
+from trioactors.actors.plan import ActorPlan
+from trioactors.actors.stored_refs import resolving
+from trioactors.serializer import Codec
+from trioactors.supervision.registry import Registry
+
+__all__ = ["HeldState"]
+
+
+class HeldState:
+    """The state of *actor*, to and from bytes."""
+
+    def __init__(self, actor: Actor[Any], plan: ActorPlan, codec: Codec[Any], registry: Registry) -> None:
+        self._actor = actor
+        self._codec = codec
+        self._registry = registry
+        self._saves = "on_save" in plan.hooks
+        self._loads = "on_load" in plan.hooks
+        self.inspect = plan.inspect
+        """Whether the class lets its state be looked at."""
+
+    def encode(self) -> bytes:
+        """The record of the state as it is now. Raises what `on_save` raises, and `SerializationError`."""
+        if self._saves:
+            self._actor.on_save()
+        return self._codec.encode(self._actor.state)
+
+    def restore(self, data: bytes) -> None:
+        """Replace the state by the one in the record *data*. Raises what `on_load` raises, and `SerializationError`."""
+        self._actor.state = self.decode(data)
+        if self._loads:
+            self._actor.on_load()
+
+    def decode(self, data: bytes) -> Any:
+        """The state in a record; no hook is called. Raises `SerializationError`."""
+        with resolving(self._registry):
+            return self._codec.decode(data)
