@@ -9,7 +9,7 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trioactors.scheduling.deadlines import SMALLEST_SWEEP, Alarms, Unordered
+from trioactors.scheduling.deadlines import SMALLEST_SWEEP, Deadlines, Unordered
 from trioactors.testing import run
 
 
@@ -27,9 +27,9 @@ class Entry:
 
 
 @asynccontextmanager
-async def running() -> AsyncGenerator[Alarms, None]:
+async def running() -> AsyncGenerator[Deadlines, None]:
     """Alarms whose task runs."""
-    alarms = Alarms()
+    alarms = Deadlines()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(alarms.run)
         yield alarms
@@ -111,7 +111,7 @@ async def test_an_entry_of_a_series_that_sets_an_alarm_is_heard(autojump_clock: 
 
     class Setting(Entry):
         def ring(self) -> None:
-            super().ring()
+            super().fire()
             alarms.at(3, lambda: rung.append(trio.current_time()))
 
     async with running() as alarms:
@@ -122,8 +122,10 @@ async def test_an_entry_of_a_series_that_sets_an_alarm_is_heard(autojump_clock: 
 
 
 @pytest.mark.parametrize("keep", [lambda alarms: alarms.series(1_000), Unordered], ids=["series", "heap"])
-async def test_settled_entries_are_swept_out(autojump_clock: trio.testing.MockClock, keep: Callable[[Alarms], Unordered]) -> None:
-    alarms = Alarms()
+async def test_settled_entries_are_swept_out(
+    autojump_clock: trio.testing.MockClock, keep: Callable[[Deadlines], Unordered]
+) -> None:
+    alarms = Deadlines()
     queue = keep(alarms)
 
     for number in range(4 * SMALLEST_SWEEP):
@@ -137,7 +139,7 @@ async def test_settled_entries_are_swept_out(autojump_clock: trio.testing.MockCl
 
 
 async def test_what_is_due_and_has_not_rung_is_overdue(autojump_clock: trio.testing.MockClock) -> None:
-    alarms = Alarms()
+    alarms = Deadlines()
     alarms.add(1, Entry(1))
 
     before = alarms.overdue
@@ -148,7 +150,7 @@ async def test_what_is_due_and_has_not_rung_is_overdue(autojump_clock: trio.test
 
 
 def test_queues_show_how_much_they_hold() -> None:
-    alarms = Alarms()
+    alarms = Deadlines()
     series = alarms.series(1)
     series.add(Entry(1))
 

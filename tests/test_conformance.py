@@ -14,8 +14,8 @@ import pytest
 
 from trioactors import conformance
 from trioactors.conformance import load, replay
-from trioactors.supervision.supervisor import Shell
-from trioactors.supervision.tree import SupervisorCell
+from trioactors.supervision.supervisor import SupervisorLoop
+from trioactors.supervision.tree import SupervisorChild
 
 FILE = Path(__file__).parent / "otp" / "supervisor_900.jsonl.gz"
 SCENARIOS = load(FILE)
@@ -48,18 +48,18 @@ def test_without_the_start_of_children_none_of_them_does(first: int, monkeypatch
     async def start_nothing(_self: Any, _cell: Any) -> bool:
         return True
 
-    monkeypatch.setattr(Shell, "start", start_nothing)
+    monkeypatch.setattr(SupervisorLoop, "start", start_nothing)
 
     assert len(replay(SCENARIOS[first : first + CHUNK])) == CHUNK
 
 
 def test_where_workers_alone_are_not_started_none_of_them_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    start = Shell.start
+    start = SupervisorLoop.start
 
     async def start_supervisors(self: Any, cell: Any) -> bool:
-        return await start(self, cell) if isinstance(cell, SupervisorCell) else True
+        return await start(self, cell) if isinstance(cell, SupervisorChild) else True
 
-    monkeypatch.setattr(Shell, "start", start_supervisors)
+    monkeypatch.setattr(SupervisorLoop, "start", start_supervisors)
 
     assert len(replay(SCENARIOS[:CHUNK])) == CHUNK
 

@@ -147,7 +147,7 @@ async def test_they_are_gone_after_their_supervisor_was_killed_for_good(autojump
         await system.supervisor("crowd").start_child(diary.worker("a"))
         stranded = diary.get(system, "a")
 
-        lasting(system, "crowd").life.kill("a test")
+        lasting(system, "crowd").current.kill("a test")
         await system.quiesce()
         await system.supervisor("top").start_child(ta.child(trio.sleep_forever, name="barrier"))
 

@@ -13,7 +13,7 @@ from trio.testing import MockClock
 
 import trioactors as ta
 from trioactors.errors.exits import CRASH, KILLED, NORMAL, SHUTDOWN
-from trioactors.supervision.dry_run import Consequence, ConsequenceKind, Foresight, Node, StartOutcome
+from trioactors.supervision.dry_run import Consequence, ConsequenceKind, DryRun, Node, StartOutcome
 from trioactors.testing import crash, isolated_system, kill, run
 
 CRASHED = ta.Exit(CRASH)
@@ -191,12 +191,12 @@ async def test_an_unknown_reason_is_refused(autojump_clock: MockClock) -> None:
 def model(tree: ta.Supervisor) -> Node:
     """*tree*, running."""
     root = Node(tree.name, tree, None, status=ta.ChildStatus.UNDEFINED)
-    begun = Foresight(ta.Settings(), 0.0)
+    begun = DryRun(ta.Settings(), 0.0)
     begun._start(root)
     return root
 
 
-def told(foresight: Foresight) -> list[str]:
+def told(foresight: DryRun) -> list[str]:
     return [str(each) for each in foresight.happened]
 
 
@@ -209,7 +209,7 @@ def test_who_has_died_unseen_still_counts_as_running_for_the_first_who_is_seen()
             auto_shutdown="all_significant",
         )
     )
-    foresight = Foresight(ta.Settings(), 0.0)
+    foresight = DryRun(ta.Settings(), 0.0)
     foresight.end(root.children["a"], CRASHED)
     foresight.end(root.children["b"], CRASHED)
 
@@ -228,7 +228,7 @@ def test_a_supervisor_that_comes_back_has_its_whole_budget_again() -> None:
     inner = ta.Supervisor(worker("a"), name="inner", intensity=ta.Intensity(1))
     root = model(top(inner))
     fates = iter([StartOutcome.FAILED, StartOutcome.OK])
-    foresight = Foresight(ta.Settings(), 0.0, lambda _: next(fates, StartOutcome.OK))
+    foresight = DryRun(ta.Settings(), 0.0, lambda _: next(fates, StartOutcome.OK))
     foresight.end(root.children["inner"].children["a"], CRASHED)
 
     foresight.settle()
@@ -240,7 +240,7 @@ def test_a_supervisor_that_comes_back_has_its_whole_budget_again() -> None:
 
 def test_who_came_back_by_itself_during_a_back_off_is_not_started_twice() -> None:
     root = model(top(worker("a"), worker("b"), strategy="one_for_all", backoff=ta.Backoff(base=1.0)))
-    foresight = Foresight(ta.Settings(), 0.0)
+    foresight = DryRun(ta.Settings(), 0.0)
     foresight.end(root.children["a"], CRASHED)
     foresight.end(root.children["b"], CRASHED)
 

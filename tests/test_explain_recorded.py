@@ -13,8 +13,8 @@ from trio.testing import MockClock
 import trioactors as ta
 from trioactors import conformance
 from trioactors.errors.exits import CRASH, KILLED, NORMAL
-from trioactors.supervision.child import Cell
-from trioactors.supervision.dry_run import Consequence, ConsequenceKind, Foresight, Node, StartOutcome
+from trioactors.supervision.child import Child
+from trioactors.supervision.dry_run import Consequence, ConsequenceKind, DryRun, Node, StartOutcome
 from trioactors.system.explain import modelled
 
 RECORDED = Path(__file__).parent / "otp" / "supervisor_900.jsonl.gz"
@@ -104,12 +104,12 @@ class Prophet(conformance._Player):
             attempts[path] += 1
             return OUTCOMES[plan[number] if number < len(plan) else "ok"]
 
-        top: Cell = self.root
+        top: Child = self.root
         while top.parent is not None:
             top = top.parent
         nodes: dict[str, Node] = {}
         modelled(top, None, nodes)
-        foresight = Foresight(self.root.runtime.settings, self.root.runtime.now(), starts)
+        foresight = DryRun(self.root.runtime.settings, self.root.runtime.now(), starts)
         for path, reason in deaths:
             foresight.end(nodes[path], reason_of(reason))
         foresight.settle()

@@ -48,7 +48,9 @@ class Torn(MemoryStore):
 
     def read(self, keys: Sequence[Key]) -> Sequence[Record | Corrupt | None]:
         found = super().read(keys)
-        return [Corrupt(key, "its checksum is wrong") if self.torn else each for key, each in zip(keys, found, strict=True)]
+        return [
+            Corrupt(key, "its checksum is wrong") if self.cancelled_outside else each for key, each in zip(keys, found, strict=True)
+        ]
 
 
 def tree() -> ta.Supervisor:
@@ -123,7 +125,7 @@ async def test_an_actor_whose_record_cannot_be_read_has_a_problem(autojump_clock
     async with isolated_system(tree(), store=store) as system:
         anna = system.get(Clerk, "anna")
         await anna.note("a")
-        store.torn = True
+        store.cancelled_outside = True
         crash(anna)
         await system.quiesce()
         row, other = inspect.durable(system).rows[:2]
@@ -139,10 +141,10 @@ async def test_an_actor_that_runs_again_has_no_problem_any_more(autojump_clock: 
     async with isolated_system(tree(), store=store) as system:
         anna = system.get(Clerk, "anna")
         await anna.note("a")
-        store.torn = True
+        store.cancelled_outside = True
         crash(anna)
         await system.quiesce()
-        store.torn = False
+        store.cancelled_outside = False
         await ta.restart(anna)
         row = inspect.durable(system).rows[0]
 

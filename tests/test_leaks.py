@@ -134,7 +134,7 @@ async def test_a_watch_that_is_still_open_is_named(autojump_clock: MockClock) ->
 
 async def test_a_timer_that_still_waits_is_named(autojump_clock: MockClock) -> None:
     async def plant(system: ta.System) -> None:
-        runtime_of(system).alarms.at(100, lambda: None)
+        runtime_of(system).deadlines.at(100, lambda: None)
 
     assert "timer: Alarm(due=100, pending=True) still waits" in await leak_of(plant)
 
@@ -165,7 +165,7 @@ async def test_all_leaks_are_named_at_once(autojump_clock: MockClock) -> None:
     async def plant(system: ta.System) -> None:
         idle = await system.start(Idle, name="idle")
         lasting(system, "idle").mailbox.accepted += 1
-        runtime_of(system).alarms.at(100, lambda: None)
+        runtime_of(system).deadlines.at(100, lambda: None)
         await stack.enter_async_context(ta.watch(idle))
 
     async with AsyncExitStack() as stack:
@@ -176,7 +176,7 @@ async def test_all_leaks_are_named_at_once(autojump_clock: MockClock) -> None:
 
 async def test_a_failure_of_the_test_is_not_hidden_by_its_leaks(autojump_clock: MockClock) -> None:
     async def fail(system: ta.System) -> None:
-        runtime_of(system).alarms.at(100, lambda: None)
+        runtime_of(system).deadlines.at(100, lambda: None)
         raise OSError("mine")
 
     with pytest.raises(OSError, match="mine"):

@@ -12,7 +12,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 import trioactors as ta
-from trioactors.actors.ref import cell_of
+from trioactors.actors.ref import child_of
 from trioactors.messaging.overload import SHORTEST, hopeless, learned_from_cut, learned_from_late
 
 
@@ -198,7 +198,7 @@ async def test_who_gives_up_waiting_for_room_leaves_nothing_behind_while_the_act
             for _ in range(100):
                 nursery.start_soon(crowd.call, server, 0.1)
 
-    senders = cell_of(server).mailbox._senders
+    senders = child_of(server).mailbox._senders
     assert crowd.late == 5_000
     assert senders is not None
     assert len(senders) <= 1_124

@@ -172,7 +172,7 @@ def test_a_name_that_was_given_back_is_free() -> None:
 
     registry.register(second)
 
-    assert registry.cells() == [second]
+    assert registry.children() == [second]
     assert not registry.knows(first)
 
 

@@ -147,7 +147,7 @@ async def test_a_failed_restart_is_tried_again_and_counts_again(autojump_clock: 
     async with isolated_system(top(diary.worker("a", plan=["ok", "error", "error", "ok"]))) as system:
         await diary.crash(system, "a")
 
-        assert len(lasting(system, "top").shell.history.entries) == 3
+        assert len(lasting(system, "top").loop.history.entries) == 3
 
 
 async def test_after_a_failed_start_in_a_group_the_siblings_before_it_start_anew(autojump_clock: MockClock, diary: Any) -> None:

@@ -16,6 +16,7 @@ from trio.testing import MockClock
 import trioactors as ta
 from trioactors.errors import SerializationError
 from trioactors.serializer import Serializer, secret
+from trioactors.system.system import registry_of
 from trioactors.testing import isolated_system
 from trioactors.trace.crash_reports import report_of
 from trioactors.trace.formatting import described, hides_something, traceback_text

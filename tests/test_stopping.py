@@ -296,4 +296,4 @@ async def test_a_supervisor_that_outlasts_its_own_grace_leaves_no_task(autojump_
     async with isolated_system(top(below)) as system:
         assert await exit_of(system, "below") == "killed"
         assert trio.current_time() == 1
-        assert lasting(system, "a").life.ended is not None
+        assert lasting(system, "a").current.ended is not None

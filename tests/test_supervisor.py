@@ -100,7 +100,7 @@ async def test_a_group_restart_counts_once(autojump_clock: MockClock, diary: Any
     async with isolated_system(tree(diary, "one_for_all", intensity=ta.Intensity(1))) as system:
         await diary.crash(system, "a")
 
-        assert len(lasting(system, "top").shell.history.entries) == 1
+        assert len(lasting(system, "top").loop.history.entries) == 1
 
 
 async def test_a_group_restart_brings_back_those_that_were_down(autojump_clock: MockClock, diary: Any) -> None:
@@ -144,7 +144,7 @@ async def test_two_crashes_before_the_supervisor_looks(autojump_clock: MockClock
         await restarted(a)
         await restarted(b)
 
-        assert len(lasting(system, "top").shell.history.entries) == spent
+        assert len(lasting(system, "top").loop.history.entries) == spent
         assert (await a.incarnation(), await b.incarnation()) == (2, 2)
 
 
@@ -255,7 +255,7 @@ async def test_refs_survive_the_restart_of_their_supervisor(autojump_clock: Mock
     async with isolated_system(ta.Supervisor(tree(diary, "one_for_one"), name="above")) as system:
         b = diary.get(system, "b")
 
-        lasting(system, "top").life.kill("a test")
+        lasting(system, "top").current.kill("a test")
         await restarted(b)
 
         assert await b.incarnation() == 2
@@ -282,7 +282,7 @@ async def test_a_mailbox_survives_the_restart_of_its_supervisor(autojump_clock: 
             await listener.hear.cast(number)
         await trio.sleep(1)
 
-        lasting(system, "below").life.kill("a test")
+        lasting(system, "below").current.kill("a test")
         await ta.flush(listener)
 
         assert heard == [0, 1, 2]

@@ -60,7 +60,7 @@ async def test_nothing_is_left_behind(autojump_clock: MockClock, diary: Any) -> 
 
     assert living() == before
     assert system.names() == ()
-    assert runtime_of(system).alarms.pending() == []
+    assert runtime_of(system).deadlines.pending() == []
 
 
 async def test_it_says_whether_it_is_open(autojump_clock: MockClock) -> None:

@@ -38,9 +38,9 @@ from trioactors.errors import (
 from trioactors.messaging.handlers import handler
 from trioactors.running import open_system
 from trioactors.settings import Intensity, Settings
-from trioactors.supervision.child import Cell, Parent
+from trioactors.supervision.child import Child, Parent
 from trioactors.supervision.specs import BRUTAL_KILL, ChildKind, ChildSpec, Supervisor, child
-from trioactors.supervision.tree import SupervisorCell
+from trioactors.supervision.tree import SupervisorChild
 from trioactors.system.system import System, registry_of
 from trioactors.trace.records import ChildExited, ChildStarted, ChildStartFailed, TraceRecord
 
@@ -171,7 +171,7 @@ class _Replay:
         tree = self.supervisor(self.scenario, _ROOT, "")
         try:
             async with open_system(tree, settings=_QUIET, observers=[self.observe]) as system:
-                return await self._steps(_Player(self, system, cast("SupervisorCell", _cell(system, _ROOT))))
+                return await self._steps(_Player(self, system, cast("SupervisorChild", _node(system, _ROOT))))
         except SupervisorGaveUp:
             return self.mismatch
         except StartFailed:
@@ -204,7 +204,7 @@ class _Player:
 
     replay: _Replay
     system: System
-    root: SupervisorCell
+    root: SupervisorChild
 
     async def play(self, step: _Json) -> _Json:
         """Do what the step says, let everything settle, and tell what is there now."""
@@ -217,8 +217,8 @@ class _Player:
         return {"result": result, "children": _snapshot(self.root) if alive else {}, "alive": alive, "reason": reason}
 
     @staticmethod
-    def _alive(cell: Cell) -> bool:
-        return cell.life is not None and cell.life.ended is None
+    def _alive(node: Child) -> bool:
+        return node.current is not None and node.current.ended is None
 
     async def _act(self, action: Any) -> str:
         if action == "start":
@@ -228,10 +228,10 @@ class _Player:
         if action == "shutdown":
             await self._shut_down()
             return "sent"
-        kind, argument, *rest = action
+        kind, argument, *set_idle = action
         match kind:
             case "exit":
-                return await self._exit([[argument, rest[0]]])
+                return await self._exit([[argument, set_idle[0]]])
             case "exits":
                 return await self._exit(argument)
             case "start_child":
@@ -255,30 +255,30 @@ class _Player:
 
     async def _exit(self, deaths: Sequence[Sequence[str]]) -> str:
         """Let the named children die, in order, before any supervisor handles any of it."""
-        cells = [_cell(self.system, path) for path, _ in deaths]
-        if not all(cell is not None and self._alive(cell) for cell in cells):
+        nodes = [_node(self.system, path) for path, _ in deaths]
+        if not all(node is not None and self._alive(node) for node in nodes):
             return "skipped"
-        with _suspended(cell.parent for cell in cells if cell is not None):
-            for cell, (_, reason) in zip(cells, deaths, strict=True):
-                assert cell is not None  # checked above
-                await self._die(cell, reason)
+        with _suspended(node.parent for node in nodes if node is not None):
+            for node, (_, reason) in zip(nodes, deaths, strict=True):
+                assert node is not None  # checked above
+                await self._die(node, reason)
         return "sent"
 
-    async def _die(self, cell: Cell, reason: str) -> None:
-        life = cell.life
-        assert life is not None  # it is alive
+    async def _die(self, node: Child, reason: str) -> None:
+        incarnation = node.current
+        assert incarnation is not None  # it is alive
         over = trio.Event()
-        cell.watchers = [lambda _: over.set()]
-        if reason == "kill" or cell.spec.kind is ChildKind.SUPERVISOR:
-            life.kill("the scenario says so")
+        node.watchers = [lambda _: over.set()]
+        if reason == "kill" or node.spec.kind is ChildKind.SUPERVISOR:
+            incarnation.kill("the scenario says so")
         else:
-            self.system.get(_Worker, cell.name).die.cast_nowait(reason)
+            self.system.get(_Worker, node.name).die.cast_nowait(reason)
         await over.wait()
-        cell.watchers = []
+        node.watchers = []
 
     async def _administer(self, supervisor: str, operation: str, argument: Any) -> str:
-        cell = _cell(self.system, supervisor)
-        if not isinstance(cell, SupervisorCell) or not self._alive(cell):
+        node = _node(self.system, supervisor)
+        if not isinstance(node, SupervisorChild) or not self._alive(node):
             return "skipped"
         handle = self.system.supervisor(supervisor)
         try:
@@ -299,7 +299,7 @@ class _Player:
         """The result of an operation that raised nothing: a start may have been ignored."""
         if operation not in {"start_child", "restart_child"}:
             return "ok"
-        started = _cell(self.system, argument if isinstance(argument, str) else argument.name)
+        started = _node(self.system, argument if isinstance(argument, str) else argument.name)
         return "ok:started" if started is not None and self._alive(started) else "ok:ignored"
 
 
@@ -313,34 +313,34 @@ def _grace(shutdown: int | str) -> float:
             return float(shutdown) / 1000
 
 
-def _cell(system: System, name: str) -> Cell | None:
+def _node(system: System, name: str) -> Child | None:
     try:
         return registry_of(system).find(name)
     except UnknownName:
         return None
 
 
-def _snapshot(cell: SupervisorCell) -> _Json:
+def _snapshot(node: SupervisorChild) -> _Json:
     return {
         name.rpartition("/")[2]: _snapshot(below)
-        if isinstance(below, SupervisorCell) and below.status.value == "running"
+        if isinstance(below, SupervisorChild) and below.status.value == "running"
         else below.status.value
-        for name, below in cell.children.items()
+        for name, below in node.children.items()
     }
 
 
 @contextmanager
 def _suspended(supervisors: Iterable[Parent | None]) -> Generator[None, None, None]:
-    held = {cell for cell in supervisors if isinstance(cell, SupervisorCell)}
-    for cell in held:
-        cell.suspension.held = True
+    held = {node for node in supervisors if isinstance(node, SupervisorChild)}
+    for node in held:
+        node.suspension.held = True
     try:
         yield
     finally:
-        for cell in held:
-            cell.suspension.held = False
-            if cell.shell is not None:
-                cell.shell.wake()
+        for node in held:
+            node.suspension.held = False
+            if node.loop is not None:
+                node.loop.wake()
 
 
 def load(path: Path) -> list[_Json]:

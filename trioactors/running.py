@@ -12,7 +12,7 @@ from typing import TypeVar, cast, overload
 import outcome
 import trio
 
-from trioactors.actors.factory import make_cell, plan_of
+from trioactors.actors.factory import make_child, plan_of
 from trioactors.environment.environment import Environment
 from trioactors.errors import SpecError, StoreMissing
 from trioactors.messaging.ledger import Accounts
@@ -96,7 +96,7 @@ def open_system(
 async def _opened(
     tree: Supervisor | None, runtime: Runtime, observers: Sequence[Observer], console: Supervisor | None
 ) -> AsyncGenerator[System, None]:
-    root = Root(tree, runtime, make_cell)
+    root = Root(tree, runtime, make_child)
     system = System(runtime, root)
     runtime.interrupt = root.interrupt
     for observer in observers:
@@ -148,7 +148,7 @@ def _check_durable(tree: Supervisor | None) -> None:
     for spec in () if tree is None else tree.children:
         if isinstance(spec, Supervisor):
             _check_durable(spec)
-        elif (plan := plan_of(spec)) is not None and plan.keeping is not None:
+        elif (plan := plan_of(spec)) is not None and plan.durable_state is not None:
             raise StoreMissing(str(spec.name))
 
 

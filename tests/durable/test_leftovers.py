@@ -12,7 +12,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 import trioactors as ta
 from trioactors.actors.deferred import Answered
-from trioactors.actors.ref import cell_of
+from trioactors.actors.ref import child_of
 from trioactors.testing import HeldWorker, crash, isolated_system, restarted, virtual_environment
 from trioactors.testing.stores import Fault, FaultyStore
 from trioactors_backends.memory import MemoryStore
@@ -46,7 +46,7 @@ async def test_the_account_of_an_actor_that_was_forgotten_is_closed_by_its_last_
 
 def type_of(ref: Any) -> Any:
     """The class behind a ref."""
-    return cell_of(ref).spec.make
+    return child_of(ref).spec.make
 
 
 async def test_a_task_that_outlives_the_incarnation_which_began_it_sends_at_once(
@@ -163,7 +163,7 @@ async def test_an_interrupt_inside_the_store_leaves_nobody_waiting(autojump_cloc
 
 
 async def test_savers_and_bells_say_how_far_they_are(keeper: Any, callers: Any, disk: HeldWorker) -> None:
-    saver: Any = cell_of(keeper).saver
+    saver: Any = child_of(keeper).saver
     assert repr(saver) == "<gate of keeper, revision 0, idle>"
     assert repr(saver.bell) == "<bell, unheard>"
     disk.hold()
@@ -178,7 +178,7 @@ async def test_a_window_holds_nothing(system: ta.System, keeper: Any) -> None:
         pass
 
     given: list[object] = []
-    saver: Any = cell_of(await system.start(Diarist, name="diarist")).saver
+    saver: Any = child_of(await system.start(Diarist, name="diarist")).saver
     assert saver.holding is False
 
     saver.hold(Answered("the call", saver.life, given.append, lambda: None))  # type: ignore[arg-type]

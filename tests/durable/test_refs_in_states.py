@@ -167,7 +167,7 @@ async def test_a_name_that_became_another_class_is_told_at_use_and_stops_no_star
 
 
 def test_a_ref_in_a_state_is_read_inside_a_system_only() -> None:
-    codec = Friendly.__actor_plan__.keeping.codec()  # type: ignore[union-attr]
+    codec = Friendly.__actor_plan__.durable_state.codec()  # type: ignore[union-attr]
     data = codec.encode(Friends())
     with_friend = data.replace(b'"best":null', b'"best":"friend"')
     assert with_friend != data
@@ -185,5 +185,5 @@ def test_the_serializer_is_not_told_twice_about_actors() -> None:
     class Second(ta.Actor[Friends], persist=ta.EVERY_MESSAGE, serializer=serializer):
         pass
 
-    assert First.__actor_plan__.keeping.codec() is not None  # type: ignore[union-attr]
-    assert Second.__actor_plan__.keeping.codec() is not None  # type: ignore[union-attr]
+    assert First.__actor_plan__.durable_state.codec() is not None  # type: ignore[union-attr]
+    assert Second.__actor_plan__.durable_state.codec() is not None  # type: ignore[union-attr]

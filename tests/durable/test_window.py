@@ -106,7 +106,7 @@ async def test_what_did_not_change_is_not_written(diarist: Any, store: FaultySto
 async def test_readers_open_no_window(system: ta.System, diarist: Any) -> None:
     await diarist.read()
 
-    assert runtime_of(system).alarms.pending() == []
+    assert runtime_of(system).deadlines.pending() == []
 
 
 async def test_a_state_is_not_taken_in_the_middle_of_a_handler(
@@ -297,7 +297,7 @@ async def test_a_stop_that_cannot_commit_is_a_crash_that_says_so(
 
     assert "StoreFull: no room" in caplog.text
     await trio.sleep(5)
-    assert runtime_of(system).alarms.pending() == []
+    assert runtime_of(system).deadlines.pending() == []
 
 
 async def test_a_stop_tries_once_more_what_failed_while_it_waited(

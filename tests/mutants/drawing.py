@@ -36,7 +36,7 @@ EACH = 12
 _BACKENDS = "backends/trioactors_backends"
 
 GROUPS: Mapping[str, Sequence[str]] = {
-    "rules": ("trioactors/supervision/restarts.py", "trioactors/supervision/supervisor.py"),
+    "rules": tuple(f"trioactors/supervision/{name}.py" for name in ("restarts", "supervisor", "launcher")),
     "mailbox": (
         "trioactors/messaging/mailbox.py",
         "trioactors/actors/loop.py",

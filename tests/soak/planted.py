@@ -13,7 +13,7 @@ import trio
 
 from soak.actors import Clerk
 from soak.scenarios import CLERK, Scenario, Stage, calls
-from trioactors.actors.ref import cell_of
+from trioactors.actors.ref import child_of
 
 Leak = Callable[[Stage], None]
 
@@ -70,7 +70,7 @@ def an_item(_: Stage) -> None:
 
 def a_watcher(stage: Stage) -> None:
     """One more who is told of each life, in a place that is the library's own."""
-    cell = cell_of(stage.system.get(Clerk, "clerk"))
+    cell = child_of(stage.system.get(Clerk, "clerk"))
     cell.watchers = [*cell.watchers, partial(_ignore, bytes(1_000))]
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast, get_arg
 
 from trioactors.actors.plan import HOOKS, PLAIN_HOOKS, ActorPlan, refuse_value_class, resolved
 from trioactors.actors.stored_refs import refs_by_name
-from trioactors.durability.durable_state import StateKeeping
+from trioactors.durability.durable_state import DurableState
 from trioactors.durability.policies import Policy, checked_policy
 from trioactors.errors import DefinitionError, SpecError, UsageError
 from trioactors.errors.exits import Exit
@@ -82,7 +82,7 @@ class Actor(Generic[State]):
             mailbox=_option(inherited, "mailbox", None if mailbox is None else count(mailbox, f"{where}: mailbox", least=1)),
             overflow=_option(inherited, "overflow", None if overflow is None else choice(overflow, Overflow, f"{where}: overflow")),
             timeout=_option(inherited, "timeout", None if timeout is None else seconds(timeout, f"{where}: timeout")),
-            keeping=_keeping(cls, inherited, state_type, persist, serializer),
+            durable_state=_keeping(cls, inherited, state_type, persist, serializer),
             inspect=bool(_option(inherited, "inspect", _checked_permission(inspect, where))),
             state_type=state_type,
             module=cls.__module__,
@@ -134,9 +134,9 @@ def _checked_permission(inspect: object, where: str) -> bool | None:
 
 def _keeping(
     cls: type, inherited: ActorPlan | None, state_type: Any, persist: object, serializer: Serializer | None
-) -> StateKeeping | None:
+) -> DurableState | None:
     """How *cls* keeps its state: as it says, else as its base does."""
-    base = None if inherited is None else inherited.keeping
+    base = None if inherited is None else inherited.durable_state
     if persist is None and base is None:
         if serializer is not None:
             raise DefinitionError(f"{cls.__qualname__}: serializer= is for durable actors; say when to commit with persist=")
@@ -146,9 +146,9 @@ def _keeping(
     if serializer is not None and not isinstance(serializer, Serializer):  # pyright: ignore[reportUnnecessaryIsInstance] - callers err
         raise DefinitionError(f"{cls.__qualname__}: serializer= takes a trioactors.serializer.Serializer, not {serializer!r}")
     chosen = serializer or (None if base is None else base.serializer) or Serializer()
-    keeping = StateKeeping(where, policy, chosen, lambda: resolved(state_type, where, module), Actor, refs_by_name)
-    keeping.check_definition(state_type)
-    return keeping
+    durable_state = DurableState(where, policy, chosen, lambda: resolved(state_type, where, module), Actor, refs_by_name)
+    durable_state.check_definition(state_type)
+    return durable_state
 
 
 def _check_hooks(cls: type) -> None:

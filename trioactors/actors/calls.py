@@ -10,17 +10,17 @@ import attrs
 import trio
 from trio.lowlevel import checkpoint, current_root_task, current_task, wait_task_rescheduled
 
-from trioactors.actors.causation import give_lineage
-from trioactors.actors.child import ActorCell, ActorLife
+from trioactors.actors.causation import give_causation
+from trioactors.actors.child import ActorChild, ActorIncarnation
 from trioactors.durability.saver import Saver
 from trioactors.errors import ActorStopped, DeliveryError
 from trioactors.messaging.handlers import BoundHandler, HandlerSpec
 from trioactors.messaging.mailbox import refused
-from trioactors.messaging.messages import Admission, Call, Envelope, Late, lineage_of
+from trioactors.messaging.messages import Admission, Call, Envelope, Late, causation_of
 from trioactors.scheduling.deadlines import Unordered
 from trioactors.settings import Overflow
 from trioactors.settings import seconds as checked_seconds
-from trioactors.supervision.child import Life, current_life, waiting_life
+from trioactors.supervision.child import Incarnation, current_incarnation, waiting_incarnation
 from trioactors.supervision.wait_graph import waiting
 from trioactors.trace.records import MessageAccepted
 
@@ -34,27 +34,27 @@ R = TypeVar("R")
 class RemoteHandler(Generic[P, R]):
     """A handler on a ref: calling it sends a message and waits for the reply."""
 
-    __slots__ = ("_cast_timeout", "_cell", "_deadlines", "_mailbox", "_root", "_runtime", "_spec", "_timeout", "_watchers")
+    __slots__ = ("_cast_timeout", "_child", "_deadlines", "_mailbox", "_root", "_runtime", "_spec", "_timeout", "_watchers")
 
-    def __init__(self, cell: ActorCell, spec: HandlerSpec, timeout: float | None = None) -> None:
-        self._cell = cell
-        self._mailbox = cell.mailbox
-        self._runtime = cell.runtime
-        self._root = cell.runtime.root_task
-        self._watchers = cell.runtime.observers.listeners
+    def __init__(self, child: ActorChild, spec: HandlerSpec, timeout: float | None = None) -> None:
+        self._child = child
+        self._mailbox = child.mailbox
+        self._runtime = child.runtime
+        self._root = child.runtime.root_task
+        self._watchers = child.runtime.observers.listeners
         self._spec = spec
-        self._timeout = cell.timeout_of(spec) if timeout is None else timeout
+        self._timeout = child.timeout_of(spec) if timeout is None else timeout
         self._cast_timeout = timeout
-        alarms = cell.runtime.alarms
-        self._deadlines = alarms.series(self._timeout) if timeout is None else Unordered(alarms)
+        deadlines = child.runtime.deadlines
+        self._deadlines = deadlines.series(self._timeout) if timeout is None else Unordered(deadlines)
 
     def __repr__(self) -> str:
         """Whose handler it is."""
-        return f"<handler {self._spec.name} of {self._cell!r}>"
+        return f"<handler {self._spec.name} of {self._child!r}>"
 
     def within(self, seconds: float) -> BoundHandler[P, R]:
         """The same handler with a deadline of its own, in seconds, for calls and casts."""
-        limited: RemoteHandler[P, R] = RemoteHandler(self._cell, self._spec, checked_seconds(seconds, "within"))
+        limited: RemoteHandler[P, R] = RemoteHandler(self._child, self._spec, checked_seconds(seconds, "within"))
         return limited
 
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -71,36 +71,36 @@ class RemoteHandler(Generic[P, R]):
         except RuntimeError:  # no Trio runs in this thread
             here = False
         if not here:
-            runtime.check_thread(self._cell)
-        sender = current_life.get()
+            runtime.check_thread(self._child)
+        sender = current_incarnation.get()
         now = runtime.now()
-        call = Call(spec, values, sender, now + self._timeout, current_task(), self._cell, now)
-        life = None if sender is None else waiting_life()
+        call = Call(spec, values, sender, now + self._timeout, current_task(), self._child, now)
+        incarnation = None if sender is None else waiting_incarnation()
         try:
-            if life is not None:
-                return await self._nested(call, life)
+            if incarnation is not None:
+                return await self._nested(call, incarnation)
             self._mailbox.put_call(call)
         except DeliveryError:  # at once, perhaps: a loop that tries again must not keep everybody else out
             await checkpoint()  # noqa: ASYNC120 - who is cancelled need not hear of the refusal as well
             raise
         self._deadlines.add(call)
         if self._watchers:
-            give_lineage(call, runtime.observers)
-            self._tell(call)
+            give_causation(call, runtime.observers)
+            self._emit(call)
         return cast("R", await wait_task_rescheduled(call.abandon))
 
-    async def _nested(self, call: Call, life: Life) -> R:
+    async def _nested(self, call: Call, incarnation: Incarnation) -> R:
         """A call made while a handler waits: it is an edge of the wait-for graph, and it inherits the handler's deadline."""
-        outer = life.message_in_progress()
-        with waiting(life, call.fail, self._cell):
+        outer = incarnation.message_in_progress()
+        with waiting(incarnation, call.fail, self._child):
             if outer is not None and outer.deadline <= call.deadline:
                 call.deadline = outer.deadline
                 call.inherited = True
             self._mailbox.put_call(call)
-            self._runtime.alarms.add(call.deadline, call)
+            self._runtime.deadlines.add(call.deadline, call)
             if self._watchers:
-                give_lineage(call, self._runtime.observers)
-                self._tell(call)
+                give_causation(call, self._runtime.observers)
+                self._emit(call)
             if not isinstance(outer, Call):
                 return cast("R", await wait_task_rescheduled(call.abandon))
             with outer.carrying(call):
@@ -113,7 +113,7 @@ class RemoteHandler(Generic[P, R]):
         """
         cast = self._envelope(args, kwargs)
         if self._watchers:
-            give_lineage(cast, self._runtime.observers)
+            give_causation(cast, self._runtime.observers)
         await trio.lowlevel.checkpoint_if_cancelled()
         saver = _saver_of(cast)
         if saver is not None and saver.holding:
@@ -125,7 +125,7 @@ class RemoteHandler(Generic[P, R]):
         else:
             await self._wait_for_room(cast)
         if self._watchers:
-            self._tell(cast)
+            self._emit(cast)
 
     def _hold(self, cast: Envelope, saver: Saver) -> None:
         """Sent by a durable handler: it leaves with the commit, so all that can be said now is what is impossible already."""
@@ -133,18 +133,18 @@ class RemoteHandler(Generic[P, R]):
         if mailbox.closed is not None:
             raise mailbox.closed()
         if len(mailbox) >= mailbox.limit and (
-            mailbox.overflow is Overflow.FAIL or (cast.sender is not None and cast.sender.cell is self._cell)
+            mailbox.overflow is Overflow.FAIL or (cast.sender is not None and cast.sender.child is self._child)
         ):
             raise refused(mailbox)
-        saver.hold(Sent(cast, self._cell, self._tell if self._watchers else None))
+        saver.hold(Sent(cast, self._child, self._emit if self._watchers else None))
 
     async def _wait_for_room(self, cast: Envelope) -> None:
         mailbox = self._mailbox
-        life = waiting_life()
-        if mailbox.overflow is Overflow.FAIL or (life is not None and life.cell is self._cell):
+        incarnation = waiting_incarnation()
+        if mailbox.overflow is Overflow.FAIL or (incarnation is not None and incarnation.child is self._child):
             raise refused(mailbox)
         admission = Admission(cast, current_task())
-        with waiting(life, admission.fail, self._cell), trio.move_on_after(self._timeout) as scope:
+        with waiting(incarnation, admission.fail, self._child), trio.move_on_after(self._timeout) as scope:
             mailbox.wait_for_room(admission)
             await wait_task_rescheduled(admission.abandon)
         if scope.cancelled_caught:
@@ -158,20 +158,20 @@ class RemoteHandler(Generic[P, R]):
             simple = current_root_task() is self._root and self._cast_timeout is None
         except RuntimeError:  # no Trio runs in this thread
             simple = False
-        cast = Envelope(spec, values, current_life.get()) if simple else self._envelope(args, kwargs)
+        cast = Envelope(spec, values, current_incarnation.get()) if simple else self._envelope(args, kwargs)
         saver = _saver_of(cast)
         if saver is not None and saver.holding:
             if len(self._mailbox) >= self._mailbox.limit:
                 raise refused(self._mailbox)
             if self._watchers:
-                give_lineage(cast, self._runtime.observers)
+                give_causation(cast, self._runtime.observers)
             self._hold(cast, saver)
             return
         if not self._mailbox.put(cast):
             raise refused(self._mailbox)
         if self._watchers:
-            give_lineage(cast, self._runtime.observers)
-            self._tell(cast)
+            give_causation(cast, self._runtime.observers)
+            self._emit(cast)
 
     def _envelope(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Envelope:
         spec = self._spec
@@ -181,20 +181,20 @@ class RemoteHandler(Generic[P, R]):
         except RuntimeError:
             here = False
         if not here:
-            self._runtime.check_thread(self._cell)
+            self._runtime.check_thread(self._child)
         if self._cast_timeout is None:
-            return Envelope(spec, values, current_life.get())
-        return Envelope(spec, values, current_life.get(), self._runtime.now() + self._cast_timeout)
+            return Envelope(spec, values, current_incarnation.get())
+        return Envelope(spec, values, current_incarnation.get(), self._runtime.now() + self._cast_timeout)
 
-    def _tell(self, envelope: Envelope) -> None:
+    def _emit(self, envelope: Envelope) -> None:
         sender = envelope.sender
         self._runtime.observers.emit(
             MessageAccepted(
                 time=self._runtime.now(),
-                child=self._cell.name,
+                child=self._child.name,
                 handler=self._spec.name,
-                sender=sender.cell.name if sender is not None else None,
-                **lineage_of(envelope).told,
+                sender=sender.child.name if sender is not None else None,
+                **causation_of(envelope).as_fields,
             )
         )
 
@@ -202,7 +202,7 @@ class RemoteHandler(Generic[P, R]):
 def _saver_of(cast: Envelope) -> Saver | None:
     """What commits the state of the sender, where that is a durable actor."""
     sender = cast.sender
-    return sender.saver if isinstance(sender, ActorLife) else None
+    return sender.saver if isinstance(sender, ActorIncarnation) else None
 
 
 @attrs.frozen(eq=False)
@@ -210,27 +210,27 @@ class Sent:
     """A cast."""
 
     envelope: Envelope
-    cell: ActorCell
+    child: ActorChild
     accepted: Callable[[Envelope], None] | None = None
     """Told when it is in the mailbox, if somebody wants to know."""
 
     def release(self) -> None:
         """Put it into the mailbox: now, or when there is room within the call deadline. What finds none becomes a dead letter."""
-        cell, cast = self.cell, self.envelope
-        mailbox, runtime = cell.mailbox, cell.runtime
+        child, cast = self.child, self.envelope
+        mailbox, runtime = child.mailbox, child.runtime
         try:
             accepted = mailbox.put(cast)
         except ActorStopped:
-            runtime.accounts.dead_letter(cell.name, cast, "it stopped before the sender's state was committed")
+            runtime.accounts.dead_letter(child.name, cast, "it stopped before the sender's state was committed")
             return
         if accepted:
             if self.accepted is not None:
                 self.accepted(cast)
             return
-        dead_letter = partial(runtime.accounts.dead_letter, cell.name)
+        dead_letter = partial(runtime.accounts.dead_letter, child.name)
         late = Late(cast, runtime.now() + runtime.settings.call_timeout, dead_letter, self.accepted)
         if mailbox.overflow is not Overflow.FAIL and mailbox.wait_for_room(late, bounded=True):
-            runtime.alarms.add(late.deadline, late)
+            runtime.deadlines.add(late.deadline, late)
         else:
             mailbox.rejected += 1
             dead_letter(cast, "its mailbox was full when the sender's state was committed")

@@ -14,34 +14,34 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from trioactors.messaging.messages import NOWHERE, Envelope, Lineage, lineage_of
-from trioactors.supervision.child import waiting_life
+from trioactors.messaging.messages import NOWHERE, Causation, Envelope, causation_of
+from trioactors.supervision.child import waiting_incarnation
 from trioactors.trace.observers import Observers
 
-__all__ = ["give_lineage", "led_by", "present_lineage"]
+__all__ = ["caused_by", "give_causation", "present_causation"]
 
-_begun_by: ContextVar[Lineage] = ContextVar("trioactors_lineage", default=NOWHERE)
+_begun_by: ContextVar[Causation] = ContextVar("trioactors_lineage", default=NOWHERE)
 """In a task beside a handler: the lineage of the message that began it."""
 
 
-def present_lineage() -> Lineage:
+def present_causation() -> Causation:
     """That of the message in whose handling the current task does what it does."""
-    life = waiting_life()
-    if life is None:
+    incarnation = waiting_incarnation()
+    if incarnation is None:
         return _begun_by.get()
-    envelope = life.message_in_progress()
-    return NOWHERE if envelope is None else lineage_of(envelope)
+    envelope = incarnation.message_in_progress()
+    return NOWHERE if envelope is None else causation_of(envelope)
 
 
-def give_lineage(envelope: Envelope, observers: Observers) -> None:
+def give_causation(envelope: Envelope, observers: Observers) -> None:
     """Number *envelope*, which the current task sends."""
-    envelope.lineage = present_lineage().next(observers.number())
+    envelope.causation = present_causation().next(observers.number())
 
 
 @contextmanager
-def led_by(lineage: Lineage) -> Generator[None, None, None]:
+def caused_by(causation: Causation) -> Generator[None, None, None]:
     """A task that is started in this block goes on beside the handler of a message of that *lineage*."""
-    token = _begun_by.set(lineage)
+    token = _begun_by.set(causation)
     try:
         yield
     finally:

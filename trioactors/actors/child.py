@@ -9,27 +9,27 @@ import attrs
 import trio
 
 from trioactors.actors.plan import ActorPlan
-from trioactors.actors.tasks import TaskHolder
+from trioactors.actors.tasks import ChildTasks
 from trioactors.actors.timers import Timers
 from trioactors.durability.saver import Saver
 from trioactors.errors import ActorCrashed, ActorStopped, CallTimeout, StateUnreadable, SystemClosed, WrongClass
 from trioactors.errors.exits import CRASH, Exit
 from trioactors.messaging.handlers import HandlerSpec
 from trioactors.messaging.mailbox import Mailbox
-from trioactors.messaging.messages import Call, Envelope, lineage_of
+from trioactors.messaging.messages import Call, Envelope, causation_of
 from trioactors.messaging.overload import learned_from_late
 from trioactors.settings import Overflow
-from trioactors.supervision.child import Cell, Life
+from trioactors.supervision.child import Child, Incarnation
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.specs import ChildKind, ChildSpec, target_of
 from trioactors.supervision.wait_graph import drawn
 from trioactors.trace.records import CallTimedOut
 
-__all__ = ["ActorCell", "ActorLife", "is_actor"]
+__all__ = ["ActorChild", "ActorIncarnation", "is_actor"]
 
 
 @attrs.define(eq=False)
-class ActorLife(Life):
+class ActorIncarnation(Incarnation):
     """One incarnation of an actor."""
 
     actor: Any = attrs.field(default=None, repr=False)
@@ -45,13 +45,13 @@ class ActorLife(Life):
     deferred: set[Call] | None = attrs.field(default=None, repr=False)
     """The calls whose replies are deferred."""
     timers: Timers | None = attrs.field(default=None, repr=False)
-    tasks: TaskHolder | None = attrs.field(default=None, repr=False)
+    tasks: ChildTasks | None = attrs.field(default=None, repr=False)
     saver: Saver | None = attrs.field(default=None, repr=False)
     """Commits the state of a durable actor."""
 
     def message_in_progress(self) -> Envelope | None:
         """The message that it handles now."""
-        return cast("ActorCell", self.cell).mailbox.current
+        return cast("ActorChild", self.child).mailbox.current
 
     def discard_deferred(self, call: Call) -> None:
         """Owe no reply to *call* any more."""
@@ -63,7 +63,7 @@ class ActorLife(Life):
 
 
 @attrs.define(eq=False, repr=False)
-class ActorCell(Cell):
+class ActorChild(Child):
     """A child that is an actor."""
 
     plan: ActorPlan = attrs.field(kw_only=True)
@@ -72,7 +72,7 @@ class ActorCell(Cell):
     mailbox: Mailbox = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.start_may_wait = "on_start" in self.plan.hooks or self.plan.keeping is not None
+        self.start_may_wait = "on_start" in self.plan.hooks or self.plan.durable_state is not None
         self.mailbox = Mailbox(
             owner=self.name,
             limit=self.plan.mailbox or self.runtime.settings.mailbox,
@@ -85,9 +85,9 @@ class ActorCell(Cell):
         self.runtime.accounts.dead_letter(self.name, envelope, cause)
 
     @property
-    def present(self) -> ActorLife | None:
+    def present(self) -> ActorIncarnation | None:
         """Its present incarnation, or its last one."""
-        return cast("ActorLife | None", self.life)
+        return cast("ActorIncarnation | None", self.current)
 
     @property
     def busy(self) -> bool:
@@ -104,8 +104,8 @@ class ActorCell(Cell):
             raise WrongClass(self.name, kind.__name__, self.plan.name)
         return self.ref
 
-    def _make_life(self, number: int) -> Life:
-        return ActorLife(self, number)
+    def _make_incarnation(self, number: int) -> Incarnation:
+        return ActorIncarnation(self, number)
 
     def timeout_of(self, spec: HandlerSpec) -> float:
         """The deadline of a call, in seconds: the handler's, else the actor's, else the system's."""
@@ -114,24 +114,24 @@ class ActorCell(Cell):
                 return timeout
         return self.runtime.settings.call_timeout
 
-    def new_life(self) -> Life:
+    def new_incarnation(self) -> Incarnation:
         """The next incarnation. Starting counts as activity."""
-        life = super().new_life()
+        incarnation = super().new_incarnation()
         self.mailbox.closed = None
-        self.mailbox.rouse()
-        return life
+        self.mailbox.wake()
+        return incarnation
 
-    def ask(self, life: Life, reason: Exit) -> None:
+    def request_stop(self, incarnation: Incarnation, reason: Exit) -> None:
         """Let it finish the message in progress, then end."""
-        life.asked = life.asked or reason
-        self.mailbox.rouse()
-        saver = cast("ActorLife", life).saver
+        incarnation.asked = incarnation.asked or reason
+        self.mailbox.wake()
+        saver = cast("ActorIncarnation", incarnation).saver
         if saver is not None:
-            saver.bell.ring()
+            saver.parking.wake()
 
-    def end(self, life: Life, reason: Exit) -> Life | None:
+    def end(self, incarnation: Incarnation, reason: Exit) -> Incarnation | None:
         """Settle what this incarnation owes: its message, its deferred replies, its timers."""
-        mailbox, own = self.mailbox, cast("ActorLife", life)
+        mailbox, own = self.mailbox, cast("ActorIncarnation", incarnation)
         if own.saver is not None:
             own.saver.close()
         if own.timers is not None:
@@ -141,17 +141,17 @@ class ActorCell(Cell):
             call.fail(self.crashed(reason) if reason.kind is CRASH else ended)
         own.timers = own.deferred = None
         mailbox.current = None
-        following = super().end(life, reason)
+        following = super().end(incarnation, reason)
         if following is None:
-            mailbox.rest()
+            mailbox.set_idle()
         return following
 
     def close(self, cause: str) -> None:
         """Refuse and bury what waits."""
         was_open = self.mailbox.closed is None
         self.mailbox.close(self.stopped, cause)
-        if was_open and self.life is not None:
-            self.life.tell()  # that no life will follow is news to those who wait for one
+        if was_open and self.current is not None:
+            self.current.notify()  # that no life will follow is news to those who wait for one
 
     def forget(self) -> None:
         """Give its name back, and keep its account."""
@@ -168,7 +168,7 @@ class ActorCell(Cell):
         why = f" ({self.last_exit})" if self.last_exit else ""
         if self.last_exit is not None and isinstance(self.last_exit.error, StateUnreadable):
             why = f": {self.last_exit.error}"
-        elif self.life is not None and self.life.ignored:
+        elif self.current is not None and self.current.ignored:
             why = " (its start was ignored)"
         return ActorStopped(f"{self.name} does not run{why} and will not come back by itself")
 
@@ -192,7 +192,7 @@ class ActorCell(Cell):
         begun = "this message had begun" if call.begun else "this message had not begun"
         graph = drawn(self)
         if self.runtime.observers.listeners:
-            told = lineage_of(call).told
+            told = causation_of(call).as_fields
             self.runtime.observers.emit(CallTimedOut(time=now, child=self.name, handler=call.spec.name, begun=call.begun, **told))
         return CallTimeout(
             f"no answer to {call.spec.name!r} in time: {self.name} {busy}, {len(mailbox)} messages wait, {begun}"
@@ -213,9 +213,9 @@ class ActorCell(Cell):
         )
 
 
-def is_actor(cell: Cell, kind: object) -> bool:
+def is_actor(child: Child, kind: object) -> bool:
     """Whether *cell* is an actor of the class *kind*, or of one below it."""
-    spec = cell.spec
+    spec = child.spec
     if not isinstance(spec, ChildSpec) or spec.kind is not ChildKind.ACTOR:
         return False
     made = target_of(spec.make)

@@ -11,10 +11,10 @@ from typing import Any, Final, cast
 
 import trio
 
-from trioactors.actors.child import ActorCell, ActorLife
+from trioactors.actors.child import ActorChild, ActorIncarnation
 from trioactors.actors.deferred import Deferred
 from trioactors.actors.ref import Ref
-from trioactors.actors.tasks import TaskHolder
+from trioactors.actors.tasks import ChildTasks
 from trioactors.actors.timers import Armed, Disarmed, Timer, Timers
 from trioactors.errors import ActorStopped, SpecError, TooManyTimers, UsageError
 from trioactors.errors.exits import NORMAL
@@ -33,35 +33,35 @@ SHORTEST_PERIOD: Final = 0.001
 class Context:
     """The framework, as one incarnation of an actor sees it."""
 
-    __slots__ = ("_actor", "_life", "_system")
+    __slots__ = ("_actor", "_incarnation", "_system")
 
-    def __init__(self, life: ActorLife, actor: object, system: System) -> None:
-        self._life = life
+    def __init__(self, incarnation: ActorIncarnation, actor: object, system: System) -> None:
+        self._incarnation = incarnation
         self._actor = actor
         self._system = system
 
     def __repr__(self) -> str:
         """Whose context it is."""
-        return f"<context of {self._life.cell!r}>"
+        return f"<context of {self._incarnation.child!r}>"
 
     @property
-    def _cell(self) -> ActorCell:
-        return cast("ActorCell", self._life.cell)
+    def _child(self) -> ActorChild:
+        return cast("ActorChild", self._incarnation.child)
 
     @property
     def ref(self) -> Ref:
         """The actor's own ref, to hand to others."""
-        return cast("Ref", self._cell.ref)
+        return cast("Ref", self._child.ref)
 
     @property
     def name(self) -> str:
         """The actor's name."""
-        return self._cell.name
+        return self._child.name
 
     @property
     def incarnation(self) -> int:
         """Which life this is, counted from 1."""
-        return self._life.number
+        return self._incarnation.number
 
     @property
     def system(self) -> System:
@@ -71,34 +71,34 @@ class Context:
     @property
     def sender(self) -> str | None:
         """The name of the actor that sent the message in progress, or None where no actor did."""
-        current = self._cell.mailbox.current
-        return None if current is None or current.sender is None else current.sender.cell.name
+        current = self._child.mailbox.current
+        return None if current is None or current.sender is None else current.sender.child.name
 
     def stop(self) -> None:
         """End in order, as *normal*, after the message in progress. A permanent child is started again."""
-        self._cell.ask(self._life, NORMAL)
+        self._child.request_stop(self._incarnation, NORMAL)
 
     def defer(self) -> Deferred[Any]:
         """Take the reply of the call in progress out of the handler's hands; give it later with the token."""
-        if self._life.deferral is not None:
+        if self._incarnation.deferral is not None:
             raise UsageError(f"{self.name}: the reply is deferred already")
-        current = self._cell.mailbox.current
+        current = self._child.mailbox.current
         if current is None:
             raise UsageError(f"{self.name}: defer() needs a message in progress")
         call = current if isinstance(current, Call) else None
-        token: Deferred[Any] = Deferred(self._life, call)
-        self._life.deferral = token
+        token: Deferred[Any] = Deferred(self._incarnation, call)
+        self._incarnation.deferral = token
         return token
 
     def start_soon(self, function: Callable[..., Awaitable[Any]], *args: Any) -> None:
         """Run `function(*args)` as a child task of this incarnation. It may not touch the state; it sends messages."""
-        life = self._life
-        if life.ended is not None or life.asked is not None:
+        incarnation = self._incarnation
+        if incarnation.ended is not None or incarnation.asked is not None:
             raise ActorStopped(f"{self.name} is ending: no task can be started")
-        if life.tasks is None:
-            assert life.nursery is not None  # it runs in one
-            life.tasks = TaskHolder(life, life.nursery)
-        life.tasks.start_soon(function, *args)
+        if incarnation.tasks is None:
+            assert incarnation.nursery is not None  # it runs in one
+            incarnation.tasks = ChildTasks(incarnation, incarnation.nursery)
+        incarnation.tasks.start_soon(function, *args)
 
     def after(self, delay: float, send: Callable[[], Awaitable[Any]], *, key: Hashable | None = None) -> Hashable:
         """Send *send*, one of the actor's own handlers (arguments bound with `partial`), after *delay* seconds.
@@ -114,30 +114,30 @@ class Context:
 
     def cancel(self, key: Hashable) -> bool:
         """Cancel the timer under *key*, and its tick if that still waits. Tells whether there was one."""
-        timers = self._life.timers
+        timers = self._incarnation.timers
         timer = None if timers is None else timers.withdraw(key)
         if timer is None:
             return False
-        if (saver := self._life.saver) is not None and saver.holding:
+        if (saver := self._incarnation.saver) is not None and saver.holding:
             saver.hold(Disarmed(timer))
         return True
 
     def _set_timer(self, delay: float, period: float | None, send: object, key: Hashable | None) -> Hashable:
         spec, values = self._own_handler(send)
-        life = self._life
-        if life.ended is not None:
+        incarnation = self._incarnation
+        if incarnation.ended is not None:
             raise ActorStopped(f"{self.name}: this incarnation is over")
-        if life.timers is None:
-            runtime = self._cell.runtime
-            life.timers = Timers(self._cell.mailbox, runtime.alarms, runtime.observers, life, life.number)
-        timers = life.timers
+        if incarnation.timers is None:
+            runtime = self._child.runtime
+            incarnation.timers = Timers(self._child.mailbox, runtime.deadlines, runtime.observers, incarnation, incarnation.number)
+        timers = incarnation.timers
         replaced = timers.withdraw(key)
-        if len(timers) >= self._cell.runtime.settings.timers:
+        if len(timers) >= self._child.runtime.settings.timers:
             raise TooManyTimers(f"{self.name} has {len(timers)} timers; use keys, or raise Settings.timers")
         chosen: Hashable = object() if key is None else key
         timer = Timer(chosen, spec, values, trio.current_time() + delay, period, timers)
         timers.add(timer)
-        if (saver := life.saver) is not None and saver.holding:
+        if (saver := incarnation.saver) is not None and saver.holding:
             saver.hold(Armed(timer, replaced))
         else:
             timer.schedule()

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar, cast
 import attrs
 import trio
 
-from trioactors.actors.child import ActorLife
+from trioactors.actors.child import ActorIncarnation
 from trioactors.errors import ActorStopped, NoReply, UsageError
 from trioactors.messaging.messages import Call
 
@@ -23,10 +23,10 @@ class Deferred(Generic[R]):
     If the token is lost without a reply, the caller gets `NoReply`; if the incarnation ends first, `ActorCrashed` or `ActorStopped`.
     """
 
-    __slots__ = ("__weakref__", "_call", "_life", "_settled", "_token")
+    __slots__ = ("__weakref__", "_call", "_incarnation", "_settled", "_token")
 
-    def __init__(self, life: ActorLife, call: Call | None) -> None:
-        self._life = life
+    def __init__(self, incarnation: ActorIncarnation, call: Call | None) -> None:
+        self._incarnation = incarnation
         self._call = call
         self._settled = False
         self._token = trio.lowlevel.current_trio_token()
@@ -48,11 +48,11 @@ class Deferred(Generic[R]):
         call = self._settle()
         if call is None:
             return
-        saver = self._life.saver
+        saver = self._incarnation.saver
         if saver is None or not saver.holding:
             give(call)
         else:
-            saver.hold(Answered(call, self._life, give, self._take_back))
+            saver.hold(Answered(call, self._incarnation, give, self._take_back))
 
     def _take_back(self) -> None:
         """The state behind the reply was not committed."""
@@ -62,8 +62,8 @@ class Deferred(Generic[R]):
         if self._settled:
             raise UsageError(f"{self!r}: one call has one reply")
         self._settled = True
-        if self._call is not None and self._life.deferred is not None:
-            self._life.deferred.discard(self._call)
+        if self._call is not None and self._incarnation.deferred is not None:
+            self._incarnation.deferred.discard(self._call)
         return self._call
 
     @property
@@ -76,11 +76,11 @@ class Deferred(Generic[R]):
         call = self._call
         if self._settled or call is None:
             return
-        if self._life.deferred is not None:
-            self._life.deferred.discard(call)
+        if self._incarnation.deferred is not None:
+            self._incarnation.deferred.discard(call)
         if not call.pending:
             return
-        error = NoReply(f"{self._life.cell.name} deferred the reply to {call.spec.name!r} and lost it")
+        error = NoReply(f"{self._incarnation.child.name} deferred the reply to {call.spec.name!r} and lost it")
         try:
             self._token.run_sync_soon(call.fail, error)
         except trio.RunFinishedError:
@@ -88,7 +88,7 @@ class Deferred(Generic[R]):
 
     def __repr__(self) -> str:
         """Whether it is still owed."""
-        return f"<deferred reply of {self._life.cell.name}: {'given' if self._settled else 'owed'}>"
+        return f"<deferred reply of {self._incarnation.child.name}: {'given' if self._settled else 'owed'}>"
 
 
 @attrs.frozen(eq=False)
@@ -96,7 +96,7 @@ class Answered:
     """A deferred reply that was given."""
 
     call: Call
-    life: ActorLife
+    incarnation: ActorIncarnation
     give: Callable[[Call], None]
     take_back: Callable[[], None]
 
@@ -106,8 +106,8 @@ class Answered:
 
     def undo(self) -> None:
         """It is owed again, if the actor lives to give it."""
-        if self.life.ended is not None:
-            self.call.fail(ActorStopped(f"{self.life.cell.name} ended, and the state behind its answer was not committed"))
+        if self.incarnation.ended is not None:
+            self.call.fail(ActorStopped(f"{self.incarnation.child.name} ended, and the state behind its answer was not committed"))
         else:
-            self.life.deferred = {*(self.life.deferred or ()), self.call}
+            self.incarnation.deferred = {*(self.incarnation.deferred or ()), self.call}
             self.take_back()

@@ -24,18 +24,18 @@ import trio
 from trio.lowlevel import checkpoint, wait_task_rescheduled
 
 from trioactors.actors.actor import Actor
-from trioactors.actors.child import ActorCell, ActorLife
+from trioactors.actors.child import ActorChild, ActorIncarnation
 from trioactors.actors.context import Context
 from trioactors.actors.deferred import Deferred
 from trioactors.actors.held_state import HeldState
-from trioactors.durability.durable_state import StateKeeping
+from trioactors.durability.durable_state import DurableState
 from trioactors.durability.saver import Saver
 from trioactors.errors import ActorStopped, CallTimeout, DefinitionError, Shutdown, StoreError, StoreMissing
 from trioactors.errors.exits import Exit, ExitKind, leaves
 from trioactors.messaging.mailbox import Mailbox, count_shed
-from trioactors.messaging.messages import Call, Envelope, caller_of, lineage_of
+from trioactors.messaging.messages import Call, Envelope, caller_of, causation_of
 from trioactors.messaging.overload import hopeless, learned_from_cut
-from trioactors.supervision.child import Life, current_life
+from trioactors.supervision.child import Incarnation, current_incarnation
 from trioactors.supervision.lifecycle import judge
 from trioactors.supervision.runtime import Runtime
 from trioactors.supervision.specs import ChildSpec
@@ -49,92 +49,92 @@ CLOCK_EVERY: Final = 8
 """How many messages are handled between two looks at the clock."""
 
 
-async def live(incarnation: Life) -> None:
+async def live(incarnation: Incarnation) -> None:
     """One incarnation of an actor, from its construction to its good-bye."""
-    life = cast("ActorLife", incarnation)
+    incarnation = cast("ActorIncarnation", incarnation)
     try:
-        await _live(life, cast("ActorCell", life.cell))
+        await _live(incarnation, cast("ActorChild", incarnation.child))
     finally:
-        if life.tasks is not None:
-            await life.tasks.close()  # noqa: ASYNC102 - shielded in there, and its tasks are cancelled
+        if incarnation.tasks is not None:
+            await incarnation.tasks.close()  # noqa: ASYNC102 - shielded in there, and its tasks are cancelled
 
 
-async def _live(life: ActorLife, cell: ActorCell) -> None:
-    actor = life.actor = _incarnate(cell)
-    hooks = cell.plan.hooks
-    actor.context = Context(life, actor, current_system())
-    current_life.set(life)
+async def _live(incarnation: ActorIncarnation, child: ActorChild) -> None:
+    actor = incarnation.actor = _incarnate(child)
+    hooks = child.plan.hooks
+    actor.context = Context(incarnation, actor, current_system())
+    current_incarnation.set(incarnation)
     try:
-        if cell.plan.keeping is not None:
-            await _load(life, cell, cell.plan.keeping)
+        if child.plan.durable_state is not None:
+            await _load(incarnation, child, child.plan.durable_state)
         if "on_start" in hooks:
-            await _run_hook(life, actor.on_start)
-        life.announce()
+            await _run_hook(incarnation, actor.on_start)
+        incarnation.announce()
         if "on_continue" in hooks:
-            await _run_hook(life, actor.on_continue)
-        await _serve(life, cell, actor)
+            await _run_hook(incarnation, actor.on_continue)
+        await _serve(incarnation, child, actor)
     except Exception as error:
-        if life.ready:
-            await _farewell(life, actor, judge(error))  # noqa: ASYNC120 - killed meanwhile means killed
+        if incarnation.ready:
+            await _farewell(incarnation, actor, judge(error))  # noqa: ASYNC120 - killed meanwhile means killed
         raise
-    if life.killed is None and life.asked is not None:
-        await _say_good_bye(life, actor, life.asked)
+    if incarnation.killed is None and incarnation.asked is not None:
+        await _say_good_bye(incarnation, actor, incarnation.asked)
 
 
-async def _load(life: ActorLife, cell: ActorCell, keeping: StateKeeping) -> None:
+async def _load(incarnation: ActorIncarnation, child: ActorChild, durable_state: DurableState) -> None:
     """Give the actor its committed state, once the last incarnation has written what it had to."""
-    committer = cell.runtime.committer
+    committer = child.runtime.committer
     if committer is None:
-        raise StoreMissing(cell.name)
-    state = HeldState(life.actor, cell.plan, keeping.codec(), registry_of(current_system()))
-    saver = life.saver = keeping.saver(life, cell.mailbox, state, committer, life.discard_deferred)
-    if cell.saver is not None:
-        await cell.saver.drained()
-    cell.saver = saver
+        raise StoreMissing(child.name)
+    state = HeldState(incarnation.actor, child.plan, durable_state.codec(), registry_of(current_system()))
+    saver = incarnation.saver = durable_state.saver(incarnation, child.mailbox, state, committer, incarnation.discard_deferred)
+    if child.saver is not None:
+        await child.saver.drained()
+    child.saver = saver
     await saver.load()
 
 
-async def _run_hook(life: ActorLife, hook: Callable[[], Awaitable[None]]) -> None:
-    await (hook() if life.saver is None else life.saver.in_hook(hook))
+async def _run_hook(incarnation: ActorIncarnation, hook: Callable[[], Awaitable[None]]) -> None:
+    await (hook() if incarnation.saver is None else incarnation.saver.in_hook(hook))
 
 
-def _incarnate(cell: ActorCell) -> Actor[Any]:
-    actor: object = cast("ChildSpec", cell.spec).make()
+def _incarnate(child: ActorChild) -> Actor[Any]:
+    actor: object = cast("ChildSpec", child.spec).make()
     if not isinstance(actor, Actor):
-        raise DefinitionError(f"{cell.name}: starting {cell.plan.name} made {actor!r}, which is no actor")
+        raise DefinitionError(f"{child.name}: starting {child.plan.name} made {actor!r}, which is no actor")
     if "state" not in vars(actor):
-        cell.plan.new_state()  # raises, with the reason why it could not be made
+        child.plan.new_state()  # raises, with the reason why it could not be made
     return actor  # pyright: ignore[reportUnknownVariableType] - an actor of whatever state
 
 
-async def _farewell(life: ActorLife, actor: Actor[Any], reason: Exit) -> None:
+async def _farewell(incarnation: ActorIncarnation, actor: Actor[Any], reason: Exit) -> None:
     """Call `on_stop` although the actor failed, or ended itself by raising `Shutdown`; that stays the reason, whatever happens here."""
-    if life.saver is not None and not reason.orderly:
-        life.saver.detach()
-        life.saver = None  # what it does now belongs to no commit
-    with trio.move_on_after(life.cell.grace):  # noqa: ASYNC912 - on_stop may or may not wait
+    if incarnation.saver is not None and not reason.orderly:
+        incarnation.saver.detach()
+        incarnation.saver = None  # what it does now belongs to no commit
+    with trio.move_on_after(incarnation.child.grace):  # noqa: ASYNC912 - on_stop may or may not wait
         try:
-            await _say_good_bye(life, actor, reason)
+            await _say_good_bye(incarnation, actor, reason)
         except Exception as error:
             after = "Shutdown" if reason.orderly else "a crash"
-            life.report(Exit(ExitKind.CRASH, f"in on_stop, after {after}", error))
+            incarnation.report(Exit(ExitKind.CRASH, f"in on_stop, after {after}", error))
 
 
-async def _say_good_bye(life: ActorLife, actor: Actor[Any], reason: Exit) -> None:
-    if "on_stop" in cast("ActorCell", life.cell).plan.hooks:
-        await _run_hook(life, partial(actor.on_stop, reason))
-    if life.saver is not None:
-        await life.saver.finish()
+async def _say_good_bye(incarnation: ActorIncarnation, actor: Actor[Any], reason: Exit) -> None:
+    if "on_stop" in cast("ActorChild", incarnation.child).plan.hooks:
+        await _run_hook(incarnation, partial(actor.on_stop, reason))
+    if incarnation.saver is not None:
+        await incarnation.saver.finish()
 
 
-async def _serve(life: ActorLife, cell: ActorCell, actor: Actor[Any]) -> None:
-    mailbox = cell.mailbox
+async def _serve(incarnation: ActorIncarnation, child: ActorChild, actor: Actor[Any]) -> None:
+    mailbox = child.mailbox
     queue, task = mailbox.queue, trio.lowlevel.current_task()
-    watchers = cell.runtime.observers.listeners
-    row, now = Row(cell.runtime), cell.runtime.now
+    watchers = child.runtime.observers.listeners
+    row, now = Row(child.runtime), child.runtime.now
     left = row.length
-    saver = life.saver
-    while life.asked is None:
+    saver = incarnation.saver
+    while incarnation.asked is None:
         if not queue or (saver is not None and saver.blocked):
             await _wait_for_work(mailbox, saver, task)
             left = row.length
@@ -148,21 +148,21 @@ async def _serve(life: ActorLife, cell: ActorCell, actor: Actor[Any]) -> None:
         envelope = queue.popleft()
         if mailbox.attention or envelope.tick is not None:
             _take(mailbox, envelope)
-        life.began = now() if envelope.spec.is_async or watchers or envelope.deadline != math.inf else life.began
-        if envelope.gone or envelope.deadline <= life.began or (mailbox.needs and _in_vain(mailbox, envelope, life)):
-            _shed(cell, envelope)
+        incarnation.began = now() if envelope.spec.is_async or watchers or envelope.deadline != math.inf else incarnation.began
+        if envelope.gone or envelope.deadline <= incarnation.began or (mailbox.needs and _in_vain(mailbox, envelope, incarnation)):
+            _shed(child, envelope)
             continue
         mailbox.current = envelope
-        envelope.began = life.began
+        envelope.began = incarnation.began
         try:
             result = envelope.spec.invoke(actor, *envelope.values)
             if envelope.spec.is_async:
                 result = await result
         except BaseException as error:  # noqa: ASYNC103 - _failed raises again what is no answer
-            _failed(life, cell, envelope, error)
+            _failed(incarnation, child, envelope, error)
         else:
-            if saver is not None or watchers or life.deferral is not None:
-                _settle(life, cell, envelope, result)
+            if saver is not None or watchers or incarnation.deferral is not None:
+                _settle(incarnation, child, envelope, result)
             else:
                 mailbox.handled += 1
                 envelope.reply(result)
@@ -208,40 +208,40 @@ def _take(mailbox: Mailbox, envelope: Envelope) -> None:
     mailbox.attend()
 
 
-def _in_vain(mailbox: Mailbox, envelope: Envelope, life: ActorLife) -> bool:
+def _in_vain(mailbox: Mailbox, envelope: Envelope, incarnation: ActorIncarnation) -> bool:
     """Whether *envelope* is a call with less time left than its handler was seen to need."""
     return (
         mailbox.needs is not None
         and isinstance(envelope, Call)
-        and hopeless(mailbox.needs, envelope.spec.name, envelope.deadline - life.began)
+        and hopeless(mailbox.needs, envelope.spec.name, envelope.deadline - incarnation.began)
     )
 
 
-def _shed(cell: ActorCell, envelope: Envelope) -> None:
-    count_shed(cell.mailbox, envelope)
-    observers = cell.runtime.observers
+def _shed(child: ActorChild, envelope: Envelope) -> None:
+    count_shed(child.mailbox, envelope)
+    observers = child.runtime.observers
     if observers.listeners:
-        told = lineage_of(envelope).told
-        observers.emit(MessageShed(time=trio.current_time(), child=cell.name, handler=envelope.spec.name, **told))
+        told = causation_of(envelope).as_fields
+        observers.emit(MessageShed(time=trio.current_time(), child=child.name, handler=envelope.spec.name, **told))
 
 
-def _failed(life: ActorLife, cell: ActorCell, envelope: Envelope, error: BaseException) -> None:
+def _failed(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope, error: BaseException) -> None:
     """Settle a message whose handler raised. Raises again what ends the incarnation."""
-    cell.mailbox.current = life.deferral = None
+    child.mailbox.current = incarnation.deferral = None
     try:
-        answered = _answered(life, cell, envelope, error)
+        answered = _answered(incarnation, child, envelope, error)
     except Exception as failed:  # the state before the message could not be restored
-        _fatal(life, cell, envelope, failed)
+        _fatal(incarnation, child, envelope, failed)
         raise
     if not answered:
-        _fatal(life, cell, envelope, error)
+        _fatal(incarnation, child, envelope, error)
         raise error
-    _tell(life, cell, envelope, error)
+    _emit(incarnation, child, envelope, error)
 
 
-def _answered(life: ActorLife, cell: ActorCell, envelope: Envelope, error: BaseException) -> bool:
+def _answered(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope, error: BaseException) -> bool:
     """Whether *error* is an answer, or nobody waits for one any more; then the message is settled."""
-    saver, mailbox = life.saver, cell.mailbox
+    saver, mailbox = incarnation.saver, child.mailbox
     if isinstance(error, envelope.spec.raises) or (saver is not None and saver.rolls_back and _may_pass(error)):
         if saver is not None:
             saver.declared(envelope, error)
@@ -267,19 +267,19 @@ def _may_pass(error: BaseException) -> bool:
     return isinstance(error, StoreError) and error.retryable
 
 
-def _fatal(life: ActorLife, cell: ActorCell, envelope: Envelope, error: BaseException) -> None:
-    if life.saver is not None and not isinstance(error, Shutdown):
-        life.saver.close()
-    life.fatal = envelope
-    life.fatal_caller = caller_of(envelope)
-    reason = judge(error) if life.failure is None else Exit(ExitKind.CRASH, error=life.failure)
+def _fatal(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope, error: BaseException) -> None:
+    if incarnation.saver is not None and not isinstance(error, Shutdown):
+        incarnation.saver.close()
+    incarnation.fatal = envelope
+    incarnation.fatal_caller = caller_of(envelope)
+    reason = judge(error) if incarnation.failure is None else Exit(ExitKind.CRASH, error=incarnation.failure)
     if isinstance(error, Shutdown):
-        cell.mailbox.handled += 1
-        envelope.fail(ActorStopped(f"{cell.name} ended in order ({reason}) while it handled {envelope.spec.name!r}"))
+        child.mailbox.handled += 1
+        envelope.fail(ActorStopped(f"{child.name} ended in order ({reason}) while it handled {envelope.spec.name!r}"))
     else:
-        cell.mailbox.crashed += 1
-        envelope.fail(error if isinstance(error, _DeferredAndReturned) else cell.crashed(reason))
-    _tell(life, cell, envelope, error)
+        child.mailbox.crashed += 1
+        envelope.fail(error if isinstance(error, _DeferredAndReturned) else child.crashed(reason))
+    _emit(incarnation, child, envelope, error)
 
 
 def _inherited_deadline_passed(envelope: Envelope, error: BaseException) -> bool:
@@ -290,50 +290,50 @@ def _inherited_deadline_passed(envelope: Envelope, error: BaseException) -> bool
     return bool(parts) and all(isinstance(leaf, CallTimeout) and leaf.inherited for leaf in parts)
 
 
-def _settle(life: ActorLife, cell: ActorCell, envelope: Envelope, result: Any) -> None:
+def _settle(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope, result: Any) -> None:
     """Answer a message that somebody watches, or whose reply is deferred."""
-    token, life.deferral = life.deferral, None
+    token, incarnation.deferral = incarnation.deferral, None
     if token is not None and result is not None and not isinstance(result, Deferred):
         where = f"{envelope.spec.owner}.{envelope.spec.name}"
         _failed(
-            life,
-            cell,
+            incarnation,
+            child,
             envelope,
             _DeferredAndReturned(f"{where} deferred its reply and then returned {described(result, repr):.80}"),
         )
-    cell.mailbox.current = None
+    child.mailbox.current = None
     if token is not None and token.owed and isinstance(envelope, Call) and envelope.pending:
-        life.deferred = set() if life.deferred is None else life.deferred
-        life.deferred.add(envelope)
-    if life.saver is not None:
+        incarnation.deferred = set() if incarnation.deferred is None else incarnation.deferred
+        incarnation.deferred.add(envelope)
+    if incarnation.saver is not None:
         try:
-            life.saver.handled(envelope, envelope.reply if token is None else None, result)
+            incarnation.saver.handled(envelope, envelope.reply if token is None else None, result)
         except Exception as error:  # its state cannot be kept: that is the handler's crash
-            _fatal(life, cell, envelope, error)
+            _fatal(incarnation, child, envelope, error)
             raise
     else:
-        cell.mailbox.handled += 1
+        child.mailbox.handled += 1
         if token is None:
             envelope.reply(cast("object", result))
-    _tell(life, cell, envelope, None)
+    _emit(incarnation, child, envelope, None)
 
 
 class _DeferredAndReturned(DefinitionError):
     """A handler gave its reply twice: the call stays open until the token is used, lost or dead."""
 
 
-def _tell(life: ActorLife, cell: ActorCell, envelope: Envelope, error: BaseException | None) -> None:
-    if not cell.runtime.observers.listeners:
+def _emit(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope, error: BaseException | None) -> None:
+    if not child.runtime.observers.listeners:
         return
     now = trio.current_time()
-    cell.runtime.observers.emit(
+    child.runtime.observers.emit(
         MessageHandled(
             time=now,
-            child=cell.name,
+            child=child.name,
             handler=envelope.spec.name,
-            sender=envelope.sender.cell.name if envelope.sender is not None else None,
-            seconds=now - life.began,
+            sender=envelope.sender.child.name if envelope.sender is not None else None,
+            seconds=now - incarnation.began,
             error=None if error is None else type(error).__name__,
-            **lineage_of(envelope).told,
+            **causation_of(envelope).as_fields,
         )
     )

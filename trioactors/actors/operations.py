@@ -5,13 +5,13 @@ from __future__ import annotations
 import attrs
 
 from trioactors.actors.calls import RemoteHandler
-from trioactors.actors.ref import cell_of
+from trioactors.actors.ref import child_of
 from trioactors.errors import UsageError
 from trioactors.errors.exits import Exit
 from trioactors.messaging.handlers import Handler, HandlerSpec
 from trioactors.messaging.ledger import Ledger
 from trioactors.settings import seconds
-from trioactors.supervision.handle import restart_cell, stop_cell
+from trioactors.supervision.handle import restart_child_of, stop_child
 from trioactors.supervision.restarts import ChildStatus
 
 __all__ = ["ActorInfo", "flush", "forget", "info", "restart", "stop"]
@@ -23,12 +23,12 @@ async def stop(ref: object) -> None:
     The message in progress is finished and `on_stop` is called, within the grace; then it is cancelled. Waiting calls raise
     `ActorStopped`, waiting casts become dead letters. An actor ends itself with `self.context.stop()`.
     """
-    await stop_cell(cell_of(ref))
+    await stop_child(child_of(ref))
 
 
 async def restart(ref: object) -> None:
     """Stop an actor, if it runs, and start it again. Its mailbox is kept, and it costs no restart budget. Raises `StartFailed`."""
-    await restart_cell(cell_of(ref))
+    await restart_child_of(child_of(ref))
 
 
 async def forget(ref: object) -> None:
@@ -36,12 +36,12 @@ async def forget(ref: object) -> None:
 
     Raises `UsageError` for one that is not durable, and `StoreError` when the data could not be deleted; then it is still there.
     """
-    cell = cell_of(ref)
-    committer = cell.runtime.committer
-    if cell.plan.keeping is None or committer is None:
-        raise UsageError(f"{cell.name} is not durable, so there is nothing to forget")
-    await stop_cell(cell)
-    await committer.erase(cell.name)
+    child = child_of(ref)
+    committer = child.runtime.committer
+    if child.plan.durable_state is None or committer is None:
+        raise UsageError(f"{child.name} is not durable, so there is nothing to forget")
+    await stop_child(child)
+    await committer.erase(child.name)
 
 
 class _Flushed:
@@ -61,7 +61,7 @@ async def flush(ref: object, *, timeout: float | None = None) -> None:
     Raises `CallTimeout`, `ActorStopped`.
     """
     limit = None if timeout is None else seconds(timeout, "flush: timeout")
-    handler: RemoteHandler[[], None] = RemoteHandler(cell_of(ref), _FLUSH, limit)
+    handler: RemoteHandler[[], None] = RemoteHandler(child_of(ref), _FLUSH, limit)
     await handler()
 
 
@@ -96,26 +96,26 @@ class ActorInfo:
 
 def info(ref: object) -> ActorInfo:
     """A snapshot of an actor. It never waits behind messages and changes nothing."""
-    cell = cell_of(ref)
-    life, mailbox = cell.present, cell.mailbox
+    child = child_of(ref)
+    incarnation, mailbox = child.present, child.mailbox
     current = mailbox.current
     return ActorInfo(
-        name=cell.name,
-        path=cell.path,
-        actor=cell.plan.name,
-        status=cell.status,
-        incarnation=cell.incarnation,
+        name=child.name,
+        path=child.path,
+        actor=child.plan.name,
+        status=child.status,
+        incarnation=child.incarnation,
         handling=None if current is None else current.spec.name,
-        handling_since=None if current is None or life is None else life.began,
+        handling_since=None if current is None or incarnation is None else incarnation.began,
         waiting=tuple(envelope.spec.name for envelope in mailbox.queue),
         mailbox_limit=mailbox.limit,
         mailbox_peak=mailbox.peak,
         mailbox_rejected=mailbox.rejected,
         ledger=mailbox.ledger,
-        timers=len(life.timers or ()) if life is not None else 0,
-        tasks=len(life.tasks) if life is not None and life.tasks is not None else 0,
-        deferred_replies=len(life.deferred or ()) if life is not None else 0,
+        timers=len(incarnation.timers or ()) if incarnation is not None else 0,
+        tasks=len(incarnation.tasks) if incarnation is not None and incarnation.tasks is not None else 0,
+        deferred_replies=len(incarnation.deferred or ()) if incarnation is not None else 0,
         held_replies=mailbox.held,
-        revision=None if cell.saver is None else cell.saver.revision,
-        last_exit=cell.last_exit,
+        revision=None if child.saver is None else child.saver.revision,
+        last_exit=child.last_exit,
     )

@@ -9,7 +9,7 @@ from typing import Any, Final, ForwardRef, TypeVar, Union, get_origin
 
 import attrs
 
-from trioactors.durability.durable_state import StateKeeping
+from trioactors.durability.durable_state import DurableState
 from trioactors.errors import DefinitionError
 from trioactors.messaging.handlers import HandlerSpec
 from trioactors.settings import Overflow
@@ -34,7 +34,7 @@ class ActorPlan:
     mailbox: int | None
     overflow: Overflow | None
     timeout: float | None
-    keeping: StateKeeping | None
+    durable_state: DurableState | None
     """How its state is kept; None where it is not durable."""
     inspect: bool
     """Whether its state may be looked at from outside."""
@@ -63,8 +63,8 @@ class ActorPlan:
         for base in cls.__mro__:
             if hasattr(base, "__actor_plan__"):
                 refuse_value_class(base)
-        if self.keeping is not None:
-            self.keeping.check_child(name)
+        if self.durable_state is not None:
+            self.durable_state.check_child(name)
         elif unused := self.hooks & PLAIN_HOOKS:
             raise DefinitionError(
                 f"{self.name}: {', '.join(sorted(unused))} would never be called, as it is not durable (persist=...)"

@@ -11,11 +11,11 @@ from typing import Any, NoReturn, cast
 import attrs
 
 from trioactors.actors.calls import RemoteHandler
-from trioactors.actors.child import ActorCell, is_actor
+from trioactors.actors.child import ActorChild, is_actor
 from trioactors.errors import NotAHandler, UsageError, WrongClass
 from trioactors.supervision.registry import Registry
 
-__all__ = ["Ref", "StoredName", "cell_of"]
+__all__ = ["Ref", "StoredName", "child_of"]
 
 
 class Ref:
@@ -24,29 +24,29 @@ class Ref:
     One that was read from a state may know its actor by name only; then it finds it anew at each use.
     """
 
-    def __init__(self, cell: ActorCell | StoredName) -> None:
-        self.__dict__["_cell"] = cell
+    def __init__(self, child: ActorChild | StoredName) -> None:
+        self.__dict__["_child"] = child
 
     def __getattr__(self, name: str) -> RemoteHandler[..., Any]:
         """A handler, made when it is first used."""
-        cell = cell_of(self)
-        spec = cell.plan.handlers.get(name)
+        child = child_of(self)
+        spec = child.plan.handlers.get(name)
         if spec is None:
-            raise NotAHandler(repr(self), name, sorted(cell.plan.handlers))
-        bound: RemoteHandler[..., Any] = RemoteHandler(cell, spec)
-        if self.__dict__["_cell"] is cell:
+            raise NotAHandler(repr(self), name, sorted(child.plan.handlers))
+        bound: RemoteHandler[..., Any] = RemoteHandler(child, spec)
+        if self.__dict__["_child"] is child:
             self.__dict__[name] = bound
         return bound
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         """Refused: an actor's state is its own."""
-        cell = cell_of(self)
-        raise NotAHandler(repr(self), name, sorted(cell.plan.handlers))
+        child = child_of(self)
+        raise NotAHandler(repr(self), name, sorted(child.plan.handlers))
 
     def __delattr__(self, name: str) -> NoReturn:
         """Refused, for the same reason."""
-        cell = cell_of(self)
-        raise NotAHandler(repr(self), name, sorted(cell.plan.handlers))
+        child = child_of(self)
+        raise NotAHandler(repr(self), name, sorted(child.plan.handlers))
 
     def __reduce__(self) -> NoReturn:
         """Refused: a ref means something in its own system only."""
@@ -54,15 +54,15 @@ class Ref:
 
     def __repr__(self) -> str:
         """The state of the actor behind it."""
-        return f"<ref to {self.__dict__['_cell']!r}>"
+        return f"<ref to {self.__dict__['_child']!r}>"
 
 
-def cell_of(ref: object) -> ActorCell:
+def child_of(ref: object) -> ActorChild:
     """The cell behind a ref. Raises `UsageError` for anything else, `UnknownName` and `WrongClass` for one that is known by name only."""
     if not isinstance(ref, Ref):
         raise UsageError(f"{ref!r} is not a ref: pass what system.start or system.get returned")
-    cell: ActorCell | StoredName = ref.__dict__["_cell"]
-    return cell.find() if isinstance(cell, StoredName) else cell
+    child: ActorChild | StoredName = ref.__dict__["_child"]
+    return child.find() if isinstance(child, StoredName) else child
 
 
 @attrs.frozen
@@ -73,9 +73,9 @@ class StoredName:
     kind: type
     registry: Registry = attrs.field(repr=False, eq=False)
 
-    def find(self) -> ActorCell:
+    def find(self) -> ActorChild:
         """Who has the name now. Raises `UnknownName`, `WrongClass`."""
-        cell = self.registry.find(self.name)
-        if not is_actor(cell, self.kind):
-            raise WrongClass(self.name, self.kind.__name__, repr(cell))
-        return cast("ActorCell", cell)
+        child = self.registry.find(self.name)
+        if not is_actor(child, self.kind):
+            raise WrongClass(self.name, self.kind.__name__, repr(child))
+        return cast("ActorChild", child)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, cast
 
-from trioactors.actors.child import ActorCell, is_actor
+from trioactors.actors.child import ActorChild, is_actor
 from trioactors.actors.ref import Ref, StoredName
 from trioactors.errors import UsageError
 from trioactors.serializer import Rule
@@ -35,7 +35,7 @@ def refs_by_name(annotation: Any) -> Rule[Any, Any]:
     kind = cast("type", target_of(annotation))
 
     def dump(ref: Ref) -> str:
-        held: ActorCell | StoredName = ref.__dict__["_cell"]
+        held: ActorChild | StoredName = ref.__dict__["_child"]
         if isinstance(held, StoredName):
             return held.name
         if not is_actor(held, kind):

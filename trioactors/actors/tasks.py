@@ -11,28 +11,28 @@ from typing import Any
 
 import trio
 
-from trioactors.actors.causation import led_by, present_lineage
-from trioactors.messaging.messages import NOWHERE, Lineage
-from trioactors.supervision.child import Life
+from trioactors.actors.causation import caused_by, present_causation
+from trioactors.messaging.messages import NOWHERE, Causation
+from trioactors.supervision.child import Incarnation
 from trioactors.supervision.lifecycle import judge, pass_through
 
-__all__ = ["TaskHolder"]
+__all__ = ["ChildTasks"]
 
 
-class TaskHolder:
+class ChildTasks:
     """The nursery of one incarnation, and the task that holds it open."""
 
-    def __init__(self, life: Life, nursery: trio.Nursery) -> None:
-        self._life = life
-        self._asked: list[tuple[Lineage, Callable[..., Awaitable[Any]], tuple[Any, ...]]] = []
+    def __init__(self, incarnation: Incarnation, nursery: trio.Nursery) -> None:
+        self._incarnation = incarnation
+        self._asked: list[tuple[Causation, Callable[..., Awaitable[Any]], tuple[Any, ...]]] = []
         self._nursery: trio.Nursery | None = None
         self._scope = trio.CancelScope()
         self._done = trio.Event()
-        nursery.start_soon(self._hold, name=f"{life.cell.name} (tasks)")
+        nursery.start_soon(self._hold, name=f"{incarnation.child.name} (tasks)")
 
     def __repr__(self) -> str:
         """How many tasks it holds."""
-        return f"<tasks of {self._life.cell.name}: {len(self)}>"
+        return f"<tasks of {self._incarnation.child.name}: {len(self)}>"
 
     def __len__(self) -> int:
         """How many tasks run."""
@@ -46,11 +46,11 @@ class TaskHolder:
         """
         if self._nursery is not None and self._nursery.cancel_scope.cancel_called:
             return
-        lineage = present_lineage() if self._life.cell.runtime.observers.listeners else NOWHERE
+        causation = present_causation() if self._incarnation.child.runtime.observers.listeners else NOWHERE
         if self._nursery is None:
-            self._asked.append((lineage, function, args))
+            self._asked.append((causation, function, args))
         else:
-            with led_by(lineage):
+            with caused_by(causation):
                 self._nursery.start_soon(function, *args)
 
     async def _hold(self) -> None:
@@ -58,8 +58,8 @@ class TaskHolder:
             with self._scope:
                 await self._keep_open()
         except BaseException as error:  # noqa: ASYNC103 - a failing task is its actor's crash; pass_through raises the rest
-            self._life.crash(judge(error).error or error)
-            pass_through(error, self._life.cell.runtime.interrupt)
+            self._incarnation.crash(judge(error).error or error)
+            pass_through(error, self._incarnation.child.runtime.interrupt)
         finally:
             self._done.set()
 
@@ -70,13 +70,13 @@ class TaskHolder:
 
     def _begin_asked(self, nursery: trio.Nursery) -> None:
         """Begin what was asked for before there was a nursery. In a function of its own, or a name in it would keep arguments alive."""
-        for lineage, function, args in self._asked:
-            with led_by(lineage):
+        for causation, function, args in self._asked:
+            with caused_by(causation):
                 nursery.start_soon(function, *args)
         self._asked.clear()
 
     async def close(self) -> None:
         """Cancel what still runs, and wait until it is gone."""
-        self._scope.cancel(reason=f"{self._life.cell.name} ended")
+        self._scope.cancel(reason=f"{self._incarnation.child.name} ended")
         with trio.CancelScope(shield=True):
             await self._done.wait()

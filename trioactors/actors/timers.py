@@ -20,7 +20,7 @@ import trio
 from trioactors.messaging.handlers import HandlerSpec
 from trioactors.messaging.mailbox import Mailbox
 from trioactors.messaging.messages import NOWHERE, Envelope, Sender
-from trioactors.scheduling.deadlines import Alarm, Alarms
+from trioactors.scheduling.deadlines import Alarm, Deadlines
 from trioactors.trace.observers import Observers
 from trioactors.trace.records import TimerFired
 
@@ -30,7 +30,7 @@ __all__ = ["Armed", "Disarmed", "Timer", "Timers"]
 class Timers:
     """The timers of one incarnation."""
 
-    def __init__(self, mailbox: Mailbox, deadlines: Alarms, observers: Observers, sender: Sender, incarnation: int) -> None:
+    def __init__(self, mailbox: Mailbox, deadlines: Deadlines, observers: Observers, sender: Sender, incarnation: int) -> None:
         self.mailbox = mailbox
         self.deadlines = deadlines
         self._observers = observers
@@ -73,14 +73,14 @@ class Timers:
         tick = Envelope(timer.spec, timer.values, self._sender, tick=timer)
         self.mailbox.put_tick(tick)
         if self._observers.listeners:
-            lineage = tick.lineage = NOWHERE.next(self._observers.number())
+            causation = tick.causation = NOWHERE.next(self._observers.number())
             self._observers.emit(
                 TimerFired(
                     time=trio.current_time(),
                     child=self.mailbox.owner,
                     handler=timer.spec.name,
                     incarnation=self._incarnation,
-                    **lineage.told,
+                    **causation.as_fields,
                 )
             )
 
@@ -115,9 +115,9 @@ class Timer:
             self._wait()
 
     def _wait(self) -> None:
-        self._alarm = self._timers.deadlines.at(self.due, self._ring)
+        self._alarm = self._timers.deadlines.at(self.due, self._fire)
 
-    def _ring(self) -> None:
+    def _fire(self) -> None:
         """Send the tick, and come back if there is a period."""
         if self._timers.mailbox.closed is None and not self.waiting:
             self.waiting = True

@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 import attrs
 import trio
 
-from trioactors.actors.child import ActorCell
-from trioactors.actors.ref import cell_of
+from trioactors.actors.child import ActorChild
+from trioactors.actors.ref import child_of
 from trioactors.errors.exits import Exit
-from trioactors.supervision.child import Life, current_life
+from trioactors.supervision.child import Incarnation, current_incarnation
 
 __all__ = ["Death", "Watch", "watch"]
 
@@ -30,28 +30,28 @@ class Death:
 class Watch:
     """Tells of the ends of an actor's incarnations, while its scope is open."""
 
-    def __init__(self, cell: ActorCell, limit: int) -> None:
-        self._cell = cell
+    def __init__(self, child: ActorChild, limit: int) -> None:
+        self._child = child
         self._deaths: deque[Death] = deque(maxlen=limit)
         self._parked = trio.Event()
         self._told = 0
-        life = current_life.get()
-        self.watcher = None if life is None else life.cell.name
+        incarnation = current_incarnation.get()
+        self.watcher = None if incarnation is None else incarnation.child.name
         """The child that watches; None where it is none."""
         self.lost = 0
         """How many ends were dropped because nobody read them."""
 
     def __repr__(self) -> str:
         """Whom it watches, and what waits to be read."""
-        return f"<watch of {self._cell.name}: {len(self._deaths)} ends to read>"
+        return f"<watch of {self._child.name}: {len(self._deaths)} ends to read>"
 
-    def tell(self, life: Life) -> None:
+    def notify(self, incarnation: Incarnation) -> None:
         """A life has begun, or ended."""
-        if life.ended is None or life.number <= self._told:
+        if incarnation.ended is None or incarnation.number <= self._told:
             return
-        self._told = life.number
+        self._told = incarnation.number
         self.lost += len(self._deaths) == self._deaths.maxlen
-        death = Death(name=self._cell.name, incarnation=life.number, reason=life.ended, time=trio.current_time())
+        death = Death(name=self._child.name, incarnation=incarnation.number, reason=incarnation.ended, time=trio.current_time())
         self._deaths.append(death)
         self._parked.set()
 
@@ -79,11 +79,11 @@ async def watch(ref: object, *, limit: int = 100) -> AsyncGenerator[Watch, None]
     Each end of an incarnation is told with its reason, whether or not a restart follows; the last *limit* unread ones are kept. A watch is
     no trace observer: it is told even if none is attached, and leaves nothing behind.
     """
-    cell = cell_of(ref)
-    cell.runtime.check_thread(cell)
-    watching = Watch(cell, limit)
-    cell.watchers = [*cell.watchers, watching.tell]
+    child = child_of(ref)
+    child.runtime.check_thread(child)
+    watching = Watch(child, limit)
+    child.watchers = [*child.watchers, watching.notify]
     try:
         yield watching
     finally:
-        cell.watchers = [other for other in cell.watchers if other != watching.tell]
+        child.watchers = [other for other in child.watchers if other != watching.notify]

@@ -14,15 +14,15 @@ import attrs
 import trio
 
 from trioactors.actors.calls import RemoteHandler
-from trioactors.actors.child import ActorCell
+from trioactors.actors.child import ActorChild
 from trioactors.console.access import Role
 from trioactors.console.options import Options
 from trioactors.console.topics import TOPICS, Message, Source, told_error
 from trioactors.errors import SpecError, TrioactorsError, UnknownName, UsageError
 from trioactors.inspect import plain, quarantine
 from trioactors.messaging.ledger import DeadLetter
-from trioactors.supervision.child import Cell, Parent, current_life
-from trioactors.supervision.handle import restart_cell, stop_cell
+from trioactors.supervision.child import Child, Parent, current_incarnation
+from trioactors.supervision.handle import restart_child_of, stop_child
 from trioactors.supervision.specs import INTERNAL
 from trioactors.system.system import registry_of, runtime_of
 
@@ -85,15 +85,15 @@ QUESTIONS: Final[Mapping[str, Callable[[Source, Options], object]]] = {
 
 
 async def _restart(source: Source, options: Options) -> object:
-    cell = _target(source, options)
-    await restart_cell(cell)
-    return {"name": cell.name, "incarnation": cell.incarnation}
+    child = _target(source, options)
+    await restart_child_of(child)
+    return {"name": child.name, "incarnation": child.incarnation}
 
 
 async def _stop(source: Source, options: Options) -> object:
-    cell = _target(source, options)
-    await stop_cell(cell)
-    return {"name": cell.name, "status": cell.status}
+    child = _target(source, options)
+    await stop_child(child)
+    return {"name": child.name, "status": child.status}
 
 
 async def _resend(source: Source, options: Options) -> object:
@@ -133,22 +133,22 @@ DEEDS: Final[Mapping[str, Callable[[Source, Options], Awaitable[object]]]] = {
 }
 
 
-def _target(source: Source, options: Options) -> Cell:
+def _target(source: Source, options: Options) -> Child:
     """The child that is meant; if an incarnation is named, only that one. Raises `UnknownName`, `UsageError`."""
     name, seen = options.needed("name"), options.optional_number("incarnation")
     options.end()
-    cell = registry_of(source.system).find(name)
+    child = registry_of(source.system).find(name)
     if name.startswith(INTERNAL):
         raise UsageError(f"{name} is the system's own; leave the block of open_system to stop it")
-    life = current_life.get()
-    above: Cell | Parent | None = None if life is None else life.cell
+    incarnation = current_incarnation.get()
+    above: Child | Parent | None = None if incarnation is None else incarnation.child
     while above is not None:
-        if above is cell:
+        if above is child:
             raise UsageError(f"this console runs in {name}: it cannot stop or restart that, since nobody would be left to answer")
         above = above.parent
-    if seen is not None and seen != cell.incarnation:
-        raise UsageError(f"{name} is in its incarnation {cell.incarnation} by now, not in {seen}: look again")
-    return cell
+    if seen is not None and seen != child.incarnation:
+        raise UsageError(f"{name} is in its incarnation {child.incarnation} by now, not in {seen}: look again")
+    return child
 
 
 def _kept(source: Source) -> dict[int, DeadLetter]:
@@ -163,15 +163,15 @@ async def _sent_again(source: Source, number: int) -> str:
         raise UsageError(f"no dead letter has the number {number}: it is not kept any more, or never was")
     if number in source.resent:
         raise UsageError(f"dead letter {number} was sent again already")
-    cell = registry_of(source.system).find(letter.target)
+    child = registry_of(source.system).find(letter.target)
     spec = None
-    if isinstance(cell, ActorCell):
-        spec = next((each for each in cell.plan.handlers.values() if each.message is type(letter.message)), None)
-    if spec is None or not isinstance(cell, ActorCell):
+    if isinstance(child, ActorChild):
+        spec = next((each for each in child.plan.handlers.values() if each.message is type(letter.message)), None)
+    if spec is None or not isinstance(child, ActorChild):
         raise UnknownName(type(letter.message).__name__, [])
     values: dict[str, Any] = {field.name: getattr(letter.message, field.name) for field in spec.fields}
     positional = [values.pop(field.name) for field in spec.fields if field.kind is not field.KEYWORD_ONLY]
-    handler: RemoteHandler[..., Any] = RemoteHandler(cell, spec)
+    handler: RemoteHandler[..., Any] = RemoteHandler(child, spec)
     handler.cast_nowait(*positional, **values)
     await trio.lowlevel.checkpoint()
     source.resent.add(number)

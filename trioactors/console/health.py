@@ -18,7 +18,7 @@ def health(system: System, *, readiness: bool) -> Answer:
     """The answer; without *readiness* the status tells only whether the system lives."""
     runtime = runtime_of(system)
     restarting = sum(
-        cell.status is ChildStatus.RESTARTING for cell in registry_of(system).cells() if not cell.name.startswith(INTERNAL)
+        child.status is ChildStatus.RESTARTING for child in registry_of(system).children() if not child.name.startswith(INTERNAL)
     )
     broken = runtime.committer is not None and runtime.committer.broken
     live = not runtime.closed

@@ -12,19 +12,19 @@ from typing import Any, Final, ForwardRef, TypeVar
 
 import attrs
 
-from trioactors.durability.output_gate import Gate
+from trioactors.durability.output_gate import OutputGate
 from trioactors.durability.policies import EveryMessage, Policy
 from trioactors.durability.saver import Saver, State
-from trioactors.durability.write_behind import Window
+from trioactors.durability.write_behind import WriteBehind
 from trioactors.errors import DefinitionError, NameUnresolved, SerializationError, SpecError
 from trioactors.messaging.mailbox import Mailbox
 from trioactors.messaging.messages import Call
 from trioactors.persistence.committer import Committer
 from trioactors.persistence.store import Key, Space
 from trioactors.serializer import Codec, Rule, Serializer
-from trioactors.supervision.child import Life
+from trioactors.supervision.child import Incarnation
 
-__all__ = ["StateKeeping"]
+__all__ = ["DurableState"]
 
 _NOTHING: Final = (None, NoneType, Any)
 """What a state may not be declared as."""
@@ -36,7 +36,7 @@ def _is_open(kind: object) -> bool:
 
 
 @attrs.define(eq=False)
-class StateKeeping:
+class DurableState:
     """How the actors of one class keep their state."""
 
     owner: str
@@ -91,9 +91,14 @@ class StateKeeping:
         self.codec()
 
     def saver(
-        self, life: Life, mailbox: Mailbox, state: State, committer: Committer, discard_deferred: Callable[[Call], None]
+        self,
+        incarnation: Incarnation,
+        mailbox: Mailbox,
+        state: State,
+        committer: Committer,
+        discard_deferred: Callable[[Call], None],
     ) -> Saver:
         """What commits the *state* of this incarnation."""
         if isinstance(self.policy, EveryMessage):
-            return Gate(life, mailbox, state, committer, discard_deferred)
-        return Window(life, mailbox, state, committer, self.policy.seconds)
+            return OutputGate(incarnation, mailbox, state, committer, discard_deferred)
+        return WriteBehind(incarnation, mailbox, state, committer, self.policy.seconds)

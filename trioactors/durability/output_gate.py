@@ -22,11 +22,11 @@ import attrs
 from trioactors.durability.saver import Effect, Saver, State, undo_all
 from trioactors.errors import SerializationError, Shutdown, StoreError, StoreUnavailable
 from trioactors.messaging.mailbox import Mailbox
-from trioactors.messaging.messages import Call, Envelope, lineage_of
+from trioactors.messaging.messages import Call, Envelope, causation_of
 from trioactors.persistence.committer import Committer, fresh
-from trioactors.supervision.child import Life, waiting_life
+from trioactors.supervision.child import Incarnation, waiting_incarnation
 
-__all__ = ["Gate"]
+__all__ = ["OutputGate"]
 
 
 @attrs.define(eq=False)
@@ -37,19 +37,24 @@ class _Entry:
     answers: list[tuple[Envelope, Callable[[Any], None] | None, Any]] = attrs.field(factory=list["tuple[Any, ...]"])
     """Each message, how it is answered (not at all, if its reply is deferred), and with what."""
     effects: list[Effect] = attrs.field(factory=list["Effect"])
-    told: list[Callable[[Exception], None]] = attrs.field(factory=list["Callable[[Exception], None]"])
+    on_failure: list[Callable[[Exception], None]] = attrs.field(factory=list["Callable[[Exception], None]"])
     """Who besides the callers of messages is told if it fails."""
 
 
-class Gate(Saver):
+class OutputGate(Saver):
     """The output gate of `EVERY_MESSAGE`: nothing leaves before the state it follows from is committed."""
 
     rolls_back = True
 
     def __init__(
-        self, life: Life, mailbox: Mailbox, state: State, committer: Committer, discard_deferred: Callable[[Call], None]
+        self,
+        incarnation: Incarnation,
+        mailbox: Mailbox,
+        state: State,
+        committer: Committer,
+        discard_deferred: Callable[[Call], None],
     ) -> None:
-        super().__init__(life, mailbox, state, committer)
+        super().__init__(incarnation, mailbox, state, committer)
         self._discard_deferred = discard_deferred
         self._latest = b""
         """The state after the last message that ended well."""
@@ -71,14 +76,14 @@ class Gate(Saver):
     @property
     def holding(self) -> bool:
         """Whether what is sent now follows from a state that is not committed yet, or may not be."""
-        life = self.life
-        if life.ended is not None:
+        incarnation = self.incarnation
+        if incarnation.ended is not None:
             return False
-        return self.fenced or self._flying is not None or (self._recording and waiting_life() is life)
+        return self.fenced or self._flying is not None or (self._recording and waiting_incarnation() is incarnation)
 
     def hold(self, effect: Effect) -> None:
         """Keep *effect* for the commit of the handler in progress; sent by a task beside it, for the newest commit there is."""
-        if self._recording and waiting_life() is self.life:
+        if self._recording and waiting_incarnation() is self.incarnation:
             self._outbox.append(effect)
         elif (entry := self._entry()) is not None:
             entry.effects.append(effect)
@@ -203,7 +208,7 @@ class Gate(Saver):
         if entry is None:
             self._send_out()
         else:
-            entry.told.append(failed.append)
+            entry.on_failure.append(failed.append)
             self._attach(entry)
         await self.drained()
         if failed:
@@ -240,9 +245,9 @@ class Gate(Saver):
         assert entry is not None  # why this was called
         self._commit(entry.data)
 
-    def _led_by(self) -> int | None:
+    def _caused_by(self) -> int | None:
         writers = [] if self._flying is None else [envelope for envelope, _, _ in self._flying.answers if not envelope.spec.reads]
-        chains = {lineage_of(envelope).correlation for envelope in writers}
+        chains = {causation_of(envelope).correlation for envelope in writers}
         return chains.pop() if len(chains) == 1 else None
 
     def _kept(self) -> None:
@@ -284,7 +289,7 @@ class Gate(Saver):
         following, self._next = self._next, None
         assert entry is not None  # it was on its way
         self.blocked = False
-        alive = self.life.ended is None and not self.detached
+        alive = self.incarnation.ended is None and not self.detached
         ends = alive and self._end_life_for(error)
         if alive and not ends:
             self._latest = self._committed
@@ -298,7 +303,7 @@ class Gate(Saver):
             try:
                 self._state.restore(self._latest)
             except Exception as failed:  # on_load is the user's; in a callback nobody else would hear of it
-                self.life.crash(failed)
+                self.incarnation.crash(failed)
 
     def _undo(self, entry: _Entry, error: Exception) -> None:
         mailbox = self._mailbox
@@ -307,8 +312,8 @@ class Gate(Saver):
         undo_all(entry.effects)
         for envelope, _, _ in entry.answers:
             self._fail(envelope, fresh(error))
-        for told in entry.told:
-            told(fresh(error))
+        for on_failure in entry.on_failure:
+            on_failure(fresh(error))
 
 
 def _never_written(error: Exception) -> Exception:

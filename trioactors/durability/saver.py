@@ -21,8 +21,8 @@ from trioactors.messaging.mailbox import Mailbox
 from trioactors.messaging.messages import Envelope
 from trioactors.persistence.committer import Committer, Kept, Verdict
 from trioactors.persistence.store import ABSENT, Batch, Committed, Corrupt, Key, Record, Space, Write
-from trioactors.scheduling.parking import Bell
-from trioactors.supervision.child import Cell, Life, Parent
+from trioactors.scheduling.parking import Parking
+from trioactors.supervision.child import Child, Incarnation, Parent
 from trioactors.supervision.wait_graph import chain_between
 from trioactors.trace.records import CommitFailed, StateCommitted
 
@@ -66,10 +66,10 @@ class Saver(ABC):
     rolls_back: ClassVar[bool]
     """Whether the state is as before a message that failed."""
 
-    def __init__(self, life: Life, mailbox: Mailbox, state: State, committer: Committer) -> None:
-        self.life = life
-        self.name = life.cell.name
-        self._runtime = life.cell.runtime
+    def __init__(self, incarnation: Incarnation, mailbox: Mailbox, state: State, committer: Committer) -> None:
+        self.incarnation = incarnation
+        self.name = incarnation.child.name
+        self._runtime = incarnation.child.runtime
         self._mailbox = mailbox
         self._state = state
         self._committer = committer
@@ -94,7 +94,7 @@ class Saver(ABC):
         self.detached = False
         """Whether the incarnation goes on without it, after a crash: what it does then belongs to no commit."""
         self._in_hook = False
-        self.bell = Bell()
+        self.parking = Parking()
         """Rung when a commit is settled, and when the actor is asked to end."""
 
     def __repr__(self) -> str:
@@ -167,12 +167,12 @@ class Saver(ABC):
         """
         if not self._committer.broken:
             return
-        top: Cell | Parent = self.life.cell
+        top: Child | Parent = self.incarnation.child
         while top.parent is not None:
             top = top.parent
-        if chain_between(top, self.life.cell) is None:
-            while self.life.asked is None:
-                await self.bell.wait()
+        if chain_between(top, self.incarnation.child) is None:
+            while self.incarnation.asked is None:
+                await self.parking.wait()
 
     def _encode(self) -> bytes:
         before, self._in_hook = self._in_hook, True
@@ -197,24 +197,24 @@ class Saver(ABC):
             self.revision = verdict.revisions[0]
             self.committed_at, self.size = self._runtime.now(), len(self._sent)
             if observers.listeners:
-                now, size, chain = trio.current_time(), len(self._sent), self._led_by()
+                now, size, chain = trio.current_time(), len(self._sent), self._caused_by()
                 observers.emit(StateCommitted(time=now, child=self.name, revision=self.revision, size=size, correlation=chain))
             if self._committer.listeners:
-                self._tell_of_commit(before)
+                self._report_commit(before)
             self._kept()
         else:
             observers.emit(CommitFailed(time=trio.current_time(), child=self.name, error=type(verdict).__name__))
             self._lost(verdict)
         self._runtime.activity.less()
-        self.bell.ring()
+        self.parking.wake()
 
-    def _tell_of_commit(self, before: bytes) -> None:
+    def _report_commit(self, before: bytes) -> None:
         """Somebody wants to know what the commit on its way has changed."""
         kept = Kept(
             time=trio.current_time(),
             child=self.name,
             revision=self.revision,
-            correlation=self._led_by(),
+            correlation=self._caused_by(),
             inspect=self._state.inspect,
             before=before,
             after=self._committed,
@@ -223,7 +223,7 @@ class Saver(ABC):
         for listener in tuple(self._committer.listeners):
             listener(kept)
 
-    def _led_by(self) -> int | None:
+    def _caused_by(self) -> int | None:
         """The chain of messages that led to the commit on its way, if it was one and is known."""
         return None
 
@@ -238,7 +238,7 @@ class Saver(ABC):
     def _end_life_for(self, error: Exception) -> bool:
         """Whether a failed commit ends this life; then it is on its way."""
         if isinstance(error, StoreConflict | OverLimit):
-            self.life.crash(error)
+            self.incarnation.crash(error)
         elif isinstance(error, StoreError) and error.retryable:
             return False
         else:
@@ -272,13 +272,13 @@ class Saver(ABC):
 
     async def unblocked(self) -> None:
         """Wait until the actor may handle on, or is asked to end."""
-        while self.blocked and self.life.asked is None:
-            await self.bell.wait()
+        while self.blocked and self.incarnation.asked is None:
+            await self.parking.wait()
 
     async def drained(self) -> None:
         """Wait until no commit is on its way. The caller's own scope bounds it."""
         while self.busy:
-            await self.bell.wait()
+            await self.parking.wait()
 
 
 def undo_all(effects: Sequence[Effect]) -> None:

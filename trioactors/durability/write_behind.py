@@ -14,18 +14,18 @@ from trioactors.messaging.mailbox import Mailbox
 from trioactors.messaging.messages import Envelope
 from trioactors.persistence.committer import Committer
 from trioactors.scheduling.deadlines import Alarm
-from trioactors.supervision.child import Life
+from trioactors.supervision.child import Incarnation
 
-__all__ = ["Window"]
+__all__ = ["WriteBehind"]
 
 
-class Window(Saver):
+class WriteBehind(Saver):
     """`Within(seconds)`: answers leave at once, changes are committed together."""
 
     rolls_back = False
 
-    def __init__(self, life: Life, mailbox: Mailbox, state: State, committer: Committer, seconds: float) -> None:
-        super().__init__(life, mailbox, state, committer)
+    def __init__(self, incarnation: Incarnation, mailbox: Mailbox, state: State, committer: Committer, seconds: float) -> None:
+        super().__init__(incarnation, mailbox, state, committer)
         self._seconds = seconds
         self._due = False
         """Whether the window has closed, and the state could not be taken then."""
@@ -69,9 +69,9 @@ class Window(Saver):
     def _touched(self) -> None:
         """The state may have changed."""
         if self._due:
-            self._ring()
+            self._fire()
         elif self._alarm is None and not self._closed:
-            self._alarm = self._runtime.alarms.at(self._runtime.now() + self._seconds, self._ring)
+            self._alarm = self._runtime.deadlines.at(self._runtime.now() + self._seconds, self._fire)
 
     async def in_hook(self, hook: Callable[[], Awaitable[None]]) -> None:
         """As `Saver.in_hook`, with a window as for a message."""
@@ -95,7 +95,7 @@ class Window(Saver):
             self._alarm.cancel()
             self._alarm = None
 
-    def _ring(self) -> None:
+    def _fire(self) -> None:
         """The window closes. While a handler is at work the state is not to be looked at, and one commit is on its way at a time."""
         self._alarm = None
         self._due = True
@@ -104,7 +104,7 @@ class Window(Saver):
         try:
             self._save()
         except Exception as error:  # the state cannot be written, which is the actor's mistake; here nobody else would hear of it
-            self.life.crash(error)
+            self.incarnation.crash(error)
 
     def _save(self) -> None:
         self._due = False
@@ -114,7 +114,7 @@ class Window(Saver):
 
     def _kept(self) -> None:
         if self._due:
-            self._ring()
+            self._fire()
 
     def _lost(self, error: Exception) -> None:
         """What was not committed is tried again after another window."""

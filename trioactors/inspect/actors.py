@@ -9,7 +9,7 @@ from typing import Final
 
 import attrs
 
-from trioactors.actors.child import ActorCell
+from trioactors.actors.child import ActorChild
 from trioactors.settings import choice, count
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.system.system import System, registry_of
@@ -63,19 +63,19 @@ class ActorPage:
     rows: tuple[ActorRow, ...]
 
 
-def _busy_since(cell: ActorCell) -> float:
+def _busy_since(child: ActorChild) -> float:
     """Sorts the one that has been busy longest first, the idle ones last."""
-    return -cell.present.began if cell.mailbox.current is not None and cell.present is not None else float("-inf")
+    return -child.present.began if child.mailbox.current is not None and child.present is not None else float("-inf")
 
 
-_KEYS: Final[dict[SortBy, Callable[[ActorCell], object]]] = {
-    SortBy.NAME: lambda cell: cell.name,
-    SortBy.ACTOR: lambda cell: (cell.plan.name, cell.name),
-    SortBy.WAITING: lambda cell: len(cell.mailbox.queue),
-    SortBy.RESTARTS: lambda cell: cell.incarnation,
-    SortBy.HANDLED: lambda cell: cell.mailbox.handled,
+_KEYS: Final[dict[SortBy, Callable[[ActorChild], object]]] = {
+    SortBy.NAME: lambda child: child.name,
+    SortBy.ACTOR: lambda child: (child.plan.name, child.name),
+    SortBy.WAITING: lambda child: len(child.mailbox.queue),
+    SortBy.RESTARTS: lambda child: child.incarnation,
+    SortBy.HANDLED: lambda child: child.mailbox.handled,
     SortBy.BUSY: _busy_since,
-    SortBy.AGE: lambda cell: -cell.since,
+    SortBy.AGE: lambda child: -child.since,
 }
 _SMALLEST_FIRST: Final = frozenset({SortBy.NAME, SortBy.ACTOR})
 
@@ -98,43 +98,45 @@ def actors(
     sort = choice(sort, SortBy, "sort")
     wanted = None if status is None else choice(status, ChildStatus, "status")
     last = count(offset, "offset") + count(limit, "limit")
-    cells = [cell for cell in registry_of(system).cells() if isinstance(cell, ActorCell)]
-    total = len(cells)
-    cells = searched(cells, search)
+    children = [child for child in registry_of(system).children() if isinstance(child, ActorChild)]
+    total = len(children)
+    children = searched(children, search)
     if wanted is not None:
-        cells = [cell for cell in cells if cell.status is wanted]
+        children = [child for child in children if child.status is wanted]
     smallest = (sort in _SMALLEST_FIRST) is not reverse
-    chosen = first_of(cells, _KEYS[sort], last, smallest=smallest)
-    return ActorPage(total=total, matched=len(cells), rows=tuple(_row(cell) for cell in chosen[offset:]))
+    chosen = first_of(children, _KEYS[sort], last, smallest=smallest)
+    return ActorPage(total=total, matched=len(children), rows=tuple(_row(child) for child in chosen[offset:]))
 
 
-def searched(cells: list[ActorCell], search: str) -> list[ActorCell]:
+def searched(children: list[ActorChild], search: str) -> list[ActorChild]:
     """Those in whose name or class *search* is a part, whatever its case."""
     part = search.casefold()
-    return [cell for cell in cells if part in cell.name.casefold() or part in cell.plan.name.casefold()] if part else cells
+    return (
+        [child for child in children if part in child.name.casefold() or part in child.plan.name.casefold()] if part else children
+    )
 
 
-def first_of(cells: list[ActorCell], key: Callable[[ActorCell], object], number: int, *, smallest: bool) -> list[ActorCell]:
+def first_of(children: list[ActorChild], key: Callable[[ActorChild], object], number: int, *, smallest: bool) -> list[ActorChild]:
     """The first *number* in order: without sorting all of them where few are wanted, which is the usual case."""
     pick = heapq.nsmallest if smallest else heapq.nlargest
-    return pick(number, cells, key=key)  # type: ignore[arg-type]  # keys of one kind compare
+    return pick(number, children, key=key)  # type: ignore[arg-type]  # keys of one kind compare
 
 
-def _row(cell: ActorCell) -> ActorRow:
-    mailbox, current, life = cell.mailbox, cell.mailbox.current, cell.present
+def _row(child: ActorChild) -> ActorRow:
+    mailbox, current, incarnation = child.mailbox, child.mailbox.current, child.present
     return ActorRow(
-        name=cell.name,
-        path=cell.path,
-        actor=cell.plan.name,
-        status=cell.status,
-        incarnation=cell.incarnation,
-        since=cell.since,
+        name=child.name,
+        path=child.path,
+        actor=child.plan.name,
+        status=child.status,
+        incarnation=child.incarnation,
+        since=child.since,
         handling=None if current is None else current.spec.name,
-        handling_since=None if current is None or life is None else life.began,
+        handling_since=None if current is None or incarnation is None else incarnation.began,
         waiting=len(mailbox),
         limit=mailbox.limit,
         handled=mailbox.handled,
         crashed=mailbox.crashed,
-        last_exit=None if cell.last_exit is None else str(cell.last_exit),
-        durable=cell.plan.keeping is not None,
+        last_exit=None if child.last_exit is None else str(child.last_exit),
+        durable=child.plan.durable_state is not None,
     )

@@ -14,7 +14,7 @@ from typing import Final
 
 import attrs
 
-from trioactors.actors.child import ActorCell
+from trioactors.actors.child import ActorChild
 from trioactors.messaging.messages import Call, Envelope
 
 __all__ = ["Age", "Marks", "ages", "came"]
@@ -36,36 +36,36 @@ class Marks:
     """What a viewer remembers of the mailbox that it looks at again and again."""
 
     def __init__(self) -> None:
-        self._cell: ActorCell | None = None
+        self._child: ActorChild | None = None
         self._marks: deque[tuple[float, int]] = deque(maxlen=_MARKS)
 
     def __repr__(self) -> str:
         """Whose mailbox, and how often it was looked at."""
-        return f"<marks of {self._cell!r}: {len(self._marks)}>"
+        return f"<marks of {self._child!r}: {len(self._marks)}>"
 
-    def look(self, cell: ActorCell) -> None:
+    def look(self, child: ActorChild) -> None:
         """*cell* is looked at now."""
-        if cell is not self._cell:
-            self._cell = cell
+        if child is not self._child:
+            self._child = child
             self._marks.clear()
-        self._marks.append((cell.runtime.now(), cell.mailbox.accepted))
+        self._marks.append((child.runtime.now(), child.mailbox.accepted))
 
     def seen(self, ordinal: int) -> float:
         """When the message that was accepted as the *ordinal*th was first seen; infinite for one that was not."""
         return next((time for time, accepted in self._marks if accepted >= ordinal), math.inf)
 
 
-def ages(cell: ActorCell, marks: Marks) -> list[Age]:
+def ages(child: ActorChild, marks: Marks) -> list[Age]:
     """The ages of all waiting messages, oldest message first."""
-    now = cell.runtime.now()
-    return [Age(max(0.0, now - time), exact) for time, exact in reversed(list(_times(cell, marks)))]
+    now = child.runtime.now()
+    return [Age(max(0.0, now - time), exact) for time, exact in reversed(list(_times(child, marks)))]
 
 
-def _times(cell: ActorCell, marks: Marks) -> Iterator[tuple[float, bool]]:
+def _times(child: ActorChild, marks: Marks) -> Iterator[tuple[float, bool]]:
     """When each came, or the latest that it can have come; from the last message to the first."""
-    later = cell.runtime.now()
-    ordinal = cell.mailbox.accepted
-    for envelope in reversed(cell.mailbox.queue):
+    later = child.runtime.now()
+    ordinal = child.mailbox.accepted
+    for envelope in reversed(child.mailbox.queue):
         sent = came(envelope)
         latest = min(later, marks.seen(ordinal)) if sent is None else sent
         yield latest, sent is not None

@@ -6,7 +6,7 @@ import attrs
 
 from trioactors.supervision.restarts import RestartHistory
 from trioactors.supervision.specs import Strategy
-from trioactors.supervision.tree import SupervisorCell
+from trioactors.supervision.tree import SupervisorChild
 from trioactors.system.system import System, registry_of
 
 __all__ = ["Budget", "CountedRestart", "budget_of", "budgets"]
@@ -38,19 +38,19 @@ class Budget:
 
 def budgets(system: System) -> tuple[Budget, ...]:
     """The budget of every supervisor, the system's own among them."""
-    cells = registry_of(system).cells()
-    return tuple(budget_of(cell) for cell in cells if isinstance(cell, SupervisorCell))
+    children = registry_of(system).children()
+    return tuple(budget_of(child) for child in children if isinstance(child, SupervisorChild))
 
 
-def budget_of(cell: SupervisorCell) -> Budget:
+def budget_of(child: SupervisorChild) -> Budget:
     """What *cell* has used by now."""
-    intensity = cell.plan.intensity or cell.runtime.settings.intensity
-    history = RestartHistory(intensity) if cell.shell is None else cell.shell.history
-    counting = history.counting(cell.runtime.now())
+    intensity = child.plan.intensity or child.runtime.settings.intensity
+    history = RestartHistory(intensity) if child.loop is None else child.loop.history
+    counting = history.counting(child.runtime.now())
     return Budget(
-        name=cell.name,
-        path=cell.path,
-        strategy=cell.plan.strategy,
+        name=child.name,
+        path=child.path,
+        strategy=child.plan.strategy,
         used=len(counting),
         allowed=intensity.limit,
         period=intensity.period,

@@ -8,7 +8,7 @@ from typing import Final
 
 import attrs
 
-from trioactors.actors.child import ActorCell
+from trioactors.actors.child import ActorChild
 from trioactors.errors import StateUnreadable
 from trioactors.inspect.actors import first_of, searched
 from trioactors.inspect.plain import STATE_LIMITS, plain
@@ -71,44 +71,46 @@ def durable(
     """The durable actors of *system*, *limit* of them from *offset* on. *search* is a part of the name or the class. Raises `SpecError`."""
     sort = choice(sort, DurableSort, "sort")
     last = count(offset, "offset") + count(limit, "limit")
-    cells = [cell for cell in registry_of(system).cells() if isinstance(cell, ActorCell) and cell.plan.keeping is not None]
-    total = len(cells)
-    cells = searched(cells, search)
-    chosen = first_of(cells, _KEYS[sort], last, smallest=(sort is DurableSort.NAME) is not reverse)
-    return DurablePage(total=total, matched=len(cells), rows=tuple(_row(cell) for cell in chosen[offset:]))
+    children = [
+        child for child in registry_of(system).children() if isinstance(child, ActorChild) and child.plan.durable_state is not None
+    ]
+    total = len(children)
+    children = searched(children, search)
+    chosen = first_of(children, _KEYS[sort], last, smallest=(sort is DurableSort.NAME) is not reverse)
+    return DurablePage(total=total, matched=len(children), rows=tuple(_row(child) for child in chosen[offset:]))
 
 
-def _committed(cell: ActorCell) -> float:
-    at = None if cell.saver is None else cell.saver.committed_at
+def _committed(child: ActorChild) -> float:
+    at = None if child.saver is None else child.saver.committed_at
     return float("-inf") if at is None else at
 
 
-_KEYS: Final[dict[DurableSort, Callable[[ActorCell], object]]] = {
-    DurableSort.NAME: lambda cell: cell.name,
-    DurableSort.REVISION: lambda cell: -1 if cell.saver is None else cell.saver.revision,
-    DurableSort.SIZE: lambda cell: -1 if cell.saver is None else cell.saver.size,
+_KEYS: Final[dict[DurableSort, Callable[[ActorChild], object]]] = {
+    DurableSort.NAME: lambda child: child.name,
+    DurableSort.REVISION: lambda child: -1 if child.saver is None else child.saver.revision,
+    DurableSort.SIZE: lambda child: -1 if child.saver is None else child.saver.size,
     DurableSort.COMMITTED: _committed,
 }
 
 
-def _row(cell: ActorCell) -> DurableRow:
-    keeping, saver, problem = cell.plan.keeping, cell.saver, _problem(cell)
+def _row(child: ActorChild) -> DurableRow:
+    durable_state, saver, problem = child.plan.durable_state, child.saver, _problem(child)
     read = saver if problem is None else None
     return DurableRow(
-        name=cell.name,
-        actor=cell.plan.name,
-        policy="" if keeping is None else repr(keeping.policy),
+        name=child.name,
+        actor=child.plan.name,
+        policy="" if durable_state is None else repr(durable_state.policy),
         revision=None if read is None else read.revision,
         size=None if read is None else read.size,
         committed_at=None if read is None else read.committed_at,
         committing_since=read.busy_since if read is not None and read.busy else None,
-        status=cell.status,
+        status=child.status,
         problem=problem,
     )
 
 
-def _problem(cell: ActorCell) -> str | None:
-    error = None if cell.last_exit is None else cell.last_exit.error
-    if cell.status is ChildStatus.RUNNING or not isinstance(error, StateUnreadable):
+def _problem(child: ActorChild) -> str | None:
+    error = None if child.last_exit is None else child.last_exit.error
+    if child.status is ChildStatus.RUNNING or not isinstance(error, StateUnreadable):
         return None
     return str(plain(str(error), STATE_LIMITS))

@@ -7,10 +7,10 @@ from typing import Final
 
 import attrs
 
-from trioactors.actors.child import ActorCell
+from trioactors.actors.child import ActorChild
 from trioactors.errors.exits import Failure
 from trioactors.settings import count
-from trioactors.supervision.child import Cell
+from trioactors.supervision.child import Child
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.specs import ChildKind
 from trioactors.system.system import System, registry_of
@@ -64,9 +64,11 @@ def failures(system: System, *, name: str | None = None, limit: int = 100) -> Fa
     Raises `UnknownName`, `SpecError`.
     """
     registry, most = registry_of(system), count(limit, "limit")
-    cells = registry.cells() if name is None else [registry.find(name)]
-    failed = [(cell.failure.time, place, cell, cell.failure) for place, cell in enumerate(cells) if cell.failure is not None]
-    rows = tuple(_row(cell, failure) for _, _, cell, failure in heapq.nlargest(most, failed))
+    children = registry.children() if name is None else [registry.find(name)]
+    failed = [
+        (child.failure.time, place, child, child.failure) for place, child in enumerate(children) if child.failure is not None
+    ]
+    rows = tuple(_row(child, failure) for _, _, child, failure in heapq.nlargest(most, failed))
     return FailurePage(total=len(failed), rows=rows)
 
 
@@ -76,18 +78,18 @@ def report(failure: Failure) -> str:
     return text if len(text) <= _REPORT else f"{text[:_REPORT]}\n\u2026 {len(text):,} characters"
 
 
-def _row(cell: Cell, failure: Failure) -> FailureRow:
+def _row(child: Child, failure: Failure) -> FailureRow:
     error = failure.reason.error
     return FailureRow(
-        name=cell.name,
-        path=cell.path,
-        kind=cell.spec.kind,
-        actor=cell.plan.name if isinstance(cell, ActorCell) else None,
+        name=child.name,
+        path=child.path,
+        kind=child.spec.kind,
+        actor=child.plan.name if isinstance(child, ActorChild) else None,
         incarnation=failure.incarnation,
         time=failure.time,
         reason=str(failure.reason),
         text="" if error is None else described(error)[:_TEXT],
         report=report(failure),
-        status=cell.status,
-        restarts=max(0, cell.incarnation - 1),
+        status=child.status,
+        restarts=max(0, child.incarnation - 1),
     )

@@ -9,7 +9,7 @@ from typing import Final
 
 import attrs
 
-from trioactors.actors.child import ActorCell
+from trioactors.actors.child import ActorChild
 from trioactors.inspect.ages import came
 from trioactors.messaging.ledger import Ledger
 from trioactors.messaging.mailbox import Mailbox, ledger_of
@@ -68,21 +68,21 @@ def figures(system: System) -> Figures:
     children = actors = down = busy = restarts = handled = 0
     unsettled: list[Mailbox] = []
     running = ChildStatus.RUNNING
-    for cell in registry_of(system).cells():  # ten thousand of them are looked at each second
-        if isinstance(cell, ActorCell):
+    for child in registry_of(system).children():  # ten thousand of them are looked at each second
+        if isinstance(child, ActorChild):
             actors += 1
-            mailbox = cell.mailbox
+            mailbox = child.mailbox
             busy += mailbox.active
             if mailbox.accepted == mailbox.handled:  # then nothing else is in its account
                 handled += mailbox.handled
             else:
                 unsettled.append(mailbox)
-        elif cell.name.startswith(INTERNAL):
+        elif child.name.startswith(INTERNAL):
             continue
         children += 1
-        down += cell.status is not running
-        if cell.incarnation > 1:
-            restarts += cell.incarnation - 1
+        down += child.status is not running
+        if child.incarnation > 1:
+            restarts += child.incarnation - 1
     ledger = Ledger(accepted=handled, handled=handled) + ledger_of(unsettled) + runtime.accounts.closed
     return Figures(
         time=runtime.now(),

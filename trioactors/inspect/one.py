@@ -10,7 +10,7 @@ from typing import Final
 
 import attrs
 
-from trioactors.actors.child import ActorCell, ActorLife
+from trioactors.actors.child import ActorChild, ActorIncarnation
 from trioactors.actors.watch import Watch
 from trioactors.errors import WrongClass
 from trioactors.inspect.ages import Marks, ages
@@ -18,7 +18,7 @@ from trioactors.inspect.failures import report
 from trioactors.inspect.plain import STATE_LIMITS, Plain, plain
 from trioactors.messaging.ledger import Ledger
 from trioactors.messaging.messages import OUTSIDE, Call, Envelope, caller_of
-from trioactors.supervision.child import Life
+from trioactors.supervision.child import Incarnation
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.specs import Restart
 from trioactors.system.system import System, registry_of
@@ -166,48 +166,48 @@ def actor(system: System, name: str, *, marks: Marks | None = None, waiting: int
 
     Who looks again and again hands in the same *marks* each time; then the ages of casts become better known.
     """
-    cell = registry_of(system).find(name)
-    if not isinstance(cell, ActorCell):
-        raise WrongClass(cell.name, "an actor", repr(cell))
+    child = registry_of(system).find(name)
+    if not isinstance(child, ActorChild):
+        raise WrongClass(child.name, "an actor", repr(child))
     marks = Marks() if marks is None else marks
-    marks.look(cell)
-    life, mailbox = (cell.present if cell.present is not None and cell.present.ended is None else None), cell.mailbox
+    marks.look(child)
+    incarnation, mailbox = (child.present if child.present is not None and child.present.ended is None else None), child.mailbox
     return ActorView(
-        name=cell.name,
-        path=cell.path,
-        actor=cell.plan.name,
-        status=cell.status,
-        incarnation=cell.incarnation,
-        since=cell.since,
-        restart=cell.spec.restart,
-        dynamic=cell.dynamic,
-        handlers=tuple(sorted(cell.plan.handlers)),
-        handling=_handling(life, mailbox.current),
-        waiting=tuple(itertools.islice(_waiting(cell, marks), waiting)),
+        name=child.name,
+        path=child.path,
+        actor=child.plan.name,
+        status=child.status,
+        incarnation=child.incarnation,
+        since=child.since,
+        restart=child.spec.restart,
+        dynamic=child.dynamic,
+        handlers=tuple(sorted(child.plan.handlers)),
+        handling=_handling(incarnation, mailbox.current),
+        waiting=tuple(itertools.islice(_waiting(child, marks), waiting)),
         backlog=len(mailbox),
         mailbox_limit=mailbox.limit,
         mailbox_peak=mailbox.peak,
         mailbox_rejected=mailbox.rejected,
         ledger=mailbox.ledger,
-        timers=tuple(_timers(cell)),
-        tasks=0 if life is None or life.tasks is None else len(life.tasks),
-        deferred_replies=0 if life is None else len(life.deferred or ()),
+        timers=tuple(_timers(child)),
+        tasks=0 if incarnation is None or incarnation.tasks is None else len(incarnation.tasks),
+        deferred_replies=0 if incarnation is None else len(incarnation.deferred or ()),
         held_replies=mailbox.held,
-        watchers=tuple(map(_watcher, cell.watchers)),
-        waits_for=tuple(blocker.name for blocker in cell.blockers()),
-        stack=() if life is None else tuple(_stack(life)),
-        last_exit=None if cell.last_exit is None else str(cell.last_exit),
-        failure=_failure(cell),
-        durable=_durability(cell),
-        state=_state(cell, life),
-        state_allowed=cell.plan.inspect,
+        watchers=tuple(map(_watcher, child.watchers)),
+        waits_for=tuple(blocker.name for blocker in child.blockers()),
+        stack=() if incarnation is None else tuple(_stack(incarnation)),
+        last_exit=None if child.last_exit is None else str(child.last_exit),
+        failure=_failure(child),
+        durable=_durability(child),
+        state=_state(child, incarnation),
+        state_allowed=child.plan.inspect,
     )
 
 
 def timers(system: System) -> tuple[TimerRow, ...]:
     """The timers of all actors, the next one first."""
-    cells = [cell for cell in registry_of(system).cells() if isinstance(cell, ActorCell)]
-    return tuple(sorted((row for cell in cells for row in _timers(cell)), key=lambda row: row.due))
+    children = [child for child in registry_of(system).children() if isinstance(child, ActorChild)]
+    return tuple(sorted((row for child in children for row in _timers(child)), key=lambda row: row.due))
 
 
 def _kind(envelope: Envelope) -> str:
@@ -216,15 +216,15 @@ def _kind(envelope: Envelope) -> str:
     return "call" if isinstance(envelope, Call) else "cast"
 
 
-def _handling(life: ActorLife | None, current: Envelope | None) -> Handling | None:
-    if life is None or current is None:
+def _handling(incarnation: ActorIncarnation | None, current: Envelope | None) -> Handling | None:
+    if incarnation is None or current is None:
         return None
-    return Handling(handler=current.spec.name, kind=_kind(current), sender=caller_of(current), since=life.began)
+    return Handling(handler=current.spec.name, kind=_kind(current), sender=caller_of(current), since=incarnation.began)
 
 
-def _waiting(cell: ActorCell, marks: Marks) -> Iterator[WaitingMessage]:
-    now = cell.runtime.now()
-    for envelope, age in zip(tuple(cell.mailbox.queue), ages(cell, marks), strict=True):
+def _waiting(child: ActorChild, marks: Marks) -> Iterator[WaitingMessage]:
+    now = child.runtime.now()
+    for envelope, age in zip(tuple(child.mailbox.queue), ages(child, marks), strict=True):
         yield WaitingMessage(
             handler=envelope.spec.name,
             kind=_kind(envelope),
@@ -235,11 +235,11 @@ def _waiting(cell: ActorCell, marks: Marks) -> Iterator[WaitingMessage]:
         )
 
 
-def _timers(cell: ActorCell) -> Iterator[TimerRow]:
-    own = None if cell.present is None else cell.present.timers
+def _timers(child: ActorChild) -> Iterator[TimerRow]:
+    own = None if child.present is None else child.present.timers
     for timer in own or ():
         yield TimerRow(
-            actor=cell.name,
+            actor=child.name,
             key="" if type(timer.key) is object else described(timer.key, told),
             handler=timer.spec.name,
             due=timer.due,
@@ -248,29 +248,29 @@ def _timers(cell: ActorCell) -> Iterator[TimerRow]:
         )
 
 
-def _stack(life: Life) -> Iterator[str]:
-    if life.task is None:
+def _stack(incarnation: Incarnation) -> Iterator[str]:
+    if incarnation.task is None:
         return
-    for frame, line in itertools.islice(life.task.iter_await_frames(), _FRAMES):
+    for frame, line in itertools.islice(incarnation.task.iter_await_frames(), _FRAMES):
         code = frame.f_code
         text = linecache.getline(code.co_filename, line, frame.f_globals).strip()
         yield f'File "{code.co_filename}", line {line}, in {code.co_qualname}{f": {text}" if text else ""}'
 
 
-def _failure(cell: ActorCell) -> FailureView | None:
-    failure = cell.failure
+def _failure(child: ActorChild) -> FailureView | None:
+    failure = child.failure
     if failure is None:
         return None
     told_so = report(failure)
     return FailureView(incarnation=failure.incarnation, time=failure.time, reason=str(failure.reason), report=told_so)
 
 
-def _durability(cell: ActorCell) -> Durability | None:
-    keeping, saver = cell.plan.keeping, cell.saver
-    if keeping is None or saver is None:
+def _durability(child: ActorChild) -> Durability | None:
+    durable_state, saver = child.plan.durable_state, child.saver
+    if durable_state is None or saver is None:
         return None
     return Durability(
-        policy=repr(keeping.policy),
+        policy=repr(durable_state.policy),
         revision=saver.revision,
         committed_at=saver.committed_at,
         committing_since=saver.busy_since if saver.busy else None,
@@ -278,14 +278,14 @@ def _durability(cell: ActorCell) -> Durability | None:
     )
 
 
-def _watcher(told: Callable[[Life], None]) -> str:
+def _watcher(told: Callable[[Incarnation], None]) -> str:
     watch = getattr(told, "__self__", None)
     return watch.watcher if isinstance(watch, Watch) and watch.watcher is not None else OUTSIDE
 
 
-def _state(cell: ActorCell, life: ActorLife | None) -> StateView | None:
-    if life is None or life.actor is None or not cell.plan.inspect:
+def _state(child: ActorChild, incarnation: ActorIncarnation | None) -> StateView | None:
+    if incarnation is None or incarnation.actor is None or not child.plan.inspect:
         return None
-    state: object = getattr(life.actor, "state", None)
-    busy = cell.mailbox.current is not None
+    state: object = getattr(incarnation.actor, "state", None)
+    busy = child.mailbox.current is not None
     return StateView(type=type(state).__qualname__, value=plain(state, STATE_LIMITS), in_progress=busy)

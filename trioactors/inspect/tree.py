@@ -8,12 +8,12 @@ from typing import Final
 
 import attrs
 
-from trioactors.actors.child import ActorCell
+from trioactors.actors.child import ActorChild
 from trioactors.inspect.budgets import Budget, budget_of
-from trioactors.supervision.child import Cell
+from trioactors.supervision.child import Child
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.specs import ChildKind, Restart
-from trioactors.supervision.tree import SupervisorCell
+from trioactors.supervision.tree import SupervisorChild
 from trioactors.system.system import System, registry_of
 
 __all__ = ["CHILDREN", "Branch", "tree"]
@@ -58,35 +58,35 @@ class Branch:
 def tree(system: System, *, name: str | None = None, children: int = CHILDREN) -> Branch:
     """The tree from the child *name* on, by default all of it, at most so many *children* of each supervisor. Raises `UnknownName`."""
     registry = registry_of(system)
-    cell = next(iter(registry.cells())) if name is None else registry.find(name)
-    return _branch(cell, children)
+    child = next(iter(registry.children())) if name is None else registry.find(name)
+    return _branch(child, children)
 
 
-def _branch(cell: Cell, width: int) -> Branch:
+def _branch(child: Child, width: int) -> Branch:
     below: tuple[Branch, ...] = ()
-    hidden: Iterable[Cell] = ()
-    if isinstance(cell, SupervisorCell):
-        cells = cell.children.values()
-        below = tuple(_branch(child, width) for child in itertools.islice(cells, width))
-        hidden = itertools.islice(cells, width, None)
-    sums = _Sums(cell, below)
+    hidden: Iterable[Child] = ()
+    if isinstance(child, SupervisorChild):
+        children = child.children.values()
+        below = tuple(_branch(child, width) for child in itertools.islice(children, width))
+        hidden = itertools.islice(children, width, None)
+    sums = _Sums(child, below)
     more = sums.add_hidden(hidden)
     return Branch(
-        name=cell.name,
-        path=cell.path,
-        kind=cell.spec.kind,
-        actor=cell.plan.name if isinstance(cell, ActorCell) else None,
-        status=cell.status,
-        incarnation=cell.incarnation,
-        since=cell.since,
-        restart=cell.spec.restart,
-        dynamic=cell.dynamic,
-        significant=cell.spec.significant,
-        last_exit=None if cell.last_exit is None else str(cell.last_exit),
+        name=child.name,
+        path=child.path,
+        kind=child.spec.kind,
+        actor=child.plan.name if isinstance(child, ActorChild) else None,
+        status=child.status,
+        incarnation=child.incarnation,
+        since=child.since,
+        restart=child.spec.restart,
+        dynamic=child.dynamic,
+        significant=child.spec.significant,
+        last_exit=None if child.last_exit is None else str(child.last_exit),
         backlog=sums.backlog,
         restarts=sums.restarts,
         down=sums.down,
-        budget=budget_of(cell) if isinstance(cell, SupervisorCell) else None,
+        budget=budget_of(child) if isinstance(child, SupervisorChild) else None,
         children=below,
         more=more,
     )
@@ -95,27 +95,27 @@ def _branch(cell: Cell, width: int) -> Branch:
 class _Sums:
     """What is added up over a branch."""
 
-    def __init__(self, cell: Cell, below: tuple[Branch, ...]) -> None:
-        self.backlog = len(cell.mailbox) if isinstance(cell, ActorCell) else 0
-        self.restarts = max(0, cell.incarnation - 1)
+    def __init__(self, child: Child, below: tuple[Branch, ...]) -> None:
+        self.backlog = len(child.mailbox) if isinstance(child, ActorChild) else 0
+        self.restarts = max(0, child.incarnation - 1)
         self.down = 0
         for branch in below:
             self.backlog += branch.backlog
             self.restarts += branch.restarts
             self.down += branch.down + (branch.status is not ChildStatus.RUNNING)
 
-    def add_hidden(self, cells: Iterable[Cell]) -> int:
+    def add_hidden(self, children: Iterable[Child]) -> int:
         """Count children that are not shown; how many there are."""
         count = backlog = down = 0
         lives, running = 0, ChildStatus.RUNNING
-        for cell in cells:  # ten thousand of them are looked at each second
+        for child in children:  # ten thousand of them are looked at each second
             count += 1
-            if isinstance(cell, ActorCell):
-                backlog += len(cell.mailbox.queue)
-            elif isinstance(cell, SupervisorCell):
-                self.add_hidden(cell.children.values())
-            lives += cell.incarnation or 1
-            if cell.status is not running:
+            if isinstance(child, ActorChild):
+                backlog += len(child.mailbox.queue)
+            elif isinstance(child, SupervisorChild):
+                self.add_hidden(child.children.values())
+            lives += child.incarnation or 1
+            if child.status is not running:
                 down += 1
         self.backlog += backlog
         self.restarts += lives - count

@@ -293,10 +293,10 @@ def _check_body(where: str, function: FunctionType) -> None:
 
 def _parameters(where: str, function: FunctionType) -> tuple[inspect.Parameter, ...]:
     signature = inspect.signature(function)
-    first, *rest = signature.parameters.values() or [None]
+    first, *set_idle = signature.parameters.values() or [None]
     if first is None or first.kind not in {first.POSITIONAL_ONLY, first.POSITIONAL_OR_KEYWORD}:
         raise DefinitionError(f"{where} lacks `self`: a handler is a method, neither static nor a function")
-    for field in rest:
+    for field in set_idle:
         if field is None or field.kind in {field.VAR_POSITIONAL, field.VAR_KEYWORD}:
             raise DefinitionError(f"{where}: *{field and field.name} is open-ended; a message has named fields")
         if field.annotation is field.empty:
@@ -305,7 +305,7 @@ def _parameters(where: str, function: FunctionType) -> tuple[inspect.Parameter, 
             raise DefinitionError(f"{where}: {field.name!r} cannot be the name of a message's field")
     if signature.return_annotation is signature.empty:
         raise DefinitionError(f"{where} lacks the annotation of its answer; write `-> None` where there is none")
-    return tuple(field for field in rest if field is not None)
+    return tuple(field for field in set_idle if field is not None)
 
 
 def _declared(where: str, raises: object) -> tuple[type[Exception], ...]:

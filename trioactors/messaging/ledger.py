@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import attrs
 import trio
 
-from trioactors.messaging.messages import Envelope, lineage_of
+from trioactors.messaging.messages import Envelope, causation_of
 from trioactors.trace.observers import Observers
 from trioactors.trace.records import MessageDeadLettered
 
@@ -96,7 +96,7 @@ class Accounts:
         self.dead += 1
         self.dead_letters.append(DeadLetter(time=now, target=target, cause=cause, message=envelope.message))
         if self._observers.listeners:
-            fields = lineage_of(envelope).told
+            fields = causation_of(envelope).as_fields
             self._observers.emit(MessageDeadLettered(time=now, child=target, handler=envelope.spec.name, reason=cause, **fields))
 
     def close_account(self, account: Account) -> None:

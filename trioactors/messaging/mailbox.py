@@ -89,7 +89,7 @@ class Mailbox:
             self.peak = len(queue)
         self.accepted += 1
         if not self.active:
-            self.rouse()
+            self.wake()
         return True
 
     def put_tick(self, envelope: Envelope) -> None:
@@ -97,7 +97,7 @@ class Mailbox:
         self.queue.append(envelope)
         self.accepted += 1
         if not self.active:
-            self.rouse()
+            self.wake()
 
     def put_call(self, call: Call) -> None:
         """Accept *call* now or when there is room; its caller parks for the reply either way."""
@@ -108,7 +108,7 @@ class Mailbox:
             if waiting >= self.peak:
                 self.peak = waiting + 1
             if not self.active:
-                self.rouse()
+                self.wake()
         elif not self.put(call):
             if self.overflow is Overflow.FAIL:
                 raise refused(self)
@@ -159,7 +159,7 @@ class Mailbox:
         self.queue.clear()
         self.queue.extend(kept)
 
-    def rouse(self) -> None:
+    def wake(self) -> None:
         """There is something to do: a message, a start, or a stop that was asked for."""
         if self.active:
             return
@@ -169,7 +169,7 @@ class Mailbox:
             reader, self._reader = self._reader, None
             trio.lowlevel.reschedule(reader)
 
-    def rest(self) -> None:
+    def set_idle(self) -> None:
         """There is nothing to do."""
         if self.active and not self.queue:
             self.active = False
@@ -190,12 +190,12 @@ class Mailbox:
         else:
             activity.less()
         if self.queue:  # somebody who waited for room was let in just now
-            self.rouse()
+            self.wake()
 
     def unpark(self, _: object) -> trio.lowlevel.Abort:
         """The parked task is cancelled."""
         self._reader = None
-        self.rouse()
+        self.wake()
         return trio.lowlevel.Abort.SUCCEEDED
 
     def attend(self) -> None:
@@ -240,7 +240,7 @@ class Mailbox:
         while self._senders:
             self._senders.popleft().fail(closed())
         if self.current is None:
-            self.rest()
+            self.set_idle()
 
     @property
     def ledger(self) -> Ledger:

@@ -27,15 +27,15 @@ __all__ = [
     "OUTSIDE",
     "Admission",
     "Call",
+    "Causation",
     "Envelope",
     "Late",
-    "Lineage",
     "Origin",
     "Receiver",
     "Sender",
     "Tick",
     "caller_of",
-    "lineage_of",
+    "causation_of",
 ]
 
 OUTSIDE: Final = "outside the system"
@@ -60,7 +60,7 @@ class Sender(Protocol):
     """An incarnation that sends a message."""
 
     @property
-    def cell(self) -> Origin:
+    def child(self) -> Origin:
         """Its child."""
         ...
 
@@ -81,14 +81,14 @@ class Tick(Protocol):
 def caller_of(envelope: Envelope) -> str:
     """Who sent *envelope*, for people."""
     if envelope.sender is not None:
-        return envelope.sender.cell.path
+        return envelope.sender.child.path
     if isinstance(envelope, Call) and envelope.caller is not None:
         return f"{OUTSIDE} (task {envelope.caller.name})"
     return OUTSIDE
 
 
 @attrs.frozen
-class Lineage:
+class Causation:
     """Where a message stands among those that led to it. It is given only while somebody listens; then each message has a number."""
 
     message: int | None = None
@@ -98,26 +98,26 @@ class Lineage:
     """The first message of the chain."""
 
     @property
-    def told(self) -> dict[str, int | None]:
+    def as_fields(self) -> dict[str, int | None]:
         """As trace records tell it."""
         return {"message": self.message, "cause": self.cause, "correlation": self.correlation}
 
-    def next(self, number: int) -> Lineage:
+    def next(self, number: int) -> Causation:
         """That of the message *number*, which the handling of this one sent."""
-        return Lineage(number, self.message, number if self.correlation is None else self.correlation)
+        return Causation(number, self.message, number if self.correlation is None else self.correlation)
 
 
-NOWHERE: Final = Lineage()
+NOWHERE: Final = Causation()
 """That of a message which was sent while nobody listened. What its handling sends begins a chain of its own."""
 
 
 class Envelope:
     """A cast on its way. *sender* is the incarnation that sent it, or None from outside; *tick* marks a timer's."""
 
-    __slots__ = ("began", "deadline", "lineage", "sender", "spec", "tick", "values")
+    __slots__ = ("began", "causation", "deadline", "sender", "spec", "tick", "values")
 
-    lineage: Lineage
-    """Set only if somebody listens when it is sent; `lineage_of` knows."""
+    causation: Causation
+    """Set only if somebody listens when it is sent; `causation_of` knows."""
 
     began: float | None
     """When its handler was begun; for a cast, nobody asks before it was."""
@@ -155,9 +155,9 @@ class Envelope:
         return f"<{type(self).__name__.lower()} {self.spec.name}>"
 
 
-def lineage_of(envelope: Envelope) -> Lineage:
+def causation_of(envelope: Envelope) -> Causation:
     """Where *envelope* stands among those that led to it."""
-    return getattr(envelope, "lineage", NOWHERE)
+    return getattr(envelope, "causation", NOWHERE)
 
 
 class Admission(Envelope):
@@ -167,7 +167,7 @@ class Admission(Envelope):
 
     def __init__(self, cast: Envelope, caller: trio.lowlevel.Task | None) -> None:
         super().__init__(cast.spec, cast.values, cast.sender, cast.deadline)
-        self.lineage = lineage_of(cast)
+        self.causation = causation_of(cast)
         self.caller: trio.lowlevel.Task | None = caller
         self.gone = False
 
@@ -221,7 +221,7 @@ class Late(Admission):
         if self._accepted is not None:
             self._accepted(self)
 
-    def ring(self) -> None:
+    def fire(self) -> None:
         """There was no room in time."""
         self._give_up("its mailbox was full for too long after the sender's commit")
 
@@ -299,7 +299,7 @@ class Call(Envelope):
             caller, self.caller = self.caller, None
             reschedule(caller, outcome.Error(error))
 
-    def ring(self) -> None:
+    def fire(self) -> None:
         """The deadline passed."""
         if self.caller is not None:
             self.gone = True
@@ -340,4 +340,4 @@ class Call(Envelope):
         self.deadline = min(self.deadline, trio.current_time())
         for call in tuple(self.nested or ()):
             call.inherited = True
-            call.ring()
+            call.fire()

@@ -201,7 +201,7 @@ class Committer:
         group, answers = result.unwrap()
         failed = answers if isinstance(answers, Exception) else None
         if group and self._observers.listeners:
-            self._tell(group, failed)
+            self._emit(group, failed)
         if self._queue:
             self._promise_turn()
         if isinstance(answers, Exception):
@@ -219,7 +219,7 @@ class Committer:
             self._unsettled.remove(pending)
             pending.settle(verdict)
 
-    def _tell(self, group: list[_Pending], failed: Exception | None) -> None:
+    def _emit(self, group: list[_Pending], failed: Exception | None) -> None:
         size = sum(len(write.data or b"") for pending in group for write in pending.batch.writes)
         error = None if failed is None else type(failed).__name__
         self._observers.emit(
@@ -255,7 +255,7 @@ class Committer:
                     self._leave_behind()
             finally:
                 self._open = self._closing = False
-                self._tell_the_rest()
+                self._settle_rest()
                 self._worker.close()
 
     async def _begin(self) -> None:
@@ -281,7 +281,7 @@ class Committer:
         self._left_behind = True
         self._worker.submit(self.store.close, self._came_back)
 
-    def _tell_the_rest(self) -> None:
+    def _settle_rest(self) -> None:
         """Nobody waits for ever: what was not begun is not written, and of what was begun nobody will hear any more."""
         while self._queue:
             self._settle(self._queue.popleft(), self._closed())

@@ -20,7 +20,7 @@ from typing import Final, Protocol
 import attrs
 import trio
 
-__all__ = ["SMALLEST_SWEEP", "Alarm", "Alarms", "Dated", "Due", "Series", "Unordered"]
+__all__ = ["SMALLEST_SWEEP", "Alarm", "Dated", "Deadlines", "Due", "Series", "Unordered"]
 
 SMALLEST_SWEEP: Final = 1_024
 
@@ -33,7 +33,7 @@ class Due(Protocol):
         """Whether it still matters."""
         ...
 
-    def ring(self) -> None:
+    def fire(self) -> None:
         """It is due now. Must not raise and cannot wait."""
         ...
 
@@ -55,7 +55,7 @@ class Alarm:
     action: Callable[[], None] = attrs.field(repr=False)
     pending: bool = True
 
-    def ring(self) -> None:
+    def fire(self) -> None:
         """Call the function, once."""
         self.pending = False
         self.action()
@@ -68,10 +68,10 @@ class Alarm:
 class Series:
     """Entries that become due in the order in which they are added."""
 
-    __slots__ = ("_alarms", "_sweep_at", "queue")
+    __slots__ = ("_deadlines", "_sweep_at", "queue")
 
-    def __init__(self, alarms: Alarms) -> None:
-        self._alarms = alarms
+    def __init__(self, deadlines: Deadlines) -> None:
+        self._deadlines = deadlines
         self._sweep_at = SMALLEST_SWEEP
         self.queue: deque[Dated] = deque()
 
@@ -85,8 +85,8 @@ class Series:
         queue.append(entry)
         length = len(queue)
         if length == 1:  # otherwise the task wakes for an earlier entry anyway
-            if entry.deadline < self._alarms.wakes:
-                self._alarms.rewind(entry.deadline)
+            if entry.deadline < self._deadlines.wakes:
+                self._deadlines.rewind(entry.deadline)
         elif length >= self._sweep_at:
             kept = [entry for entry in queue if entry.pending]
             queue.clear()
@@ -97,18 +97,18 @@ class Series:
 class Unordered:
     """Where entries go whose timeouts differ: the heap."""
 
-    __slots__ = ("_alarms",)
+    __slots__ = ("_deadlines",)
 
-    def __init__(self, alarms: Alarms) -> None:
-        self._alarms = alarms
+    def __init__(self, deadlines: Deadlines) -> None:
+        self._deadlines = deadlines
 
     def add(self, entry: Dated) -> None:
         """Let *entry* ring at its deadline."""
-        self._alarms.add(entry.deadline, entry)
+        self._deadlines.add(entry.deadline, entry)
 
 
 @attrs.define(eq=False)
-class Alarms:
+class Deadlines:
     """All entries, and the task that waits for the first."""
 
     _heap: list[tuple[float, int, Due]] = attrs.field(factory=list[tuple[float, int, Due]], init=False, repr=False)
@@ -161,19 +161,19 @@ class Alarms:
         while True:
             now = trio.current_time()
             self.wakes = math.inf  # what a ring adds is earlier than that, and says so by itself
-            first = self._ring_heap(now)
+            first = self._fire_heap(now)
             for series in tuple(self._series.values()):
-                first = min(first, _ring_series(series.queue, now))
+                first = min(first, _fire_series(series.queue, now))
             self.wakes = min(self.wakes, first)
             with trio.CancelScope(deadline=self.wakes) as self._sleep:
                 await trio.sleep_forever()
 
-    def _ring_heap(self, now: float) -> float:
+    def _fire_heap(self, now: float) -> float:
         """Ring what is due; when the next one is. A ring may add entries, and so have the heap swept: look at it anew each time."""
         while self._heap and (self._heap[0][0] <= now or not self._heap[0][2].pending):
             entry = heapq.heappop(self._heap)[2]
             if entry.pending:
-                entry.ring()
+                entry.fire()
         return self._heap[0][0] if self._heap else math.inf
 
     def _sweep(self) -> None:
@@ -182,10 +182,10 @@ class Alarms:
         self._sweep_at = max(SMALLEST_SWEEP, 2 * len(self._heap))
 
 
-def _ring_series(queue: deque[Dated], now: float) -> float:
+def _fire_series(queue: deque[Dated], now: float) -> float:
     """Ring what is due; when the next one is."""
     while queue and (queue[0].deadline <= now or not queue[0].pending):
         entry = queue.popleft()
         if entry.pending:
-            entry.ring()
+            entry.fire()
     return queue[0].deadline if queue else math.inf

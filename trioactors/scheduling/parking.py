@@ -5,10 +5,10 @@ from __future__ import annotations
 import trio
 from trio.lowlevel import reschedule, wait_task_rescheduled
 
-__all__ = ["Bell"]
+__all__ = ["Parking"]
 
 
-class Bell:
+class Parking:
     """Wakes the one task that waits for it."""
 
     __slots__ = ("_waiter",)
@@ -20,7 +20,7 @@ class Bell:
         """Whether somebody waits."""
         return f"<bell, {'awaited' if self._waiter else 'unheard'}>"
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """Something changed."""
         if self._waiter is not None:
             waiter, self._waiter = self._waiter, None

@@ -1,7 +1,7 @@
 """The lasting half of a child: what survives its restarts.
 
-A cell has a name, a spec, a status and, while the child runs, a `Life`. For an actor it also owns the mailbox and the ref, which is why
-both outlive a crash. Lives come and go; the supervisor alone decides when.
+A `Child` has a name, a spec, a status and, while it runs, an `Incarnation`. An actor's also owns the mailbox and the ref, which is why both
+outlive a crash. Incarnations come and go; the supervisor alone decides when.
 """
 
 from __future__ import annotations
@@ -28,7 +28,16 @@ from trioactors.trace.formatting import described
 from trioactors.trace.observers import Observers
 from trioactors.trace.records import ChildExited, ChildStarted
 
-__all__ = ["Cell", "Life", "Parent", "current_life", "leaves_for_good", "start_failure", "waiting_life", "whose"]
+__all__ = [
+    "Child",
+    "Incarnation",
+    "Parent",
+    "current_incarnation",
+    "leaves_for_good",
+    "start_failure",
+    "waiting_incarnation",
+    "whose",
+]
 
 
 class Parent(Node, Protocol):
@@ -54,26 +63,26 @@ class Parent(Node, Protocol):
         """The restarts that count against its intensity."""
         ...
 
-    def child_ready(self, cell: Cell, life: Life) -> None:
+    def child_ready(self, child: Child, incarnation: Incarnation) -> None:
         """An incarnation of a child is ready."""
         ...
 
-    def child_ended(self, cell: Cell, life: Life) -> Life | None:
+    def child_exited(self, child: Child, incarnation: Incarnation) -> Incarnation | None:
         """An incarnation of a child has ended; returns the next one, if the same task is to go on with it."""
         ...
 
-    def forget_child(self, cell: Cell) -> None:
+    def forget_child(self, child: Child) -> None:
         """A child is gone for good."""
         ...
 
-    def release(self, cell: Cell) -> bool:
+    def release(self, child: Child) -> bool:
         """Free the name of a child; tell whether the child had it."""
         ...
 
 
-def leaves_for_good(cell: Cell | Parent) -> bool:
+def leaves_for_good(child: Child | Parent) -> bool:
     """Whether *cell*, or a supervisor above it, is being stopped for good."""
-    node: Cell | Parent | None = cell
+    node: Child | Parent | None = child
     while node is not None:
         if node.leaving:
             return True
@@ -82,7 +91,7 @@ def leaves_for_good(cell: Cell | Parent) -> bool:
 
 
 @attrs.define(eq=False, repr=False)
-class Cell:
+class Child:
     """One child of a supervisor."""
 
     name: str
@@ -98,13 +107,13 @@ class Cell:
     """Whether it is being stopped for good, with all below it."""
     status: ChildStatus = ChildStatus.UNDEFINED
     incarnation: int = 0
-    life: Life | None = None
+    current: Incarnation | None = None
     last_exit: Exit | None = None
     since: float = 0.0
     """When its present life was begun, or its last one ended."""
     failure: Failure | None = None
     """The last of its lives that did not end in order."""
-    watchers: Sequence[Callable[[Life], None]] = ()
+    watchers: Sequence[Callable[[Incarnation], None]] = ()
     """Who is told when a life of its is ready, and when one has ended."""
     ref: Any = attrs.field(default=None, init=False)
     """What its starter gets: the ref of an actor."""
@@ -138,49 +147,49 @@ class Cell:
         """Seconds it may take to become ready."""
         return self.runtime.settings.start_timeout if self.spec.start_timeout is None else self.spec.start_timeout
 
-    def new_life(self) -> Life:
+    def new_incarnation(self) -> Incarnation:
         """The next incarnation, not yet begun."""
         self.leaving = False
         self.incarnation += 1
-        life = self.life = self._make_life(self.incarnation)
+        incarnation = self.current = self._make_incarnation(self.incarnation)
         self.status = ChildStatus.STARTING
         self.since = self.runtime.now()
         allowed = self.start_timeout
         if allowed != math.inf and self.start_may_wait:
-            life.deadline = self.since + allowed
-            self.runtime.alarms.series(allowed).add(life)
-        return life
+            incarnation.deadline = self.since + allowed
+            self.runtime.deadlines.series(allowed).add(incarnation)
+        return incarnation
 
-    def _make_life(self, number: int) -> Life:
-        return Life(self, number)
+    def _make_incarnation(self, number: int) -> Incarnation:
+        return Incarnation(self, number)
 
-    def ask(self, life: Life, reason: Exit) -> None:
+    def request_stop(self, incarnation: Incarnation, reason: Exit) -> None:
         """Ask *life* to end for *reason*; how is the kind's business."""
-        life.asked = life.asked or reason
+        incarnation.asked = incarnation.asked or reason
 
-    def end(self, life: Life, reason: Exit) -> Life | None:
+    def end(self, incarnation: Incarnation, reason: Exit) -> Incarnation | None:
         """*life* is over; the next one, if its task is to go on in it."""
-        life.ended = self.last_exit = reason
+        incarnation.ended = self.last_exit = reason
         self.status = ChildStatus.UNDEFINED
         self.since = self.runtime.now()
         runtime = self.runtime
-        ignored = life.ignored and isinstance(reason.error, Ignore)  # which is no failure
+        ignored = incarnation.ignored and isinstance(reason.error, Ignore)  # which is no failure
         if (why := self._fault(reason)) is not None and not ignored:
-            self.failure = life.failed(why, self.since)
+            self.failure = incarnation.failed(why, self.since)
             runtime.failed += 1
-        if life.grace is not None:
-            life.grace.cancel()
+        if incarnation.grace is not None:
+            incarnation.grace.cancel()
         if runtime.observers.listeners:
-            record = ChildExited(time=trio.current_time(), child=self.name, incarnation=life.number, reason=reason)
+            record = ChildExited(time=trio.current_time(), child=self.name, incarnation=incarnation.number, reason=reason)
             runtime.observers.emit(record)
-        life.tell()
-        if reason.kind is CRASH and not ignored and not self._reported(life, reason):
-            life.report(reason)
-        return None if self.parent is None else self.parent.child_ended(self, life)
+        incarnation.notify()
+        if reason.kind is CRASH and not ignored and not self._reported(incarnation, reason):
+            incarnation.report(reason)
+        return None if self.parent is None else self.parent.child_exited(self, incarnation)
 
-    def _reported(self, life: Life, reason: Exit) -> bool:
+    def _reported(self, incarnation: Incarnation, reason: Exit) -> bool:
         """Whether somebody was told of *reason* already, or will be."""
-        del life, reason
+        del incarnation, reason
         return False
 
     def _fault(self, reason: Exit) -> Exit | None:
@@ -198,9 +207,9 @@ class Cell:
 
     def blockers(self) -> Iterator[Node]:
         """Whom it waits for now."""
-        life = self.life
-        if life is not None and life.ended is None:
-            yield from [target for wait in life.waits or () for target in wait.targets]
+        incarnation = self.current
+        if incarnation is not None and incarnation.ended is None:
+            yield from [target for wait in incarnation.waits or () for target in wait.targets]
         elif self.parent is not None:
             yield self.parent
 
@@ -209,24 +218,24 @@ class Cell:
         return f"<{self.spec.kind.value} {self.path}: {self.status.value}, incarnation {self.incarnation}>"
 
 
-def start_failure(cell: Cell) -> StartFailed:
+def start_failure(child: Child) -> StartFailed:
     """The error that says why *cell* did not start."""
-    reason = cell.last_exit
+    reason = child.last_exit
     cause = reason if reason is None or reason.error is None else described(reason.error)
-    error = StartFailed(f"{cell.path} could not be started: {cause}")
+    error = StartFailed(f"{child.path} could not be started: {cause}")
     error.__cause__ = None if reason is None else reason.error
     return error
 
 
-current_life: ContextVar[Life | None] = ContextVar("trioactors_life", default=None)
+current_incarnation: ContextVar[Incarnation | None] = ContextVar("trioactors_life", default=None)
 """The life in whose task, or in a descendant of whose task, the code runs."""
 
 
 @attrs.define(eq=False)
-class Life:
+class Incarnation:
     """One incarnation."""
 
-    cell: Cell
+    child: Child
     number: int
     scope: trio.CancelScope = attrs.field(factory=trio.CancelScope, repr=False)
     task: trio.lowlevel.Task | None = attrs.field(default=None, repr=False)
@@ -238,7 +247,7 @@ class Life:
     ended: Exit | None = None
     ignored: bool = False
     """Whether its start failed in a way that is nobody's failure to start: it asked for that, or what it needs cannot be read."""
-    torn: bool = False
+    cancelled_outside: bool = False
     """Whether a cancellation from outside ended it: its task cannot go on."""
     failure: BaseException | None = attrs.field(default=None, repr=False)
     """What a task of the actor's raised, or a start that was cancelled must report."""
@@ -263,15 +272,15 @@ class Life:
         if self.ready:
             return
         self.ready = True
-        cell = self.cell
-        if cell.status is ChildStatus.STARTING:
-            cell.status = ChildStatus.RUNNING
-        observers = cell.runtime.observers
+        child = self.child
+        if child.status is ChildStatus.STARTING:
+            child.status = ChildStatus.RUNNING
+        observers = child.runtime.observers
         if observers.listeners:
-            observers.emit(ChildStarted(time=trio.current_time(), child=cell.name, incarnation=self.number))
-        self.tell()
-        if cell.parent is not None:
-            cell.parent.child_ready(cell, self)
+            observers.emit(ChildStarted(time=trio.current_time(), child=child.name, incarnation=self.number))
+        self.notify()
+        if child.parent is not None:
+            child.parent.child_ready(child, self)
 
     def message_in_progress(self) -> Envelope | None:
         """The message that it handles now; only actors handle any."""
@@ -279,11 +288,11 @@ class Life:
 
     def failed(self, reason: Exit, now: float) -> Failure:
         """What can be reported of this incarnation later, which failed at *now* for *reason*."""
-        cell = self.cell
+        child = self.child
         message, caller = self._fatal_message()
         return Failure(
-            child=cell.path,
-            kind=cell.spec.kind.value,
+            child=child.path,
+            kind=child.spec.kind.value,
             incarnation=self.number,
             time=now,
             reason=reason,
@@ -298,16 +307,16 @@ class Life:
 
     def report(self, reason: Exit) -> None:
         """Log that it failed for *reason*."""
-        parent, runtime = self.cell.parent, self.cell.runtime
+        parent, runtime = self.child.parent, self.child.runtime
         runtime.report(self.failed(reason, runtime.now()), () if parent is None else parent.earlier_restarts)
 
-    def tell(self) -> None:
+    def notify(self) -> None:
         """It is ready, or has ended: wake who waits for that, and tell who watches."""
         if self.waiters is not None:
             waiters, self.waiters = self.waiters, None
             for task in waiters:
                 trio.lowlevel.reschedule(task)
-        for watcher in self.cell.watchers:
+        for watcher in self.child.watchers:
             watcher(self)
 
     async def wait(self) -> None:
@@ -326,10 +335,10 @@ class Life:
         """Whether its start may still be too late."""
         return not self.settled
 
-    def ring(self) -> None:
+    def fire(self) -> None:
         """The start took too long."""
-        allowed = self.cell.start_timeout
-        self.crash(StartFailed(f"{self.cell.name} was not ready within {allowed:g} s (start_timeout)"))
+        allowed = self.child.start_timeout
+        self.crash(StartFailed(f"{self.child.name} was not ready within {allowed:g} s (start_timeout)"))
 
     def kill(self, why: str) -> None:
         """Cancel everything in this life; nothing more is begun in it."""
@@ -342,28 +351,28 @@ class Life:
         """Something outside the main task of this life failed: end it for that reason."""
         if self.failure is None:
             self.failure = error
-            self.kill(f"{self.cell.name} failed: {described(error, repr)}")
+            self.kill(f"{self.child.name} failed: {described(error, repr)}")
 
 
 def whose(observers: Observers, task: trio.lowlevel.Task) -> str:
     """The name of the child, of the system of these *observers*, whose task it is; empty where there is none."""
-    life = task.context.get(current_life)
-    return life.cell.name if life is not None and life.cell.runtime.observers is observers else ""
+    incarnation = task.context.get(current_incarnation)
+    return incarnation.child.name if incarnation is not None and incarnation.child.runtime.observers is observers else ""
 
 
-def waiting_life() -> Life | None:
+def waiting_incarnation() -> Incarnation | None:
     """The life whose handler waits while the current task waits, if there is one.
 
     The handler's own task, and tasks in nurseries that the handler opened, make it wait. Tasks of the actor's (`context.start_soon`) and
     tasks that a handler started in somebody else's nursery do not, although they inherit its context.
     """
-    life = current_life.get()
-    if life is None or life.ended is not None:
+    incarnation = current_incarnation.get()
+    if incarnation is None or incarnation.ended is not None:
         return None
     task = trio.lowlevel.current_task()
-    while task is not life.task:
+    while task is not incarnation.task:
         nursery = task.parent_nursery
         if nursery is None:
             return None
         task = nursery.parent_task
-    return life
+    return incarnation

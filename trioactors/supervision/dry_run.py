@@ -30,7 +30,7 @@ from trioactors.supervision.restarts import (
 )
 from trioactors.supervision.specs import INTERNAL, ChildSpec, GiveUp, Restart, Strategy, Supervisor
 
-__all__ = ["Consequence", "ConsequenceKind", "Foresight", "Node", "StartOutcome"]
+__all__ = ["Consequence", "ConsequenceKind", "DryRun", "Node", "StartOutcome"]
 
 _DOWN = frozenset({ChildStatus.UNDEFINED, ChildStatus.RESTARTING})
 
@@ -92,7 +92,7 @@ class Node:
     parent: Node | None = attrs.field(repr=False)
     dynamic: bool = False
     status: ChildStatus = ChildStatus.UNDEFINED
-    lives: int = 0
+    incarnations: int = 0
     """How many lives the model has seen."""
     known: int = 0
     """The life whose end would be news to the supervisor; 0 where none would."""
@@ -123,7 +123,7 @@ class _Message:
     supervisor_life: int
     child: Node
     reason: Exit
-    life: int = 0
+    incarnation: int = 0
     counts: bool = False
     group: tuple[str, ...] = ()
     at: float = 0.0
@@ -134,7 +134,7 @@ def _succeeds(_: str) -> StartOutcome:
 
 
 @attrs.define(eq=False)
-class Foresight:
+class DryRun:
     """Carries out on a model what a tree would do."""
 
     settings: Settings
@@ -163,15 +163,15 @@ class Foresight:
             message = self._inbox.popleft()
             self.now = max(self.now, message.at)
             supervisor = message.supervisor
-            if supervisor.status is ChildStatus.RUNNING and supervisor.lives == message.supervisor_life:
+            if supervisor.status is ChildStatus.RUNNING and supervisor.incarnations == message.supervisor_life:
                 self._handle(message)
 
     # --- what a supervisor does ---
 
     def _handle(self, message: _Message) -> None:
         supervisor, child = message.supervisor, message.child
-        if message.life:
-            if child.known == message.life:
+        if message.incarnation:
+            if child.known == message.incarnation:
                 self._ended(supervisor, child, message.reason)
         elif child.status is ChildStatus.RESTARTING and supervisor.children.get(child.name) is child:
             if message.counts:
@@ -212,7 +212,7 @@ class Foresight:
         if delay > 0:
             child.status = ChildStatus.RESTARTING
             self._note(ConsequenceKind.WAIT, child.name, f"up to {delay:g} s")
-            again = _Message(supervisor, supervisor.lives, child, reason, group=decision.group, at=self.now + delay)
+            again = _Message(supervisor, supervisor.incarnations, child, reason, group=decision.group, at=self.now + delay)
             self._later.append(again)
         else:
             self._bring_back(supervisor, decision.group)
@@ -238,7 +238,7 @@ class Foresight:
         if above is None:
             self.ends_all = True
         else:
-            self._inbox.append(_Message(above, above.lives, node, reason, life=node.lives))
+            self._inbox.append(_Message(above, above.incarnations, node, reason, incarnation=node.incarnations))
 
     def _bring_back(self, supervisor: Node, group: tuple[str, ...]) -> None:
         for name in group:
@@ -246,7 +246,7 @@ class Foresight:
             if child is None or child.known or self._start(child) is not StartOutcome.FAILED:
                 continue
             child.status = ChildStatus.RESTARTING
-            self._inbox.append(_Message(supervisor, supervisor.lives, child, KILLED, counts=True))
+            self._inbox.append(_Message(supervisor, supervisor.incarnations, child, KILLED, counts=True))
             return
 
     # --- starts and stops ---
@@ -268,11 +268,11 @@ class Foresight:
                 supervisor.forget(child)
 
     def _start(self, node: Node) -> StartOutcome:
-        node.lives += 1
+        node.incarnations += 1
         outcome = self._start_children(node) if isinstance(node.spec, Supervisor) else self.starts(node.name)
         match outcome:
             case StartOutcome.OK:
-                node.status, node.known = ChildStatus.RUNNING, node.lives
+                node.status, node.known = ChildStatus.RUNNING, node.incarnations
                 self._note(ConsequenceKind.START, node.name)
             case StartOutcome.IGNORED:
                 self._note(ConsequenceKind.START_IGNORED, node.name)

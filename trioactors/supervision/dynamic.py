@@ -11,61 +11,61 @@ from __future__ import annotations
 import trio
 
 from trioactors.errors import Ignore, StartFailed
-from trioactors.supervision.child import Cell, start_failure
+from trioactors.supervision.child import Child, start_failure
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.specs import Strategy
-from trioactors.supervision.supervisor import Shell
-from trioactors.supervision.tree import SupervisorCell
+from trioactors.supervision.supervisor import SupervisorLoop
+from trioactors.supervision.tree import SupervisorChild
 
-__all__ = ["abandon_start", "independent", "not_added", "start_beside", "stop_beside"]
+__all__ = ["abandon_start", "independent", "start_concurrently", "start_error", "stop_concurrently"]
 
 
-def independent(supervisor: SupervisorCell) -> bool:
+def independent(supervisor: SupervisorChild) -> bool:
     """Whether its children can be started and stopped beside its loop, now."""
-    shell = supervisor.shell
-    return supervisor.plan.strategy is Strategy.DYNAMIC and shell is not None and not shell.busy
+    loop = supervisor.loop
+    return supervisor.plan.strategy is Strategy.DYNAMIC and loop is not None and not loop.busy
 
 
-async def start_beside(shell: Shell, cell: Cell) -> Cell:
+async def start_concurrently(loop: SupervisorLoop, child: Child) -> Child:
     """Start *cell* and wait until it is ready. Raises `StartFailed`; cancelled means: not started."""
-    life = shell.launch(cell)
+    incarnation = loop.launch(child)
     try:
-        await life.wait()
+        await incarnation.wait()
     except trio.Cancelled:
-        abandon_start(cell)
+        abandon_start(child)
         raise
-    if not life.ready:
-        shell.not_started(cell, life)
-        raise not_added(shell, cell)
-    return cell
+    if not incarnation.ready:
+        loop.not_started(child, incarnation)
+        raise start_error(loop, child)
+    return child
 
 
-def abandon_start(cell: Cell) -> None:
+def abandon_start(child: Child) -> None:
     """Whoever asked for *cell* does not wait for it any more: if it is not ready, it shall not be.
 
     If it still becomes ready, before it meets the cancellation, that is no news to the supervisor, nor is its end: nobody restarts it.
     """
-    if cell.life is not None and not cell.life.ready:
-        cell.status = ChildStatus.STOPPING
-        cell.life.kill(f"whoever asked for {cell.name} was cancelled")
-        if cell.parent is not None:
-            cell.parent.forget_child(cell)
+    if child.current is not None and not child.current.ready:
+        child.status = ChildStatus.STOPPING
+        child.current.kill(f"whoever asked for {child.name} was cancelled")
+        if child.parent is not None:
+            child.parent.forget_child(child)
 
 
-def not_added(shell: Shell, cell: Cell) -> StartFailed:
+def start_error(loop: SupervisorLoop, child: Child) -> StartFailed:
     """The error for a start at run time; unless it was ignored, its spec is discarded."""
-    error = start_failure(cell)
+    error = start_failure(child)
     if not isinstance(error.__cause__, Ignore):
-        shell.cell.forget_child(cell)
+        loop.child.forget_child(child)
     return error
 
 
-async def stop_beside(shell: Shell, cell: Cell) -> None:
+async def stop_concurrently(loop: SupervisorLoop, child: Child) -> None:
     """Stop *cell* for good and wait until it is gone. Cancelled means: it goes on stopping, and is forgotten all the same."""
-    cell.leaving = True
-    life = shell.ask_to_stop(cell)
-    if life is None:
-        shell.cell.forget_child(cell)
+    child.leaving = True
+    incarnation = loop.ask_to_stop(child)
+    if incarnation is None:
+        loop.child.forget_child(child)
         return
-    while life.ended is None:
-        await life.wait()
+    while incarnation.ended is None:
+        await incarnation.wait()

@@ -24,16 +24,16 @@ from trioactors.errors import (
     StartFailed,
     UnknownName,
 )
-from trioactors.supervision.child import Cell, leaves_for_good, start_failure, waiting_life
-from trioactors.supervision.dynamic import abandon_start, independent, not_added, start_beside, stop_beside
+from trioactors.supervision.child import Child, leaves_for_good, start_failure, waiting_incarnation
+from trioactors.supervision.dynamic import abandon_start, independent, start_concurrently, start_error, stop_concurrently
 from trioactors.supervision.requests import Request
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.specs import MAX_DEPTH, ChildKind, ChildSpec, Restart, Strategy, Supervisor, check_significance
-from trioactors.supervision.supervisor import Shell
-from trioactors.supervision.tree import SupervisorCell
+from trioactors.supervision.supervisor import SupervisorLoop
+from trioactors.supervision.tree import SupervisorChild
 from trioactors.supervision.wait_graph import waiting
 
-__all__ = ["ChildInfo", "SupervisorHandle", "coming_up", "restart_cell", "start_in", "stop_cell"]
+__all__ = ["ChildInfo", "SupervisorHandle", "restart_child_of", "start_in", "stop_child", "wait_until_running"]
 
 
 T = TypeVar("T")
@@ -50,48 +50,53 @@ class ChildInfo:
     restart: Restart
 
 
-async def start_in(supervisor: SupervisorCell, spec: ChildSpec | Supervisor, *, dynamic: bool) -> Cell:
+async def start_in(supervisor: SupervisorChild, spec: ChildSpec | Supervisor, *, dynamic: bool) -> Child:
     """Start one child more. Raises `NameTaken`, `ChildRunning`, `ChildPresent`, `StartFailed` (its cause may be `Ignore`)."""
     check_significance(spec, supervisor.plan)
     _check_depth(supervisor, spec)
     what = f"starting {spec.name or 'a child'}"
-    added: list[Cell] = []
+    added: list[Child] = []
 
-    async def action(shell: Shell) -> Cell:
-        cell = _add(supervisor, spec, dynamic=dynamic)
-        added.append(cell)
-        if not await shell.start(cell):
-            raise not_added(shell, cell)
-        return cell
+    async def action(loop: SupervisorLoop) -> Child:
+        child = _add(supervisor, spec, dynamic=dynamic)
+        added.append(child)
+        if not await loop.start(child):
+            raise start_error(loop, child)
+        return child
 
     def withdrawn() -> None:
-        for cell in added:
-            abandon_start(cell)
+        for child in added:
+            abandon_start(child)
 
-    if independent(supervisor) and waiting_life() is None:
+    if independent(supervisor) and waiting_incarnation() is None:
         supervisor.runtime.check_thread(supervisor)
-        return await start_beside(_working(supervisor, what), _add(supervisor, spec, dynamic=dynamic))
+        return await start_concurrently(_working(supervisor, what), _add(supervisor, spec, dynamic=dynamic))
     return await _request(supervisor, what, action, withdrawn=withdrawn, spec=spec)
 
 
-def _supervisor_of(cell: Cell) -> SupervisorCell:
-    assert isinstance(cell.parent, SupervisorCell)  # no user gets hold of the root
-    return cell.parent
+def _supervisor_of(child: Child) -> SupervisorChild:
+    assert isinstance(child.parent, SupervisorChild)  # no user gets hold of the root
+    return child.parent
 
 
-def _working(supervisor: SupervisorCell, what: str) -> Shell:
+def _working(supervisor: SupervisorChild, what: str) -> SupervisorLoop:
     """The loop of *supervisor*, if it is there to do *what*. Raises `ActorStopped` otherwise."""
-    shell, life = supervisor.shell, supervisor.life
-    if not isinstance(shell, Shell) or life is None or life.ended is not None or life.asked is not None:
+    loop, incarnation = supervisor.loop, supervisor.current
+    if (
+        not isinstance(loop, SupervisorLoop)
+        or incarnation is None
+        or incarnation.ended is not None
+        or incarnation.asked is not None
+    ):
         raise ActorStopped(f"{what}: {supervisor!r} does not run")
-    return shell
+    return loop
 
 
 async def _request(
-    supervisor: SupervisorCell,
+    supervisor: SupervisorChild,
     what: str,
-    action: Callable[[Shell], Awaitable[T]],
-    *targets: Cell,
+    action: Callable[[SupervisorLoop], Awaitable[T]],
+    *targets: Child,
     withdrawn: Callable[[], None] | None = None,
     spec: ChildSpec | Supervisor | None = None,
 ) -> T:
@@ -102,23 +107,23 @@ async def _request(
     """
     runtime = supervisor.runtime
     runtime.check_thread(supervisor)
-    shell = _working(supervisor, what)
-    request = Request(partial(action, shell), trio.lowlevel.current_task(), what, withdrawn)
-    with waiting(waiting_life(), request.fail, *targets, supervisor):
-        runtime.alarms.add(trio.current_time() + _allowed(supervisor, targets, spec), request)
-        shell.post(request)
+    loop = _working(supervisor, what)
+    request = Request(partial(action, loop), trio.lowlevel.current_task(), what, withdrawn)
+    with waiting(waiting_incarnation(), request.fail, *targets, supervisor):
+        runtime.deadlines.add(trio.current_time() + _allowed(supervisor, targets, spec), request)
+        loop.post(request)
         answer: T = await trio.lowlevel.wait_task_rescheduled(request.abandon)
         return answer
 
 
-def _allowed(supervisor: SupervisorCell, targets: tuple[Cell, ...], spec: ChildSpec | Supervisor | None) -> float:
+def _allowed(supervisor: SupervisorChild, targets: tuple[Child, ...], spec: ChildSpec | Supervisor | None) -> float:
     """Seconds that a request may take: what the system allows for a start and a stop, and what its targets allow themselves."""
     settings = supervisor.runtime.settings
     own = 0.0 if spec is None else (spec.start_timeout or 0.0)
     return settings.start_timeout + settings.grace + settings.call_timeout + own + sum(c.grace + c.start_timeout for c in targets)
 
 
-async def coming_up(supervisor: SupervisorCell) -> None:
+async def wait_until_running(supervisor: SupervisorChild) -> None:
     """Wait until a supervisor runs that is only just being started, or is started again, by the one above it.
 
     Raises `CallCycle` if it waits for whoever asks, and `CallTimeout` when it took longer than a start may.
@@ -131,13 +136,13 @@ async def coming_up(supervisor: SupervisorCell) -> None:
         failed.append(error)
         scope.cancel(reason=str(error))
 
-    with scope, waiting(waiting_life(), give_up, supervisor):
+    with scope, waiting(waiting_incarnation(), give_up, supervisor):
         await _up(supervisor)
     if scope.cancelled_caught:
         raise failed[0] if failed else CallTimeout(f"{supervisor!r} was not up within {allowed:g} s", begun=False, inherited=False)
 
 
-async def _up(supervisor: SupervisorCell) -> None:
+async def _up(supervisor: SupervisorChild) -> None:
     """Wait until *supervisor* runs, or will not. A checkpoint."""
     await trio.lowlevel.checkpoint()
     changed = trio.Event()
@@ -154,98 +159,98 @@ async def _up(supervisor: SupervisorCell) -> None:
         supervisor.watchers = [other for other in supervisor.watchers if other is not look]
 
 
-def _check_depth(supervisor: SupervisorCell, spec: ChildSpec | Supervisor) -> None:
+def _check_depth(supervisor: SupervisorChild, spec: ChildSpec | Supervisor) -> None:
     if isinstance(spec, Supervisor) and (depth := supervisor.level + spec.depth) > MAX_DEPTH:
         raise SpecError(f"{spec.name!r} would be {depth} supervisors deep; {MAX_DEPTH} is the limit. Make the tree wider.")
 
 
-def _add(supervisor: SupervisorCell, spec: ChildSpec | Supervisor, *, dynamic: bool) -> Cell:
+def _add(supervisor: SupervisorChild, spec: ChildSpec | Supervisor, *, dynamic: bool) -> Child:
     present = supervisor.children.get(spec.name or "")
     if present is not None:
         raise _known_already(present)
-    cell = supervisor.make_cell(supervisor, spec, dynamic=dynamic)
-    supervisor.registry.register(cell)
-    supervisor.children[cell.name] = cell
-    return cell
+    child = supervisor.make_child(supervisor, spec, dynamic=dynamic)
+    supervisor.registry.register(child)
+    supervisor.children[child.name] = child
+    return child
 
 
-def _known_already(cell: Cell) -> Exception:
-    if cell.status is ChildStatus.UNDEFINED:
-        return ChildPresent(f"{cell!r} is known: restart or delete it")
-    return NameTaken(cell.name, repr(cell)) if cell.dynamic else ChildRunning(f"{cell!r} runs already")
+def _known_already(child: Child) -> Exception:
+    if child.status is ChildStatus.UNDEFINED:
+        return ChildPresent(f"{child!r} is known: restart or delete it")
+    return NameTaken(child.name, repr(child)) if child.dynamic else ChildRunning(f"{child!r} runs already")
 
 
-async def stop_cell(cell: Cell) -> None:
+async def stop_child(child: Child) -> None:
     """Stop *cell* for good: a dynamic or temporary child is forgotten, another stays known as undefined. Stopping twice is once."""
-    supervisor = _supervisor_of(cell)
-    what = f"stopping {cell.name}"
+    supervisor = _supervisor_of(child)
+    what = f"stopping {child.name}"
 
-    async def action(shell: Shell) -> None:
-        if not supervisor.is_child(cell):
+    async def action(loop: SupervisorLoop) -> None:
+        if not supervisor.is_child(child):
             return
-        cell.leaving = True
-        await shell.stop(cell)
-        if cell.dynamic or cell.spec.restart is Restart.TEMPORARY:
-            supervisor.forget_child(cell)
+        child.leaving = True
+        await loop.stop(child)
+        if child.dynamic or child.spec.restart is Restart.TEMPORARY:
+            supervisor.forget_child(child)
 
-    if cell.runtime.closed or not supervisor.is_child(cell):
+    if child.runtime.closed or not supervisor.is_child(child):
         await trio.lowlevel.checkpoint()
-    elif cell.dynamic and independent(supervisor) and waiting_life() is None:
+    elif child.dynamic and independent(supervisor) and waiting_incarnation() is None:
         supervisor.runtime.check_thread(supervisor)
-        await stop_beside(_working(supervisor, what), cell)
+        await stop_concurrently(_working(supervisor, what), child)
     else:
-        await _request(supervisor, what, action, cell)
+        await _request(supervisor, what, action, child)
 
 
-async def restart_cell(cell: Cell) -> None:
+async def restart_child_of(child: Child) -> None:
     """Stop *cell*, if it runs, and start it again, and with it those who fell with it and wait for it; mailboxes are kept.
 
     Raises `StartFailed`, `UnknownName` if it is gone.
     """
-    supervisor = _supervisor_of(cell)
+    supervisor = _supervisor_of(child)
 
-    async def action(shell: Shell) -> None:
-        fallen = shell.held_up.get(cell, ())
-        await shell.stop(cell)
-        if not supervisor.is_child(cell):  # also when somebody else was stopping it meanwhile
-            raise UnknownName(cell.name, list(supervisor.children))
+    async def action(loop: SupervisorLoop) -> None:
+        fallen = loop.waiting_group.get(child, ())
+        await loop.stop(child)
+        if not supervisor.is_child(child):  # also when somebody else was stopping it meanwhile
+            raise UnknownName(child.name, list(supervisor.children))
         try:
-            await _start_again(shell, cell)
+            await _start_again(loop, child)
         except StartFailed:
-            shell.strand(cell, fallen)
+            loop.close_group(child, fallen)
             raise
-        await shell.bring_back(fallen)
+        await loop.restart_group(fallen)
 
-    cell.runtime.check_open(cell)
-    await _request(supervisor, f"restarting {cell.name}", action, cell)
+    child.runtime.check_open(child)
+    await _request(supervisor, f"restarting {child.name}", action, child)
 
 
-async def _start_again(shell: Shell, cell: Cell) -> None:
+async def _start_again(loop: SupervisorLoop, child: Child) -> None:
     """Start *cell* by hand. If that fails nobody will try again, so nobody may wait for it. Raises `StartFailed`."""
-    if await shell.start(cell):
+    if await loop.start(child):
         return
-    failure = start_failure(cell)
-    cell.close("it could not be started again")
-    if cell.dynamic:
-        shell.cell.forget_child(cell)
+    failure = start_failure(child)
+    child.close("it could not be started again")
+    if child.dynamic:
+        loop.child.forget_child(child)
     raise failure
 
 
 class SupervisorHandle:
     """A supervisor of a running system, for administration."""
 
-    def __init__(self, cell: SupervisorCell) -> None:
-        self._cell = cell
+    def __init__(self, child: SupervisorChild) -> None:
+        self._child = child
 
     def __repr__(self) -> str:
         """Its state."""
-        return f"<handle of {self._cell!r}>"
+        return f"<handle of {self._child!r}>"
 
-    def _find(self, name: str) -> Cell:
+    def _find(self, name: str) -> Child:
         try:
-            return self._cell.children[name]
+            return self._child.children[name]
         except KeyError:
-            raise UnknownName(name, list(self._cell.children)) from None
+            raise UnknownName(name, list(self._child.children)) from None
 
     async def start_child(self, spec: ChildSpec | Supervisor) -> Any:
         """Add a child at the end and start it. Returns its ref if it is an actor, None otherwise or if its start was ignored.
@@ -254,30 +259,30 @@ class SupervisorHandle:
         discarded, as in OTP).
         """
         try:
-            cell = await start_in(self._cell, spec, dynamic=self._cell.plan.strategy is Strategy.DYNAMIC)
+            child = await start_in(self._child, spec, dynamic=self._child.plan.strategy is Strategy.DYNAMIC)
         except StartFailed as failed:
             if isinstance(failed.__cause__, Ignore):
                 return None
             raise
-        return cell.ref
+        return child.ref
 
     async def terminate_child(self, name: str) -> None:
         """Stop a child; it stays known, and can be restarted or deleted. Idempotent. Raises `UnknownName`."""
-        await stop_cell(self._find(name))
+        await stop_child(self._find(name))
 
     async def restart_child(self, name: str) -> bool:
         """Start a child that is *undefined*; tells whether it runs now (its start may be ignored).
 
         Raises `ChildRunning`, `ChildRestarting`, `UnknownName`, `StartFailed`.
         """
-        cell = self._find(name)
+        child = self._find(name)
 
-        async def action(shell: Shell) -> None:
-            self._check_undefined(cell, shell)
-            await _start_again(shell, cell)
+        async def action(loop: SupervisorLoop) -> None:
+            self._check_undefined(child, loop)
+            await _start_again(loop, child)
 
         try:
-            await _request(self._cell, f"restarting {name}", action, cell)
+            await _request(self._child, f"restarting {name}", action, child)
         except StartFailed as failed:
             if isinstance(failed.__cause__, Ignore):
                 return False
@@ -286,26 +291,26 @@ class SupervisorHandle:
 
     async def delete_child(self, name: str) -> None:
         """Forget a child that is *undefined*. Raises `ChildRunning`, `ChildRestarting`, `UnknownName`."""
-        cell = self._find(name)
+        child = self._find(name)
 
-        async def action(shell: Shell) -> None:
-            self._check_undefined(cell, shell)
-            self._cell.forget_child(cell)
+        async def action(loop: SupervisorLoop) -> None:
+            self._check_undefined(child, loop)
+            self._child.forget_child(child)
 
-        await _request(self._cell, f"deleting {name}", action, cell)
+        await _request(self._child, f"deleting {name}", action, child)
 
-    def _check_undefined(self, cell: Cell, shell: Shell) -> None:
-        self._find(cell.name)
-        if cell.status is ChildStatus.RESTARTING:
-            raise ChildRestarting(f"{cell!r}: terminate it first, or wait")
-        if cell.status is not ChildStatus.UNDEFINED or cell in shell.known:
-            raise ChildRunning(f"{cell!r}: terminate it first")
+    def _check_undefined(self, child: Child, loop: SupervisorLoop) -> None:
+        self._find(child.name)
+        if child.status is ChildStatus.RESTARTING:
+            raise ChildRestarting(f"{child!r}: terminate it first, or wait")
+        if child.status is not ChildStatus.UNDEFINED or child in loop.known:
+            raise ChildRunning(f"{child!r}: terminate it first")
 
     def which_children(self) -> tuple[ChildInfo, ...]:
         """Its children as they are now, in start order."""
         return tuple(
             ChildInfo(name=c.name, kind=c.spec.kind, status=c.status, incarnation=c.incarnation, restart=c.spec.restart)
-            for c in self._cell.children.values()
+            for c in self._child.children.values()
         )
 
     def count_children(self) -> dict[str, int]:

@@ -1,11 +1,12 @@
-"""One life of a child, between a start and an exit, and how its end is judged.
+"""One incarnation of a child, from its start to its exit, and how an exit is judged.
 
 A child runs in one task of its supervisor's nursery, inside one cancel scope. Nothing it raises may reach that nursery, where it would
-cancel the siblings: `run_life` turns every end into an `Exit` and posts it to the supervisor. Only what is not the child's goes through:
-a `Cancelled` from outside its own scope.
+cancel the siblings: `run_incarnation` turns every outcome into an `Exit` and reports it to the supervisor. Only what is not the child's
+propagates: a `Cancelled` from outside its own scope.
 
-How a life ends on request is the child's kind's business (`Cell.ask`): an actor finishes its message, a resource leaves its context, a
-supervisor stops its children, a function is cancelled. If the grace passes first, the scope is cancelled, and the exit is *killed*.
+How an incarnation stops on request depends on the kind of child (`Child.request_stop`): an actor finishes its message, a resource leaves
+its context, a supervisor stops its children, a function is cancelled. If the grace passes first, the scope is cancelled, and the exit is
+*killed*.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ import trio
 
 from trioactors.errors import Ignore, Shutdown, StartFailed, StateUnreadable
 from trioactors.errors.exits import CRASH, KILLED, NORMAL, Exit, ExitKind, is_group, leaves
-from trioactors.supervision.child import Cell, Life
+from trioactors.supervision.child import Child, Incarnation
 
-__all__ = ["judge", "pass_through", "run_life"]
+__all__ = ["judge", "pass_through", "run_incarnation"]
 
 
 def judge(error: BaseException) -> Exit:
@@ -35,50 +36,50 @@ def judge(error: BaseException) -> Exit:
             return Exit(CRASH, error=error)
 
 
-async def run_life(cell: Cell, life: Life) -> None:
+async def run_incarnation(child: Child, incarnation: Incarnation) -> None:
     """Live *life* to its end, whatever the end is, and tell the supervisor; live on in the next one, if it says so at once."""
-    following: Life | None = life
-    del life  # or this frame would keep the first life as long as there are others, and all that its error's traceback holds
+    following: Incarnation | None = incarnation
+    del incarnation  # or this frame would keep the first life as long as there are others, and all that its error's traceback holds
     while following is not None:
-        following = await _live(cell, following)
+        following = await _live(child, following)
         if following is not None:
             await trio.lowlevel.cancel_shielded_checkpoint()  # a row of poisoned messages must not stop the others
 
 
-async def _live(cell: Cell, life: Life) -> Life | None:
+async def _live(child: Child, incarnation: Incarnation) -> Incarnation | None:
     reason = KILLED
     try:
-        with life.scope:
-            life.task = trio.lowlevel.current_task()
-            await cell.body(life)
-        reason = _verdict(life)
+        with incarnation.scope:
+            incarnation.task = trio.lowlevel.current_task()
+            await child.body(incarnation)
+        reason = _verdict(incarnation)
     except BaseException as error:  # noqa: ASYNC103 - pass_through raises what is not the child's
         reason = judge(error)
-        life.ignored = not life.ready and (isinstance(reason.error, Ignore) or _hopeless(life, reason))
-        life.torn = any(isinstance(leaf, trio.Cancelled) for leaf in leaves(error))
-        pass_through(error, cell.runtime.interrupt)
+        incarnation.ignored = not incarnation.ready and (isinstance(reason.error, Ignore) or _hopeless(incarnation, reason))
+        incarnation.cancelled_outside = any(isinstance(leaf, trio.Cancelled) for leaf in leaves(error))
+        pass_through(error, child.runtime.interrupt)
     finally:
-        if life.failure is not None and (reason is KILLED or reason.orderly):
-            reason = Exit(CRASH, error=life.failure)
-        following = cell.end(life, reason)
+        if incarnation.failure is not None and (reason is KILLED or reason.orderly):
+            reason = Exit(CRASH, error=incarnation.failure)
+        following = child.end(incarnation, reason)
     try:
         return following
     finally:
         del following  # the traceback of this life's error holds this frame: who keeps the error must not keep all lives to come
 
 
-def _hopeless(life: Life, reason: Exit) -> bool:
+def _hopeless(incarnation: Incarnation, reason: Exit) -> bool:
     """Whether a restart met a record that cannot be read: trying again cannot help, and the others are not to blame."""
-    return life.number > 1 and isinstance(reason.error, StateUnreadable)
+    return incarnation.number > 1 and isinstance(reason.error, StateUnreadable)
 
 
-def _verdict(life: Life) -> Exit:
+def _verdict(incarnation: Incarnation) -> Exit:
     """The reason of a life that ended without an error."""
-    if life.killed is not None:
+    if incarnation.killed is not None:
         return KILLED
-    if not life.ready and life.asked is None:
-        return Exit(CRASH, error=StartFailed(f"{life.cell.name} returned before it was ready (task_status.started())"))
-    return life.asked or NORMAL
+    if not incarnation.ready and incarnation.asked is None:
+        return Exit(CRASH, error=StartFailed(f"{incarnation.child.name} returned before it was ready (task_status.started())"))
+    return incarnation.asked or NORMAL
 
 
 def pass_through(error: BaseException, interrupt: Callable[[BaseException], None]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import trio
 
 from trioactors.errors import NameTaken, UnknownName
-from trioactors.supervision.child import Cell
+from trioactors.supervision.child import Child
 from trioactors.supervision.specs import INTERNAL
 
 __all__ = ["Registry"]
@@ -19,55 +19,55 @@ class Registry:
     """Who has which name."""
 
     def __init__(self) -> None:
-        self._cells: dict[str, Cell] = {}
+        self._children: dict[str, Child] = {}
         self._awaited: dict[str, tuple[trio.Event, int]] = {}
         self._ordinals: dict[str, int] = {}
 
-    def register(self, cell: Cell) -> None:
+    def register(self, child: Child) -> None:
         """Give *cell* its name. Raises `NameTaken`."""
-        holder = self._cells.setdefault(cell.name, cell)
-        if holder is not cell:
-            raise NameTaken(cell.name, repr(holder))
-        if cell.name in self._awaited:
-            self._awaited.pop(cell.name)[0].set()
+        holder = self._children.setdefault(child.name, child)
+        if holder is not child:
+            raise NameTaken(child.name, repr(holder))
+        if child.name in self._awaited:
+            self._awaited.pop(child.name)[0].set()
 
-    def release(self, cell: Cell) -> bool:
+    def release(self, child: Child) -> bool:
         """Take the name back, if it is this cell's; tell whether it was."""
-        if self._cells.get(cell.name) is not cell:
+        if self._children.get(child.name) is not child:
             return False
-        del self._cells[cell.name]
+        del self._children[child.name]
         return True
 
-    def find(self, name: str) -> Cell:
+    def find(self, name: str) -> Child:
         """Who has *name*. Raises `UnknownName`."""
         try:
-            return self._cells[name]
+            return self._children[name]
         except KeyError:
-            known = [other for other in self._cells if not other.startswith(INTERNAL)]
+            known = [other for other in self._children if not other.startswith(INTERNAL)]
             raise UnknownName(name, known) from None
 
-    def knows(self, cell: Cell) -> bool:
+    def knows(self, child: Child) -> bool:
         """Whether *cell* has its name now."""
-        return self._cells.get(cell.name) is cell
+        return self._children.get(child.name) is child
 
     def fresh(self, stem: str) -> str:
         """A name for a child that was given none: the class or function and a number, `Counter-1`."""
         while True:
             ordinal = self._ordinals[stem] = self._ordinals.get(stem, 0) + 1
-            if f"{stem}-{ordinal}" not in self._cells:
+            if f"{stem}-{ordinal}" not in self._children:
                 return f"{stem}-{ordinal}"
 
-    async def wait_for(self, name: str) -> Cell:
+    async def wait_for(self, name: str) -> Child:
         """Wait until somebody has *name*. The caller sets the deadline. A checkpoint."""
         await trio.lowlevel.checkpoint()
-        while name not in self._cells:
+        while name not in self._children:
             event, waiters = self._awaited.get(name, (trio.Event(), 0))
             self._awaited[name] = (event, waiters + 1)
             try:
                 await event.wait()
             finally:
                 self._leave(name, event)
-        return self._cells[name]
+        return self._children[name]
 
     def _leave(self, name: str, event: trio.Event) -> None:
         current, waiters = self._awaited.get(name, (None, 0))
@@ -80,11 +80,11 @@ class Registry:
 
     def __len__(self) -> int:
         """How many names are taken."""
-        return len(self._cells)
+        return len(self._children)
 
-    def cells(self) -> list[Cell]:
+    def children(self) -> list[Child]:
         """Everybody who has a name, in the order of registration."""
-        return list(self._cells.values())
+        return list(self._children.values())
 
     @property
     def awaited(self) -> int:

@@ -14,31 +14,31 @@ import trio
 from trioactors.errors import CallTimeout
 from trioactors.errors.exits import Exit
 from trioactors.scheduling.activity import Activity
-from trioactors.supervision.child import Cell, Life
+from trioactors.supervision.child import Child, Incarnation
 from trioactors.supervision.restarts import RestartHistory
 
-__all__ = ["Again", "Ended", "Inbox", "Message", "Request", "StopAsked", "Suspension"]
+__all__ = ["ContinueRestart", "Exited", "Loop", "Message", "Request", "StopRequested", "Suspension"]
 
 T = TypeVar("T")
 
 
-class StopAsked(Exception):
+class StopRequested(Exception):
     """Not an error: the loop gives way, because the supervisor must stop while it starts a child or waits for one."""
 
 
 @attrs.frozen
-class Ended:
+class Exited:
     """A child's life ended."""
 
-    cell: Cell
-    life: Life
+    child: Child
+    incarnation: Incarnation
 
 
 @attrs.frozen
-class Again:
+class ContinueRestart:
     """Go on with a restart: after a failed start (which counts again) or after a back-off (which does not)."""
 
-    cell: Cell
+    child: Child
     group: tuple[str, ...]
     counts: bool
     reason: Exit
@@ -66,7 +66,7 @@ class Request(Generic[T]):
             asker, self.asker = self.asker, None
             trio.lowlevel.reschedule(asker, answer)
 
-    def ring(self) -> None:
+    def fire(self) -> None:
         """The deadline passed."""
         self.fail(CallTimeout(f"{self.what}: not done in time", begun=True, inherited=False))
 
@@ -86,7 +86,7 @@ class Request(Generic[T]):
             self.withdrawn()
 
 
-Message = Ended | Again | Request[Any]
+Message = Exited | ContinueRestart | Request[Any]
 
 
 @attrs.define(eq=False)
@@ -97,12 +97,12 @@ class Suspension:
 
 
 @attrs.define(eq=False)
-class Inbox(ABC):
+class Loop(ABC):
     """The inbox of one supervisor, and the place where its loop waits: for a message, or for a child."""
 
     _activity: Activity = attrs.field(alias="activity", repr=False)
     suspension: Suspension = attrs.field(repr=False)
-    attending: Cell | None = attrs.field(default=None, init=False)
+    attending: Child | None = attrs.field(default=None, init=False)
     """The child it is just starting or stopping."""
     history: RestartHistory = attrs.field(init=False)
     queue: deque[Message] = attrs.field(factory=deque["Message"], init=False)
@@ -111,11 +111,11 @@ class Inbox(ABC):
     _parked: trio.lowlevel.Task | None = attrs.field(default=None, init=False)
 
     @abstractmethod
-    def child_ready(self, cell: Cell, life: Life) -> None:
+    def child_ready(self, child: Child, incarnation: Incarnation) -> None:
         """An incarnation of a child is ready."""
 
     @abstractmethod
-    def child_ended(self, cell: Cell, life: Life) -> Life | None:
+    def child_exited(self, child: Child, incarnation: Incarnation) -> Incarnation | None:
         """An incarnation of a child has ended; returns the next one, if the same task is to go on with it."""
 
     @abstractmethod
@@ -125,7 +125,7 @@ class Inbox(ABC):
     def post(self, message: Message) -> None:
         """Put *message* into the inbox."""
         self.queue.append(message)
-        self.begin_work()
+        self.set_busy()
         if not self.suspension.held:
             self.wake()
 
@@ -135,7 +135,7 @@ class Inbox(ABC):
             parked, self._parked = self._parked, None
             trio.lowlevel.reschedule(parked)
 
-    def begin_work(self) -> None:
+    def set_busy(self) -> None:
         """There is something to do; `quiesce` waits for it."""
         if not self.busy:
             self.busy = True
@@ -150,7 +150,7 @@ class Inbox(ABC):
         self._parked = None
         return trio.lowlevel.Abort.SUCCEEDED
 
-    def rest(self) -> None:
+    def set_idle(self) -> None:
         """There is nothing to do."""
         if self.busy:
             self.busy = False

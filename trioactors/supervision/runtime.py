@@ -16,7 +16,7 @@ from trioactors.errors.exits import Failure, RestartEntry
 from trioactors.messaging.ledger import Accounts
 from trioactors.persistence.committer import Committer
 from trioactors.scheduling.activity import Activity
-from trioactors.scheduling.deadlines import Alarms
+from trioactors.scheduling.deadlines import Deadlines
 from trioactors.settings import Settings
 from trioactors.trace.loop_lag import LoopLag
 from trioactors.trace.observers import Observers
@@ -44,7 +44,7 @@ class Runtime:
     """How many lives did not end in order."""
     interrupt: Callable[[BaseException], None] = attrs.field(init=False, repr=False)
     """Told of a KeyboardInterrupt or SystemExit that came up inside a child: the whole system stops."""
-    alarms: Alarms = attrs.field(factory=Alarms)
+    deadlines: Deadlines = attrs.field(factory=Deadlines)
     activity: Activity = attrs.field(factory=Activity)
     committer: Committer | None = attrs.field(default=None, repr=False)
     """The way to the store, where the system has one."""

@@ -9,38 +9,38 @@ import attrs
 
 from trioactors.errors import StartFailed, SupervisorGaveUp
 from trioactors.errors.exits import CRASH, Exit, RestartEntry
-from trioactors.supervision.child import Cell, Life, Parent
+from trioactors.supervision.child import Child, Incarnation, Parent
 from trioactors.supervision.registry import Registry
-from trioactors.supervision.requests import Inbox, Suspension
+from trioactors.supervision.requests import Loop, Suspension
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.specs import INTERNAL, ChildSpec, Strategy, Supervisor
 from trioactors.supervision.wait_graph import Node
 
-__all__ = ["MakeCell", "SupervisorCell", "keeps_children"]
+__all__ = ["MakeChild", "SupervisorChild", "keeps_children"]
 
 
-def keeps_children(supervisor: SupervisorCell) -> bool:
+def keeps_children(supervisor: SupervisorChild) -> bool:
     """Whether children that were started at run time survive its own restart; only those of `system.start` do."""
     return supervisor.plan.strategy is Strategy.DYNAMIC and supervisor.name.startswith(INTERNAL)
 
 
-class MakeCell(Protocol):
+class MakeChild(Protocol):
     """Makes the lasting half of the child that *spec* declares."""
 
-    def __call__(self, parent: SupervisorCell, spec: ChildSpec | Supervisor, *, dynamic: bool = False) -> Cell:
+    def __call__(self, parent: SupervisorChild, spec: ChildSpec | Supervisor, *, dynamic: bool = False) -> Child:
         """Raises `StoreMissing`, and `DefinitionError` for an actor that cannot be one."""
         ...
 
 
 @attrs.define(eq=False, repr=False)
-class SupervisorCell(Cell):
+class SupervisorChild(Child):
     """A supervisor, and the cells of its children."""
 
-    make_cell: MakeCell = attrs.field(kw_only=True)
-    children: dict[str, Cell] = attrs.field(factory=dict["str", "Cell"], init=False)
+    make_child: MakeChild = attrs.field(kw_only=True)
+    children: dict[str, Child] = attrs.field(factory=dict["str", "Child"], init=False)
     registry: Registry = attrs.field(kw_only=True, repr=False)
     """The names of its system."""
-    shell: Inbox | None = attrs.field(default=None, init=False)
+    loop: Loop | None = attrs.field(default=None, init=False)
     gave_up: SupervisorGaveUp | None = attrs.field(default=None, init=False)
     suspension: Suspension = attrs.field(factory=Suspension, init=False)
 
@@ -67,81 +67,81 @@ class SupervisorCell(Cell):
     @property
     def earlier_restarts(self) -> Sequence[RestartEntry]:
         """The restarts that count against its intensity."""
-        return () if self.shell is None else self.shell.history.entries
+        return () if self.loop is None else self.loop.history.entries
 
-    def child_ready(self, cell: Cell, life: Life) -> None:
+    def child_ready(self, child: Child, incarnation: Incarnation) -> None:
         """Tell the loop."""
-        if self.shell is not None:
-            self.shell.child_ready(cell, life)
+        if self.loop is not None:
+            self.loop.child_ready(child, incarnation)
 
-    def child_ended(self, cell: Cell, life: Life) -> Life | None:
+    def child_exited(self, child: Child, incarnation: Incarnation) -> Incarnation | None:
         """Tell the loop; what it says is where the child's task goes on."""
-        return None if self.shell is None else self.shell.child_ended(cell, life)
+        return None if self.loop is None else self.loop.child_exited(child, incarnation)
 
-    def release(self, cell: Cell) -> bool:
+    def release(self, child: Child) -> bool:
         """Free the name of a child; tell whether the child had it."""
-        return self.registry.release(cell)
+        return self.registry.release(child)
 
     def adopt(self) -> None:
         """Back to what was declared: cells that are known already are kept, with their refs and mailboxes. Raises `NameTaken`."""
         self.gave_up = None
         known, self.children = self.children, {}
         for spec in self.plan.children:
-            cell = known.pop(spec.name, None) if spec.name is not None else None
-            cell = self.make_cell(self, spec) if cell is None else cell
-            self.children[cell.name] = cell
-        for cell in known.values():
+            child = known.pop(spec.name, None) if spec.name is not None else None
+            child = self.make_child(self, spec) if child is None else child
+            self.children[child.name] = child
+        for child in known.values():
             if keeps_children(self):
-                self.children[cell.name] = cell
+                self.children[child.name] = child
             else:
-                cell.forget()
-        for cell in self.children.values():
-            self.registry.register(cell)
+                child.forget()
+        for child in self.children.values():
+            self.registry.register(child)
 
-    def is_child(self, cell: Cell) -> bool:
+    def is_child(self, child: Child) -> bool:
         """Whether *cell* is still one of its children."""
-        return self.children.get(cell.name) is cell
+        return self.children.get(child.name) is child
 
-    def forget_child(self, cell: Cell) -> None:
+    def forget_child(self, child: Child) -> None:
         """*cell* is gone for good."""
-        if self.is_child(cell):
-            del self.children[cell.name]
-        cell.forget()
+        if self.is_child(child):
+            del self.children[child.name]
+        child.forget()
 
     # --- as a child ---
 
-    def ask(self, life: Life, reason: Exit) -> None:
+    def request_stop(self, incarnation: Incarnation, reason: Exit) -> None:
         """Stop the children in order, then end."""
-        life.asked = life.asked or reason
-        if self.shell is not None:
-            self.shell.begin_work()
-            self.shell.wake()
+        incarnation.asked = incarnation.asked or reason
+        if self.loop is not None:
+            self.loop.set_busy()
+            self.loop.wake()
 
-    def end(self, life: Life, reason: Exit) -> Life | None:
+    def end(self, incarnation: Incarnation, reason: Exit) -> Incarnation | None:
         """The supervisor's own life is over."""
-        shell, self.shell = self.shell, None
-        for cell in self.children.values():
-            cell.status = ChildStatus.UNDEFINED
-        following = super().end(life, reason)
-        if shell is not None:
-            shell.end()
+        loop, self.loop = self.loop, None
+        for child in self.children.values():
+            child.status = ChildStatus.UNDEFINED
+        following = super().end(incarnation, reason)
+        if loop is not None:
+            loop.end()
         return following
 
     def blockers(self) -> Iterator[Node]:
         """A supervisor waits for the child it attends to."""
-        if self.shell is not None and self.shell.attending is not None:
-            yield self.shell.attending
+        if self.loop is not None and self.loop.attending is not None:
+            yield self.loop.attending
         if self.status is not ChildStatus.RUNNING:
             yield from super().blockers()
 
     def close(self, cause: str) -> None:
         """It will not come back by itself, so neither will its children."""
-        for cell in self.children.values():
-            cell.close(cause)
+        for child in self.children.values():
+            child.close(cause)
 
-    def _reported(self, life: Life, reason: Exit) -> bool:
+    def _reported(self, incarnation: Incarnation, reason: Exit) -> bool:
         """Giving up is reported when it happens, and a failed start where it failed."""
-        del life
+        del incarnation
         return isinstance(reason.error, SupervisorGaveUp | StartFailed) and (
             reason.error is self.gave_up or reason.error.__cause__ is not None
         )
@@ -153,6 +153,6 @@ class SupervisorCell(Cell):
 
     def forget(self) -> None:
         """Gone for good, with all its children."""
-        for cell in self.children.values():
-            cell.forget()
+        for child in self.children.values():
+            child.forget()
         super().forget()

@@ -40,7 +40,7 @@ class Waiter(Protocol):
     """What it waits for now."""
 
     @property
-    def cell(self) -> Node:
+    def child(self) -> Node:
         """Its child."""
         ...
 
@@ -50,22 +50,22 @@ def chain_between(start: Node, goal: Node) -> list[Node] | None:
     paths: dict[Node, Node | None] = {start: None}
     frontier = [start]
     while frontier:
-        cell = frontier.pop()
-        if cell is goal:
+        child = frontier.pop()
+        if child is goal:
             return _path(paths, goal)
-        for blocker in cell.blockers():
+        for blocker in child.blockers():
             if blocker not in paths:
-                paths[blocker] = cell
+                paths[blocker] = child
                 frontier.append(blocker)
     return None
 
 
 def _path(paths: dict[Node, Node | None], goal: Node) -> list[Node]:
     path: list[Node] = []
-    cell: Node | None = goal
-    while cell is not None:
-        path.append(cell)
-        cell = paths[cell]
+    child: Node | None = goal
+    while child is not None:
+        path.append(child)
+        child = paths[child]
     return path[::-1]
 
 
@@ -78,23 +78,23 @@ class Wait:
 
 
 @contextmanager
-def waiting(life: Waiter | None, end: Callable[[Exception], None], *targets: Node) -> Generator[None, None, None]:
+def waiting(incarnation: Waiter | None, end: Callable[[Exception], None], *targets: Node) -> Generator[None, None, None]:
     """While in this block, *life* waits for *targets*. Raises `CallCycle` if that would be for ever.
 
     *end* makes the wait end with an error: a supervisor that must stop this actor may close a cycle later.
     """
-    if life is None:
+    if incarnation is None:
         yield
         return
     for target in targets:
-        if chain := chain_between(target, life.cell):
-            raise CallCycle([life.cell.name, *(cell.name for cell in chain)])
+        if chain := chain_between(target, incarnation.child):
+            raise CallCycle([incarnation.child.name, *(child.name for child in chain)])
     wait = Wait(targets, end)
-    life.waits = [*(life.waits or ()), wait]
+    incarnation.waits = [*(incarnation.waits or ()), wait]
     try:
         yield
     finally:
-        life.waits = [other for other in life.waits if other is not wait]
+        incarnation.waits = [other for other in incarnation.waits if other is not wait]
 
 
 def break_cycle(waiter: Node, waits: Sequence[Wait], supervisor: Node) -> None:
@@ -103,14 +103,14 @@ def break_cycle(waiter: Node, waits: Sequence[Wait], supervisor: Node) -> None:
         chains = (chain_between(target, supervisor) for target in wait.targets)
         chain = next((chain for chain in chains if chain is not None), None)
         if chain is not None:
-            wait.end(CallCycle([waiter.name, *(cell.name for cell in chain), waiter.name]))
+            wait.end(CallCycle([waiter.name, *(child.name for child in chain), waiter.name]))
 
 
-def drawn(cell: Node) -> str:
+def drawn(child: Node) -> str:
     """Whom *cell* waits for, and whom those do, as text; empty where it waits for nobody."""
     lines: list[str] = []
-    seen = {cell}
-    frontier = [cell]
+    seen = {child}
+    frontier = [child]
     while frontier:
         waiter = frontier.pop()
         blockers = list(waiter.blockers())

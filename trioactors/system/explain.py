@@ -11,12 +11,12 @@ from typing import cast
 import attrs
 
 from trioactors.errors.exits import Exit, ExitKind
-from trioactors.supervision.child import Cell, Parent
-from trioactors.supervision.dry_run import Consequence, ConsequenceKind, Foresight, Node
+from trioactors.supervision.child import Child, Parent
+from trioactors.supervision.dry_run import Consequence, ConsequenceKind, DryRun, Node
 from trioactors.supervision.restarts import ChildStatus, RestartHistory
 from trioactors.supervision.specs import INTERNAL
-from trioactors.supervision.supervisor import Shell
-from trioactors.supervision.tree import SupervisorCell
+from trioactors.supervision.supervisor import SupervisorLoop
+from trioactors.supervision.tree import SupervisorChild
 
 __all__ = ["Explanation", "explained", "modelled"]
 
@@ -65,30 +65,30 @@ class Explanation:
         return "\n".join(lines)
 
 
-def explained(cell: Cell, reason: ExitKind) -> Explanation:
+def explained(child: Child, reason: ExitKind) -> Explanation:
     """What would follow if *cell* ended for *reason* now."""
     found: dict[str, Node] = {}
-    top: Cell | Parent = cell
+    top: Child | Parent = child
     while top.parent is not None:
         top = top.parent
-    modelled(cast("Cell", top), None, found)
-    node = found[cell.name]
-    if cell.status is not ChildStatus.RUNNING:
-        return Explanation(child=cell.name, reason=reason, status=cell.status)
-    foresight = Foresight(cell.runtime.settings, cell.runtime.now())
-    foresight.end(node, Exit(reason))
-    foresight.settle()
+    modelled(cast("Child", top), None, found)
+    node = found[child.name]
+    if child.status is not ChildStatus.RUNNING:
+        return Explanation(child=child.name, reason=reason, status=child.status)
+    dry_run = DryRun(child.runtime.settings, child.runtime.now())
+    dry_run.end(node, Exit(reason))
+    dry_run.settle()
     above = node.parent
     history = RestartHistory() if above is None else above.history
     return Explanation(
-        child=cell.name,
+        child=child.name,
         reason=reason,
-        status=cell.status,
-        consequences=tuple(_shown(foresight.happened, cell.name)),
+        status=child.status,
+        consequences=tuple(_shown(dry_run.happened, child.name)),
         supervisor="" if above is None else above.name,
-        used=len(history.counting(foresight.now)),
+        used=len(history.counting(dry_run.now)),
         allowed=history.intensity.limit,
-        ends_system=foresight.ends_all,
+        ends_system=dry_run.ends_all,
     )
 
 
@@ -99,14 +99,14 @@ def _shown(happened: Iterable[Consequence], asked: str) -> Iterator[Consequence]
             yield each
 
 
-def modelled(cell: Cell, parent: Node | None, found: dict[str, Node]) -> Node:
+def modelled(child: Child, parent: Node | None, found: dict[str, Node]) -> Node:
     """The model of *cell* and of all below it; *found* has them by name."""
-    node = found[cell.name] = Node(cell.name, cell.spec, parent, cell.dynamic, cell.status, lives=1)
-    above = cell.parent
-    loop = above.shell if isinstance(above, SupervisorCell) else None
-    node.known = int(cell in loop.known if isinstance(loop, Shell) else cell.status is ChildStatus.RUNNING)
-    if isinstance(cell, SupervisorCell):
-        intensity = cell.plan.intensity or cell.runtime.settings.intensity
-        node.history = RestartHistory(intensity) if cell.shell is None else cell.shell.history
-        node.children = {name: modelled(child, node, found) for name, child in cell.children.items()}
+    node = found[child.name] = Node(child.name, child.spec, parent, child.dynamic, child.status, incarnations=1)
+    above = child.parent
+    loop = above.loop if isinstance(above, SupervisorChild) else None
+    node.known = int(child in loop.known if isinstance(loop, SupervisorLoop) else child.status is ChildStatus.RUNNING)
+    if isinstance(child, SupervisorChild):
+        intensity = child.plan.intensity or child.runtime.settings.intensity
+        node.history = RestartHistory(intensity) if child.loop is None else child.loop.history
+        node.children = {name: modelled(child, node, found) for name, child in child.children.items()}
     return node

@@ -25,13 +25,13 @@ from trioactors.errors import StartFailed, StoreError
 from trioactors.errors.exits import SHUTDOWN, Exit
 from trioactors.persistence.committer import STORE
 from trioactors.settings import Backoff, Intensity
-from trioactors.supervision.child import Life
-from trioactors.supervision.lifecycle import run_life
+from trioactors.supervision.child import Incarnation
+from trioactors.supervision.lifecycle import run_incarnation
 from trioactors.supervision.registry import Registry
 from trioactors.supervision.runtime import Runtime
 from trioactors.supervision.specs import INTERNAL, AutoShutdown, Restart, Strategy, Supervisor, child
 from trioactors.supervision.supervisor import supervise
-from trioactors.supervision.tree import MakeCell, SupervisorCell
+from trioactors.supervision.tree import MakeChild, SupervisorChild
 
 __all__ = ["DYNAMIC", "Root"]
 
@@ -41,14 +41,14 @@ DYNAMIC: Final = f"{INTERNAL}dynamic"
 
 
 @attrs.define(eq=False, repr=False)
-class _RootCell(SupervisorCell):
+class _RootChild(SupervisorChild):
     """The internal supervisor at the top. It has no parent; *over* is set when it has ended."""
 
     over: trio.Event = attrs.field(factory=trio.Event, init=False)
 
-    def end(self, life: Life, reason: Exit) -> Life | None:
+    def end(self, incarnation: Incarnation, reason: Exit) -> Incarnation | None:
         """The tree is gone."""
-        super().end(life, reason)
+        super().end(incarnation, reason)
         self.leaving = True
         self.close("its system ended")
         self.over.set()
@@ -58,7 +58,7 @@ class _RootCell(SupervisorCell):
 class Root:
     """The tree of one system, from its start to its end."""
 
-    def __init__(self, tree: Supervisor | None, runtime: Runtime, make_cell: MakeCell) -> None:
+    def __init__(self, tree: Supervisor | None, runtime: Runtime, make_child: MakeChild) -> None:
         store = runtime.committer
         grace = 2 * runtime.settings.grace  # closing is bounded by one of them, inside
         spec = Supervisor(
@@ -76,28 +76,28 @@ class Root:
         """The names of the system."""
         self._settled = trio.Event()
         """Set when the tree is up, or has ended before it was."""
-        self._cell = _RootCell(_ROOT, spec, runtime, None, supervise, make_cell=make_cell, registry=self.registry)
-        self._cell.watchers = [self._up]
-        self.registry.register(self._cell)
-        self._life = self._cell.new_life()
+        self._child = _RootChild(_ROOT, spec, runtime, None, supervise, make_child=make_child, registry=self.registry)
+        self._child.watchers = [self._up]
+        self.registry.register(self._child)
+        self._incarnation = self._child.new_incarnation()
         self._interrupted: BaseException | None = None
         self.body = trio.CancelScope()
         """The scope of the block."""
 
     def __repr__(self) -> str:
         """The state of the tree."""
-        return "closed" if self._runtime.closed else self._cell.status.value
+        return "closed" if self._runtime.closed else self._child.status.value
 
-    def _up(self, life: Life) -> None:
+    def _up(self, incarnation: Incarnation) -> None:
         """The tree is up, or has ended before it was."""
-        del life
-        self._cell.watchers = ()
+        del incarnation
+        self._child.watchers = ()
         self._settled.set()
 
     @property
     def over(self) -> trio.Event:
         """Set when the tree has ended."""
-        return self._cell.over
+        return self._child.over
 
     def interrupt(self, error: BaseException) -> None:
         """A KeyboardInterrupt or SystemExit came up inside a child: end the body, stop in order, raise it there."""
@@ -108,8 +108,8 @@ class Root:
         """Run the tree to its end, out of reach of any cancellation from outside."""
         with trio.CancelScope(shield=True):
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._runtime.alarms.run, name="alarms")
-                await run_life(self._cell, self._life)
+                nursery.start_soon(self._runtime.deadlines.run, name="alarms")
+                await run_incarnation(self._child, self._incarnation)
                 if self.failure() is not None:
                     self.body.cancel(reason="the tree gave up")
                 nursery.cancel_scope.cancel()
@@ -117,12 +117,12 @@ class Root:
     async def started(self) -> None:
         """Wait until the tree is up. Raises `StartFailed`, the one that names the child; where it is the store, its own error."""
         await self._settled.wait()
-        ended = self._cell.last_exit
+        ended = self._child.last_exit
         error: BaseException | None = None if ended is None else ended.error
         while isinstance(error, StartFailed) and isinstance(error.__cause__, StartFailed):
             error = error.__cause__
         if isinstance(error, StartFailed) and isinstance(error.__cause__, StoreError):
-            store = self._cell.children.get(STORE)
+            store = self._child.children.get(STORE)
             if store is not None and store.last_exit is not None and store.last_exit.error is error.__cause__:
                 error = error.__cause__
         if error is not None and self.failure() is None:
@@ -130,18 +130,18 @@ class Root:
 
     async def stop(self) -> None:
         """Stop the tree in order and wait for it; bounded by the graces."""
-        self._cell.leaving = True
+        self._child.leaving = True
         with trio.CancelScope(shield=True):
-            if self._life.ended is None:
-                self._cell.ask(self._life, SHUTDOWN)
-            await self._cell.over.wait()
+            if self._incarnation.ended is None:
+                self._child.request_stop(self._incarnation, SHUTDOWN)
+            await self._child.over.wait()
         self._runtime.closed = True
         self._runtime.lag.close()
-        self._cell.forget()
-        self.registry.release(self._cell)
+        self._child.forget()
+        self.registry.release(self._child)
 
     def failure(self) -> BaseException | None:
         """What must leave the block although its body did not raise it."""
-        tops = [cell for cell in self._cell.children.values() if isinstance(cell, SupervisorCell)]
-        gave_up = (top.gave_up for top in [*tops, self._cell])
+        tops = [each for each in self._child.children.values() if isinstance(each, SupervisorChild)]
+        gave_up = (top.gave_up for top in [*tops, self._child])
         return self._interrupted or next((error for error in gave_up if error is not None), None)

@@ -14,12 +14,12 @@ from trioactors.errors.exits import ExitKind
 from trioactors.messaging.ledger import DeadLetter, Ledger
 from trioactors.messaging.mailbox import ledger_of
 from trioactors.settings import choice, seconds
-from trioactors.supervision.handle import SupervisorHandle, coming_up, start_in
+from trioactors.supervision.handle import SupervisorHandle, start_in, wait_until_running
 from trioactors.supervision.registry import Registry
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.runtime import Runtime
 from trioactors.supervision.specs import INTERNAL, ChildKind, Restart, child
-from trioactors.supervision.tree import SupervisorCell
+from trioactors.supervision.tree import SupervisorChild
 from trioactors.system.explain import Explanation, explained
 from trioactors.system.portal import Portal
 from trioactors.system.root import DYNAMIC, Root
@@ -39,7 +39,7 @@ class SystemView:
 
     def ledger(self) -> Ledger:
         """Where every message went that any mailbox of this system has accepted."""
-        mailboxes = [mailbox for cell in self._root.registry.cells() for mailbox in cell.mailboxes()]
+        mailboxes = [mailbox for found in self._root.registry.children() for mailbox in found.mailboxes()]
         return ledger_of(mailboxes) + self._runtime.accounts.closed
 
     def dead_letters(self) -> tuple[DeadLetter, ...]:
@@ -89,13 +89,13 @@ class System(SystemView):
         if spec.kind is not ChildKind.ACTOR:
             raise SpecError(f"start() is for actors; for {make!r} use system.supervisor().start_child(ta.child(...))")
         self._runtime.check_open(self)
-        supervisor = cast("SupervisorCell", self._root.registry.find(DYNAMIC))
+        supervisor = cast("SupervisorChild", self._root.registry.find(DYNAMIC))
         if (
             supervisor.status is not ChildStatus.RUNNING
         ):  # the tree is started before it, and with the store it falls and comes back
-            await coming_up(supervisor)
-        cell = await start_in(supervisor, spec, dynamic=True)
-        return cast("A", cell.ref)
+            await wait_until_running(supervisor)
+        found = await start_in(supervisor, spec, dynamic=True)
+        return cast("A", found.ref)
 
     def get(self, kind: type[A], name: str) -> A:
         """The ref of the actor *name*, typed; for a resource, its present value. Raises `UnknownName`, `WrongClass`."""
@@ -110,14 +110,14 @@ class System(SystemView):
 
     def supervisor(self, name: str | None = None) -> SupervisorHandle:
         """A supervisor, for administration; without a name, the one that `start` uses. Raises `UnknownName`, `WrongClass`."""
-        cell = self._root.registry.find(DYNAMIC if name is None else name)
-        if not isinstance(cell, SupervisorCell):
-            raise WrongClass(cell.name, "a supervisor", repr(cell))
-        return SupervisorHandle(cell)
+        found = self._root.registry.find(DYNAMIC if name is None else name)
+        if not isinstance(found, SupervisorChild):
+            raise WrongClass(found.name, "a supervisor", repr(found))
+        return SupervisorHandle(found)
 
     def names(self) -> tuple[str, ...]:
         """The names of all children, in the order of registration."""
-        return tuple(cell.name for cell in self._root.registry.cells() if not cell.name.startswith(INTERNAL))
+        return tuple(found.name for found in self._root.registry.children() if not found.name.startswith(INTERNAL))
 
     @property
     def environment(self) -> Environment:
@@ -134,11 +134,11 @@ class System(SystemView):
         limit = self._runtime.settings.call_timeout if timeout is None else seconds(timeout, "quiesce: timeout")
         with trio.move_on_after(limit):
             await self._runtime.activity.idle()
-            while self._runtime.alarms.overdue or self._runtime.activity.busy:
+            while self._runtime.deadlines.overdue or self._runtime.activity.busy:
                 await trio.lowlevel.checkpoint()
                 await self._runtime.activity.idle()
             return
-        busy = [repr(cell) for cell in self._root.registry.cells() if cell.busy]
+        busy = [repr(found) for found in self._root.registry.children() if found.busy]
         raise CallTimeout(f"still busy after {limit:g} s: {', '.join(busy[:10])}", begun=True, inherited=False)
 
     async def wait_stopped(self) -> None:

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, TypeVar
 import outcome
 import trio
 
-from trioactors.actors.child import ActorCell
-from trioactors.actors.ref import cell_of
+from trioactors.actors.child import ActorChild
+from trioactors.actors.ref import child_of
 from trioactors.errors import ActorStopped, UsageError
 from trioactors.supervision.restarts import ChildStatus
-from trioactors.supervision.tree import SupervisorCell
+from trioactors.supervision.tree import SupervisorChild
 from trioactors.system.system import System, registry_of
 
 if TYPE_CHECKING:
     from trioactors.actors.actor import Actor
-    from trioactors.supervision.child import Cell, Life
+    from trioactors.supervision.child import Child, Incarnation
 
 __all__ = ["PlannedCrash", "alive_in", "crash", "kill", "restarted", "suspended", "until"]
 
@@ -29,10 +29,12 @@ class PlannedCrash(Exception):
     """What `crash` makes an actor fail with, unless the test names something else."""
 
 
-def alive_in(system: System) -> dict[str, Life]:
+def alive_in(system: System) -> dict[str, Incarnation]:
     """The present lives of the actors that could fail now, by name, in the order of registration."""
-    cells = (cell for cell in registry_of(system).cells() if isinstance(cell, ActorCell))
-    return {cell.name: life for cell in cells if (life := cell.life) is not None and life.ended is None}
+    children = (child for child in registry_of(system).children() if isinstance(child, ActorChild))
+    return {
+        child.name: incarnation for child in children if (incarnation := child.current) is not None and incarnation.ended is None
+    }
 
 
 def crash(ref: object, error: BaseException | None = None) -> None:
@@ -45,11 +47,11 @@ def kill(ref: object) -> None:
     _running(ref).kill("killed by a test")
 
 
-def _running(ref: object) -> Life:
-    life = cell_of(ref).life
-    if life is None or life.ended is not None:
+def _running(ref: object) -> Incarnation:
+    incarnation = child_of(ref).current
+    if incarnation is None or incarnation.ended is not None:
         raise ActorStopped(f"{ref!r} does not run")
-    return life
+    return incarnation
 
 
 async def restarted(ref: object, *, after: int = 0, timeout: float = 60.0) -> None:
@@ -57,20 +59,20 @@ async def restarted(ref: object, *, after: int = 0, timeout: float = 60.0) -> No
 
     An actor that falls with another runs on until its supervisor comes to it: wait for an incarnation *after* the one you saw.
     """
-    cell = cell_of(ref)
-    with trio.fail_after(timeout), _changes(cell) as change:
+    child = child_of(ref)
+    with trio.fail_after(timeout), _changes(child) as change:
         await trio.lowlevel.checkpoint()
-        while not _settled(cell, after):
+        while not _settled(child, after):
             await change.wait()
 
 
-def _settled(cell: ActorCell, after: int) -> bool:
-    if cell.mailbox.closed is not None:
-        raise cell.stopped()
-    life = cell.present
-    if life is None or life.number <= after:
+def _settled(child: ActorChild, after: int) -> bool:
+    if child.mailbox.closed is not None:
+        raise child.stopped()
+    incarnation = child.present
+    if incarnation is None or incarnation.number <= after:
         return False
-    return cell.status is ChildStatus.RUNNING and life.fatal is None and life.killed is None
+    return child.status is ChildStatus.RUNNING and incarnation.fatal is None and incarnation.killed is None
 
 
 class _Change:
@@ -88,39 +90,39 @@ class _Change:
 
 
 @contextmanager
-def _changes(cell: Cell) -> Generator[_Change, None, None]:
+def _changes(child: Child) -> Generator[_Change, None, None]:
     change = _Change()
-    cell.watchers = [*cell.watchers, change]
+    child.watchers = [*child.watchers, change]
     try:
         yield change
     finally:
-        cell.watchers = [other for other in cell.watchers if other is not change]
+        child.watchers = [other for other in child.watchers if other is not change]
 
 
 async def until(ref: Actor[S], predicate: Callable[[S], bool], *, timeout: float = 60.0) -> None:
     """Wait until *predicate* has held for the actor's state: now, or after some message. What it raises leaves here."""
-    cell = cell_of(ref)
+    child = child_of(ref)
     found: list[outcome.Outcome[bool]] = []
     over = trio.Event()
 
     def look() -> None:
         """Between two messages, in the actor's own task: nothing may be raised here, and what is seen here may be gone soon."""
-        life = cell.present
-        if not found and life is not None and life.ready and cell.mailbox.current is None:
-            seen = outcome.capture(predicate, life.actor.state)
+        incarnation = child.present
+        if not found and incarnation is not None and incarnation.ready and child.mailbox.current is None:
+            seen = outcome.capture(predicate, incarnation.actor.state)
             if isinstance(seen, outcome.Error) or seen.value:
                 found.append(seen)
                 over.set()
 
     await trio.lowlevel.checkpoint()
-    cell.mailbox.lookers = [*cell.mailbox.lookers, look]
-    cell.mailbox.attention = True
+    child.mailbox.lookers = [*child.mailbox.lookers, look]
+    child.mailbox.attention = True
     try:
         look()
         with trio.fail_after(timeout):
             await over.wait()
     finally:
-        cell.mailbox.lookers = [other for other in cell.mailbox.lookers if other is not look]
+        child.mailbox.lookers = [other for other in child.mailbox.lookers if other is not look]
     found[0].unwrap()
 
 
@@ -128,16 +130,16 @@ async def until(ref: Actor[S], predicate: Callable[[S], bool], *, timeout: float
 def suspended(system: System, *names: str) -> Generator[None, None, None]:
     """Hold the loops of these supervisors (all of them, without names), so that several children can die before any is handled."""
     registry = registry_of(system)
-    cells = [registry.find(name) for name in names] if names else registry.cells()
-    held = [cell for cell in cells if isinstance(cell, SupervisorCell)]
+    children = [registry.find(name) for name in names] if names else registry.children()
+    held = [child for child in children if isinstance(child, SupervisorChild)]
     if not held:
         raise UsageError(f"no supervisor among {names}")
-    for cell in held:
-        cell.suspension.held = True
+    for child in held:
+        child.suspension.held = True
     try:
         yield
     finally:
-        for cell in held:
-            cell.suspension.held = False
-            if cell.shell is not None:
-                cell.shell.wake()
+        for child in held:
+            child.suspension.held = False
+            if child.loop is not None:
+                child.loop.wake()

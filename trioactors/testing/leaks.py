@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from trioactors.actors.child import ActorCell
+from trioactors.actors.child import ActorChild
 from trioactors.running import open_system
 from trioactors.settings import Settings
-from trioactors.supervision.child import Cell
+from trioactors.supervision.child import Child
 from trioactors.supervision.specs import Supervisor
 from trioactors.system.system import System, registry_of, runtime_of
 from trioactors.testing.clocks import virtual_environment
@@ -53,12 +53,12 @@ async def isolated_system(
     world = virtual_environment() if environment is None else environment
     async with open_system(store, tree, settings=settings, environment=world, observers=observers) as system:
         yield system
-        cells = registry_of(system).cells()
-        found += [f"watch: {cell.name} is still watched" for cell in cells if cell.watchers]
-        for cell in cells:
-            found += _owed(cell)
-    found += _unbalanced(system, cells)
-    found += [f"timer: {alarm!r} still waits" for alarm in runtime_of(system).alarms.pending()]
+        children = registry_of(system).children()
+        found += [f"watch: {child.name} is still watched" for child in children if child.watchers]
+        for child in children:
+            found += _owed(child)
+    found += _unbalanced(system, children)
+    found += [f"timer: {alarm!r} still waits" for alarm in runtime_of(system).deadlines.pending()]
     if busy := runtime_of(system).activity.busy:
         found.append(f"activity: {busy} more things were begun than ended, so quiesce would wait for ever")
     found += [f"task: {task.name} still runs" for task in _system_tasks() if task not in tasks]
@@ -69,19 +69,19 @@ async def isolated_system(
         raise Leak("the test left something behind:\n  " + "\n  ".join(found))
 
 
-def _owed(cell: Cell) -> Iterator[str]:
-    life = cell.present if isinstance(cell, ActorCell) else None
-    for call in (life.deferred or ()) if life is not None else ():
+def _owed(child: Child) -> Iterator[str]:
+    incarnation = child.present if isinstance(child, ActorChild) else None
+    for call in (incarnation.deferred or ()) if incarnation is not None else ():
         if call.pending:
-            yield f"reply: {cell.name} still owes the deferred reply to {call.spec.name!r}"
+            yield f"reply: {child.name} still owes the deferred reply to {call.spec.name!r}"
 
 
-def _unbalanced(system: System, cells: list[Cell]) -> Iterator[str]:
-    for cell in cells:
-        if isinstance(cell, ActorCell):
-            ledger = cell.mailbox.ledger
+def _unbalanced(system: System, children: list[Child]) -> Iterator[str]:
+    for child in children:
+        if isinstance(child, ActorChild):
+            ledger = child.mailbox.ledger
             if not ledger.balanced or ledger.waiting or ledger.in_progress:
-                yield f"ledger: {cell.name}: {ledger}"
+                yield f"ledger: {child.name}: {ledger}"
     if not system.ledger().balanced:
         yield f"ledger: the system's: {system.ledger()}"
 

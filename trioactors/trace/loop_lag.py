@@ -74,7 +74,7 @@ class LoopLag:
             trio.lowlevel.remove_instrument(self._meter)
             self._meter = None
         elif (clock := self._stopwatch()) is not None:
-            self._meter = Meter(clock, self._notable, self._tell)
+            self._meter = Meter(clock, self._notable, self._emit)
             trio.lowlevel.add_instrument(self._meter)
 
     def close(self) -> None:
@@ -89,7 +89,7 @@ class LoopLag:
         except RuntimeError:
             return False
 
-    def _tell(self, task: trio.lowlevel.Task, held: float) -> None:
+    def _emit(self, task: trio.lowlevel.Task, held: float) -> None:
         if self._observers.listeners:
             now = trio.current_time()
             self._observers.emit(LoopHeld(time=now, child=self._whose(task), task=task.name, seconds=held))
@@ -101,7 +101,7 @@ class Meter(trio.abc.Instrument):
     def __init__(self, clock: Callable[[], float], notable: float, tell: Callable[[trio.lowlevel.Task, float], None]) -> None:
         self._clock = clock
         self._notable = notable
-        self._tell = tell
+        self._emit = tell
         self._began = self._second = clock()
         self._worst = (self._began, 0.0)
         """When the longest step of this second ended, and how long it was."""
@@ -130,7 +130,7 @@ class Meter(trio.abc.Instrument):
             self._worst = (now, held)
         self._least = min(self._worst[1], self._notable)
         if held > self._notable:
-            self._tell(task, held)
+            self._emit(task, held)
 
     def worst(self) -> float:
         """The longest step that ended within the last `WINDOW` seconds. Of each second the longest is known."""

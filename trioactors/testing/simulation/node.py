@@ -22,7 +22,7 @@ from trioactors.environment.environment import Environment
 from trioactors.errors import CallTimeout, UnknownName
 from trioactors.errors.exits import leaves
 from trioactors.settings import Settings
-from trioactors.supervision.child import Life
+from trioactors.supervision.child import Incarnation
 from trioactors.supervision.specs import Supervisor
 from trioactors.system.system import System, registry_of
 from trioactors.testing.clocks import EPOCH
@@ -189,7 +189,7 @@ class Node:
             await self._changed.wait()
         return self.life
 
-    def actors(self) -> list[Life]:
+    def actors(self) -> list[Incarnation]:
         """The actors that could fail now, by name."""
         life = self.life
         if life is None or life.system is None:

@@ -1,0 +1,168 @@
+"""How a supervisor starts and stops its children, one at a time.
+
+A start is over when the child is ready, has failed or was ignored; a stop when the incarnation has ended. The loop waits for either, and
+for nothing else meanwhile. Both are given up as soon as the supervisor itself is asked to stop.
+"""
+
+from __future__ import annotations
+
+import contextvars
+from functools import partial
+
+import attrs
+import trio
+
+from trioactors.errors.exits import KILLED, SHUTDOWN
+from trioactors.scheduling.deadlines import Alarm
+from trioactors.supervision.child import Child, Incarnation, leaves_for_good, start_failure
+from trioactors.supervision.lifecycle import run_incarnation
+from trioactors.supervision.requests import Loop, StopRequested
+from trioactors.supervision.restarts import ChildStatus
+from trioactors.supervision.specs import Restart, Strategy, Supervisor
+from trioactors.supervision.tree import SupervisorChild, keeps_children
+from trioactors.supervision.wait_graph import break_cycle
+from trioactors.trace.records import ChildIgnored, ChildStartFailed, TraceRecord
+
+__all__ = ["Launcher"]
+
+
+@attrs.define(eq=False)
+class Launcher(Loop):
+    """The part of a supervisor's loop that starts and stops children."""
+
+    child: SupervisorChild
+    incarnation: Incarnation
+    nursery: trio.Nursery = attrs.field(repr=False)
+    plan: Supervisor = attrs.field(repr=False)
+    known: dict[Child, Incarnation] = attrs.field(factory=dict["Child", "Incarnation"], init=False)
+    """Whose end is news: who runs, or has died and was not handled yet."""
+    _stopping: bool = attrs.field(default=False, init=False)
+    _backoffs: dict[Child, Alarm] = attrs.field(factory=dict["Child", "Alarm"], init=False)
+    waiting_group: dict[Child, tuple[str, ...]] = attrs.field(factory=dict["Child", "tuple[str, ...]"], init=False)
+    """Who comes back only after the restart of the key."""
+    _context: contextvars.Context = attrs.field(factory=contextvars.copy_context, init=False)
+
+    def _emit(self, record: TraceRecord) -> None:
+        self.child.runtime.observers.emit(record)
+
+    # --- starting ---
+
+    async def _start_declared(self) -> None:
+        self.child.adopt()
+        if keeps_children(self.child):  # they come back as from a restart: a start that fails is tried again, and counts
+            for child in tuple(self.child.children.values()):
+                self.known[child] = self.launch(child)
+            return
+        for child in tuple(self.child.children.values()):
+            if not await self.start(child) and not (child.current is not None and child.current.ignored):
+                raise start_failure(child)
+
+    def launch(self, child: Child) -> Incarnation:
+        """Begin a life of *cell*, in the supervisor's context, whoever asked for it. A restart that was to come has come."""
+        self._call_off(child)
+        self.waiting_group.pop(child, None)
+        incarnation = child.new_incarnation()
+        incarnation.nursery = self.nursery
+        self._context.run(lambda: self.nursery.start_soon(run_incarnation, child, incarnation, name=child.name))
+        return incarnation
+
+    async def start(self, child: Child) -> bool:
+        """Start *cell* and wait until it is ready, has failed or was ignored; tell whether it runs. Raises `StopRequested`."""
+        incarnation = self.launch(child)
+        self.attending = child
+        try:
+            while not incarnation.settled:
+                await self.park()
+                if self.incarnation.asked is not None and not incarnation.settled:
+                    await self.stop(child)
+                    raise StopRequested
+        finally:
+            self.attending = None
+        if not incarnation.ready:
+            self.not_started(child, incarnation)
+        return incarnation.ready
+
+    def not_started(self, child: Child, incarnation: Incarnation) -> None:
+        """Tell of a start that did not end with a running child, and forget whom an ignored start leaves nothing of."""
+        now = trio.current_time()
+        if incarnation.ignored:
+            self._emit(ChildIgnored(time=now, child=child.name))
+            if child.dynamic or child.spec.restart is Restart.TEMPORARY:
+                self.child.forget_child(child)
+            else:
+                child.close(f"it did not start: {incarnation.ended}")
+        else:
+            reason = incarnation.ended or KILLED
+            self._emit(ChildStartFailed(time=now, child=child.name, reason=reason))
+
+    # --- stopping ---
+
+    def _kill(self, child: Child, incarnation: Incarnation) -> None:
+        incarnation.kill(f"{self.child.name} stops {child.name}: its grace of {child.grace:g} s is over")
+
+    def ask_to_stop(self, child: Child) -> Incarnation | None:
+        """Begin to stop *cell*, if it runs; its exit is not news any more."""
+        self.known.pop(child, None)
+        self._call_off(child)
+        incarnation = child.current
+        if incarnation is None or incarnation.ended is not None:
+            child.status = ChildStatus.UNDEFINED
+            return None
+        child.status = ChildStatus.STOPPING
+        grace = child.grace
+        if grace <= 0:
+            self._kill(child, incarnation)
+        elif incarnation.grace is None:  # it is not being stopped already
+            incarnation.grace = self.child.runtime.deadlines.at(
+                self.child.runtime.now() + grace, partial(self._kill, child, incarnation)
+            )
+            child.request_stop(incarnation, SHUTDOWN)
+        return incarnation
+
+    async def stop(self, child: Child) -> None:
+        """Stop *cell*, and wait until it is gone."""
+        incarnation = self.ask_to_stop(child)
+        if incarnation is not None:
+            before, self.attending = self.attending, child
+            self._break_cycle(child)
+            while incarnation.ended is None:
+                await self.park()
+            self.attending = before
+        self._stopped(child)
+
+    def _break_cycle(self, child: Child) -> None:
+        """The loop waits for *cell*: whatever *cell* waits for must not wait for the loop."""
+        if child.current is not None:
+            break_cycle(child, child.current.waits or (), self.child)
+
+    def _stopped(self, child: Child) -> None:
+        child.status = ChildStatus.UNDEFINED
+        waiting_group = self.waiting_group.pop(child, ())
+        if not leaves_for_good(child):
+            return
+        child.close("it was stopped for good")
+        self.close_group(child, waiting_group)
+
+    def close_group(self, child: Child, fallen: tuple[str, ...]) -> None:
+        """*cell* does not come back, and so nobody of those who fell with it."""
+        for other in [self.child.children[name] for name in fallen if name in self.child.children]:
+            if other not in self.known:
+                other.close(f"it fell with {child.name}, which will not be restarted")
+
+    async def _stop_all(self) -> None:
+        self._stopping = True
+        children = list(reversed(self.child.children.values()))
+        if self.plan.strategy is Strategy.DYNAMIC:
+            for incarnation in [self.ask_to_stop(child) for child in children]:
+                while incarnation is not None and incarnation.ended is None:
+                    await self.park()
+        keeps = keeps_children(self.child) and not leaves_for_good(self.child)
+        for child in children:
+            await self.stop(child)
+            if child.dynamic and not (keeps and child.spec.restart is not Restart.TEMPORARY):
+                self.child.forget_child(child)
+
+    def _call_off(self, child: Child) -> None:
+        """Wait for no back-off of *cell*."""
+        if child in self._backoffs:
+            self._backoffs.pop(child).cancel()
