@@ -1,8 +1,8 @@
-"""The code in README.md and docs/ is run, page by page, from the top of each page.
+"""Run the code in README.md and docs/, page by page, from the top of each page.
 
-A block may `await`: it then runs in virtual time. A block of `text` right below is what the code above printed; `...` stands for anything.
-A comment `<!-- examples/x.py -->` before a block promises that the block is that file, whole. Each page runs in a folder of its own, which
-is gone afterwards. Whatever shuffles tests (pytest-randomly) leaves the blocks of a page in their order, behind all other tests.
+A block may `await`: it then runs in virtual time. A block of `text` right below shows what the code above printed; `...` matches anything.
+A comment `<!-- examples/x.py -->` before a block says that the block is that whole file. Each page runs in a temporary folder of its own.
+The blocks of a page keep their order and come after all other tests, even if tests are shuffled (pytest-randomly).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def evaluate(example: Example) -> None:
 
 
 def compare(example: Example) -> str | None:
-    """What the block above printed is what this one shows."""
+    """Compare this block with what the block above printed."""
     checker, shown, printed = doctest.OutputChecker(), str(example.parsed), example.namespace.get("__printed__", "")
     if checker.check_output(shown, printed, doctest.ELLIPSIS):
         return None
@@ -52,25 +52,25 @@ def compare(example: Example) -> str | None:
 
 
 def included(document: Document) -> Iterator[Region]:
-    """Promises that a block is a file of examples/."""
+    """Find the blocks that must equal a file of examples/."""
     for match in INCLUDED.finditer(document.text):
         yield Region(match.start(), match.start("code") - len("```python\n"), (match["file"], match["code"]), same_as_file)
 
 
 def same_as_file(example: Example) -> str | None:
-    """The block is the file, to the letter."""
+    """Check that the block equals the file."""
     file, code = example.parsed
     return None if (ROOT / file).read_text(encoding="utf-8") == code else f"the block below is not {file}"
 
 
 def enter_folder(namespace: dict[str, Any]) -> None:
-    """What a page writes goes to a folder of its own."""
+    """Enter a temporary folder for the files that a page writes."""
     folder = namespace["__folder__"] = contextlib.ExitStack()
     folder.enter_context(contextlib.chdir(folder.enter_context(tempfile.TemporaryDirectory())))
 
 
 def leave_folder(namespace: dict[str, Any]) -> None:
-    """And is gone with it."""
+    """Leave and delete the temporary folder."""
     namespace["__folder__"].close()
 
 
@@ -84,7 +84,7 @@ pytest_collect_file = Sybil(
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A page is read from its top."""
+    """Move the blocks of pages to the end, in page order."""
     blocks = [item for item in items if isinstance(item, SybilItem)]
     blocks.sort(key=lambda block: (str(block.path), block.example.start))
     items[:] = [*(item for item in items if not isinstance(item, SybilItem)), *blocks]

@@ -1,4 +1,4 @@
-"""A tree of plain async functions: no actor, only supervision. A sensor is sampled, and one reading is too much for the sampler."""
+"""A tree of plain async functions: supervision without actors. A sensor is sampled, and one reading crashes the sampler."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import trioactors as ta
 
 
 class Overload(Exception):
-    """Crashes whoever raises it."""
+    """An error that crashes the child that raises it."""
 
 
 class Sensor:
-    """Counts on from where it was, however often it is opened."""
+    """A sensor that continues counting each time it is opened."""
 
     def __init__(self) -> None:
         self.readings = itertools.count(1)
@@ -34,8 +34,8 @@ class Sensor:
 
 
 async def sample(out: trio.MemorySendChannel[int], *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-    """Read the sensor ten times a second, for ever. The next sibling is not started before this one says that it is ready."""
-    sensor = ta.current_system().get(Sensor, "sensor")  # an elder sibling: it is open, or this one would not have been started
+    """Read the sensor ten times a second, forever. The next sibling starts when this function reports that it is ready."""
+    sensor = ta.current_system().get(Sensor, "sensor")  # declared before this child, so it is open by now
     await trio.sleep(0.05)  # warming up
     print("sampler ready")
     task_status.started()
@@ -48,14 +48,14 @@ async def sample(out: trio.MemorySendChannel[int], *, task_status: trio.TaskStat
 
 
 async def report(readings: trio.MemoryReceiveChannel[int], *, count: int) -> None:
-    """Print so many readings, then return. It is *significant*: when it ends, the tree does."""
+    """Print *count* readings, then return. This child is *significant*: when it exits, the tree stops."""
     print("reporter ready")
     for _ in range(count):
         print(f"reading {await readings.receive()}")
 
 
 def tree(sensor: Sensor, out: trio.MemorySendChannel[int], readings: trio.MemoryReceiveChannel[int]) -> ta.Supervisor:
-    """A sampler that fails takes its sensor along (ONE_FOR_ALL), but not the reporter, who is outside their supervisor."""
+    """Build the tree: a sampler that fails restarts its sensor too (ONE_FOR_ALL), but not the reporter, which is outside *probe*."""
     probe = ta.Supervisor(
         ta.child(ta.resource(sensor.connection), name="sensor"),
         ta.child(partial(sample, out), name="sampler"),
@@ -71,7 +71,7 @@ def tree(sensor: Sensor, out: trio.MemorySendChannel[int], readings: trio.Memory
 
 
 async def main() -> None:
-    """Run the tree until it ends by itself."""
+    """Run the tree until it stops by itself."""
     out, readings = trio.open_memory_channel[int](10)
     with out, readings:
         async with ta.open_system(tree(Sensor(), out, readings)) as system:
@@ -80,5 +80,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    logging.getLogger("trioactors").setLevel(logging.CRITICAL)  # this crash is wanted; its report would only startle
+    logging.getLogger("trioactors").setLevel(logging.CRITICAL)  # this crash is intended; do not log its report
     trio.run(main)

@@ -1,4 +1,4 @@
-"""Two actors. One of them crashes in the middle of the game and comes back; the other hardly notices."""
+"""Two actors. One of them crashes in the middle of the game and is restarted; the other hardly notices."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import trioactors as ta
 
 @define
 class Returns:
-    """What one life of the actor knows."""
+    """The state of one incarnation."""
 
     count: int = 0
 
 
 class BallLost(Exception):
-    """Nobody declared this error, so it crashes the actor that raises it."""
+    """An undeclared error: it crashes the actor that raises it."""
 
 
 class Pong(ta.Actor[Returns]):
-    """Returns balls, all but the third."""
+    """An actor that returns every ball but the third."""
 
     @ta.handler
     async def ball(self, number: int) -> str:
@@ -31,22 +31,22 @@ class Pong(ta.Actor[Returns]):
         if number == 3:
             raise BallLost
         self.state.count += 1
-        return f"pong (life {self.context.incarnation}, {self.state.count} returned)"
+        return f"pong (incarnation {self.context.incarnation}, {self.state.count} returned)"
 
 
 class Ping(ta.Actor[None]):
-    """Serves the balls."""
+    """An actor that serves the balls."""
 
     def __init__(self, pong: Pong) -> None:
         self.pong = pong
 
     @ta.handler
     async def play(self, balls: int) -> list[str]:
-        """Serve so many balls, and say what became of each."""
+        """Serve so many balls and return the outcome of each."""
         return [f"ping {number}: {await self.serve(number)}" for number in range(1, balls + 1)]
 
     async def serve(self, number: int) -> str:
-        """Serve one ball. A plain method: only `@handler` can be reached from outside."""
+        """Serve one ball. This is a plain method: others can only reach methods marked `@handler`."""
         try:
             return await self.pong.ball(number)
         except ta.ActorCrashed as crash:
@@ -54,7 +54,7 @@ class Ping(ta.Actor[None]):
 
 
 async def main() -> None:
-    """Start both, play five balls."""
+    """Start both actors and play five balls."""
     async with ta.open_system() as system:
         pong = await system.start(Pong, name="pong")
         ping = await system.start(partial(Ping, pong), name="ping")
@@ -63,5 +63,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    logging.getLogger("trioactors").setLevel(logging.CRITICAL)  # this crash is wanted; its report would only startle
+    logging.getLogger("trioactors").setLevel(logging.CRITICAL)  # this crash is intended; do not log its report
     trio.run(main)

@@ -1,4 +1,4 @@
-"""Synchronous code in threads talks to an actor through a portal: four threads, one counter, no lock."""
+"""Synchronous code in threads that talks to an actor through a portal: four threads, one counter, no lock."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ import trioactors as ta
 
 @define
 class Tally:
-    """What the actor knows."""
+    """The state of the counter."""
 
     total: int = 0
 
 
 class Counter(ta.Actor[Tally]):
-    """Counts."""
+    """An actor that counts."""
 
     @ta.handler
     def add(self, by: int) -> int:
-        """Add *by*; the answer is the new total."""
+        """Add *by* and return the new total."""
         self.state.total += by
         return self.state.total
 
 
 def old_code(portal: ta.Portal, counter: Counter) -> None:
-    """Plain, blocking code that knows nothing of Trio. A call blocks its thread until the actor has answered."""
+    """Run plain blocking code that knows nothing of Trio. A call blocks its thread until the actor has answered."""
     for _ in range(25):
         portal.call(counter.add, by=1)
 
 
 async def main() -> int:
-    """Run the old code in four threads. Returns the total."""
+    """Run the old code in four threads and return the total."""
     async with ta.open_system() as system:
         counter = await system.start(Counter, name="counter")
         async with trio.open_nursery() as nursery:

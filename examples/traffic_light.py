@@ -1,4 +1,4 @@
-"""A state machine with timers: a traffic light that somebody can press a button on, and that fails to red."""
+"""A state machine with timers: a traffic light with a button, which goes back to red after a crash."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import trioactors as ta
 
 
 class Light(enum.Enum):
-    """The states."""
+    """The states of the light."""
 
     RED = "red"
     GREEN = "green"
@@ -25,31 +25,31 @@ SECONDS: Final = {Light.RED: 0.3, Light.GREEN: 0.5, Light.YELLOW: 0.1}
 
 
 class LampBroken(Exception):
-    """Crashes the light."""
+    """An error that crashes the light."""
 
 
 @define
 class Crossing:
-    """What one incarnation knows. A restart begins with a new one, so the light fails to red."""
+    """The state of one incarnation. A restart begins with a new one, so after a crash the light is red."""
 
     light: Light = Light.RED
 
 
 class TrafficLight(ta.Actor[Crossing]):
-    """Goes round by itself. All its changes are messages, so no two can happen at once."""
+    """A light that changes by itself. All changes are messages, so two can never happen at once."""
 
     async def on_start(self) -> None:
-        """Show the first light."""
+        """Begin with red."""
         self.show(Light.RED)
 
     @ta.handler
     def step(self) -> None:
-        """Go on to the next light. The timer sends this; it is a message like any other."""
+        """Change to the next light. The timer sends this; it is a message like any other."""
         self.show(NEXT[self.state.light])
 
     @ta.handler
     def press(self) -> bool:
-        """Somebody wants to cross: green ends now. Tells whether that changed anything."""
+        """Press the button: green changes to yellow now. Return whether that changed anything."""
         if self.state.light is not Light.GREEN:
             return False
         self.show(Light.YELLOW)
@@ -57,13 +57,13 @@ class TrafficLight(ta.Actor[Crossing]):
 
     @ta.handler
     def shock(self) -> None:
-        """Break a lamp."""
+        """Break a lamp: the actor crashes."""
         raise LampBroken
 
     def show(self, light: Light) -> None:
-        """Enter a state. The key makes sure that there is one timer: setting the next replaces the last, ticks and all."""
+        """Enter a state. The key keeps this to one timer: a new one replaces the last, even if its tick already waits."""
         self.state.light = light
-        print(f"{light.value} (life {self.context.incarnation})")
+        print(f"{light.value} (incarnation {self.context.incarnation})")
         self.context.after(SECONDS[light], self.step, key="step")
 
 
@@ -80,5 +80,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    logging.getLogger("trioactors").setLevel(logging.CRITICAL)  # this crash is wanted; its report would only startle
+    logging.getLogger("trioactors").setLevel(logging.CRITICAL)  # this crash is intended; do not log its report
     trio.run(main)

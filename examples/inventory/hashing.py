@@ -1,7 +1,7 @@
-"""Reads one file and says what there is to know of it. Blocking code, for a thread.
+"""Read one file and describe it. This is blocking code, for a thread.
 
-A file that changes while it is read has no digest that was ever true. So it is looked at again after each chunk, and read anew if it is
-not what it was. (After each, because a log may grow as fast as it is read.)
+The digest of a file that changed while it was read is wrong. So its status is checked after each chunk, and if it has changed, the file is
+read again. (After each chunk, because a log may grow as fast as it is read.)
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ __all__ = ["examine"]
 CHUNK: Final = 256 * 1024
 TRIES: Final = 3
 FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-"""What was a file a moment ago may be a link now (refused), or a pipe that nobody writes to (opened without waiting)."""
+"""A file may have been replaced by a link (refused) or by a pipe without a writer (opened without waiting)."""
 
 
 def examine(path: Path, seen: Stamp, *, pulse: Callable[[], None]) -> Entry | None:
-    """What there is to know of the file at *path*, which had the stamp *seen* a moment ago; None if it has gone.
+    """Return the entry for the file at *path*, which had the stamp *seen* a moment ago; None if the file has gone.
 
-    *pulse* is called between chunks; what it raises ends the reading.
+    *pulse* is called between chunks; if it raises, reading stops.
     """
     kind = kind_of(path)
     try:
@@ -44,7 +44,7 @@ def examine(path: Path, seen: Stamp, *, pulse: Callable[[], None]) -> Entry | No
 
 
 def read(path: Path, pulse: Callable[[], None]) -> tuple[Stamp, str | None]:
-    """The stamp and the SHA-256 of the file at *path*; no digest if it changed meanwhile."""
+    """Return the stamp and the SHA-256 of the file at *path*; no digest if it changed while it was read."""
     with open(os.open(path, FLAGS), "rb", buffering=0) as file:  # noqa: PTH123 - a Path cannot be opened with flags
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
@@ -59,6 +59,6 @@ def read(path: Path, pulse: Callable[[], None]) -> tuple[Stamp, str | None]:
 
 
 def kind_of(path: Path) -> str:
-    """The type of a file, as far as its name tells."""
+    """Guess the type of a file by its name."""
     kind, packed = mimetypes.guess_type(path.name, strict=False)
     return f"{kind or 'unknown'}{f' in {packed}' if packed else ''}"

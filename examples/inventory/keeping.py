@@ -1,6 +1,6 @@
 """The durable actors: the inventory of a root, a folder for each top folder, and the pages of each folder.
 
-Each commits before it answers. So what they have said yes to is there after `kill -9`, and what they have not is done again.
+Each commits before it answers. So acknowledged work survives `kill -9`, and other work is done again.
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ __all__ = ["RECORDS", "Folder", "Inventory", "Page", "folder_of", "inventory_of"
 
 A = TypeVar("A")
 RECORDS: Final = "records"
-"""The supervisor of all these actors."""
+"""The name of the supervisor of all these actors."""
 PATIENCE: Final = 600.0
-"""Seconds for an answer. A folder asks all its pages, and a disk may be slow."""
+"""The deadline of a call, in seconds. A folder asks all its pages, and a disk may be slow."""
 
 
 @stored(name="sheet")
 @define
 class Sheet:
-    """What a page remembers."""
+    """The state of a page."""
 
     files: dict[Path, Entry] = Factory(dict[Path, Entry])
 
 
 class Page(ta.Actor[Sheet], persist=ta.EVERY_MESSAGE, timeout=PATIENCE):
-    """Keeps the results of up to a hundred files."""
+    """A durable actor that keeps the results of up to a hundred files."""
 
     @ta.handler(reads=True)
     def entries(self) -> Mapping[Path, Entry]:
-        """All of them."""
+        """Return all entries."""
         return dict(self.state.files)
 
     @ta.handler
     def record(self, results: Mapping[Path, Entry | None]) -> None:
-        """Keep these results; None is the result of a file that has gone."""
+        """Keep these results; None means that the file has gone."""
         for path, entry in results.items():
             if entry is None:
                 self.state.files.pop(path, None)
@@ -57,22 +57,22 @@ class Page(ta.Actor[Sheet], persist=ta.EVERY_MESSAGE, timeout=PATIENCE):
 @stored(name="shelf")
 @define
 class Shelf:
-    """What a folder remembers."""
+    """The state of a folder."""
 
     pages: int = 0
 
 
 class Folder(ta.Actor[Shelf], persist=ta.EVERY_MESSAGE, timeout=PATIENCE):
-    """Knows its pages, and what is to be done in its folder."""
+    """A durable actor that knows the pages of a top folder and plans the work there."""
 
     def __init__(self, top: Top) -> None:
         self.top = top
 
     @ta.handler
     async def plan(self, walk: Walk) -> Plan:
-        """Compare what was seen with what is known; forget what has gone.
+        """Compare the walk with the results that are kept, and drop the results of files that have gone.
 
-        The number of pages is committed before anybody hashes a file. So there never is a result on a page that nobody knows of.
+        The number of pages is committed before any file is hashed. So no result can be on an unknown page.
         """
         pages = await self.pages()
         plan = planned(self.top, walk, [await page.entries() for page in pages])
@@ -83,49 +83,49 @@ class Folder(ta.Actor[Shelf], persist=ta.EVERY_MESSAGE, timeout=PATIENCE):
 
     @ta.handler(reads=True)
     async def entries(self) -> Mapping[Path, Entry]:
-        """What is kept of every file, by its path under the folder."""
+        """Return the entry of every file, by its path under the folder."""
         return {path: entry for page in await self.pages() for path, entry in (await page.entries()).items()}
 
     async def pages(self) -> list[Page]:
-        """Its pages, running."""
+        """Return the actors of all pages, started if necessary."""
         return [await page_of(self.context.system, self.top, number) for number in range(self.state.pages)]
 
 
 @stored(name="inventory")
 @define
 class Tops:
-    """What an inventory remembers."""
+    """The state of an inventory."""
 
     known: set[Path] = Factory(set[Path])
 
 
 class Inventory(ta.Actor[Tops], persist=ta.EVERY_MESSAGE, timeout=PATIENCE):
-    """Knows the top folders of one root, also those that are no longer there."""
+    """A durable actor that knows the top folders of one root, including those that have gone."""
 
     @ta.handler
     def expand(self, tops: Sequence[Path]) -> list[Path]:
-        """Learn of these top folders. Answers with all that were ever seen."""
+        """Add these top folders and return all that were ever seen."""
         self.state.known.update(tops)
         return sorted(self.state.known)
 
 
 async def inventory_of(system: ta.System, root: Path) -> Inventory:
-    """The inventory of *root*, running."""
+    """Return the inventory of *root*, started if necessary."""
     return await running(system, Inventory, Inventory, durable_name("inventory", str(root)))
 
 
 async def folder_of(system: ta.System, top: Top) -> Folder:
-    """The actor of a top folder, running."""
+    """Return the actor of a top folder, started if necessary."""
     return await running(system, Folder, partial(Folder, top), durable_name("folder", str(top)))
 
 
 async def page_of(system: ta.System, top: Top, number: int) -> Page:
-    """One page of a top folder, running."""
+    """Return one page of a top folder, started if necessary."""
     return await running(system, Page, Page, f"{durable_name('page', str(top))} {number:04}")
 
 
 async def running(system: ta.System, kind: type[A], make: Callable[[], A], name: str) -> A:
-    """The actor *name*: the one that runs, or else a new one, which begins from what was committed under its name."""
+    """Return the running actor *name*, or start one, which begins with the state that was committed under its name."""
     with suppress(ta.NameTaken):
         await system.supervisor(RECORDS).start_child(ta.child(make, name=name))
     return system.get(kind, name)

@@ -1,9 +1,9 @@
-"""Decides what has to be hashed, and where the results will be kept. Plain functions from data to data.
+"""Decide what has to be hashed and where the results are kept. Plain functions from data to data.
 
-A durable actor is written as a whole whenever its state changes. So the 50,000 files of a folder cannot be the state of one actor: each
-result would rewrite all those before it. They are kept on *pages* of a hundred files. A file stays on the page that it was given, so the
-next run knows where its result is. And the files to hash are handed out in *lots*, each for one page: one message, one thread, one
-commit. That makes small files cheap, and what a crash can cost stays small: large files go in lots of a few.
+The state of a durable actor is written as a whole whenever it changes. So the 50,000 files of a folder cannot be the state of one actor:
+each result would rewrite all earlier ones. They are kept on *pages* of a hundred files. A file stays on its page, so the next run knows
+where its result is. The files to hash are handed out in *lots*, each for one page: one message, one thread, one commit. That makes small
+files cheap, and keeps the cost of a crash low, since large files go into small lots.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from walking import Walk
 __all__ = ["Lot", "Plan", "again", "planned"]
 
 PAGE: Final = 100
-"""Files on a page, which is then a record of some 20 kB."""
+"""Files per page, which makes a record of some 20 kB."""
 LOT: Final = 16_000_000
-"""Bytes in a lot, unless a single file has more."""
+"""Bytes per lot, unless a single file has more."""
 TRIES: Final = 3
-"""How many workers a file may crash before it is given up."""
+"""How many workers a file may crash before it is skipped."""
 
 
 @frozen
 class Lot:
-    """Some files of one page, which one worker hashes in one go."""
+    """Some files of one page, which one worker hashes for one message."""
 
     top: Top
     page: int
@@ -40,7 +40,7 @@ class Lot:
 
     @property
     def bytes(self) -> int:
-        """How much there is to read."""
+        """The number of bytes to read."""
         return sum(stamp.size for stamp in self.files.values())
 
     @property
@@ -51,21 +51,21 @@ class Lot:
 
 @frozen
 class Plan:
-    """What to do about one top folder."""
+    """The work to do in one top folder."""
 
     pages: int
-    """How many there will be."""
+    """The number of pages after this plan."""
     lots: tuple[Lot, ...]
     gone: Mapping[int, Sequence[Path]]
-    """Results to drop, by page: their files have vanished."""
+    """Results to drop, by page, because their files have gone."""
     known: int
-    """Files whose result is kept already."""
+    """Files that already have a result."""
     changed: int
-    """Files that are not what they were when they were hashed."""
+    """Files that have changed since they were hashed."""
 
 
 def planned(top: Top, walk: Walk, pages: Sequence[Mapping[Path, Entry]]) -> Plan:
-    """Compare what was seen in *top* with what is kept on its *pages*."""
+    """Compare the *walk* of *top* with the results on its *pages*."""
     known = {path: entry for page in pages for path, entry in page.items()}
     gone = {number: [path for path in page if vanished(path, walk)] for number, page in enumerate(pages)}
     todo = {path: stamp for path, stamp in walk.files.items() if not settled(known.get(path), stamp)}
@@ -84,24 +84,24 @@ def planned(top: Top, walk: Walk, pages: Sequence[Mapping[Path, Entry]]) -> Plan
 
 
 def settled(entry: Entry | None, stamp: Stamp) -> bool:
-    """Whether a file has a result that holds. What could not be read is tried again each time."""
+    """Whether a file has a valid result. Files that could not be read are tried again in each run."""
     return entry is not None and entry.sha256 is not None and entry.stamp == stamp
 
 
 def vanished(path: Path, walk: Walk) -> bool:
-    """Whether a file is gone, and not only out of sight because a folder above it cannot be read now."""
+    """Whether a file has gone, and is not merely hidden because a folder above it cannot be read now."""
     return path not in walk.files and path not in walk.closed and walk.closed.keys().isdisjoint(path.parents)
 
 
 def free_places(used: Sequence[int]) -> Iterator[int]:
-    """The page for each new file: first those with room, then new ones, without end."""
+    """Yield the page for each new file, without end: first pages with room, then new ones."""
     old = chain.from_iterable(repeat(number, max(0, PAGE - taken)) for number, taken in enumerate(used))
     new = chain.from_iterable(repeat(number, PAGE) for number in count(len(used)))
     return chain(old, new)
 
 
 def portions(files: Mapping[Path, Stamp]) -> Iterator[Mapping[Path, Stamp]]:
-    """Cut *files* into lots by size, of one file at least."""
+    """Split *files* into lots by size, with at least one file each."""
     portion: dict[Path, Stamp] = {}
     size = 0
     for path, stamp in files.items():
@@ -115,5 +115,5 @@ def portions(files: Mapping[Path, Stamp]) -> Iterator[Mapping[Path, Stamp]]:
 
 
 def again(lot: Lot) -> list[Lot]:
-    """A lot whose worker crashed, file by file: if one of them is the reason, the others are not held up by it."""
+    """Split a lot whose worker crashed into single files, so that the file that caused the crash does not hold up the others."""
     return [evolve(lot, files={path: stamp}, attempt=lot.attempt + 1) for path, stamp in lot.files.items()]

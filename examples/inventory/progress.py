@@ -1,4 +1,4 @@
-"""How far the run is, as data, and two ways to show it: a bar in a terminal, plain lines elsewhere. Nothing is decided by any of it."""
+"""The progress of a run as data, and two ways to show it: a bar in a terminal, plain lines elsewhere. It decides nothing."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ __all__ = ["Progress", "in_bytes", "plain_lines", "progress_bar", "way_to_show"]
 
 
 def print_at_once(text: str) -> None:
-    """Print a line, and let it leave: a pipe would keep it."""
+    """Print a line and flush it; a pipe would buffer it."""
     print(text, flush=True)
 
 
 @define
 class Progress:
-    """Counts what happens."""
+    """Counters of what has happened so far."""
 
     chatty: bool = False
     say: Callable[[str], None] = print_at_once
     seen: int = 0
-    """Files met by the walk."""
+    """Files found by the walk."""
     known: int = 0
     changed: int = 0
     gone: int = 0
@@ -44,13 +44,13 @@ class Progress:
     restarts: Counter[str] = Factory(Counter[str])
 
     def begin(self) -> None:
-        """A run begins, perhaps anew."""
+        """Reset the counters at the start of a run, or at a restart of it."""
         self.seen = self.known = self.changed = self.gone = 0
         self.files = self.bytes = self.done_files = self.done_bytes = self.hashed = 0
         self.hashing_since = None
 
     def planned(self, plan: Plan) -> None:
-        """It is known what is to be done in one top folder."""
+        """Count the work in one top folder."""
         self.known += plan.known
         self.changed += plan.changed
         self.gone += sum(map(len, plan.gone.values()))
@@ -58,12 +58,12 @@ class Progress:
         self.bytes += sum(lot.bytes for lot in plan.lots)
 
     def start_hashing(self) -> None:
-        """All is planned."""
+        """Note that everything is planned and hashing begins."""
         self.hashing_since = trio.current_time()
         self.say(f"{self.files:,} files to hash ({in_bytes(self.bytes)}), {self.known:,} are known already")
 
     def recorded(self, lot: Lot, results: Mapping[Path, Entry | None]) -> None:
-        """The results of a lot are committed."""
+        """Count a lot whose results are committed."""
         self.hashed += sum(entry is not None and entry.sha256 is not None for entry in results.values())
         self.done_files += len(lot.files)
         self.done_bytes += lot.bytes
@@ -71,13 +71,13 @@ class Progress:
             self.say(f"recorded {len(lot.files)} files")
 
     def observe(self, record: TraceRecord) -> None:
-        """Told by the system of everything that happens in it."""
+        """Count restarts. This is an observer: the system calls it with each trace record."""
         if isinstance(record, RestartScheduled):
             self.restarts[record.child] += 1
-            self.say(f"{record.child} crashed ({self.restarts[record.child]} so far) and comes back in {record.delay:.2f} s")
+            self.say(f"{record.child} crashed ({self.restarts[record.child]} so far) and restarts in {record.delay:.2f} s")
 
     def __str__(self) -> str:
-        """One line for people."""
+        """One line of progress for people."""
         if self.hashing_since is None:
             return f"looking: {self.seen:,} files so far"
         if not self.files:
@@ -88,14 +88,14 @@ class Progress:
 
 
 async def plain_lines(progress: Progress) -> None:
-    """A line each second."""
+    """Print a line each second."""
     while True:
         await trio.sleep(1.0)
         progress.say(str(progress))
 
 
 async def progress_bar(progress: Progress) -> None:
-    """A bar that moves."""
+    """Show a progress bar."""
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415 - an extra
     from rich.progress import Progress as Bars  # noqa: PLC0415
 
@@ -113,12 +113,12 @@ async def progress_bar(progress: Progress) -> None:
 
 
 def way_to_show() -> Callable[[Progress], Awaitable[None]]:
-    """The bar, where somebody can see it move and `rich` is installed."""
+    """Choose the bar if the output is a terminal and `rich` is installed, else plain lines."""
     return progress_bar if sys.stdout.isatty() and find_spec("rich") is not None else plain_lines
 
 
 def in_bytes(number: float) -> str:
-    """A size for people."""
+    """Format a size for people."""
     for unit in ("bytes", "kB", "MB", "GB"):
         if number < 1000:
             return f"{number:.0f} {unit}" if unit == "bytes" else f"{number:.1f} {unit}"

@@ -1,4 +1,4 @@
-"""What is kept of a file, and under which names the durable actors keep it."""
+"""The data that is kept about a file, and the names of the durable actors that keep it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from trioactors.serializer import stored
 __all__ = ["Entry", "Stamp", "Top", "durable_name", "shown"]
 
 LONGEST: Final = 900
-"""Characters of a durable name. A path may be longer; its digest stands for it then."""
+"""The longest quoted path in a durable name. A longer one is replaced by its digest."""
 
 
 @stored(name="stamp")
 @frozen
 class Stamp:
-    """What tells, without reading a file, whether it is still the one that was hashed."""
+    """The attributes that show, without reading a file, whether it has changed since it was hashed."""
 
     size: int
     modified: int
@@ -30,14 +30,14 @@ class Stamp:
 
     @classmethod
     def of(cls, status: os.stat_result) -> Stamp:
-        """The stamp of a file with this *status*."""
+        """Make the stamp of a file with this *status*."""
         return cls(status.st_size, status.st_mtime_ns, status.st_ino)
 
 
 @stored(name="entry")
 @frozen
 class Entry:
-    """What is known of one file: its digest, or the problem that stood in the way."""
+    """The result for one file: its digest, or the problem that prevented it."""
 
     stamp: Stamp
     kind: str
@@ -47,33 +47,33 @@ class Entry:
 
 @frozen
 class Top:
-    """A top folder: one that is right below the root, or `.`, which stands for the files in the root itself."""
+    """A top folder: a folder directly below the root, or `.`, which stands for the files in the root itself."""
 
     root: Path
     name: Path
 
     @property
     def place(self) -> Path:
-        """Where it is."""
+        """The path of the folder."""
         return self.root / self.name
 
     @property
     def deep(self) -> bool:
-        """Whether what is in its folders belongs to it."""
+        """Whether its subfolders belong to it."""
         return self.name != Path()
 
     def __str__(self) -> str:
-        """Its path with the `.`, so that it is never taken for another one's."""
+        """The path, including the `.`, so that no two top folders have the same text."""
         return f"{self.root}/{self.name}"
 
 
 def durable_name(what: str, path: str) -> str:
-    """The name of the actor that is *what* for *path*: text, whatever bytes the path is made of."""
+    """Return the name of the actor that is *what* for *path*. It is text even if the path has bytes that are not."""
     whole = os.fsencode(path)
     quoted = quote_from_bytes(whole)
     return f"{what} {quoted if len(quoted) <= LONGEST else sha256(whole).hexdigest()}"
 
 
 def shown(path: Path) -> str:
-    """*path* for people. A name may hold line breaks, escapes and bytes that are no text; none of them may reach a terminal."""
+    """Format *path* for people. Line breaks, escapes and bytes that are not text must not reach a terminal."""
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(path))

@@ -1,4 +1,4 @@
-"""What is told at the end: how much there is of what, what could not be read, and which files are the same."""
+"""The summary that is printed at the end: totals by type, files that could not be read, and duplicates."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ __all__ = ["duplicates", "summary"]
 
 T = TypeVar("T")
 AT_MOST: Final = 10
-"""Lines of one kind; the rest is counted."""
+"""The most lines of one kind; further ones are only counted."""
 
 
 def duplicates(entries: Mapping[Path, Entry]) -> list[list[Path]]:
-    """The groups of files with the same content, those first that take most room in vain."""
+    """Return the groups of files with the same content, those that waste the most space first."""
     groups: dict[tuple[int, str], list[Path]] = defaultdict(list)
     for path, entry in entries.items():
         if entry.sha256 is not None:
@@ -29,13 +29,13 @@ def duplicates(entries: Mapping[Path, Entry]) -> list[list[Path]]:
 
 
 def wasted(group: list[Path], entries: Mapping[Path, Entry]) -> int:
-    """What would be free if one of the *group* were enough. Hard links take no room."""
+    """Return how many bytes the copies in *group* waste. Hard links take no space."""
     stamps = [entries[path].stamp for path in group]
     return stamps[0].size * (len({stamp.inode for stamp in stamps}) - 1)
 
 
 def summary(survey: Survey) -> Iterator[str]:
-    """The lines."""
+    """Yield the lines of the summary."""
     entries, walks = survey.entries, survey.walks.values()
     total = sum(entry.stamp.size for entry in entries.values())
     links, special = sum(walk.links for walk in walks), sum(walk.special for walk in walks)
@@ -53,7 +53,7 @@ def summary(survey: Survey) -> Iterator[str]:
 
 
 def this_run(progress: Progress) -> str:
-    """What this run did, and what it could save."""
+    """Describe what this run did, and what it did not need to do."""
     restarts = ", ".join(f"{name} {times}" for name, times in sorted(progress.restarts.items()))
     return (
         f"  this run: {progress.hashed:,} hashed, {progress.known:,} known before, {progress.changed:,} had changed, "
@@ -62,20 +62,20 @@ def this_run(progress: Progress) -> str:
 
 
 def problems(survey: Survey) -> list[tuple[Path, str]]:
-    """What could not be read, and why."""
+    """Return the paths that could not be read, each with the reason."""
     closed = [(top / path, problem) for top, walk in survey.walks.items() for path, problem in walk.closed.items()]
     return closed + [(path, entry.problem) for path, entry in survey.entries.items() if entry.problem is not None]
 
 
 def one_line(group: list[Path], entries: Mapping[Path, Entry]) -> str:
-    """One group of duplicates."""
+    """Format one group of duplicates."""
     first, second, *more = map(shown, group)
     others = f" and {len(more):,} more" if more else ""
     return f"{in_bytes(entries[group[0]].stamp.size):>10}  {first} = {second}{others}"
 
 
 def some_of(title: str, items: Sequence[T], line: Callable[[T], str]) -> Iterator[str]:
-    """A title and the first *items*, a *line* for each, if there are any."""
+    """Yield a title and a *line* for each of the first *items*, if there are any."""
     if items:
         yield f"  {title}:"
         yield from (f"    {line(item)}" for item in items[:AT_MOST])

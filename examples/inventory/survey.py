@@ -1,7 +1,7 @@
-"""One run, from the walk to what is kept of every file.
+"""One run, from the walk to the result of every file.
 
-It is a child of the tree like the workers are. If it crashes it is started again and begins anew; what was committed is not done again.
-When it is done the tree ends.
+The survey is a child of the tree, as the workers are. If it crashes, it is restarted and begins again; committed work is not repeated.
+When it is done, the tree stops.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ __all__ = ["Survey"]
 
 @define
 class Survey:
-    """Goes over everything under *root*, and then holds what was found."""
+    """One run over everything under *root*. Afterwards it holds the results."""
 
     root: Path
     workers: int
     progress: Progress
     leave_out: Callable[[str], bool]
     walks: dict[Path, Walk] = Factory(dict[Path, Walk])
-    """What was seen, by top folder."""
+    """The walk of each top folder."""
     entries: dict[Path, Entry] = Factory(dict[Path, Entry])
 
     async def run(self) -> None:
-        """Walk, plan, hash, and read back what is kept."""
+        """Walk, plan, hash, and read the results back."""
         system = ta.current_system()
         self.progress.begin()
         self.walks.clear()
@@ -51,7 +51,7 @@ class Survey:
         self.entries = {top.name / path: entry for top in tops for path, entry in (await self.kept(system, top)).items()}
 
     async def plan(self, system: ta.System, top: Top) -> tuple[Lot, ...]:
-        """Walk one top folder, and let its actor say what is to be done there."""
+        """Walk one top folder and have its actor plan the work there."""
         seen = await trio.to_thread.run_sync(partial(walk, top, leave_out=self.leave_out, pulse=self.pulse))
         folder = await folder_of(system, top)
         plan = await folder.plan(seen)
@@ -60,18 +60,18 @@ class Survey:
         return plan.lots
 
     def pulse(self, files: int) -> None:
-        """In the thread of the walk, after each folder."""
+        """Count files and check for cancellation. The thread of the walk calls this after each folder."""
         trio.from_thread.check_cancelled()
         self.progress.seen += files
 
     async def hash_all(self, system: ta.System, lots: deque[Lot]) -> None:
-        """Keep every worker busy. Each has two feeders: while one records a lot, the other's is hashed."""
+        """Keep every worker busy. Each has two feeders: while one records a lot, the lot of the other is hashed."""
         async with trio.open_nursery() as nursery:
             for name in hasher_names(self.workers) * 2:
                 nursery.start_soon(self.feed, system, system.get(Hasher, name), lots)
 
     async def feed(self, system: ta.System, hasher: Hasher, lots: deque[Lot]) -> None:
-        """Hand out lot after lot. When the worker crashes, its files are tried again one by one, by whichever worker comes first."""
+        """Hand out lot after lot. If the worker crashes, its files are tried again one by one, by any worker."""
         while lots:
             lot = lots.popleft()
             try:
@@ -84,11 +84,11 @@ class Survey:
             self.progress.recorded(lot, results)
 
     async def kept(self, system: ta.System, top: Top) -> Mapping[Path, Entry]:
-        """What is committed for one top folder."""
+        """Return the committed results of one top folder."""
         folder = await folder_of(system, top)
         return await folder.entries()
 
 
 def given_up(lot: Lot) -> Mapping[Path, Entry]:
-    """The results for files that crash every worker."""
+    """Return the results for files that crashed too many workers."""
     return {path: Entry(stamp, "unknown", problem=f"It crashed {lot.attempt - 1} workers") for path, stamp in lot.files.items()}

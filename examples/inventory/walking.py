@@ -1,7 +1,7 @@
-"""Looks at a folder tree without reading any file.
+"""Walk a folder tree without reading any file.
 
-Links are never followed, so no circle of them can lead anywhere. Mount points are folders like others. Pipes, sockets and devices are
-counted and left alone. Names are whatever the system says: bytes that are no text travel in a `Path` unharmed.
+Links are never followed, so a cycle of links is harmless. Mount points are treated like other folders. Pipes, sockets and devices are only
+counted. A name may be any bytes: a `Path` carries bytes that are not text unchanged.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ __all__ = ["Walk", "tops_of", "walk"]
 
 @define
 class Walk:
-    """What was seen under one top folder; all paths begin there."""
+    """The result of the walk of one top folder; all paths are relative to it."""
 
     files: dict[Path, Stamp] = Factory(dict[Path, Stamp])
     closed: dict[Path, str] = Factory(dict[Path, str])
-    """What could not be looked at, mostly folders, and why."""
+    """Paths that could not be read, mostly folders, each with the reason."""
     folders: int = 0
     links: int = 0
     special: int = 0
@@ -32,19 +32,19 @@ class Walk:
 
 
 def tops_of(root: Path) -> list[Path]:
-    """The names of the top folders of *root*, and `.`."""
+    """Return the names of the top folders of *root*, and `.`."""
     with os.scandir(root) as entries:
         return [Path(), *sorted(Path(entry.name) for entry in entries if entry.is_dir(follow_symlinks=False))]
 
 
 def walk(top: Top, *, leave_out: Callable[[str], bool], pulse: Callable[[int], None]) -> Walk:
-    """Everything in *top*.
+    """Walk everything in *top*.
 
-    *leave_out* tells by its full path what does not count. *pulse* is called after each folder with the number of files in it; what it
-    raises ends the walk.
+    *leave_out* is called with a full path and returns whether to skip it. *pulse* is called after each folder with the number of files in
+    it; if it raises, the walk stops.
     """
     seen = Walk()
-    waiting = [] if top.deep and top.place.is_symlink() else [Path()]  # what was a folder in the last run may be a link now
+    waiting = [] if top.deep and top.place.is_symlink() else [Path()]  # a folder of the last run may be a link now
     while waiting:
         folder = waiting.pop()
         before = len(seen.files)
@@ -52,7 +52,7 @@ def walk(top: Top, *, leave_out: Callable[[str], bool], pulse: Callable[[int], N
             with os.scandir(top.place / folder) as entries:
                 listed = sorted(entries, key=lambda entry: entry.name, reverse=True)
         except (FileNotFoundError, NotADirectoryError):
-            continue  # it went while we walked
+            continue  # it was removed during the walk
         except OSError as error:
             seen.closed[folder] = error.strerror or str(error)
             continue
@@ -64,7 +64,7 @@ def walk(top: Top, *, leave_out: Callable[[str], bool], pulse: Callable[[int], N
 
 
 def _is_folder(entry: os.DirEntry[str], folder: Path, seen: Walk) -> bool:
-    """Whether to go in there. Anything else is noted."""
+    """Whether *entry* is a folder to walk. Everything else is recorded in *seen*."""
     path = folder / entry.name
     try:
         status = entry.stat(follow_symlinks=False)

@@ -1,4 +1,4 @@
-"""The pool: workers that hash lots of files, each in one thread at a time, under a supervisor that starts them again when they crash."""
+"""The pool: workers that hash lots of files, each in one thread at a time, under a supervisor that restarts them when they crash."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from records import Entry, shown
 __all__ = ["Hasher", "PlannedCrash", "Sabotage", "hasher_names", "pool"]
 
 A_DAY: Final = 86_400.0
-"""A file may be large and its disk slow. What ends a hash that nobody wants any more is a cancellation, not this."""
+"""The deadline of a hash, in seconds: a file may be large and its disk slow. A hash that is no longer needed is cancelled instead."""
 
 
 class PlannedCrash(Exception):
-    """The crash that was asked for."""
+    """The crash that `--crash` asks for."""
 
 
 class Sabotage:
-    """Crashes a worker at every Nth file. A file is chosen once only: it is tried again, and then it goes well."""
+    """Crash a worker at every Nth file. Each file is chosen only once, so the next try succeeds."""
 
     def __init__(self, every: int) -> None:
         self.every = every
@@ -34,7 +34,7 @@ class Sabotage:
         self.numbers = itertools.count(1)
 
     def strike(self, path: Path) -> None:
-        """Crash, if it is the turn of *path*. Called from several threads; each of these steps is one."""
+        """Raise `PlannedCrash` if it is the turn of *path*. Several threads call this; each of its steps is atomic."""
         if path in self.met:
             return
         self.met.add(path)
@@ -43,18 +43,18 @@ class Sabotage:
 
 
 class Hasher(ta.Actor[None]):
-    """Hashes one lot after the other. It keeps nothing, so a crash costs nothing but the lot."""
+    """A worker that hashes one lot after the other. It keeps no state, so a crash costs only the lot."""
 
     def __init__(self, sabotage: Sabotage | None = None) -> None:
         self.sabotage = sabotage
 
     @ta.handler(timeout=A_DAY)
     async def hash(self, lot: Lot) -> Mapping[Path, Entry | None]:
-        """What there is to know of each file of *lot*."""
+        """Return the entry of each file of *lot*."""
         return await trio.to_thread.run_sync(self.examine_all, lot)
 
     def examine_all(self, lot: Lot) -> Mapping[Path, Entry | None]:
-        """In a thread: file after file. Ends between two chunks when the worker is cancelled."""
+        """Examine file after file, in a thread. It stops between two chunks when the worker is cancelled."""
         results: dict[Path, Entry | None] = {}
         for name, stamp in lot.files.items():
             path = lot.top.place / name
@@ -65,15 +65,15 @@ class Hasher(ta.Actor[None]):
 
 
 def hasher_names(size: int) -> list[str]:
-    """How the workers are called."""
+    """Return the names of the workers."""
     return [f"hasher-{number}" for number in range(1, size + 1)]
 
 
 def pool(size: int, sabotage: Sabotage | None = None) -> ta.Supervisor:
-    """So many workers, each restarted alone, and the later the more crashes there are.
+    """Build a pool of *size* workers, each restarted alone, after a pause that grows with the number of crashes.
 
-    The pause grows to a tenth of a second, up to half of it taken off by chance, so a worker cannot crash more than 200 times in ten
-    seconds. More than 250 each would mean that something else is wrong: then the pool gives up.
+    The pause grows to a tenth of a second, of which up to half is taken off at random, so a worker cannot crash more than 200 times in ten
+    seconds. More than 250 crashes each mean that something else is wrong: then the pool gives up.
     """
     return ta.Supervisor(
         *(ta.child(partial(Hasher, sabotage), name=name, grace=1.0) for name in hasher_names(size)),

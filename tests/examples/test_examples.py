@@ -20,20 +20,20 @@ def test_every_program_is_tried_here(request: pytest.FixtureRequest) -> None:
     assert [path.stem for path in EXAMPLES.glob("*.py") if f'("{path.stem}")' not in tried] == []
 
 
-def test_the_lost_ball_costs_one_life_and_the_game_goes_on(printed: Printed) -> None:
+def test_the_lost_ball_costs_one_incarnation_and_the_game_goes_on(printed: Printed) -> None:
     assert printed("ping_pong") == [
-        "ping 1: pong (life 1, 1 returned)",
-        "ping 2: pong (life 1, 2 returned)",
+        "ping 1: pong (incarnation 1, 1 returned)",
+        "ping 2: pong (incarnation 1, 2 returned)",
         "ping 3: lost, because pong ended (crash: BallLost) before it answered",
-        "ping 4: pong (life 2, 1 returned)",
-        "ping 5: pong (life 2, 2 returned)",
+        "ping 4: pong (incarnation 2, 1 returned)",
+        "ping 5: pong (incarnation 2, 2 returned)",
     ]
 
 
 def test_every_good_job_is_done_although_workers_crash_around_it(printed: Printed) -> None:
     lines = printed("pool")
 
-    good = lines[: lines.index("now the poisoned job, until somebody gives up")]
+    good = lines[: lines.index("now the poisoned job, until the supervisors give up")]
     assert [line for line in good if "=" in line] == ["60 / 1 = 60", "60 / 3 = 20", "60 / 4 = 15", "60 / 6 = 10"]
     assert Counter(line for line in good if "=" not in line) == {
         "60 / 0: integer division or modulo by zero": 2,
@@ -44,7 +44,7 @@ def test_every_good_job_is_done_although_workers_crash_around_it(printed: Printe
 def test_the_poisoned_job_exhausts_the_pool_and_then_the_shop(printed: Printed) -> None:
     lines = printed("pool")
 
-    poisoned = lines[lines.index("now the poisoned job, until somebody gives up") :]
+    poisoned = lines[lines.index("now the poisoned job, until the supervisors give up") :]
     assert poisoned.count("  pool gives up: 3 crashes") == 2
     assert poisoned.count("  restarting pool") == 1
     assert poisoned.count("  shop gives up: 2 crashes") == 1
@@ -71,15 +71,15 @@ def test_functions_fall_and_come_back_together_and_end_their_tree(printed: Print
 
 def test_the_light_goes_round_obeys_the_button_and_fails_to_red(printed: Printed) -> None:
     assert printed("traffic_light") == [
-        "red (life 1)",
-        "green (life 1)",
-        "yellow (life 1)",
+        "red (incarnation 1)",
+        "green (incarnation 1)",
+        "yellow (incarnation 1)",
         "press: True",
         "press: False",
-        "red (life 1)",
-        "green (life 1)",
-        "red (life 2)",
-        "green (life 2)",
+        "red (incarnation 1)",
+        "green (incarnation 1)",
+        "red (incarnation 2)",
+        "green (incarnation 2)",
     ]
 
 

@@ -71,7 +71,7 @@ def test_crashes_on_demand_are_told_and_mended(root: Path, tmp_path: Path) -> No
     crashed = ran(root, "--crash", 2, "--workers", 1, "--store", "memory:", at=tmp_path)
 
     assert (crashed.returncode, crashed.stderr) == (0, "")
-    assert "hasher-1 crashed (1 so far) and comes back in 0.0" in crashed.stdout
+    assert "hasher-1 crashed (1 so far) and restarts in 0.0" in crashed.stdout
     assert "this run: 3 hashed, 0 known before, 0 had changed, 0 had gone; restarts: hasher-1 1" in crashed.stdout
 
 
@@ -87,7 +87,7 @@ def test_ctrl_c_stops_it_within_a_file_and_it_goes_on_from_there(endless: Path, 
     (endless / "vast" / "file").unlink()
 
     assert (process.returncode, complaints) == (130, "")
-    assert lines[-1] == "stopped; started again it goes on from here\n"
+    assert lines[-1] == "stopped; start it again to continue from here\n"
     assert "this run: 0 hashed, 3 known before" in ran(endless, at=tmp_path).stdout
 
 
