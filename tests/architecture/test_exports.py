@@ -72,6 +72,10 @@ def handed_on(source: str) -> set[str]:
     return {alias.name for node in own for alias in node.names if alias.asname == alias.name and not alias.name.startswith("_")}
 
 
+FACE = "trioactors"
+"""The face of the package names each thing once, `from ... import x as x`, and its `__dir__` shows them."""
+
+
 def order(name: str) -> tuple[int, str]:
     """CONSTANTS, then Classes, then functions, each by the alphabet."""
     return (0 if name.isupper() else 1 if name[0].isupper() else 2, name)
@@ -80,6 +84,8 @@ def order(name: str) -> tuple[int, str]:
 def differences(name: str, source: str, offered: set[str]) -> list[str]:
     """What `__all__` says too much or too little, and whether it is in order."""
     said = exports(source)
+    if said is None and name == FACE:
+        return [f"{name} imports {hidden} and does not hand it on" for hidden in sorted(offered - handed_on(source))]
     if said is None:
         return [f"{name} has no __all__"] if offered else []
     return (
