@@ -12,15 +12,9 @@ import trio
 from trio.testing import MockClock
 
 import trioactors as ta
-from trioactors.system.system import registry_of
+from shared.trees import lasting
 from trioactors.testing import crash, isolated_system, restarted, virtual_environment
 from trioactors.trace import RestartScheduled
-
-
-def lasting(system: ta.System, name: str) -> Any:
-    """The lasting half of a child."""
-    return registry_of(system).find(name)
-
 
 STEADY = ta.Backoff(base=1, factor=2, cap=5, jitter=0)
 

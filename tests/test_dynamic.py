@@ -10,14 +10,9 @@ import trio
 from trio.testing import MockClock
 
 import trioactors as ta
+from shared.trees import lasting
 from trioactors import inspect
-from trioactors.system.system import registry_of
 from trioactors.testing import isolated_system, suspended
-
-
-def lasting(system: ta.System, name: str) -> Any:
-    """The lasting half of a child."""
-    return registry_of(system).find(name)
 
 
 class Sleeper(ta.Actor[None]):

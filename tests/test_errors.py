@@ -59,11 +59,6 @@ class Unwilling(ta.Actor[None]):
         raise ta.Ignore
 
 
-@pytest.fixture
-def thread_guard(autojump_clock: trio.testing.MockClock) -> ThreadGuard:
-    return ThreadGuard(autojump_clock)
-
-
 async def not_a_handler(_: ta.System, thing: Thing) -> None:
     thing.state  # noqa: B018
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 import trioactors as ta
+from shared.trees import top
 from trioactors.errors.exits import CRASH, KILLED, NORMAL, SHUTDOWN
 from trioactors.supervision.dry_run import Consequence, ConsequenceKind, DryRun, Node, StartOutcome
 from trioactors.testing import crash, isolated_system, kill, run
@@ -32,10 +33,6 @@ class Worker(ta.Actor[None]):
 
 def worker(name: str, **options: Any) -> ta.ChildSpec:
     return ta.child(Worker, name=name, **options)
-
-
-def top(*children: Any, **options: Any) -> ta.Supervisor:
-    return ta.Supervisor(*children, name="top", **options)
 
 
 async def explained(tree: ta.Supervisor, name: str, reason: str = "crash") -> ta.Explanation:

@@ -349,18 +349,6 @@ class Echo(ta.Actor[None]):
 """
 
 
-@pytest.fixture
-def outcome_of(pytester: pytest.Pytester) -> Callable[..., pytest.RunResult]:
-    """Runs tests in a pytest of their own."""
-
-    def run(tests: str, *options: str) -> pytest.RunResult:
-        pytester.makeini("[pytest]\ntrio_mode = true\nfilterwarnings = error\n")
-        pytester.makepyfile(HEAD + tests)
-        return pytester.runpytest("-p", "no:randomly", "-p", "no:cacheprovider", *options)
-
-    return run
-
-
 Run = Callable[..., pytest.RunResult]
 
 COUNTED = """

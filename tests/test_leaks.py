@@ -13,13 +13,9 @@ import trio.testing
 from trio.testing import MockClock
 
 import trioactors as ta
-from trioactors.system.system import registry_of, runtime_of
+from shared.trees import lasting
+from trioactors.system.system import runtime_of
 from trioactors.testing import Leak, ThreadGuard, isolated_system
-
-
-def lasting(system: ta.System, name: str) -> Any:
-    """The lasting half of a child."""
-    return registry_of(system).find(name)
 
 
 class Idle(ta.Actor[None]):

@@ -18,18 +18,6 @@ class Echo(ta.Actor[None]):
 """
 
 
-@pytest.fixture
-def outcome_of(pytester: pytest.Pytester) -> Callable[[str], pytest.RunResult]:
-    """Runs tests in a pytest of their own."""
-
-    def run(tests: str) -> pytest.RunResult:
-        pytester.makeini("[pytest]\ntrio_mode = true\nfilterwarnings = error\n")
-        pytester.makepyfile(HEAD + tests)
-        return pytester.runpytest("-p", "no:randomly", "-p", "no:cacheprovider")
-
-    return run
-
-
 def test_system_is_a_running_system(outcome_of: Callable[[str], pytest.RunResult]) -> None:
     result = outcome_of("""
 async def test_it(system):

@@ -33,11 +33,6 @@ class Counter(ta.Actor[Tally]):
 
 
 @pytest.fixture
-def thread_guard(autojump_clock: trio.testing.MockClock) -> ThreadGuard:
-    return ThreadGuard(autojump_clock)
-
-
-@pytest.fixture
 async def counter(system: ta.System) -> Counter:
     return await system.start(Counter, name="counter")
 

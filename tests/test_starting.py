@@ -9,17 +9,8 @@ import trio
 from trio.testing import MockClock
 
 import trioactors as ta
-from trioactors.system.system import registry_of
+from shared.trees import lasting, top
 from trioactors.testing import isolated_system, sweep_cancellation
-
-
-def lasting(system: ta.System, name: str) -> Any:
-    """The lasting half of a child."""
-    return registry_of(system).find(name)
-
-
-def top(*children: Any, **options: Any) -> ta.Supervisor:
-    return ta.Supervisor(*children, name="top", **options)
 
 
 async def unstartable(tree: ta.Supervisor) -> ta.StartFailed:

@@ -11,13 +11,8 @@ import trio
 from trio.testing import MockClock
 
 import trioactors as ta
-from trioactors.system.system import registry_of
+from shared.trees import lasting
 from trioactors.testing import crash, isolated_system, kill, restarted, suspended
-
-
-def lasting(system: ta.System, name: str) -> Any:
-    """The lasting half of a child."""
-    return registry_of(system).find(name)
 
 
 def tree(diary: Any, strategy: str, *rest: ta.ChildSpec | ta.Supervisor, **options: Any) -> ta.Supervisor:
