@@ -9,16 +9,13 @@ import pytest
 import trio
 
 import trioactors as ta
+from shared.actors import Broken
 from trioactors.testing import isolated_system
 
 
 @attrs.define
 class Done:
     marks: list[str] = attrs.field(factory=list)
-
-
-class Broken(Exception):
-    pass
 
 
 class Worker(ta.Actor[Done]):

@@ -9,11 +9,9 @@ import pytest
 import trio
 
 import trioactors as ta
+from shared.actors import Refused
+from shared.calls import Outcomes
 from trioactors.testing import crash, isolated_system, restarted
-
-
-class Refused(Exception):
-    pass
 
 
 class Desk(ta.Actor[None]):
@@ -83,14 +81,6 @@ class Desk(ta.Actor[None]):
     @ta.handler
     def shown(self) -> list[str]:
         return [repr(token) for token in self.tokens]
-
-
-class Outcomes(dict[str, Any]):
-    async def call(self, name: str, handler: Any, *args: Any) -> None:
-        try:
-            self[name] = await handler(*args)
-        except (ta.DeliveryError, Refused) as error:
-            self[name] = type(error)
 
 
 @pytest.fixture

@@ -9,14 +9,11 @@ from attrs import define, field
 from trio.testing import MockClock
 
 import trioactors as ta
+from shared.actors import Refused
 from trioactors.persistence import Batch, Key, Space, Store, Write, store_at
 from trioactors.serializer import transient
 from trioactors.testing import crash, isolated_system, restarted
 from trioactors.testing.stores import Fault, FaultyStore
-
-
-class Refused(Exception):
-    """A declared error."""
 
 
 @define

@@ -11,12 +11,9 @@ import trio
 from trio.testing import MockClock
 
 import trioactors as ta
+from shared.actors import Broken
 from trioactors.persistence import store_at
 from trioactors.testing import isolated_system
-
-
-class Broken(Exception):
-    pass
 
 
 class Fragile(ta.Actor[None]):

@@ -7,18 +7,13 @@ from typing import Any
 
 import pytest
 import trio
-from attrs import define
 from trio.testing import MockClock
 
 import trioactors as ta
+from shared.actors import Tally
 from trioactors import inspect
 from trioactors.testing import isolated_system
 from trioactors.trace import records as trace
-
-
-@define
-class Tally:
-    total: int = 0
 
 
 class Last(ta.Actor[None], mailbox=1):

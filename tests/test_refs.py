@@ -5,18 +5,13 @@ import pickle
 import threading  # noqa: TID251 - a plain thread is what these tests are about
 from functools import partial
 
-import attrs
 import pytest
 import trio
 import trio.testing
 
 import trioactors as ta
+from shared.actors import Tally
 from trioactors.testing import crash, isolated_system, restarted, run
-
-
-@attrs.define
-class Tally:
-    total: int = 0
 
 
 class Counter(ta.Actor[Tally]):

@@ -7,16 +7,11 @@ from functools import partial
 import outcome
 import pytest
 import trio
-from attrs import define
 
 import trioactors as ta
+from shared.actors import Tally
 from trioactors.testing import Leak, Stuck, Swept, isolated_system, sweep_cancellation
 from trioactors.testing.sweeping import Disturbance
-
-
-@define
-class Tally:
-    total: int = 0
 
 
 class Counter(ta.Actor[Tally], persist=ta.EVERY_MESSAGE):

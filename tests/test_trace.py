@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import trio
-from attrs import define
 from attrs.exceptions import FrozenInstanceError
 from trio.testing import MockClock
 
 import trioactors as ta
+from shared.actors import Tally
 from trioactors.errors.exits import SHUTDOWN
 from trioactors.persistence import store_at
 from trioactors.testing import isolated_system, run
@@ -20,11 +20,6 @@ from trioactors.testing.stores import Fault, FaultyStore
 from trioactors.trace import TraceRecord
 from trioactors.trace import records as trace
 from trioactors.trace.observers import Observers
-
-
-@define
-class Tally:
-    total: int = 0
 
 
 class Lasting(ta.Actor[Tally], persist=ta.EVERY_MESSAGE):

@@ -2,118 +2,22 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import pytest
 import trio
-from attrs import define, field
-from trio.testing import wait_all_tasks_blocked
 
 import trioactors as ta
+from shared.actors import Ear, Keeper, Refused
+from shared.calls import Callers
 from trioactors.persistence import Batch, Key, Space, Write
 from trioactors.persistence.committer import Committer, Verdict
-from trioactors.serializer import transient
 from trioactors.testing import HeldWorker, virtual_environment
 from trioactors.testing.stores import Fault, FaultyStore
 from trioactors.trace import StoreCommitted
 from trioactors.trace.observers import Observers
 from trioactors_backends.memory import MemoryStore
-
-
-class Refused(Exception):
-    """The declared error of these actors."""
-
-
-@define
-class Book:
-    lines: list[str] = field(factory=list[str])
-    notes: list[str] = transient(factory=list[str])
-
-
-class Keeper(ta.Actor[Book], persist=ta.EVERY_MESSAGE):
-    """Writes lines, and does whatever a message tells it to do."""
-
-    def __init__(self) -> None:
-        self.aside: dict[str, Any] = {}
-        """Not its state: gone with the incarnation, and untouched by a rollback."""
-
-    @ta.handler(raises=(Refused,))
-    async def do(self, act: Callable[[Keeper], Any]) -> Any:
-        result = act(self)
-        return await result if inspect.isawaitable(result) else result
-
-    @ta.handler
-    def write(self, line: str) -> int:
-        self.state.lines.append(line)
-        return len(self.state.lines)
-
-    @ta.handler(reads=True)
-    def read(self) -> list[str]:
-        return list(self.state.lines)
-
-    @ta.handler
-    def defer(self, name: str) -> str:
-        """The reply is given later, with `self.aside[name]`."""
-        token: ta.Deferred[str] = self.context.defer()
-        self.aside[name] = token
-        return token.pending
-
-
-class Ear(ta.Actor[None]):
-    """Hears what durable actors send. It is not durable itself."""
-
-    def __init__(self) -> None:
-        self.heard: list[str] = []
-        self.open = trio.Event()
-        self.open.set()
-
-    @ta.handler
-    async def hear(self, text: str) -> None:
-        await self.open.wait()
-        self.heard.append(text)
-
-    @ta.handler
-    def shut(self, until: trio.Event) -> None:
-        """Be deaf until that happens."""
-        self.open = until
-
-    @ta.handler
-    def all(self) -> list[str]:
-        return list(self.heard)
-
-
-class Callers:
-    """Calls made in the background, and what came of them."""
-
-    def __init__(self, nursery: trio.Nursery) -> None:
-        self._nursery = nursery
-        self.told: dict[str, Any] = {}
-        """By the name of the call: what it returned, or the error that it raised."""
-        self.scopes: dict[str, trio.CancelScope] = {}
-
-    def call(self, name: str, handler: Callable[..., Awaitable[Any]], *args: Any) -> None:
-        """Begin a call."""
-        self.scopes[name] = trio.CancelScope()
-        self._nursery.start_soon(self._wait, name, handler, args)
-
-    async def now(self, name: str, handler: Callable[..., Awaitable[Any]], *args: Any) -> None:
-        """Begin a call, and let everything happen that can happen without its answer."""
-        self.call(name, handler, *args)
-        await wait_all_tasks_blocked()
-
-    async def _wait(self, name: str, handler: Callable[..., Awaitable[Any]], args: tuple[Any, ...]) -> None:
-        with self.scopes[name]:
-            try:
-                self.told[name] = await handler(*args)
-            except Exception as error:
-                self.told[name] = error
-
-    def news(self) -> dict[str, Any]:
-        """What they were told since the last look; of errors, the class."""
-        told, self.told = self.told, {}
-        return {name: type(value) if isinstance(value, Exception) else value for name, value in told.items()}
 
 
 def _batch(name: str, data: bytes) -> Batch:

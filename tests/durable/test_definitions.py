@@ -11,16 +11,12 @@ from attrs import define, field, frozen
 from trio.testing import MockClock
 
 import trioactors as ta
+from shared.actors import Tally
 from trioactors.errors import TypeRefused
 from trioactors.serializer import Serializer
 from trioactors.testing import crash, isolated_system, restarted
 
 T = TypeVar("T")
-
-
-@define
-class Tally:
-    total: int = 0
 
 
 class Ahead(ta.Actor["Behind"], persist=ta.EVERY_MESSAGE):

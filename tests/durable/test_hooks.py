@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import trio
-from attrs import define, field
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 import trioactors as ta
+from shared.actors import Book
 from trioactors.errors import ValueRefused
 from trioactors.persistence import Key, Space
 from trioactors.testing import HeldWorker, crash, isolated_system, kill, restarted
@@ -19,11 +19,6 @@ from trioactors.testing.stores import FaultyStore, Operation
 from trioactors_backends.memory import MemoryStore
 
 FULL = ta.StoreFull("no room")
-
-
-@define
-class Book:
-    lines: list[str] = field(factory=list[str])
 
 
 class Hooked(ta.Actor[Book], persist=ta.EVERY_MESSAGE):

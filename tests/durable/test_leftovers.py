@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import trio
-from attrs import define, field
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 import trioactors as ta
+from shared.actors import Book
 from trioactors.actors.deferred import Answered
 from trioactors.actors.ref import child_of
 from trioactors.testing import HeldWorker, crash, isolated_system, restarted, virtual_environment
@@ -18,11 +18,6 @@ from trioactors.testing.stores import Fault, FaultyStore
 from trioactors_backends.memory import MemoryStore
 
 FULL = ta.StoreFull("no room")
-
-
-@define
-class Book:
-    lines: list[str] = field(factory=list[str])
 
 
 async def test_the_account_of_an_actor_that_was_forgotten_is_closed_by_its_last_commit(

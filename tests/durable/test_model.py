@@ -16,25 +16,16 @@ from typing import Any
 
 import attrs
 import trio
-from attrs import define, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import trioactors as ta
+from shared.actors import Book, Refused
 from trioactors.testing import HeldWorker, SlowWorker, crash, isolated_system, kill, run, virtual_environment
 from trioactors.testing.stores import Fault, FaultyStore
 from trioactors_backends.memory import MemoryStore
 
 NAMES = ("a", "b", "c")
-
-
-class Refused(Exception):
-    pass
-
-
-@define
-class Book:
-    lines: list[str] = field(factory=list[str])
 
 
 class Scribe(ta.Actor[Book], persist=ta.EVERY_MESSAGE, mailbox=4):

@@ -10,29 +10,16 @@ from typing import Any
 
 import pytest
 import trio
-from attrs import define, field
 from trio.testing import MockClock
 
 import trioactors as ta
+from shared.actors import Clerk
 from trioactors.environment.workers import InPlaceWorker, ThreadWorker, Worker
 from trioactors.errors import BadStoreURL
 from trioactors.persistence import store_at
 from trioactors.testing import HeldWorker, SlowWorker, isolated_system, virtual_environment
 from trioactors.testing.stores import Fault, FaultyStore, Operation
 from trioactors_backends.memory import MemoryStore
-
-
-@define
-class Book:
-    lines: list[str] = field(factory=list[str])
-
-
-class Clerk(ta.Actor[Book], persist=ta.EVERY_MESSAGE):
-    @ta.handler
-    def write(self, line: str) -> int:
-        self.state.lines.append(line)
-        return len(self.state.lines)
-
 
 TREE = ta.Supervisor(ta.child(Clerk, name="clerk"), name="shop")
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import trio
-from attrs import define, field
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 import trioactors as ta
+from shared.actors import Book, Clerk
 from trioactors.errors import OverLimit
 from trioactors.persistence import Batch, Corrupt, Key, Limits, Record, Space, Write
 from trioactors.testing import HeldWorker, SlowWorker, crash, isolated_system, restarted, virtual_environment
@@ -22,33 +22,13 @@ from trioactors_backends.memory import MemoryStore
 FULL = ta.StoreFull("no room")
 
 
-@define
-class Book:
-    lines: list[str] = field(factory=list[str])
-
-
-class Clerk(ta.Actor[Book], persist=ta.EVERY_MESSAGE):
-    @ta.handler
-    def write(self, line: str) -> int:
-        self.state.lines.append(line)
-        return len(self.state.lines)
-
-    @ta.handler(reads=True)
-    def read(self) -> list[str]:
-        return list(self.state.lines)
-
-
-class Asker(ta.Actor[Book], persist=ta.EVERY_MESSAGE):
+class Asker(Clerk):
     """Lets the errors of others through."""
 
     @ta.handler
     async def ask(self, clerk: Any, line: str) -> None:
         self.state.lines.append(line)
         await clerk.write(line)
-
-    @ta.handler(reads=True)
-    def read(self) -> list[str]:
-        return list(self.state.lines)
 
 
 @pytest.fixture

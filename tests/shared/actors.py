@@ -10,7 +10,6 @@ import trio
 from attrs import define, field
 
 import trioactors as ta
-from trioactors.serializer import transient
 
 
 class Refused(Exception):
@@ -75,10 +74,9 @@ class Collector(ta.Actor[Seen]):
 
 @define
 class Book:
-    """The state of a clerk: its lines are stored, its notes are not."""
+    """The state of a clerk."""
 
     lines: list[str] = field(factory=list[str])
-    notes: list[str] = transient(factory=list[str])
 
 
 class Clerk(ta.Actor[Book], persist=ta.EVERY_MESSAGE):
