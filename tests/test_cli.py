@@ -18,6 +18,7 @@ import pytest
 from attrs import define
 
 import trioactors.persistence.urls
+from shared.stores import write_all
 from trioactors.cli import main
 from trioactors.environment import Environment
 from trioactors.errors import StoreCorrupt
@@ -48,11 +49,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 def fill(url: str, records: dict[str, bytes], space: Space = Space.STATE) -> None:
     """Write the records."""
-    store = store_at(url, limits=Limits(key_bytes=100_000))
-    store.open(Environment())
-    for name, data in records.items():
-        store.commit([Batch((Write(Key(space, name), data, expected=None),))])
-    store.close()
+    write_all(url, {Key(space, name): data for name, data in records.items()})
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:

@@ -9,44 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from shared.records import tally
+from shared.stores import SCHEMES, Contents, contents, data_files, write_all
 from trioactors.cli import main
-from trioactors.cli.looking import look, rescued, walked
+from trioactors.cli.looking import look, rescued
 from trioactors.environment import Environment
 from trioactors.errors import StoreCorrupt, StoreError
-from trioactors.persistence import Batch, Corrupt, Key, Record, Space, Write, store_at
+from trioactors.persistence import Key, Space, store_at
+from trioactors.testing.contract_records import state
 
-SCHEMES = ("sqlite", "file")
 FLIPS = 60
 """How many bits are turned over in each store, one at a time."""
-
-Contents = dict[Key, Record | Corrupt]
-
-
-def state(name: str) -> Key:
-    return Key(Space.STATE, name)
-
-
-def record(total: int) -> bytes:
-    return b'{"format":1,"type":"tally","version":1,"value":{"total":%d}}' % total
-
-
-def write_all(url: str, records: dict[Key, bytes]) -> None:
-    """Write the records, one commit each."""
-    store = store_at(url)
-    store.open(Environment())
-    for key, data in records.items():
-        store.commit([Batch((Write(key, data, expected=None),))])
-    store.close()
-
-
-def contents(url: str) -> Contents:
-    """Everything in a store that opens."""
-    store = store_at(url)
-    store.open(Environment())
-    try:
-        return dict(walked(store))
-    finally:
-        store.close()
 
 
 def left(url: str, keys: Iterable[Key]) -> Contents:
@@ -66,19 +39,12 @@ def left(url: str, keys: Iterable[Key]) -> Contents:
 def populate(url: str) -> dict[Key, set[bytes]]:
     """Fill a store; for each key, whatever was ever written under it."""
     names = [f"actor-{number}" for number in range(12)] + ["a/b", "nul\0", "\U0001f600"]
-    first = {state(name): record(number) + b" " * 40 * number for number, name in enumerate(names)}
+    first = {state(name): tally(number) + b" " * 40 * number for number, name in enumerate(names)}
     others = {Key(space, "actor-1"): b"something else" for space in (Space.TIMER, Space.META)}
-    second = {state(name): record(99) for name in ("actor-3", "actor-7")}
+    second = {state(name): tally(99) for name in ("actor-3", "actor-7")}
     for records in (first, others, second):
         write_all(url, records)
     return {key: {records[key] for records in (first, others, second) if key in records} for key in first | others}
-
-
-def data_files(folder: Path, name: str) -> dict[str, bytes]:
-    """The files of the store *name* that hold what was committed."""
-    root = folder / name
-    files = [file for file in root.rglob("*") if file.name not in ("owner", "store-lock")] if root.is_dir() else [root]
-    return {file.name: file.read_bytes() for file in files}
 
 
 def places(folder: Path) -> Iterator[tuple[Path, int, int]]:

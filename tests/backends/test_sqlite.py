@@ -37,16 +37,6 @@ class TestRelaxedSQLiteStore(StoreContract):
         return SQLiteStore(path, Options(durability=Durability.RELAXED))
 
 
-@pytest.fixture
-def environment() -> Environment:
-    return Environment()
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "store.db"
-
-
 def opened(path: Path, environment: Environment, options: Options | None = None) -> SQLiteStore:
     store = SQLiteStore(path, options)
     store.open(environment)

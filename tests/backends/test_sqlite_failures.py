@@ -20,16 +20,6 @@ from trioactors_backends.sqlite_file import RealFiles
 from trioactors_backends.sqlite_schema import explain
 
 
-@pytest.fixture
-def environment() -> Environment:
-    return Environment()
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "store.db"
-
-
 def opened(path: Path, environment: Environment) -> SQLiteStore:
     store = SQLiteStore(path)
     store.open(environment)
