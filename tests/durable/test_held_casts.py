@@ -10,6 +10,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 import trioactors as ta
+from shared.actors import Refused
 from trioactors.testing import HeldWorker, isolated_system
 from trioactors.trace import MessageAccepted
 
@@ -133,9 +134,7 @@ async def test_a_task_beside_the_handlers_sends_with_the_newest_commit(
     assert await happens(3) == ["beside 0", "beside 1", "beside 2", "beside 3"]
 
 
-async def test_a_task_waits_for_no_handler_that_is_at_work_beside_it(
-    keeper: Any, ear: Any, callers: Any, disk: HeldWorker, refused: type[Exception]
-) -> None:
+async def test_a_task_waits_for_no_handler_that_is_at_work_beside_it(keeper: Any, ear: Any, callers: Any, disk: HeldWorker) -> None:
     moments, until = [trio.Event(), trio.Event()], trio.Event()
 
     async def beside() -> None:
@@ -146,7 +145,7 @@ async def test_a_task_waits_for_no_handler_that_is_at_work_beside_it(
     async def slow(self: Any) -> None:
         self.state.lines.append("never")
         await until.wait()
-        raise refused
+        raise Refused
 
     await keeper.do(lambda self: self.context.start_soon(beside))
     await callers.now("slow", keeper.do, slow)
@@ -166,7 +165,7 @@ async def test_a_task_waits_for_no_handler_that_is_at_work_beside_it(
     disk.release()
     await wait_all_tasks_blocked()
 
-    assert callers.news() == {"slow": refused, "write": 1, "slow again": refused}
+    assert callers.news() == {"slow": Refused, "write": 1, "slow again": Refused}
     assert await ear.all() == ["beside 0", "beside 1"]
 
 

@@ -11,6 +11,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 import trioactors as ta
+from shared.actors import Refused
 from trioactors.testing import HeldWorker, crash, restarted
 
 FULL = ta.StoreFull("no room")
@@ -194,15 +195,15 @@ async def test_a_reply_that_is_given_by_the_handler_that_deferred_it_waits_for_t
 
 
 async def test_it_is_taken_back_when_that_handler_refuses_or_crashes_or_its_commit_fails(
-    keeper: Any, callers: Any, fail: Callable[..., None], refused: type[Exception]
+    keeper: Any, callers: Any, fail: Callable[..., None]
 ) -> None:
-    await callers.now("refused", keeper.do, defer_and_give(fail_with(refused)))
+    await callers.now("refused", keeper.do, defer_and_give(fail_with(Refused)))
     assert ta.info(keeper).deferred_replies == 0
     await callers.now("crashed", keeper.do, defer_and_give(fail_with(LookupError)))
     fail(FULL)
     await callers.now("failed", keeper.do, defer_and_give(lambda: None))
 
-    assert callers.news() == {"refused": refused, "crashed": ta.ActorCrashed, "failed": ta.StoreFull}
+    assert callers.news() == {"refused": Refused, "crashed": ta.ActorCrashed, "failed": ta.StoreFull}
     assert ta.info(keeper).deferred_replies == 0
     assert await keeper.read() == []
 

@@ -10,7 +10,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 import trioactors as ta
-from shared.actors import Book
+from shared.actors import Book, Keeper
 from trioactors.actors.deferred import Answered
 from trioactors.actors.ref import child_of
 from trioactors.testing import HeldWorker, crash, isolated_system, restarted, virtual_environment
@@ -33,15 +33,10 @@ async def test_the_account_of_an_actor_that_was_forgotten_is_closed_by_its_last_
     disk.release()
 
     assert (system.ledger().in_progress, system.ledger().handled) == (0, 1)
-    other: Any = await system.start(type_of(keeper), name="other")
+    other: Any = await system.start(Keeper, name="other")
     await other.write("b")
     await ta.stop(other)
     assert system.ledger().handled == 2
-
-
-def type_of(ref: Any) -> Any:
-    """The class behind a ref."""
-    return child_of(ref).spec.make
 
 
 async def test_a_task_that_outlives_the_incarnation_which_began_it_sends_at_once(

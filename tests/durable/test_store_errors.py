@@ -12,6 +12,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 import trioactors as ta
 from shared.actors import Book, Clerk
+from shared.calls import Callers
 from trioactors.errors import OverLimit
 from trioactors.persistence import Batch, Corrupt, Key, Limits, Record, Space, Write
 from trioactors.testing import HeldWorker, SlowWorker, crash, isolated_system, restarted, virtual_environment
@@ -172,15 +173,13 @@ async def test_a_state_that_is_too_large_crashes_its_actor_and_nobody_else(autoj
         assert store.count(Operation.OPEN) == 1
 
 
-async def test_what_was_handled_on_top_of_a_state_that_is_too_large_was_never_written(
-    autojump_clock: MockClock, callers_of: Callable[[trio.Nursery], Any]
-) -> None:
+async def test_what_was_handled_on_top_of_a_state_that_is_too_large_was_never_written(autojump_clock: MockClock) -> None:
     disk = HeldWorker()
     store = FaultyStore(MemoryStore(limits=Limits(record_bytes=200)), blocking=True)
     world = virtual_environment(worker=disk)
     async with isolated_system(store=store, environment=world) as system, trio.open_nursery() as nursery:
         clerk: Any = await system.start(Clerk, name="clerk")
-        callers = callers_of(nursery)
+        callers = Callers(nursery)
         disk.hold()
         await callers.now("large", clerk.write, "x" * 200)
         await callers.now("small", clerk.write, "a")
