@@ -1,4 +1,4 @@
-"""Supervision by hand: start, terminate, restart, delete, which, count; and children started by the thousand."""
+"""Supervision by hand: start, terminate, restart, delete, which, count; and children started in thousands."""
 
 from __future__ import annotations
 

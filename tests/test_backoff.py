@@ -1,4 +1,4 @@
-"""Back-off: a restart that waits, while its supervisor does not."""
+"""Back-off: a restart waits, and its supervisor goes on meanwhile."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def drawing(stream: Callable[[str], random.Random]) -> ta.Environment:
 
 
 async def downtime(ref: Any) -> float:
-    """Crash it; how long until it runs again."""
+    """Crash a child; the seconds until it runs again."""
     before = trio.current_time()
     async with ta.watch(ref) as watch:
         crash(ref)

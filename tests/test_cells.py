@@ -1,4 +1,4 @@
-"""Promise 4: what becomes of a mailbox when its actor ends, in each of the ways it can."""
+"""Promise 4: what happens to the mailbox of an actor at each kind of exit."""
 
 from __future__ import annotations
 

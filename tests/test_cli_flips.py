@@ -1,4 +1,4 @@
-"""One bit of a store is turned over, anywhere, and `repair` is asked to mend it: nothing intact is lost, and a copy is left."""
+"""`repair` after a flipped bit anywhere in a store: nothing intact is lost, and a copy is left."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FLIPS = 60
 
 
 def left(url: str, keys: Iterable[Key]) -> Contents:
-    """What is in a store that need not be sound: what a walk finds, and what is found when it is asked for."""
+    """The contents of a store that may be damaged: what a walk finds, and what a read of each key finds."""
     store = store_at(f"{url}?verify=none&create=no")
     store.open(Environment())
     found = dict(rescued(store))
@@ -37,7 +37,7 @@ def left(url: str, keys: Iterable[Key]) -> Contents:
 
 
 def populate(url: str) -> dict[Key, set[bytes]]:
-    """Fill a store; for each key, whatever was ever written under it."""
+    """Fill a store; for each key, every value that was ever written under it."""
     names = [f"actor-{number}" for number in range(12)] + ["a/b", "nul\0", "\U0001f600"]
     first = {state(name): tally(number) + b" " * 40 * number for number, name in enumerate(names)}
     others = {Key(space, "actor-1"): b"something else" for space in (Space.TIMER, Space.META)}
@@ -48,7 +48,7 @@ def populate(url: str) -> dict[Key, set[bytes]]:
 
 
 def places(folder: Path) -> Iterator[tuple[Path, int, int]]:
-    """Bits all over the data files, but not in what is empty: file, byte, bit."""
+    """Bits all over the data files, empty parts left out: file, byte, bit."""
     files = {
         file: file.read_bytes() for file in sorted(folder.rglob("*")) if file.name not in ("owner", "store-lock") and file.is_file()
     }
@@ -58,7 +58,7 @@ def places(folder: Path) -> Iterator[tuple[Path, int, int]]:
 
 
 def known_before(url: str, keys: Iterable[Key]) -> Contents | None:
-    """What can be read before the repair, in whichever way the store opens; None where it opens in none."""
+    """What can be read before the repair, in any mode in which the store opens; None if it opens in none."""
     try:
         return contents(url)
     except StoreCorrupt:
@@ -89,7 +89,7 @@ def test_whatever_bit_is_turned_nothing_intact_is_lost_and_a_copy_is_left(scheme
 
 
 def repaired(url: str, lab: Path, written: dict[Key, set[bytes]]) -> str:
-    """Repair the store and see that nothing intact is lost; how it ended."""
+    """Repair the store, and check that nothing intact is lost; the outcome."""
     before, files = known_before(url, written), data_files(lab, "store")
     code = main(["repair", url])
     if code == 1:

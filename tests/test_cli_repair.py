@@ -1,4 +1,4 @@
-"""What `repair`, `reset` and `restore` do: nothing intact is lost, nothing is destroyed without a copy."""
+"""`repair`, `reset` and `restore`: nothing intact is lost, nothing is destroyed without a copy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from trioactors.testing.contract_records import HOSTILE_NAMES, state
 
 @pytest.fixture(params=SCHEMES)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where a store will be."""
+    """The URL of a store that does not exist yet."""
     return f"{request.param}:///{tmp_path}/store"
 
 

@@ -1,4 +1,4 @@
-"""Durable actors: state that comes back. How the gate holds is in test_gate.py, how errors of the store end in test_store_errors.py."""
+"""Durable actors: state that survives. The output gate is in durable/test_gate.py, errors of the store in durable/test_store_errors.py."""
 
 from __future__ import annotations
 

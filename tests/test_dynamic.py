@@ -1,4 +1,4 @@
-"""Children that are started at run time, by the thousand."""
+"""Children that are started at run time, in thousands."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from trioactors.testing import isolated_system, suspended
 
 
 class Sleeper(ta.Actor[None]):
-    """Takes a second to say good-bye."""
+    """Takes a second to stop."""
 
     def __init__(self, seconds: float = 0) -> None:
         self.seconds = seconds

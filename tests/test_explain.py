@@ -1,4 +1,4 @@
-"""`system.explain`: what would stop and start if a child ended now, told before anything does."""
+"""`system.explain`: what would stop and start if a child exited now."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ async def test_an_unknown_reason_is_refused(autojump_clock: MockClock) -> None:
 
 
 def model(tree: ta.Supervisor) -> Node:
-    """*tree*, running."""
+    """A running system with this *tree*."""
     root = Node(tree.name, tree, None, status=ta.ChildStatus.UNDEFINED)
     begun = DryRun(ta.Settings(), 0.0)
     begun._start(root)
@@ -255,7 +255,7 @@ STRATEGIES = st.sampled_from([ta.Strategy.ONE_FOR_ONE, ta.Strategy.ONE_FOR_ALL, 
 
 @st.composite
 def trees(draw: st.DrawFn, depth: int = 3, name: str = "top") -> ta.Supervisor:
-    """A tree, every kind of rule in it."""
+    """A tree with rules of every kind."""
     rule = draw(st.sampled_from(list(ta.AutoShutdown)))
     children: list[Any] = []
     for number in range(draw(st.integers(1, 3))):
@@ -309,7 +309,7 @@ async def die(system: ta.System, name: str, reason: str) -> None:
 async def foretold_and_come(
     tree: ta.Supervisor, picks: list[tuple[int, str]]
 ) -> list[tuple[list[tuple[str, str]], list[tuple[str, str]]]]:
-    """For each death in turn: what was told before it, and what came."""
+    """For each exit in turn: what was predicted, and what happened."""
 
     pairs: list[tuple[list[tuple[str, str]], list[tuple[str, str]]]] = []
     records: list[ta.TraceRecord] = []

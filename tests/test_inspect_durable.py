@@ -1,4 +1,4 @@
-"""Durable actors as rows, and what is in quarantine."""
+"""Durable actors as rows, and the records in quarantine."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Guest(ta.Actor[Book]):
 
 
 class Torn(MemoryStore):
-    """A store whose record of `anna` is damaged at some time."""
+    """A store whose records can be made to look damaged."""
 
     torn = False
 

@@ -1,4 +1,4 @@
-"""A planted leak of each kind fails the teardown and is named; what is no leak does not."""
+"""A planted leak of each kind fails the teardown and is named; anything else does not."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def leaking() -> AsyncGenerator[ta.System, None]:
 
 
 async def leak_of(plant: Callable[[ta.System], Awaitable[None]]) -> str:
-    """What the teardown says after *plant*."""
+    """The message of the teardown after *plant*."""
     with pytest.raises(Leak) as caught:
         async with leaking() as system:
             await plant(system)

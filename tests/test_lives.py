@@ -1,4 +1,4 @@
-"""Promise 4: what becomes of the message in progress, and of the actor, when its handler fails or is cancelled."""
+"""Promise 4: what happens to the message in progress, and to the actor, if a handler fails or is cancelled."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Fatal(BaseException):
 
 
 class Keeper(Collector):
-    """Ends in more ways."""
+    """A collector that can exit in more ways."""
 
     @ta.handler
     def fail_at_once(self, error: type[BaseException]) -> None:

@@ -1,4 +1,4 @@
-"""The pytest plugin, as its users meet it."""
+"""The pytest plugin, as its users see it."""
 
 from __future__ import annotations
 

@@ -204,7 +204,7 @@ async def test_an_actor_of_another_system_can_be_called(system: ta.System) -> No
 
 
 def refused_in_a_thread(act: object) -> list[BaseException]:
-    """What *act* raises in a plain thread, where no Trio runs."""
+    """The error of *act* in a plain thread, where no Trio runs."""
     raised: list[BaseException] = []
 
     def work() -> None:

@@ -1,4 +1,4 @@
-"""When a child comes back, when its supervisor gives up, and what leaves then."""
+"""When a child is restarted, when its supervisor gives up, and which error leaves then."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ async def crash_at(system: ta.System, diary: Any, *times: float) -> None:
 
 
 async def overdo(system: ta.System, diary: Any, *times: float, last: str = "a") -> None:
-    """The same, and the crash at the last of *times* is one too many."""
+    """Crash at each of these *times*; the last crash is one too many."""
     await crash_at(system, diary, *times[:-1])
     await trio.sleep_until(times[-1])
     await diary.doom(system, last)

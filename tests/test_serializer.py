@@ -1,4 +1,4 @@
-"""The serializer's contract: strict both ways, bound to declared names and versions, with an error that leads to the bad field."""
+"""The contract of the serializer: strict both ways, bound to declared names and versions, with errors that name the bad field."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Too much is refused before a parser sees it, by a scan that is linear whatever the bytes are."""
+"""Limits: too large a record is refused before a parser sees it, by a scan in linear time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def depth_of(value: Any) -> int:
 
 
 def elements_of(value: Any) -> int:
-    """Opening brackets and commas, the slow way."""
+    """The number of elements, counted the slow way."""
     if isinstance(value, dict):
         value = list(value.values())
     return 1 + max(len(value) - 1, 0) + sum(map(elements_of, value)) if isinstance(value, list) else 0

@@ -1,4 +1,4 @@
-"""Which classes can be carried, and how early the others are refused."""
+"""Which classes can be stored, and how early the others are refused."""
 
 from __future__ import annotations
 

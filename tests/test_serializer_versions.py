@@ -1,4 +1,4 @@
-"""Names and versions belong to the class: how records outlive renamings, new fields and new versions."""
+"""Names and versions belong to the class: records survive renamings, new fields and new versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Significant children: their end may end their supervisor."""
+"""Significant children: their exit may stop their supervisor."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UNDEFINED, RUNNING = ta.ChildStatus.UNDEFINED, ta.ChildStatus.RUNNING
 
 
 def tree(diary: Any, rule: str, *, intensity: ta.Intensity | None = None, restart: str = "transient") -> ta.Supervisor:
-    """Two significant children and one that is not, below a supervisor that watches over them."""
+    """Two significant children and one ordinary child, below a supervisor of their own."""
     children = [diary.worker(name, restart=restart, significant=True) for name in "ab"]
     below = ta.Supervisor(*children, diary.worker("c"), name="below", auto_shutdown=rule, restart="temporary", intensity=intensity)
     return ta.Supervisor(below, name="top")

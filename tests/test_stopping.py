@@ -1,4 +1,4 @@
-"""Stopping: in reverse order, with a grace for each child, then by cancellation."""
+"""Stopping: in reverse order, with a grace period for each child, then by cancellation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from trioactors.testing import crash, isolated_system
 
 
 class Stubborn(ta.Actor[None]):
-    """Takes its time to say good-bye."""
+    """Takes its time to stop."""
 
     def __init__(self, seconds: float = 3.0) -> None:
         self.seconds = seconds
@@ -32,7 +32,7 @@ class Stubborn(ta.Actor[None]):
 
 
 async def exit_of(system: ta.System, name: str) -> str:
-    """Stop a child, and tell how it ended."""
+    """Stop a child; its exit."""
     cell = lasting(system, name)
     await system.supervisor("top").terminate_child(name)
     return str(cell.last_exit)

@@ -1,4 +1,4 @@
-"""A supervisor starts its children in order, and each strategy brings back whom it should."""
+"""A supervisor starts its children in order, and each strategy restarts the right children."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ async def test_a_function_that_raises_a_group_of_one_crashes_with_that_one(autoj
 
 @asynccontextmanager
 async def watching(system: ta.System, name: str) -> Any:
-    """The exits of one child, from the trace."""
+    """The exits of a child, from the trace."""
     records = ta.Recorder()
     ends: list[ta.Exit] = []
     system.observe(records)

@@ -1,4 +1,4 @@
-"""A scenario that is cancelled, and whose actors crash, at every moment in turn."""
+"""A scenario that is cancelled, or whose actors crash, at every moment in turn."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Counter(ta.Actor[Tally], persist=ta.EVERY_MESSAGE):
 
 
 class Forgetful(Counter):
-    """As Counter, but what it keeps it keeps nowhere."""
+    """A counter whose total is not part of its state."""
 
     kept = 0
 
@@ -43,7 +43,7 @@ class Forgetful(Counter):
 
 
 class Story:
-    """Adds three times, and remembers what it was told."""
+    """Adds three times, and remembers the replies."""
 
     def __init__(self, counter: type[Counter] = Counter) -> None:
         self.counter = counter

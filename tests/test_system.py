@@ -1,4 +1,4 @@
-"""A system opens, works and closes, and leaves nothing behind, however it is left."""
+"""A system opens, works and closes, and leaves nothing behind, whatever ends it."""
 
 from __future__ import annotations
 

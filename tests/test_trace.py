@@ -1,4 +1,4 @@
-"""Trace records: what happened, as data; and observers, who see everything and decide nothing."""
+"""Trace records say what happened, as data; observers see everything and decide nothing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from trioactors.trace.observers import Observers
 
 
 class Lasting(ta.Actor[Tally], persist=ta.EVERY_MESSAGE):
-    """Has its changes committed."""
+    """Commits its changes."""
 
     @ta.handler
     def add(self) -> None:
@@ -144,7 +144,7 @@ def test_a_record_does_not_change() -> None:
 
 
 async def everything(system: ta.System, diary: Any) -> None:
-    """Make every kind of thing happen once."""
+    """Cause every kind of record once."""
     busy, other = system.get(Busy, "busy"), system.get(Busy, "other")
     await busy.relay(other)
     await busy.fail.cast()
@@ -250,7 +250,7 @@ async def test_a_system_goes_on_when_its_observer_breaks(
 
 
 def replayed(diary_type: Any, observers: list[Any]) -> tuple[Any, ...]:
-    """One scenario with many tasks under one schedule; everything that a program could tell of it."""
+    """A scenario with many tasks under one schedule; everything that a program can observe of it."""
     diary = diary_type()
 
     async def main() -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""What the SQLite store makes of SQLite's failures."""
+"""How the SQLite store reports the failures of SQLite."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_an_error_without_a_code_is_damage() -> None:
 
 
 class FailingConnection(sqlite3.Connection):
-    """A connection on which some statements fail, by their text."""
+    """A connection on which chosen statements fail."""
 
     codes: ClassVar[dict[str, int]] = {}
 

@@ -1,4 +1,4 @@
-"""What is awkward: addresses that mean something to JavaScript, names likewise, actors that go while they are looked at, slow fingers."""
+"""Awkward cases: addresses and names with a meaning in JavaScript, actors that exit while they are shown, slow users."""
 
 from __future__ import annotations
 

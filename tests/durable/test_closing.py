@@ -1,4 +1,4 @@
-"""How a store is closed, what a disk that does not come back means, and who is told."""
+"""Closing a store: the order of things, a disk that never answers, and what is reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one way to the store: groups, turns, and what an error means. How it closes is in test_closing.py."""
+"""The committer: groups, turns, and the effects of an error. Closing is in test_closing.py."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ async def test_any_other_error_breaks_the_store(bench: Any, disk: HeldWorker, st
 
 @attrs.define
 class Odd(MemoryStore):
-    """Answers a commit as it is told to."""
+    """A store that answers a commit with a given result."""
 
     answer: Callable[[Sequence[Batch]], Any]
 
@@ -240,7 +240,7 @@ async def test_what_was_queued_behind_it_is_not_written_either(
 
 
 async def test_a_thread_answers_everybody_in_groups(mock_clock: MockClock) -> None:
-    """With a clock that never jumps, a thread is as exact as anything."""
+    """The clock never jumps here, so a thread gives exact results too."""
 
     class Counter(ta.Actor[list[int]], persist=ta.EVERY_MESSAGE):
         @ta.handler

@@ -1,4 +1,4 @@
-"""What is checked when a durable class is defined, when it is made a child, and when its state is kept: types, hooks, policies."""
+"""Checks of durable classes, at their definition, when they become children, and when their state is saved: types, hooks, policies."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Totals(Anything[Tally]):
 
 
 async def survives(system: ta.System, actor: Any) -> None:
-    """Crash it, and wait for its next life."""
+    """Crash an actor, and wait for its next incarnation."""
     crash(actor)
     await restarted(actor, after=1)
 

@@ -1,4 +1,4 @@
-"""The output gate: nothing leaves a durable actor before the state it follows from is committed, and nothing ever that is not."""
+"""The output gate: nothing leaves a durable actor before the state it follows from is committed, and nothing if that fails."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from trioactors.testing.stores import FaultyStore, Operation
 
 
 async def everything(keeper: Any, ear: Any) -> str:
-    """Change the state, and do all that others could notice."""
+    """Change the state, and do everything that others could notice."""
     keeper.state.lines.append("new")
     await ear.hear.cast("awaited cast")
     ear.hear.cast_nowait("cast")
@@ -33,7 +33,7 @@ async def everything(keeper: Any, ear: Any) -> str:
 
 @pytest.fixture
 async def asked(keeper: Any, callers: Any) -> None:
-    """A call whose reply is deferred; that it was handled is committed."""
+    """A call whose reply is deferred. The handling itself is committed."""
     await keeper.write("old")
     await callers.now("asked", keeper.defer, "asked")
 

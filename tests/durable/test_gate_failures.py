@@ -1,4 +1,4 @@
-"""What a failed commit takes back, and what a crash, a kill or a stop does to commits on their way."""
+"""What a failed commit takes back, and the effect of a crash, a kill or a stop on commits in progress."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FULL = ta.StoreFull("no room")
 
 
 class Standing:
-    """A handler that stands still in the middle, on a state that is not committed yet."""
+    """A handler that pauses in the middle, with a state that is not committed yet."""
 
     def __init__(self, end: Callable[[Any], Any] = lambda self: len(self.state.lines)) -> None:
         self._on = trio.Event()

@@ -1,7 +1,7 @@
-"""The table of guarantees in docs/promises.md, cell by cell: policy, store, fault, and what is left of what callers were told.
+"""The table of guarantees in docs/promises.md, cell by cell: policy, store, fault, and how many of the acknowledged changes survive.
 
-Each test adds 5, lets the window of `Within` pass, and adds 3 more: 8 were told, and 5 of them are older than the window. `SIGKILL` is
-played here by taking the files as they are; real processes are killed in tests/crashlab.
+Each test adds 5, lets the window of `Within` pass, and adds 3 more: 8 are acknowledged, and 5 of them are older than the window. A
+`SIGKILL` is simulated by taking the files as they are; tests/crashlab kills real processes.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ TOLD, COMMITTED = 8, 5
 
 
 class Every(Counter, persist=ta.EVERY_MESSAGE):
-    """Loses nothing."""
+    """Loses no acknowledged change."""
 
 
 class Within(Counter, persist=ta.Within(WINDOW)):
-    """Loses what is younger than its window."""
+    """Loses at most the changes of the last window."""
 
 
 LEFT = {Every: TOLD, Within: COMMITTED}
@@ -66,7 +66,7 @@ def store(kind: str, tmp_path: Path) -> Store:
 
 
 async def work(system: ta.System, policy: type[Counter]) -> Counter:
-    """Have 8 acknowledged, 5 of them longer ago than the window."""
+    """Add 8 with acknowledgement, 5 of them more than a window ago."""
     counter = await system.start(policy, name="counter")
     assert await counter.add(COMMITTED) == COMMITTED
     await trio.sleep(WINDOW)
@@ -75,7 +75,7 @@ async def work(system: ta.System, policy: type[Counter]) -> Counter:
 
 
 async def left_in(store: Store, policy: type[Counter], environment: ta.Environment | None = None) -> int:
-    """What another system finds."""
+    """The total that another system finds."""
     async with isolated_system(store=store, environment=environment) as system:
         return await (await system.start(policy, name="counter")).total()
 

@@ -1,4 +1,4 @@
-"""Casts of durable actors: when they leave, and what becomes of those that find no room."""
+"""Casts of durable actors: when they leave, and what happens to those that find no room."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FULL = ta.StoreFull("no room")
 
 
 class Small(ta.Actor[None], mailbox=1):
-    """Has room for one message, and is busy until told otherwise."""
+    """Has room for one message, and is busy until a test lets it go on."""
 
     def __init__(self) -> None:
         self.heard: list[str] = []
@@ -37,15 +37,15 @@ class Small(ta.Actor[None], mailbox=1):
 
 
 class Strict(Small, overflow=ta.Overflow.FAIL):
-    """Refuses what finds no room."""
+    """Refuses a message if its mailbox is full."""
 
 
 class Forgetful(Small, overflow=ta.Overflow.DROP_OLDEST):
-    """Drops its oldest message for a new one."""
+    """Drops its oldest message if its mailbox is full."""
 
 
 def saying(target: Any, *texts: str, wait: bool = True) -> Callable[[Any], Any]:
-    """Change the state, and cast these texts to *target*."""
+    """A handler body that changes the state, and casts these texts to *target*."""
 
     async def act(self: Any) -> None:
         self.state.lines += texts
@@ -65,7 +65,7 @@ async def small(system: ta.System) -> Small:
 
 @pytest.fixture
 async def busy(small: Any) -> trio.Event:
-    """The small actor is at work until this is set; its mailbox is empty."""
+    """An event that the small actor waits for in a handler, with an empty mailbox."""
     until = trio.Event()
     await small.busy.cast(until)
     await wait_all_tasks_blocked()
@@ -227,7 +227,7 @@ async def test_a_cast_to_its_own_full_mailbox_raises_at_once(
 
 
 async def waited_for(act: Callable[[], Any]) -> None:
-    """A cast of either kind."""
+    """Send a cast, and wait if it is of the kind that waits."""
     if (pending := act()) is not None:
         await pending
 

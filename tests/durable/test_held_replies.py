@@ -1,4 +1,4 @@
-"""Deferred replies of durable actors: given with the commit of the message that gave them, or owed again."""
+"""Deferred replies of durable actors: they leave with the commit of the message that gave them, or are owed again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FULL = ta.StoreFull("no room")
 
 
 def giving(name: str, answer: str) -> Callable[[Any], None]:
-    """Change the state, and give a deferred reply."""
+    """A handler body that changes the state, and gives a deferred reply."""
 
     def act(self: Any) -> None:
         self.state.lines.append(f"gave {answer}")
@@ -160,7 +160,7 @@ async def test_the_caller_of_a_message_that_stood_on_a_lost_state_is_not_owed_a_
 
 
 def defer_and_give(then: Callable[[], None]) -> Callable[[Any], Any]:
-    """Defer, reply at once, and do something more."""
+    """A handler body that defers, replies at once, and goes on."""
 
     def act(self: Any) -> Any:
         self.state.lines.append("changed")

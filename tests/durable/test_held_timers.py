@@ -1,4 +1,4 @@
-"""Timers of durable actors: set, replaced and cancelled with the commit of their message, or not at all."""
+"""Timers of durable actors: they are set, replaced and cancelled with the commit of their message, or not at all."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FULL = ta.StoreFull("no room")
 
 
 def after(delay: float, line: str, key: str | None = None) -> Callable[[Any], Any]:
-    """Change the state, and set a timer that writes *line*."""
+    """A handler body that changes the state, and sets a timer that writes *line*."""
 
     def act(self: Any) -> None:
         self.state.lines.append(f"set {line}")
@@ -36,7 +36,7 @@ def every(period: float, line: str, key: str) -> Callable[[Any], Any]:
 
 
 def cancel(key: str) -> Callable[[Any], bool]:
-    """Change the state, and cancel a timer."""
+    """A handler body that changes the state, and cancels a timer."""
 
     def act(self: Any) -> bool:
         self.state.lines.append(f"cancel {key}")

@@ -1,4 +1,4 @@
-"""What is left of a durable actor when it has gone: its account, its tasks, its good-bye; and how its parts look."""
+"""What a durable actor leaves behind when it is gone: its account, its tasks, its `on_stop`; and the reprs of its parts."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ async def test_a_store_that_breaks_during_that_good_bye_lets_it_be_said(
 
 
 async def test_an_interrupt_inside_the_store_leaves_nobody_waiting(autojump_clock: MockClock) -> None:
-    """A store that runs in place, in the main thread, can be interrupted in the middle."""
+    """A store that runs in place, in the main thread, can be interrupted in the middle of a call."""
 
     class Clerk(ta.Actor[Book], persist=ta.EVERY_MESSAGE):
         @ta.handler

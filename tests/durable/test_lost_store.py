@@ -1,4 +1,4 @@
-"""A store that must be opened again: everything that rests on it falls and comes back, and nobody pays for it with a restart of his own."""
+"""A store that must be opened again: everything that depends on it is restarted, and no actor's own restart budget is charged."""
 
 from __future__ import annotations
 
@@ -234,7 +234,7 @@ async def test_a_test_can_wait_for_it(clerk: Any, store: FaultyStore, paid: list
 
 
 async def test_the_disk_may_be_a_slow_one(autojump_clock: MockClock, disk: HeldWorker) -> None:
-    """The worker of the next opening is a new one."""
+    """The store is opened again on a new worker."""
     store = FaultyStore(MemoryStore(), Fault(at=2, before=POISON), blocking=True)
     async with isolated_system(store=store, environment=virtual_environment(worker=disk)) as system:
         clerk: Any = await system.start(Teller, name="clerk")

@@ -1,4 +1,4 @@
-"""A store that cannot be opened: `open_system` raises the store's own error, and leaves nothing behind."""
+"""A store that cannot be opened: `open_system` raises the store's error, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TREE = ta.Supervisor(ta.child(Clerk, name="clerk"), name="shop")
 
 
 async def refused(store: Any, environment: ta.Environment | None = None) -> BaseException:
-    """What opening a system on *store* raises. Nothing of it may be left."""
+    """The error of opening a system on *store*. It must leave nothing behind."""
     threads, tasks = threading.active_count(), len(system_tasks())
     with pytest.raises(Exception) as caught:  # noqa: PT011 - the caller asks which one
         async with ta.open_system(store, TREE, environment=environment):
@@ -42,7 +42,7 @@ def system_tasks() -> list[trio.lowlevel.Task]:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Its files, but for a lock that somebody may wait for."""
+    """The files of *folder*, without locks."""
     files = (path for path in folder.rglob("*") if path.is_file() and not path.name.endswith("-lock"))
     return {path.name: path.read_bytes() for path in files}
 
@@ -152,7 +152,7 @@ async def test_any_error_of_a_store_that_is_opened_leaves_as_itself(autojump_clo
 
 
 def falling(error: Exception) -> FaultyStore:
-    """A store whose opening raises what it does not declare."""
+    """A store whose opening raises an error that is not declared."""
 
     def fall() -> None:
         raise error

@@ -1,4 +1,4 @@
-"""Refs inside a state: carried as names, and found again by whoever has the name then."""
+"""Refs inside a state: stored as names, and resolved to the actor that has the name then."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Friendly(ta.Actor[Friends], persist=ta.EVERY_MESSAGE):
 
     @ta.handler
     def touch(self) -> None:
-        """Have the state written once more, with the ref as it was read."""
+        """Write the state once more, with the ref as it was read."""
         assert self.state.best is not None
         self.state.all["touched"] = self.state.best
 

@@ -1,4 +1,4 @@
-"""`on_save` and `on_load`: when they run, and what becomes of their errors. And what hooks do in a window."""
+"""`on_save` and `on_load`: when they run, what their errors do, and how hooks behave in a window."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Book:
 
 
 class Indexed(ta.Actor[Book], persist=ta.EVERY_MESSAGE):
-    """Keeps an index that is not stored. Its hooks fail when they are told to."""
+    """Keeps an index that is not stored. A test can make its hooks fail."""
 
     loads: ClassVar[list[list[str]]]
     """What each on_load found, over all lives."""

@@ -1,6 +1,6 @@
-"""While the store is down: until the root stops them, durable actors neither serve nor crash, and nothing leaves them.
+"""While the store is down: until the root stops them, durable actors neither serve nor crash, and send nothing.
 
-The root is held here, so that the moment lasts.
+The root is suspended here, so that the moment lasts.
 """
 
 from __future__ import annotations

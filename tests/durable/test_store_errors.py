@@ -1,4 +1,4 @@
-"""Who crashes of which error of the store, and who does not: at the commit and at the read."""
+"""Errors of the store, at a commit and at a read: which of them crash an actor, and which do not."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FULL = ta.StoreFull("no room")
 
 
 class Asker(Clerk):
-    """Lets the errors of others through."""
+    """Lets the error of another actor through."""
 
     @ta.handler
     async def ask(self, clerk: Any, line: str) -> None:
@@ -39,7 +39,7 @@ async def clerk(system: ta.System, keeper: Any) -> Clerk:
 
 
 def meddle(store: FaultyStore, name: str) -> None:
-    """Write what is there once more, as another owner would."""
+    """Write the record once more, as another owner would."""
     key = Key(Space.STATE, name)
     (record,) = store.read([key])
     assert isinstance(record, Record)

@@ -1,4 +1,4 @@
-"""`Within(seconds)`: answers leave at once, changes are committed together, and a crash loses what the window held."""
+"""`Within(seconds)`: replies leave at once, changes are committed together, and a crash loses the changes of the window."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def diarist(system: ta.System, disk: HeldWorker) -> AsyncGenerator[Diarist
 
 @pytest.fixture
 def commits(recorder: ta.Recorder) -> Callable[[], list[tuple[float, int]]]:
-    """When something was committed, and at which revision."""
+    """The times and revisions of the commits so far."""
 
     def look() -> list[tuple[float, int]]:
         return [(record.time, record.revision) for record in recorder.of(ta.StateCommitted)]

@@ -39,7 +39,7 @@ def told_by_pyright(output: str) -> dict[int, str]:
 
 
 def differences(source: str, checker: str, told: dict[int, str]) -> list[str]:
-    """Marked lines that were let pass, and reports that nobody planted."""
+    """Marked lines that pass, and reports on lines without a mark."""
     lines = source.splitlines()
     must = marked(source, checker)
     return [f"{number}: {checker} lets pass: {lines[number - 1].strip()}" for number in sorted(must - set(told))] + [
