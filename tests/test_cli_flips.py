@@ -19,7 +19,7 @@ from trioactors.persistence import Key, Space, store_at
 from trioactors.testing.contract_records import state
 
 FLIPS = 60
-"""How many bits are turned over in each store, one at a time."""
+"""The number of bits that are flipped in each store, one at a time."""
 
 
 def left(url: str, keys: Iterable[Key]) -> Contents:

@@ -27,7 +27,7 @@ from trioactors_backends.sqlite_file import Files
 from trioactors_backends.sqlite_schema import migrate
 
 OFTEN = Options(limits=Limits(slack_bytes=600))
-"""So that the short life of a test begins new generations."""
+"""Options with which even the short runs of a test begin new generations."""
 
 RELAXED = Options(durability=Durability.RELAXED, limits=Limits(slack_bytes=600))
 

@@ -93,7 +93,7 @@ def cut(disk: SimulatedDisk, options: Options = OPTIONS) -> Diary:
 
 
 COUNT = operations()
-"""How many operations the work takes, each of which is cut and failed below."""
+"""The number of operations of the work; below, the power is cut at each of them, and each of them fails."""
 
 
 def test_the_work_begins_new_generations() -> None:

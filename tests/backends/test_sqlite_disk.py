@@ -198,7 +198,7 @@ def test_a_store_that_is_closed_after_its_end_takes_nothing_from_the_next() -> N
 
 
 LONG = b"x" * 5_000_000
-"""More pages than the log keeps."""
+"""More pages than the log holds."""
 
 
 def test_a_long_log_is_moved_into_the_database() -> None:

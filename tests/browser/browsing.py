@@ -102,7 +102,7 @@ WATCHED = """async (address) => {
   const {live} = await import("/static/live.js");
   await live.ask("explain", {name: ":root"});
 }"""
-"""Go there. What the view watches has been asked for when it is drawn; a question on the same socket is answered after that."""
+"""Go to an address, and wait until the view has its data: a question on the same socket is answered after the view's own."""
 
 
 def show(page: Any, view: str, address: str | None = None) -> Any:

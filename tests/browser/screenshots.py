@@ -20,7 +20,7 @@ from playwright.sync_api import sync_playwright
 ROOT = Path(__file__).parents[2]
 TO = ROOT / "docs" / "screenshots"
 HOME = Path("/tmp/demo")
-"""Where the system lives: it can be seen in the pictures."""
+"""The folder of the demo; it is visible in the pictures."""
 WORDS = ("letters", "crash", "flood", "hold", "row", "crash", "hold", "row", "letters", "flood")
 WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 360, "height": 740}
 PICTURES = {
@@ -34,7 +34,7 @@ PICTURES = {
 }
 DARK = ("overview", "tree")
 LARGEST = 150_000
-"""Bytes of a picture."""
+"""The maximum size of a picture, in bytes."""
 
 
 class Demo(subprocess.Popen[str]):

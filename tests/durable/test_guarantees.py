@@ -40,7 +40,7 @@ class Within(Counter, persist=ta.Within(WINDOW)):
 
 
 LEFT = {Every: TOLD, Within: COMMITTED}
-"""What is left where the actor had no time to say good-bye."""
+"""The totals that survive if the actor had no time for `on_stop`."""
 
 STORES: dict[str, Callable[[Path], Store]] = {
     "memory": lambda _: MemoryStore(),

@@ -3,7 +3,7 @@
 Three actors append lines. Every reply is the whole state that it follows from. So whatever happens:
 
 * a reply is a prefix of the final state: it was committed when it was given, and what is committed is never taken back;
-* a line whose failure was reported to its caller is in no final state, nor is anything that its handler sent, to others or by a timer to itself;
+* a line whose failure was reported to its caller is in no final state, and nothing that its handler sent was delivered;
 * if an actor has a line that another one sent, that other one has it too;
 * every message is accounted for, and in the end everything is at rest.
 """
@@ -112,7 +112,7 @@ class Scribe(ta.Actor[Book], persist=ta.EVERY_MESSAGE, mailbox=4):
 
 KINDS = ("write", "read", "look", "slow", "refuse", "fall", "spoil", "send", "cancel", "ask", "answer")
 UNCERTAIN = (ta.CallTimeout, ta.StorePoisoned, ta.ActorStopped, ta.NoReply)
-"""What says nothing about whether the message was kept."""
+"""Errors that leave open whether the message was committed."""
 
 
 @attrs.frozen

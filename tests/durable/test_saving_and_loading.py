@@ -31,9 +31,9 @@ class Indexed(ta.Actor[Book], persist=ta.EVERY_MESSAGE):
     """Keeps an index that is not stored. A test can make its hooks fail."""
 
     loads: ClassVar[list[list[str]]]
-    """What each on_load found, over all lives."""
+    """The lines that each `on_load` found, over all incarnations."""
     failing: ClassVar[set[str]]
-    """The hooks that fail the next time."""
+    """The hooks that fail at their next call."""
 
     def __init__(self) -> None:
         self.ear: Any = None

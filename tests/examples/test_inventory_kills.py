@@ -37,9 +37,9 @@ MOMENTS = (
     "recorded ",
     "recorded ",
 ) * 4
-"""A kill follows the first line that has one of these in it."""
+"""A run is killed after the first line that contains one of these."""
 BOUND = 480
-"""Files that a run may open: less than a twentieth of all, so that there is always something left to do."""
+"""Files that a run may open: less than a twentieth of all, so that some are always left."""
 
 WATCHED = """
 import itertools, os, runpy, sys

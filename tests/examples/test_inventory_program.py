@@ -14,7 +14,7 @@ import pytest
 
 PROGRAM = Path(__file__).parents[2] / "examples" / "inventory"
 ENDLESS = 10**12
-"""Bytes of a file with nothing in it; reading it takes minutes at the least."""
+"""The size of a sparse file, in bytes; reading it takes minutes at least."""
 
 
 @pytest.fixture
