@@ -35,9 +35,7 @@ class Torn(MemoryStore):
 
     def read(self, keys: Sequence[Key]) -> Sequence[Record | Corrupt | None]:
         found = super().read(keys)
-        return [
-            Corrupt(key, "its checksum is wrong") if self.torn else each for key, each in zip(keys, found, strict=True)
-        ]
+        return [Corrupt(key, "its checksum is wrong") if self.torn else each for key, each in zip(keys, found, strict=True)]
 
 
 def tree() -> ta.Supervisor:
