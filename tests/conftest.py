@@ -1,26 +1,26 @@
-"""What the whole suite shares: nobody waits on a real clock, and a diary in which children write what they do."""
+"""Fixtures for the whole suite: no test may wait on a real clock, a diary of what children do, and pytest runs inside a test."""
 
 from __future__ import annotations
 
 import math
 import sys
-import threading  # noqa: TID251 - what it waits with is patched here
+import threading  # noqa: TID251 - its Event.wait is patched here
 import time
-from collections.abc import Generator, Iterable, Iterator
-from functools import partial
+from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
 import trio
+import trio.testing
 
-import trioactors as ta
-from trioactors.testing import crash
+from shared.diaries import Diary
+from trioactors.testing import ThreadGuard
 
 pytest_plugins = ["pytester"]
 
 
 WAITERS = {"threading", "__channelexec__"}
-"""Who may wait for an event: a thread for its own beginning, and a process of pytest-xdist for its next test."""
+"""Modules that may wait for an event: one starts threads, and in the other a process of pytest-xdist waits for its next test."""
 
 
 class Waited(AssertionError):
@@ -29,13 +29,13 @@ class Waited(AssertionError):
 
 @pytest.fixture(autouse=True, scope="session")
 def no_real_waiting() -> Generator[None, None, None]:
-    """Sleeping on a real clock raises, in every test of this process."""
-    really_sleep = time.sleep  # noqa: TID251 - the one that is patched
+    """Make every wait on a real clock raise `Waited`, in all tests of this process."""
+    really_sleep = time.sleep  # noqa: TID251 - patched below
     event_wait = threading.Event.wait
     sleep_time = trio._core._run.SystemClock.deadline_to_sleep_time
 
     def sleep(seconds: float) -> None:
-        if sys._getframe(1).f_globals["__name__"] != "subprocess":  # so it waits for a program that may be long in ending
+        if sys._getframe(1).f_globals["__name__"] != "subprocess":  # it polls for the exit of a slow program
             raise Waited("time.sleep")
         really_sleep(seconds)
 
@@ -57,87 +57,25 @@ def no_real_waiting() -> Generator[None, None, None]:
         yield
 
 
-class Planned(Exception):
-    """What a start raises whose plan says so."""
-
-
-class Worker(ta.Actor[None]):
-    """A child that does at each start what its plan says, and writes down its starts and stops."""
-
-    def __init__(self, name: str, diary: Diary, plan: Iterator[str]) -> None:
-        self.name = name
-        self.diary = diary
-        self.plan = plan
-
-    async def on_start(self) -> None:
-        match next(self.plan, "ok"):
-            case "error":
-                self.diary.append(f"fail {self.name}")
-                raise Planned(self.name)
-            case "ignore":
-                self.diary.append(f"ignore {self.name}")
-                raise ta.Ignore
-            case "hang":
-                self.diary.append(f"hang {self.name}")
-                await trio.sleep_forever()
-            case _:
-                self.diary.append(f"start {self.name}")
-
-    async def on_stop(self, _reason: ta.Exit) -> None:
-        self.diary.append(f"stop {self.name}")
-
-    @ta.handler
-    def incarnation(self) -> int:
-        return self.context.incarnation
-
-    @ta.handler
-    def end(self) -> None:
-        self.context.stop()
-
-    @ta.handler
-    def fail(self, error: Exception) -> None:
-        raise error
-
-    @ta.handler
-    async def hang(self) -> None:
-        await trio.sleep_forever()
-
-
-class Diary(list[str]):
-    """What children did, in order. It also declares them."""
-
-    actor = Worker
-
-    def worker(self, name: str, *, plan: Iterable[str] = (), **options: Any) -> ta.ChildSpec:
-        """A child that writes into this diary; *plan* is what its starts do, `ok` past the end."""
-        return ta.child(partial(Worker, name, self, iter(plan)), name=name, **options)
-
-    def news(self) -> list[str]:
-        """What was written since the last look."""
-        fresh = list(self)
-        self.clear()
-        return fresh
-
-    def get(self, system: ta.System, name: str) -> Worker:
-        """The ref of one of its workers."""
-        return system.get(Worker, name)
-
-    async def crash(self, system: ta.System, *names: str, error: Exception | None = None) -> None:
-        """Crash these workers, one after another, and let everything settle that follows."""
-        for name in names:
-            ref = self.get(system, name)
-            async with ta.watch(ref) as watch:
-                crash(ref, error)
-                await watch.next()
-            await system.quiesce()
-
-    async def doom(self, system: ta.System, name: str, error: Exception | None = None) -> None:
-        """Crash a worker, and wait for the end of the system."""
-        crash(self.get(system, name), error)
-        await trio.sleep_forever()
-
-
 @pytest.fixture
 def diary() -> Diary:
     """An empty diary."""
     return Diary()
+
+
+@pytest.fixture
+def thread_guard(autojump_clock: trio.testing.MockClock) -> ThreadGuard:
+    """Keeps virtual time from jumping while a thread of the test runs."""
+    return ThreadGuard(autojump_clock)
+
+
+@pytest.fixture
+def outcome_of(request: pytest.FixtureRequest, pytester: pytest.Pytester) -> Callable[..., pytest.RunResult]:
+    """Runs the source of some tests in a pytest of their own. The `HEAD` of the test's module comes first."""
+
+    def run(tests: str, *options: str) -> pytest.RunResult:
+        pytester.makeini("[pytest]\ntrio_mode = true\nfilterwarnings = error\n")
+        pytester.makepyfile(request.module.HEAD + tests)
+        return pytester.runpytest("-p", "no:randomly", "-p", "no:cacheprovider", *options)
+
+    return run

@@ -10,14 +10,10 @@ import pytest
 import trio
 
 import trioactors as ta
+from shared.actors import Tally
 from trioactors.testing import crash, restarted
 
 T = TypeVar("T")
-
-
-@attrs.define
-class Tally:
-    total: int = 0
 
 
 @attrs.define

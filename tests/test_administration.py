@@ -1,4 +1,4 @@
-"""Supervision by hand: start, terminate, restart, delete, which, count; and children started by the thousand."""
+"""Supervision by hand: start, terminate, restart, delete, which, count; and children started in thousands."""
 
 from __future__ import annotations
 
@@ -10,20 +10,10 @@ import trio.testing
 from trio.testing import MockClock
 
 import trioactors as ta
-from trioactors.system.system import registry_of
+from shared.trees import lasting, top
 from trioactors.testing import crash, isolated_system
 
-
-def lasting(system: ta.System, name: str) -> Any:
-    """The lasting half of a child."""
-    return registry_of(system).find(name)
-
-
 UNDEFINED, RUNNING, RESTARTING = ta.ChildStatus.UNDEFINED, ta.ChildStatus.RUNNING, ta.ChildStatus.RESTARTING
-
-
-def top(*children: Any, **options: Any) -> ta.Supervisor:
-    return ta.Supervisor(*children, name="top", **options)
 
 
 # --- start ---

@@ -15,7 +15,7 @@ from trioactors.testing import run
 
 @attrs.define(eq=False)
 class Entry:
-    """Something that becomes due, and writes down when it rang."""
+    """An entry that writes down when it was due."""
 
     deadline: float
     rung: list[float] = attrs.field(factory=list)
@@ -28,7 +28,7 @@ class Entry:
 
 @asynccontextmanager
 async def running() -> AsyncGenerator[Deadlines, None]:
-    """Alarms whose task runs."""
+    """Deadlines with a running task."""
     alarms = Deadlines()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(alarms.run)
@@ -163,7 +163,7 @@ def test_queues_show_how_much_they_hold() -> None:
     st.integers(0, 9),
 )
 def test_every_entry_rings_once_and_on_time_unless_it_is_settled(plans: list[tuple[int, int, bool, bool]], seed: int) -> None:
-    """Each plan: when it is added, how long it takes, whether it goes into a series, whether it is settled at once."""
+    """A plan says when an entry is added, how long it takes, whether it is part of a series, and whether it is settled at once."""
     entries: list[tuple[Entry, bool]] = []
 
     async def main() -> None:

@@ -1,4 +1,4 @@
-"""Back-off: a restart that waits, while its supervisor does not."""
+"""Back-off: a restart waits, and its supervisor goes on meanwhile."""
 
 from __future__ import annotations
 
@@ -12,15 +12,9 @@ import trio
 from trio.testing import MockClock
 
 import trioactors as ta
-from trioactors.system.system import registry_of
+from shared.trees import lasting
 from trioactors.testing import crash, isolated_system, restarted, virtual_environment
 from trioactors.trace import RestartScheduled
-
-
-def lasting(system: ta.System, name: str) -> Any:
-    """The lasting half of a child."""
-    return registry_of(system).find(name)
-
 
 STEADY = ta.Backoff(base=1, factor=2, cap=5, jitter=0)
 
@@ -34,7 +28,7 @@ def drawing(stream: Callable[[str], random.Random]) -> ta.Environment:
 
 
 async def downtime(ref: Any) -> float:
-    """Crash it; how long until it runs again."""
+    """Crash a child; the seconds until it runs again."""
     before = trio.current_time()
     async with ta.watch(ref) as watch:
         crash(ref)

@@ -1,4 +1,4 @@
-"""Promises 2, 3, 5 and 6: what a sender knows when a cast or a call has returned, or has raised."""
+"""Promises 2, 3, 5 and 6: what a sender knows after a cast or a call has returned or raised."""
 
 from __future__ import annotations
 
@@ -9,16 +9,13 @@ import pytest
 import trio
 
 import trioactors as ta
+from shared.actors import Broken
 from trioactors.testing import isolated_system
 
 
 @attrs.define
 class Done:
     marks: list[str] = attrs.field(factory=list)
-
-
-class Broken(Exception):
-    pass
 
 
 class Worker(ta.Actor[Done]):
@@ -46,7 +43,7 @@ class Brisk(Worker, timeout=2):
 
 
 class Boss(ta.Actor[Done], timeout=20):
-    """Lets a worker work, and writes down how that ended."""
+    """Delegates to a worker, and writes down the outcome."""
 
     def __init__(self, worker: Worker) -> None:
         self.worker = worker

@@ -1,67 +1,27 @@
-"""Promise 4: what becomes of a mailbox when its actor ends, in each of the ways it can."""
+"""Promise 4: what happens to the mailbox of an actor at each kind of exit."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
-import attrs
 import pytest
 import trio
 
 import trioactors as ta
+from shared.actors import Broken, Collector
+from shared.calls import Outcomes
 from trioactors.testing import crash, restarted
-
-
-@attrs.define
-class Seen:
-    items: list[str] = attrs.field(factory=list)
-
-
-class Broken(Exception):
-    pass
-
-
-class Keeper(ta.Actor[Seen]):
-    @ta.handler
-    async def keep(self, item: str) -> int:
-        self.state.items.append(item)
-        return self.context.incarnation
-
-    @ta.handler
-    def seen(self) -> list[str]:
-        return list(self.state.items)
-
-    @ta.handler
-    async def fail(self, error: BaseException | type[BaseException] = Broken, after: float = 0) -> None:
-        await trio.sleep(after)
-        raise error
-
-    @ta.handler
-    async def wait(self, seconds: float) -> str:
-        await trio.sleep(seconds)
-        return "waited"
 
 
 @pytest.fixture
 def system_tree() -> ta.Supervisor:
     return ta.Supervisor(
         ta.Supervisor(
-            *(ta.child(Keeper, name=name) for name in ("first", "second", "third")), name="group", strategy="one_for_all"
+            *(ta.child(Collector, name=name) for name in ("first", "second", "third")), name="group", strategy="one_for_all"
         ),
-        ta.child(Keeper, name="alone"),
+        ta.child(Collector, name="alone"),
         name="top",
     )
-
-
-class Outcomes(dict[str, Any]):
-    """How calls ended, by name."""
-
-    async def call(self, name: str, handler: Any, *args: Any) -> None:
-        try:
-            self[name] = await handler(*args)
-        except ta.DeliveryError as error:
-            self[name] = type(error)
 
 
 # --- the mailbox ---
@@ -69,7 +29,7 @@ class Outcomes(dict[str, Any]):
 
 async def test_a_restart_keeps_the_mailbox(system: ta.System) -> None:
     outcomes = Outcomes()
-    alone = system.get(Keeper, "alone")
+    alone = system.get(Collector, "alone")
     alone.fail.cast_nowait(after=1)
     alone.keep.cast_nowait("cast")
 
@@ -80,7 +40,7 @@ async def test_a_restart_keeps_the_mailbox(system: ta.System) -> None:
 
 
 async def test_a_crash_from_outside_keeps_the_mailbox(system: ta.System) -> None:
-    alone = system.get(Keeper, "alone")
+    alone = system.get(Collector, "alone")
     alone.keep.cast_nowait("behind")
 
     crash(alone)
@@ -90,9 +50,9 @@ async def test_a_crash_from_outside_keeps_the_mailbox(system: ta.System) -> None
 
 
 async def test_a_restart_after_a_backoff_keeps_what_came_meanwhile(system: ta.System) -> None:
-    tree = ta.Supervisor(ta.child(Keeper, name="slow"), name="patient", backoff=ta.Backoff(base=2, jitter=0))
+    tree = ta.Supervisor(ta.child(Collector, name="slow"), name="patient", backoff=ta.Backoff(base=2, jitter=0))
     await system.supervisor("top").start_child(tree)
-    slow = system.get(Keeper, "slow")
+    slow = system.get(Collector, "slow")
 
     slow.fail.cast_nowait()
     await trio.sleep(1)
@@ -103,7 +63,7 @@ async def test_a_restart_after_a_backoff_keeps_what_came_meanwhile(system: ta.Sy
 
 
 async def test_a_group_restart_keeps_the_mailboxes_of_all(system: ta.System) -> None:
-    first, second = system.get(Keeper, "first"), system.get(Keeper, "second")
+    first, second = system.get(Collector, "first"), system.get(Collector, "second")
     outcomes = Outcomes()
     first.wait.cast_nowait(2)
     first.keep.cast_nowait("kept")
@@ -119,7 +79,7 @@ async def test_a_group_restart_keeps_the_mailboxes_of_all(system: ta.System) -> 
 
 
 async def test_who_falls_with_another_finishes_its_message_first(system: ta.System) -> None:
-    first, second = system.get(Keeper, "first"), system.get(Keeper, "second")
+    first, second = system.get(Collector, "first"), system.get(Collector, "second")
     outcomes = Outcomes()
 
     async with trio.open_nursery() as nursery:
@@ -133,12 +93,12 @@ async def test_who_falls_with_another_finishes_its_message_first(system: ta.Syst
 async def test_giving_up_refuses_calls_and_buries_casts(autojump_clock: trio.testing.MockClock, name: str) -> None:
     outcomes = Outcomes()
     tree = ta.Supervisor(
-        ta.child(Keeper, name="culprit"), ta.child(Keeper, name="sibling"), name="top", intensity=ta.Intensity(limit=0)
+        ta.child(Collector, name="culprit"), ta.child(Collector, name="sibling"), name="top", intensity=ta.Intensity(limit=0)
     )
 
     with pytest.raises(ta.SupervisorGaveUp):  # noqa: PT012 - the block is the system's life
         async with ta.open_system(tree) as system, trio.open_nursery() as nursery:
-            culprit, waiting = system.get(Keeper, "culprit"), system.get(Keeper, name)
+            culprit, waiting = system.get(Collector, "culprit"), system.get(Collector, name)
             waiting.wait.cast_nowait(2)
             culprit.fail.cast_nowait(after=1)
             waiting.keep.cast_nowait("buried")
@@ -153,10 +113,10 @@ async def test_giving_up_refuses_calls_and_buries_casts(autojump_clock: trio.tes
 
 async def test_a_supervisor_that_is_restarted_gives_the_mailboxes_back(system: ta.System) -> None:
     inner = ta.Supervisor(
-        ta.child(Keeper, name="culprit"), ta.child(Keeper, name="sibling"), name="inner", intensity=ta.Intensity(limit=0)
+        ta.child(Collector, name="culprit"), ta.child(Collector, name="sibling"), name="inner", intensity=ta.Intensity(limit=0)
     )
     await system.supervisor("top").start_child(inner)
-    culprit, sibling = system.get(Keeper, "culprit"), system.get(Keeper, "sibling")
+    culprit, sibling = system.get(Collector, "culprit"), system.get(Collector, "sibling")
     sibling.wait.cast_nowait(2)
     sibling.keep.cast_nowait("kept")
     culprit.fail.cast_nowait(after=1)
@@ -171,7 +131,7 @@ async def test_a_supervisor_that_is_restarted_gives_the_mailboxes_back(system: t
 @pytest.mark.parametrize("how", ["terminate_child", "stop"])
 async def test_termination_refuses_calls_and_buries_casts(system: ta.System, how: str) -> None:
     outcomes = Outcomes()
-    alone = system.get(Keeper, "alone")
+    alone = system.get(Collector, "alone")
     alone.wait.cast_nowait(2)
     alone.keep.cast_nowait("buried")
 
@@ -186,7 +146,7 @@ async def test_termination_refuses_calls_and_buries_casts(system: ta.System, how
 
 
 async def test_those_who_wait_for_room_are_told_of_the_end(system: ta.System) -> None:
-    class Tiny(Keeper, mailbox=1):
+    class Tiny(Collector, mailbox=1):
         pass
 
     outcomes = Outcomes()
@@ -205,7 +165,7 @@ async def test_those_who_wait_for_room_are_told_of_the_end(system: ta.System) ->
 
 
 async def test_a_child_that_is_restarted_by_hand_begins_with_an_empty_mailbox(system: ta.System) -> None:
-    alone = system.get(Keeper, "alone")
+    alone = system.get(Collector, "alone")
     alone.wait.cast_nowait(2)
     alone.keep.cast_nowait("buried")
     top = system.supervisor("top")
@@ -219,7 +179,7 @@ async def test_a_child_that_is_restarted_by_hand_begins_with_an_empty_mailbox(sy
 
 
 async def test_a_restart_on_request_keeps_the_mailbox(system: ta.System) -> None:
-    alone = system.get(Keeper, "alone")
+    alone = system.get(Collector, "alone")
     alone.wait.cast_nowait(2)
     alone.keep.cast_nowait("kept")
     await trio.testing.wait_all_tasks_blocked()
@@ -231,7 +191,7 @@ async def test_a_restart_on_request_keeps_the_mailbox(system: ta.System) -> None
 
 
 async def test_a_temporary_actor_that_crashed_is_gone_with_its_messages(system: ta.System) -> None:
-    keeper = await system.start(Keeper, name="keeper", restart="temporary")
+    keeper = await system.start(Collector, name="keeper", restart="temporary")
     keeper.fail.cast_nowait()
     keeper.keep.cast_nowait("buried")
 
@@ -244,7 +204,7 @@ async def test_a_temporary_actor_that_crashed_is_gone_with_its_messages(system: 
 
 async def test_closing_the_system_refuses_and_buries(autojump_clock: trio.testing.MockClock) -> None:
     async with ta.open_system() as system:
-        keeper = await system.start(partial(Keeper), name="keeper")
+        keeper = await system.start(partial(Collector), name="keeper")
         keeper.wait.cast_nowait(2)
         keeper.keep.cast_nowait("buried")
         await trio.testing.wait_all_tasks_blocked()

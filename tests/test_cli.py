@@ -1,4 +1,4 @@
-"""The command line: what is typed, what is said, and how it ends."""
+"""The command line: commands, their output, and their exit status."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ import pytest
 from attrs import define
 
 import trioactors.persistence.urls
+from shared.stores import write_all
 from trioactors.cli import main
 from trioactors.environment import Environment
 from trioactors.errors import StoreCorrupt
@@ -42,27 +43,23 @@ DEEP = b'{"format":1,"type":"t","version":1,"value":' + b"[" * 99 + b"]" * 99 + 
 
 @pytest.fixture(params=["sqlite:///{}/store.db", "file:///{}/store"], ids=["sqlite", "file"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where a store will be."""
+    """The URL of a store that does not exist yet."""
     return str(request.param).format(tmp_path)
 
 
 def fill(url: str, records: dict[str, bytes], space: Space = Space.STATE) -> None:
-    """Write the records."""
-    store = store_at(url, limits=Limits(key_bytes=100_000))
-    store.open(Environment())
-    for name, data in records.items():
-        store.commit([Batch((Write(Key(space, name), data, expected=None),))])
-    store.close()
+    """Write records under these names."""
+    write_all(url, {Key(space, name): data for name, data in records.items()})
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:
-    """Every file below *folder* but the locks."""
+    """Every file below *folder*, without locks."""
     files = (path for path in folder.rglob("*") if path.is_file() and not path.name.endswith(("-lock", "owner")))
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[Any]:
-    """What was said, as JSON objects."""
+    """The output so far, as JSON objects."""
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
@@ -417,13 +414,13 @@ def test_a_backup_that_is_not_the_same_is_not_believed(
 
 
 class Foreign(MemoryStore):
-    """A store of another package, which has no options at all."""
+    """A store of another package, without any options."""
 
     shared = MemoryStore()
 
     @classmethod
     def from_address(cls, address: Address, limits: Limits) -> MemoryStore:
-        """The one store of its kind."""
+        """The only store of its kind."""
         address.allow()
         assert limits
         return cls.shared

@@ -1,4 +1,4 @@
-"""What docs/command-line.md shows is what the commands say."""
+"""The output that docs/command-line.md shows is the real output."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="the pages are not par
 
 
 def commands(page: str) -> Iterator[tuple[list[str], str]]:
-    """What is typed on the page, and what it shows then."""
+    """The commands on the page, with the output that it shows."""
     for block in re.findall(r"```console\n(.*?)```", page, flags=re.DOTALL):
         for typed, shown in re.findall(r"^\$ ([^\n]+)\n((?:(?!\$ )[^\n]*\n)*)", block, flags=re.MULTILINE):
             yield shlex.split(typed), shown

@@ -1,4 +1,4 @@
-"""One bit of a store is turned over, anywhere, and `repair` is asked to mend it: nothing intact is lost, and a copy is left."""
+"""`repair` after a flipped bit anywhere in a store: nothing intact is lost, and a copy is left."""
 
 from __future__ import annotations
 
@@ -9,48 +9,21 @@ from pathlib import Path
 
 import pytest
 
+from shared.records import tally
+from shared.stores import SCHEMES, Contents, contents, data_files, write_all
 from trioactors.cli import main
-from trioactors.cli.looking import look, rescued, walked
+from trioactors.cli.looking import look, rescued
 from trioactors.environment import Environment
 from trioactors.errors import StoreCorrupt, StoreError
-from trioactors.persistence import Batch, Corrupt, Key, Record, Space, Write, store_at
+from trioactors.persistence import Key, Space, store_at
+from trioactors.testing.contract_records import state
 
-SCHEMES = ("sqlite", "file")
 FLIPS = 60
-"""How many bits are turned over in each store, one at a time."""
-
-Contents = dict[Key, Record | Corrupt]
-
-
-def state(name: str) -> Key:
-    return Key(Space.STATE, name)
-
-
-def record(total: int) -> bytes:
-    return b'{"format":1,"type":"tally","version":1,"value":{"total":%d}}' % total
-
-
-def write_all(url: str, records: dict[Key, bytes]) -> None:
-    """Write the records, one commit each."""
-    store = store_at(url)
-    store.open(Environment())
-    for key, data in records.items():
-        store.commit([Batch((Write(key, data, expected=None),))])
-    store.close()
-
-
-def contents(url: str) -> Contents:
-    """Everything in a store that opens."""
-    store = store_at(url)
-    store.open(Environment())
-    try:
-        return dict(walked(store))
-    finally:
-        store.close()
+"""The number of bits that are flipped in each store, one at a time."""
 
 
 def left(url: str, keys: Iterable[Key]) -> Contents:
-    """What is in a store that need not be sound: what a walk finds, and what is found when it is asked for."""
+    """The contents of a store that may be damaged: what a walk finds, and what a read of each key finds."""
     store = store_at(f"{url}?verify=none&create=no")
     store.open(Environment())
     found = dict(rescued(store))
@@ -64,25 +37,18 @@ def left(url: str, keys: Iterable[Key]) -> Contents:
 
 
 def populate(url: str) -> dict[Key, set[bytes]]:
-    """Fill a store; for each key, whatever was ever written under it."""
+    """Fill a store; for each key, every value that was ever written under it."""
     names = [f"actor-{number}" for number in range(12)] + ["a/b", "nul\0", "\U0001f600"]
-    first = {state(name): record(number) + b" " * 40 * number for number, name in enumerate(names)}
+    first = {state(name): tally(number) + b" " * 40 * number for number, name in enumerate(names)}
     others = {Key(space, "actor-1"): b"something else" for space in (Space.TIMER, Space.META)}
-    second = {state(name): record(99) for name in ("actor-3", "actor-7")}
+    second = {state(name): tally(99) for name in ("actor-3", "actor-7")}
     for records in (first, others, second):
         write_all(url, records)
     return {key: {records[key] for records in (first, others, second) if key in records} for key in first | others}
 
 
-def data_files(folder: Path, name: str) -> dict[str, bytes]:
-    """The files of the store *name* that hold what was committed."""
-    root = folder / name
-    files = [file for file in root.rglob("*") if file.name not in ("owner", "store-lock")] if root.is_dir() else [root]
-    return {file.name: file.read_bytes() for file in files}
-
-
 def places(folder: Path) -> Iterator[tuple[Path, int, int]]:
-    """Bits all over the data files, but not in what is empty: file, byte, bit."""
+    """Bits all over the data files, empty parts left out: file, byte, bit."""
     files = {
         file: file.read_bytes() for file in sorted(folder.rglob("*")) if file.name not in ("owner", "store-lock") and file.is_file()
     }
@@ -92,7 +58,7 @@ def places(folder: Path) -> Iterator[tuple[Path, int, int]]:
 
 
 def known_before(url: str, keys: Iterable[Key]) -> Contents | None:
-    """What can be read before the repair, in whichever way the store opens; None where it opens in none."""
+    """What can be read before the repair, in any mode in which the store opens; None if it opens in none."""
     try:
         return contents(url)
     except StoreCorrupt:
@@ -123,7 +89,7 @@ def test_whatever_bit_is_turned_nothing_intact_is_lost_and_a_copy_is_left(scheme
 
 
 def repaired(url: str, lab: Path, written: dict[Key, set[bytes]]) -> str:
-    """Repair the store and see that nothing intact is lost; how it ended."""
+    """Repair the store, and check that nothing intact is lost; the outcome."""
     before, files = known_before(url, written), data_files(lab, "store")
     code = main(["repair", url])
     if code == 1:

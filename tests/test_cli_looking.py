@@ -1,4 +1,4 @@
-"""Walking through a store that is not sound."""
+"""Walking through a damaged store."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from trioactors.persistence import Found, Key, Record, Space
 
 @attrs.define
 class Astray:
-    """A store that has its names in the wrong order, and looks for them as if it had not; one of them cannot be read."""
+    """A store whose names are in the wrong order, and which searches as if they were not; one of them cannot be read."""
 
     names: Sequence[str]
     broken: str | None = None
 
     def scan(self, space: Space, start: str = "", stop: str | None = None, *, limit: int, reverse: bool = False) -> Sequence[Found]:
-        """From the first name that fits, as they lie."""
+        """Return the names from the first that fits, in their stored order."""
         order = list(reversed(self.names)) if reverse else list(self.names)
         fits = [stop is None or name < stop for name in order] if reverse else [name >= start for name in order]
         passed = order[fits.index(True) :][:limit] if True in fits else []
@@ -30,7 +30,7 @@ class Astray:
 
 
 def found(names: Sequence[str], broken: str | None = None) -> list[str]:
-    """The names that are found, in the order in which they are."""
+    """The names that a walk finds, in order."""
     return [key.name for key, _ in rescued(cast("Any", Astray(names, broken)), (Space.STATE,))]
 
 

@@ -1,4 +1,4 @@
-"""What `repair`, `reset` and `restore` do: nothing intact is lost, nothing is destroyed without a copy."""
+"""`repair`, `reset` and `restore`: nothing intact is lost, nothing is destroyed without a copy."""
 
 from __future__ import annotations
 
@@ -6,108 +6,69 @@ from pathlib import Path
 
 import pytest
 
+from shared.records import tally
+from shared.stores import SCHEMES, contents, damage, data_files, write_all
 from trioactors.cli import main
-from trioactors.cli.looking import walked
-from trioactors.environment import Environment
 from trioactors.errors import StoreFull
-from trioactors.persistence import Batch, Corrupt, Key, Limits, Record, Space, Write, store_at
-from trioactors.testing.contract_records import HOSTILE_NAMES
-
-SCHEMES = ("sqlite", "file")
-Contents = dict[Key, Record | Corrupt]
+from trioactors.persistence import Key, Record, Space, store_at
+from trioactors.testing.contract_records import HOSTILE_NAMES, state
 
 
 @pytest.fixture(params=SCHEMES)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where a store will be."""
+    """The URL of a store that does not exist yet."""
     return f"{request.param}:///{tmp_path}/store"
-
-
-def state(name: str) -> Key:
-    return Key(Space.STATE, name)
-
-
-def record(total: int) -> bytes:
-    return b'{"format":1,"type":"tally","version":1,"value":{"total":%d}}' % total
 
 
 def write(url: str, key: Key, data: bytes) -> None:
     write_all(url, {key: data})
 
 
-def write_all(url: str, records: dict[Key, bytes]) -> None:
-    """Write the records, one commit each."""
-    store = store_at(url, limits=Limits(key_bytes=100_000))
-    store.open(Environment())
-    for key, data in records.items():
-        store.commit([Batch((Write(key, data, expected=None),))])
-    store.close()
-
-
-def contents(url: str) -> Contents:
-    """Everything in a store that opens."""
-    store = store_at(url)
-    store.open(Environment())
-    try:
-        return dict(walked(store))
-    finally:
-        store.close()
-
-
-def damage(folder: Path, what: bytes) -> None:
-    """Turn a bit of *what*, in the one data file that has it."""
+def damage_the_one(folder: Path, what: bytes) -> None:
+    """Damage *what* in the only data file that has it."""
     [file] = [file for file in folder.rglob("*") if file.is_file() and what in file.read_bytes()]
-    content = bytearray(file.read_bytes())
-    content[content.rindex(what)] ^= 4
-    file.write_bytes(content)
-
-
-def data_files(folder: Path, name: str) -> dict[str, bytes]:
-    """The files of the store *name* that hold what was committed."""
-    root = folder / name
-    files = [file for file in root.rglob("*") if file.name not in ("owner", "store-lock")] if root.is_dir() else [root]
-    return {file.name: file.read_bytes() for file in files}
+    damage(file, what)
 
 
 # --- reset and restore ------------------------------------------------------------------------------------------------
 
 
 def test_an_actor_that_was_reset_starts_fresh_and_its_record_is_kept(url: str, capsys: pytest.CaptureFixture[str]) -> None:
-    write(url, state("counter"), record(7))
-    write(url, state("other"), record(1))
+    write(url, state("counter"), tally(7))
+    write(url, state("other"), tally(1))
 
     assert main(["reset", url, "counter"]) == 0
 
     assert contents(url) == {
-        state("other"): Record(record(1), 2),
-        Key(Space.QUARANTINE, "state/counter@1"): Record(record(7), 3),
+        state("other"): Record(tally(1), 2),
+        Key(Space.QUARANTINE, "state/counter@1"): Record(tally(7), 3),
     }
     assert f"trioactors restore {url} state/counter@1" in capsys.readouterr().out
 
 
 def test_several_resets_keep_several_copies(url: str) -> None:
     for total in (1, 2, 3):
-        write(url, state("counter"), record(total))
+        write(url, state("counter"), tally(total))
         main(["reset", url, "counter"])
 
-    assert [found.data for found in contents(url).values() if isinstance(found, Record)] == [record(1), record(2), record(3)]
+    assert [found.data for found in contents(url).values() if isinstance(found, Record)] == [tally(1), tally(2), tally(3)]
 
 
 def test_a_copy_never_replaces_another(url: str) -> None:
     write(url, Key(Space.QUARANTINE, "state/counter@2"), b"first")
-    write(url, state("counter"), record(7))
+    write(url, state("counter"), tally(7))
 
     assert main(["reset", url, "counter"]) == 0
 
     kept = {key.name: found.data for key, found in contents(url).items() if isinstance(found, Record)}
-    assert kept == {"state/counter@2": b"first", "state/counter@2-2": record(7)}
+    assert kept == {"state/counter@2": b"first", "state/counter@2-2": tally(7)}
     assert main(["restore", url, "state/counter@2-2"]) == 0
-    assert contents(url)[state("counter")] == Record(record(7), 5)
+    assert contents(url)[state("counter")] == Record(tally(7), 5)
 
 
 def test_any_name_comes_back_as_it_was(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     names = sorted({*HOSTILE_NAMES, "-rf", "--", "a@3", "state/a@3", "y" * 4_096})
-    write_all(url, {state(name): record(number) for number, name in enumerate(names)})
+    write_all(url, {state(name): tally(number) for number, name in enumerate(names)})
     typed = [name.encode("unicode_escape").decode() for name in names]
 
     assert {main(["reset", url, "--", name]) for name in typed} == {0}
@@ -116,13 +77,13 @@ def test_any_name_comes_back_as_it_was(url: str, capsys: pytest.CaptureFixture[s
     assert {main(["restore", url, f"state/{name}@{number}"]) for number, name in enumerate(typed, 1)} == {0}
 
     after = {key: found.data for key, found in contents(url).items() if isinstance(found, Record)}
-    assert after == {state(name): record(number) for number, name in enumerate(names)}
+    assert after == {state(name): tally(number) for number, name in enumerate(names)}
 
 
 def test_a_copy_does_not_replace_what_was_written_since(url: str, capsys: pytest.CaptureFixture[str]) -> None:
-    write(url, state("-n"), record(7))
+    write(url, state("-n"), tally(7))
     main(["reset", url, "--", "-n"])
-    write(url, state("-n"), record(8))
+    write(url, state("-n"), tally(8))
     before = contents(url)
 
     assert main(["restore", url, "state/-n@1"]) == 1
@@ -132,8 +93,8 @@ def test_a_copy_does_not_replace_what_was_written_since(url: str, capsys: pytest
 
 
 def test_a_damaged_record_can_be_reset_and_is_not_put_back(url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write(url, state("counter"), record(77777))
-    damage(tmp_path, b"77777")
+    write(url, state("counter"), tally(77777))
+    damage_the_one(tmp_path, b"77777")
 
     assert main(["reset", url, "counter"]) == 0
 
@@ -143,27 +104,25 @@ def test_a_damaged_record_can_be_reset_and_is_not_put_back(url: str, tmp_path: P
 
 
 def test_a_damaged_copy_is_not_put_back(url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write(url, state("counter"), record(77777))
+    write(url, state("counter"), tally(77777))
     main(["reset", url, "counter"])
-    damage(tmp_path, b"77777") if url.startswith("sqlite") else damage_last(tmp_path, b"77777")
+    damage_the_one(tmp_path, b"77777") if url.startswith("sqlite") else damage_last(tmp_path, b"77777")
 
     assert main(["restore", url, "state/counter@1"]) == 1
     assert "no sound copy" in capsys.readouterr().err
 
 
 def damage_last(folder: Path, what: bytes) -> None:
-    """The log has the record twice: where it was, and in quarantine."""
+    """Damage the copy in quarantine: the log has the record twice."""
     [log] = folder.rglob("*.log")
-    content = bytearray(log.read_bytes())
-    content[content.rindex(what)] ^= 4
-    log.write_bytes(content)
+    damage(log, what)
 
 
 # --- repair: a store that opens -----------------------------------------------------------------------------------------
 
 
 def test_where_nothing_is_damaged_nothing_is_done(url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write(url, state("counter"), record(7))
+    write(url, state("counter"), tally(7))
     write(url, Key(Space.META, "opaque"), b"anything")
     write(url, state("newer"), b'{"format":99}')
     names = sorted(tmp_path.iterdir())
@@ -176,7 +135,7 @@ def test_where_nothing_is_damaged_nothing_is_done(url: str, tmp_path: Path, caps
 
 @pytest.mark.parametrize(("name", "said"), [("counter", "tally 1"), ("newer", "newer: ")])
 def test_an_actor_whose_record_is_sound_is_left_alone(url: str, name: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    write(url, state("counter"), record(7))
+    write(url, state("counter"), tally(7))
     write(url, state("newer"), b'{"format":99}')
     before = contents(url)
 
@@ -187,12 +146,12 @@ def test_an_actor_whose_record_is_sound_is_left_alone(url: str, name: str, said:
 
 
 def test_what_cannot_be_read_is_set_aside_after_a_copy(url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write(url, state("sound"), record(1))
+    write(url, state("sound"), tally(1))
     write(url, state("junk"), b"not json")
-    write(url, state("hurt"), record(77777))
+    write(url, state("hurt"), tally(77777))
     write(url, Key(Space.TIMER, "tick"), b"99999")
-    damage(tmp_path, b"77777")
-    damage(tmp_path, b"99999")
+    damage_the_one(tmp_path, b"77777")
+    damage_the_one(tmp_path, b"99999")
     before = contents(url)
 
     assert main(["repair", url]) == 0
@@ -203,9 +162,9 @@ def test_what_cannot_be_read_is_set_aside_after_a_copy(url: str, tmp_path: Path,
     assert "hurt starts fresh from now on" in said
     assert contents(f"{url}.before-repair-1") == before
     assert {key: found.data for key, found in contents(url).items() if isinstance(found, Record)} == {
-        state("sound"): record(1),
+        state("sound"): tally(1),
         Key(Space.QUARANTINE, "state/junk@2"): b"not json",
-        Key(Space.QUARANTINE, "state/hurt@damaged"): record(77777).replace(b"7", b"3", 1),
+        Key(Space.QUARANTINE, "state/hurt@damaged"): tally(77777).replace(b"7", b"3", 1),
         Key(Space.QUARANTINE, "timer/tick@damaged"): b"=9999",
     }
     assert main(["inspect", url]) == 0
@@ -249,7 +208,7 @@ def test_where_no_copy_can_be_made_nothing_is_changed(url: str, tmp_path: Path) 
 
 def test_damage_in_quarantine_is_named_as_such(url: str, tmp_path: Path) -> None:
     write(url, Key(Space.QUARANTINE, "state/counter@1"), b"77777")
-    damage(tmp_path, b"77777")
+    damage_the_one(tmp_path, b"77777")
 
     assert main(["repair", url]) == 0
 
@@ -264,8 +223,8 @@ def test_a_store_that_does_not_open_is_replaced_by_what_can_be_read(
     url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("first", "unmistakable", "junk", "last"):
-        write(url, state(name), b"junk" if name == "junk" else record(1))
-    damage(tmp_path, b"unmistakable")
+        write(url, state(name), b"junk" if name == "junk" else tally(1))
+    damage_the_one(tmp_path, b"unmistakable")
     before = data_files(tmp_path, "store")
     assert main(["inspect", url]) == 4
     assert "does not open" in capsys.readouterr().err
@@ -279,7 +238,7 @@ def test_a_store_that_does_not_open_is_replaced_by_what_can_be_read(
     assert "2 records could be read" in said
     assert "kept as it was" in said
     after = contents(url)
-    assert after[state("first")].data == after[state("last")].data == record(1)
+    assert after[state("first")].data == after[state("last")].data == tally(1)
     assert after[Key(Space.QUARANTINE, "state/junk@3")].data == b"junk"
     assert data_files(tmp_path, "store.damaged-1") == before
     assert not list(tmp_path.glob("store.salvaged*"))
@@ -287,10 +246,10 @@ def test_a_store_that_does_not_open_is_replaced_by_what_can_be_read(
 
 
 def test_what_is_left_of_a_damaged_store_can_be_looked_at(url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write(url, state("first"), record(1))
-    write(url, state("unmistakable"), record(2))
-    write(url, state("last"), record(3))
-    damage(tmp_path, b"unmistakable")
+    write(url, state("first"), tally(1))
+    write(url, state("unmistakable"), tally(2))
+    write(url, state("last"), tally(3))
+    damage_the_one(tmp_path, b"unmistakable")
 
     assert main(["inspect", url, "last"]) == 4
     assert '"total": 3' in capsys.readouterr().out
@@ -303,7 +262,7 @@ def test_what_is_left_of_a_damaged_store_can_be_looked_at(url: str, tmp_path: Pa
 def test_a_store_of_which_nothing_can_be_read_is_left_where_it_is(
     url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write(url, state("unmistakable"), record(1))
+    write(url, state("unmistakable"), tally(1))
     files = [file for file in tmp_path.rglob("*") if file.is_file() and not file.name.endswith(("-lock", "owner"))]
     for file in files:
         file.write_bytes(file.read_bytes()[:100] + bytes(len(file.read_bytes()) - 100))
@@ -320,8 +279,8 @@ def test_without_room_for_a_new_store_the_damaged_one_stays_where_it_is(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("first", "unmistakable", "last"):
-        write(url, state(name), record(1))
-    damage(tmp_path, b"unmistakable")
+        write(url, state(name), tally(1))
+    damage_the_one(tmp_path, b"unmistakable")
     before = data_files(tmp_path, "store")
 
     def full(*_: object) -> None:
@@ -339,8 +298,8 @@ def test_a_new_store_that_is_not_whole_is_not_put_in_place(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("first", "unmistakable", "last"):
-        write(url, state(name), record(1))
-    damage(tmp_path, b"unmistakable")
+        write(url, state(name), tally(1))
+    damage_the_one(tmp_path, b"unmistakable")
     before = data_files(tmp_path, "store")
     monkeypatch.setattr("trioactors.cli.salvage.walked", lambda _: [])
 
@@ -353,8 +312,8 @@ def test_a_new_store_that_is_not_whole_is_not_put_in_place(
 def test_the_files_beside_a_damaged_database_move_with_it(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/store"
     for name in ("first", "unmistakable", "last"):
-        write(url, state(name), record(1))
-    damage(tmp_path, b"unmistakable")
+        write(url, state(name), tally(1))
+    damage_the_one(tmp_path, b"unmistakable")
     (tmp_path / "store-notes").write_text("mine")
     (tmp_path / "stored").write_text("not its own")
 
@@ -366,7 +325,7 @@ def test_the_files_beside_a_damaged_database_move_with_it(tmp_path: Path) -> Non
 
 def test_a_name_that_is_no_text_hides_nobody_else(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/store"
-    write_all(url, {state(f"actor-{number:03}"): record(number) for number in range(100)})
+    write_all(url, {state(f"actor-{number:03}"): tally(number) for number in range(100)})
     content = (tmp_path / "store").read_bytes()
     (tmp_path / "store").write_bytes(content.replace(b"actor-050", b"actor-\xff50"))
 
@@ -376,4 +335,4 @@ def test_a_name_that_is_no_text_hides_nobody_else(tmp_path: Path) -> None:
     assert [key.name for key in after if key.space is Space.STATE] == [
         f"actor-{number:03}" for number in range(100) if number != 50
     ]
-    assert after[Key(Space.QUARANTINE, "state/actor-\ufffd50@damaged")].data == record(50)
+    assert after[Key(Space.QUARANTINE, "state/actor-\ufffd50@damaged")].data == tally(50)

@@ -1,4 +1,4 @@
-"""Virtual time that is exact, also while threads run, and schedules that can be repeated."""
+"""Virtual time is exact, even while threads run, and schedules can be repeated."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from trioactors.testing import ThreadGuard, isolated_system, run, virtual_enviro
 
 
 async def threaded() -> bool:
-    """Wait for a thread within an hour that must not pass; tells whether it did."""
+    """Wait for a thread, for at most a virtual hour; whether the hour passed."""
     begun, over = trio.Event(), threading.Lock()
     token = trio.lowlevel.current_trio_token()
     over.acquire()
@@ -71,7 +71,7 @@ def test_the_guard_lets_the_clock_go_after_a_thread_that_failed() -> None:
 
 
 def test_without_the_guard_the_hour_would_pass() -> None:
-    """The control: if this fails, Trio's own clock has become exact and the guard can go."""
+    """A control. If this fails, Trio's own clock has become exact, and the guard can go."""
 
     lock = threading.Lock()
     lock.acquire()

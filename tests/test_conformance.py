@@ -28,7 +28,7 @@ def write(path: Path, scenarios: list[Any]) -> Path:
 
 
 def altered(scenario: Any, step: int) -> Any:
-    """The same scenario, with an event in *step* that never was."""
+    """The same scenario, with an event in *step* that never happened."""
     wrong = copy.deepcopy(scenario)
     wrong["steps"][step]["events"].append(["start", "nobody"])
     return wrong

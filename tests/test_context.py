@@ -20,7 +20,7 @@ class Beats:
 
 
 class Clock(ta.Actor[Beats]):
-    """Writes down when it was called."""
+    """Writes down the times of its calls."""
 
     @ta.handler
     def beat(self, label: str = "") -> None:  # noqa: ARG002 - a message with a field
@@ -353,7 +353,7 @@ class Careless(ta.Actor[None]):
 
 
 def test_a_handler_that_begins_tasks_while_one_has_failed_does_not_hide_why() -> None:
-    """The nursery is closed for a moment before the crash is known; the handler met a RuntimeError there, which became the reason."""
+    """The nursery is closed for a moment before the crash is known. The handler once got a RuntimeError there, which became the reason."""
 
     async def begin() -> None:
         async with ta.open_system() as system:

@@ -1,4 +1,4 @@
-"""Children that have no context find their system."""
+"""Children without a context find their system."""
 
 from __future__ import annotations
 

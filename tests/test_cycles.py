@@ -1,4 +1,4 @@
-"""Cycles that a supervisor closes: it must stop an actor that waits for it."""
+"""Cycles through a supervisor, which must stop an actor that waits for it."""
 
 from __future__ import annotations
 

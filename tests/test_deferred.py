@@ -9,15 +9,13 @@ import pytest
 import trio
 
 import trioactors as ta
+from shared.actors import Refused
+from shared.calls import Outcomes
 from trioactors.testing import crash, isolated_system, restarted
 
 
-class Refused(Exception):
-    pass
-
-
 class Desk(ta.Actor[None]):
-    """Takes questions and answers them later."""
+    """Takes questions, and replies later."""
 
     def __init__(self) -> None:
         self.tokens: list[ta.Deferred[int]] = []
@@ -85,21 +83,13 @@ class Desk(ta.Actor[None]):
         return [repr(token) for token in self.tokens]
 
 
-class Outcomes(dict[str, Any]):
-    async def call(self, name: str, handler: Any, *args: Any) -> None:
-        try:
-            self[name] = await handler(*args)
-        except (ta.DeliveryError, Refused) as error:
-            self[name] = type(error)
-
-
 @pytest.fixture
 async def desk(system: ta.System) -> Desk:
     return await system.start(Desk, name="desk")
 
 
 async def ended_by(desk: Desk, act: Any, *args: Any) -> object:
-    """How a deferred call ends after *act*."""
+    """The outcome of a deferred call after *act*."""
     outcomes = Outcomes()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(outcomes.call, "ask", desk.ask)
@@ -145,7 +135,7 @@ async def test_a_token_lost_in_a_circle_raises_no_reply_when_it_is_collected(des
 
 
 def cell_tokens(desk: Desk) -> list[Any]:
-    """The tokens that the actor behind *desk* keeps."""
+    """The tokens that the actor behind *desk* holds."""
     life = desk.__dict__["_cell"].life
     tokens: list[Any] = life.actor.tokens
     return tokens

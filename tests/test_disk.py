@@ -1,4 +1,4 @@
-"""The real disk does what the port says, and the simulated one forgets what it may forget."""
+"""The real disk behaves as the port says, and the simulated one forgets what it may forget."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Durable actors: state that comes back. How the gate holds is in test_gate.py, how errors of the store end in test_store_errors.py."""
+"""Durable actors: state that survives. The output gate is in durable/test_gate.py, errors of the store in durable/test_store_errors.py."""
 
 from __future__ import annotations
 
@@ -9,14 +9,11 @@ from attrs import define, field
 from trio.testing import MockClock
 
 import trioactors as ta
+from shared.actors import Refused
 from trioactors.persistence import Batch, Key, Space, Store, Write, store_at
 from trioactors.serializer import transient
 from trioactors.testing import crash, isolated_system, restarted
 from trioactors.testing.stores import Fault, FaultyStore
-
-
-class Refused(Exception):
-    """A declared error."""
 
 
 @define

@@ -1,4 +1,4 @@
-"""Children that are started at run time, by the thousand."""
+"""Children that are started at run time, in thousands."""
 
 from __future__ import annotations
 
@@ -10,18 +10,13 @@ import trio
 from trio.testing import MockClock
 
 import trioactors as ta
+from shared.trees import lasting
 from trioactors import inspect
-from trioactors.system.system import registry_of
 from trioactors.testing import isolated_system, suspended
 
 
-def lasting(system: ta.System, name: str) -> Any:
-    """The lasting half of a child."""
-    return registry_of(system).find(name)
-
-
 class Sleeper(ta.Actor[None]):
-    """Takes a second to say good-bye."""
+    """Takes a second to stop."""
 
     def __init__(self, seconds: float = 0) -> None:
         self.seconds = seconds

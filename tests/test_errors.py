@@ -1,4 +1,4 @@
-"""Every error class is raised by a public act, and its text names the culprit and the next step."""
+"""Every error class is raised by a public operation, and its text names the culprit and the next step."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Sum:
 
 
 class Lasting(ta.Actor[Sum], persist=ta.EVERY_MESSAGE):
-    """Cannot be without a store."""
+    """Needs a store."""
 
 
 class Thing(ta.Actor[None], mailbox=1):
-    """Something for everything to go wrong with."""
+    """An actor with a way to cause every error."""
 
     @ta.handler
     def nothing(self) -> None: ...
@@ -57,11 +57,6 @@ class Hanging(ta.Actor[None]):
 class Unwilling(ta.Actor[None]):
     async def on_start(self) -> None:
         raise ta.Ignore
-
-
-@pytest.fixture
-def thread_guard(autojump_clock: trio.testing.MockClock) -> ThreadGuard:
-    return ThreadGuard(autojump_clock)
 
 
 async def not_a_handler(_: ta.System, thing: Thing) -> None:

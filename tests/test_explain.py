@@ -1,4 +1,4 @@
-"""`system.explain`: what would stop and start if a child ended now, told before anything does."""
+"""`system.explain`: what would stop and start if a child exited now."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 import trioactors as ta
+from shared.trees import top
 from trioactors.errors.exits import CRASH, KILLED, NORMAL, SHUTDOWN
 from trioactors.supervision.dry_run import Consequence, ConsequenceKind, DryRun, Node, StartOutcome
 from trioactors.testing import crash, isolated_system, kill, run
@@ -32,10 +33,6 @@ class Worker(ta.Actor[None]):
 
 def worker(name: str, **options: Any) -> ta.ChildSpec:
     return ta.child(Worker, name=name, **options)
-
-
-def top(*children: Any, **options: Any) -> ta.Supervisor:
-    return ta.Supervisor(*children, name="top", **options)
 
 
 async def explained(tree: ta.Supervisor, name: str, reason: str = "crash") -> ta.Explanation:
@@ -189,7 +186,7 @@ async def test_an_unknown_reason_is_refused(autojump_clock: MockClock) -> None:
 
 
 def model(tree: ta.Supervisor) -> Node:
-    """*tree*, running."""
+    """A running system with this *tree*."""
     root = Node(tree.name, tree, None, status=ta.ChildStatus.UNDEFINED)
     begun = DryRun(ta.Settings(), 0.0)
     begun._start(root)
@@ -258,7 +255,7 @@ STRATEGIES = st.sampled_from([ta.Strategy.ONE_FOR_ONE, ta.Strategy.ONE_FOR_ALL, 
 
 @st.composite
 def trees(draw: st.DrawFn, depth: int = 3, name: str = "top") -> ta.Supervisor:
-    """A tree, every kind of rule in it."""
+    """A tree with rules of every kind."""
     rule = draw(st.sampled_from(list(ta.AutoShutdown)))
     children: list[Any] = []
     for number in range(draw(st.integers(1, 3))):
@@ -312,7 +309,7 @@ async def die(system: ta.System, name: str, reason: str) -> None:
 async def foretold_and_come(
     tree: ta.Supervisor, picks: list[tuple[int, str]]
 ) -> list[tuple[list[tuple[str, str]], list[tuple[str, str]]]]:
-    """For each death in turn: what was told before it, and what came."""
+    """For each exit in turn: what was predicted, and what happened."""
 
     pairs: list[tuple[list[tuple[str, str]], list[tuple[str, str]]]] = []
     records: list[ta.TraceRecord] = []

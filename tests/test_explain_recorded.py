@@ -1,4 +1,4 @@
-"""`explain` foretells every recorded death: who stops, who starts, in which order."""
+"""`explain` predicts every recorded exit: what stops, what starts, in which order."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ REASONS = {"normal": NORMAL, "kill": KILLED, "boom": ta.Exit(CRASH)}
 
 @attrs.define
 class Foretold:
-    """What was foretold in all scenarios, and what came."""
+    """What was predicted in all scenarios, and what happened."""
 
     deaths: int = 0
     explained: int = 0
@@ -38,7 +38,7 @@ def reason_of(word: str) -> ta.Exit:
 
 
 def as_events(consequences: list[Consequence]) -> list[list[str]]:
-    """As the recording writes it: an end with its reason, no word of the supervisor at the top."""
+    """The events as the recording has them: exits with their reasons, without the supervisor at the top."""
     events: list[list[str]] = []
     for each in consequences:
         if each.kind in TOLD and each.name != conformance._ROOT and not each.name.startswith(":"):
@@ -48,7 +48,7 @@ def as_events(consequences: list[Consequence]) -> list[list[str]]:
 
 
 class Prophet(conformance._Player):
-    """Plays the steps, and foretells each death."""
+    """Plays the steps, and predicts each exit."""
 
     foretold: Foretold
 
@@ -81,7 +81,7 @@ class Prophet(conformance._Player):
             self.explain(step, *deaths[0])
 
     def explain(self, step: dict[str, Any], path: str, reason: str) -> None:
-        """What a user is told, who knows no plans: exact where every start succeeds, and else up to the first that does not."""
+        """The prediction that a user gets, without the plans: exact if every start succeeds, and else up to the first that fails."""
         before = list(step["events"])
         first = next((at for at, event in enumerate(before) if event[0] in {"start_failed", "start_ignored"}), None)
         explanation = self.system.explain(path, reason=reason_of(reason).kind)
@@ -96,7 +96,7 @@ class Prophet(conformance._Player):
         self.foretold.explained += 1
 
     def with_plans(self, deaths: list[list[str]]) -> list[Consequence]:
-        """What follows when the starts do what the scenario plans."""
+        """The prediction with starts that do what the scenario plans."""
         attempts = Counter(self.replay.attempts)
 
         def starts(path: str) -> StartOutcome:

@@ -1,4 +1,4 @@
-"""Exploring finds what only a schedule decides, says how to see it again, and leaves the error as it is."""
+"""Exploring finds what only a schedule decides, says how to reproduce it, and leaves the error as it is."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def turns(count: int) -> None:
 
 
 async def lost_update() -> None:
-    """Two add one; the second begins when the first should be done."""
+    """Two tasks add one; the second begins when the first should be done."""
     total = 0
 
     async def add(after: int) -> None:
@@ -42,7 +42,7 @@ async def lost_update() -> None:
 
 
 async def check_then_act() -> None:
-    """One place, three guests, who look whether it is free before they sit down."""
+    """One seat and three guests; each checks that the seat is free before sitting down."""
     free, seated = 1, 0
 
     async def guest(after: int) -> None:
@@ -60,7 +60,7 @@ async def check_then_act() -> None:
 
 
 async def ordering_of_three() -> None:
-    """The last to begin must be the first to end, and the first the last."""
+    """The last task to begin must be the first to end, and the first must be the last."""
     ended: list[str] = []
 
     async def runner(name: str, length: int) -> None:
@@ -347,18 +347,6 @@ class Echo(ta.Actor[None]):
     async def say(self, text: str) -> str:
         return text
 """
-
-
-@pytest.fixture
-def outcome_of(pytester: pytest.Pytester) -> Callable[..., pytest.RunResult]:
-    """Runs tests in a pytest of their own."""
-
-    def run(tests: str, *options: str) -> pytest.RunResult:
-        pytester.makeini("[pytest]\ntrio_mode = true\nfilterwarnings = error\n")
-        pytester.makepyfile(HEAD + tests)
-        return pytester.runpytest("-p", "no:randomly", "-p", "no:cacheprovider", *options)
-
-    return run
 
 
 Run = Callable[..., pytest.RunResult]

@@ -1,4 +1,4 @@
-"""The store that fails when it is told to."""
+"""A store that fails on request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults that somebody found by trying to break it; each test would have caught one."""
+"""Faults that were found by trying to break the runtime; each test would have caught one."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Moody(ta.Actor[None]):
 
 
 class Untidy(ta.Actor[None]):
-    """Has a task that fails when it is told to clean up."""
+    """Has a task whose clean-up fails."""
 
     @ta.handler
     async def begin(self) -> None:
@@ -130,7 +130,7 @@ async def test_siblings_of_a_culprit_that_is_stopped_in_its_back_off_are_closed(
 
 
 async def test_who_fell_with_a_culprit_comes_back_when_it_is_restarted_by_hand(autojump_clock: MockClock) -> None:
-    """A schedule in which a group's start failed while somebody restarted the culprit: the others stayed down, and callers waited."""
+    """A schedule in which a group's start failed while its culprit was restarted by hand: the others stayed down, and callers waited."""
     tree = ta.Supervisor(
         ta.child(Slow, name="a"), ta.child(Slow, name="b"), name="pair", strategy="one_for_all", backoff=ta.Backoff()
     )
@@ -170,7 +170,7 @@ async def test_if_that_restart_fails_nobody_waits_for_the_others(autojump_clock:
 
 
 async def test_a_child_has_one_back_off_at_a_time(autojump_clock: MockClock, diary: Any) -> None:
-    """A schedule in which a child in its back-off came back with its group, and failed: it had two, and the second ended the system."""
+    """A schedule in which a child in back-off was restarted with its group, and failed: its second back-off ended the system."""
     backoff = ta.Backoff(base=0.1, factor=2, jitter=0)
     tree = ta.Supervisor(
         diary.worker("a"),
@@ -209,7 +209,7 @@ async def test_a_restart_by_hand_brings_nobody_back_who_was_terminated_since(aut
 async def test_who_died_but_was_not_handled_yet_is_not_deleted_or_restarted_by_hand(
     strategy: str, operation: str, autojump_clock: MockClock
 ) -> None:
-    """A schedule in which a child died while it was being deleted: its group fell for one that was not there, and stayed down."""
+    """A schedule in which a child exited while it was being deleted: its group was stopped for a child that was gone, and stayed down."""
     tree = ta.Supervisor(ta.child(Slow, name="a"), ta.child(Slow, name="b"), name="pair", strategy=strategy, backoff=ta.Backoff())
     async with isolated_system(tree) as system:
         refused: list[ta.ChildRunning] = []

@@ -1,4 +1,4 @@
-"""What is handed in wrongly is refused before anything runs, in words that name it and say what to write."""
+"""Wrong arguments are refused before anything runs, with an error that names them and says what to write."""
 
 from __future__ import annotations
 

@@ -9,15 +9,7 @@ import pytest
 import trio
 
 import trioactors as ta
-
-
-@attrs.define
-class Tally:
-    total: int = 0
-
-
-class Refused(Exception):
-    pass
+from shared.actors import Refused, Tally
 
 
 class Worse(Refused):

@@ -1,4 +1,4 @@
-"""Disks that take their time, in virtual time."""
+"""Slow disks and disks that stand still, in virtual time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from trioactors_backends.memory import MemoryStore
 
 
 class Calls:
-    """What was run and told, in order."""
+    """Calls and their results, in order."""
 
     def __init__(self, worker: Worker) -> None:
         self.worker = worker

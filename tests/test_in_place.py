@@ -1,4 +1,4 @@
-"""Restarts that need no supervisor's turn: an actor without `on_start`, one for one, goes on in its own task."""
+"""Restarts without a turn of the supervisor: under one_for_one, an actor without `on_start` goes on in its own task."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`trioactors.inspect`: a running system as plain data, taken without touching it."""
+"""`trioactors.inspect`: a running system as plain data, without disturbing it."""
 
 from __future__ import annotations
 

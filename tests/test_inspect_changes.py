@@ -1,4 +1,4 @@
-"""What changed between two plain values."""
+"""Differences between two plain values."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ value = st.recursive(
 
 
 def applied(old: Any, steps: tuple[Change, ...]) -> Any:
-    """What the steps make of *old*, by the words of the protocol."""
+    """Apply the steps to *old*, as the protocol describes."""
     root = [copy.deepcopy(old)]
     for step in steps:
         *way, last = (0, *step.path)
@@ -42,7 +42,7 @@ def applied(old: Any, steps: tuple[Change, ...]) -> Any:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether they are the same, with their types."""
+    """Whether two values are equal, types included."""
     if type(one) is not type(other):
         return False
     if isinstance(one, dict):

@@ -261,7 +261,7 @@ async def test_a_row_is_made_once(autojump_clock: MockClock) -> None:
 
 
 class Odd:
-    """Can be written, and not read again."""
+    """Can be stored, but not read again."""
 
     def __init__(self, number: int = 0) -> None:
         self.number = number

@@ -1,4 +1,4 @@
-"""Durable actors as rows, and what is in quarantine."""
+"""Durable actors as rows, and the records in quarantine."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import trio
-from attrs import define, field
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 import trioactors as ta
+from shared.actors import Book, Clerk
 from trioactors import inspect
 from trioactors.persistence import ABSENT, Batch, Corrupt, Key, Record, Space, Write
 from trioactors.supervision.restarts import ChildStatus
@@ -20,37 +20,22 @@ from trioactors.testing.stores import Fault, FaultyStore, Operation
 from trioactors_backends.memory import MemoryStore
 
 
-@define
-class Notes:
-    lines: list[str] = field(factory=list[str])
+class Porter(Clerk, persist=ta.Within(5.0)):
+    """The same, committed every five seconds."""
 
 
-class Clerk(ta.Actor[Notes], persist=ta.EVERY_MESSAGE):
-    @ta.handler
-    def note(self, line: str) -> None:
-        self.state.lines.append(line)
-
-
-class Porter(ta.Actor[Notes], persist=ta.Within(5.0)):
-    @ta.handler
-    def note(self, line: str) -> None:
-        self.state.lines.append(line)
-
-
-class Guest(ta.Actor[Notes]):
-    pass
+class Guest(ta.Actor[Book]):
+    """Not durable."""
 
 
 class Torn(MemoryStore):
-    """A store whose record of `anna` is damaged at some time."""
+    """A store whose records can be made to look damaged."""
 
     torn = False
 
     def read(self, keys: Sequence[Key]) -> Sequence[Record | Corrupt | None]:
         found = super().read(keys)
-        return [
-            Corrupt(key, "its checksum is wrong") if self.cancelled_outside else each for key, each in zip(keys, found, strict=True)
-        ]
+        return [Corrupt(key, "its checksum is wrong") if self.torn else each for key, each in zip(keys, found, strict=True)]
 
 
 def tree() -> ta.Supervisor:
@@ -64,10 +49,10 @@ def tree() -> ta.Supervisor:
 
 
 async def work(system: ta.System) -> None:
-    await system.get(Clerk, "carl").note("a long line")
+    await system.get(Clerk, "carl").write("a long line")
     await trio.sleep(1)
     for line in "ab":
-        await system.get(Clerk, "anna").note(line)
+        await system.get(Clerk, "anna").write(line)
 
 
 async def test_each_durable_actor_is_a_row(autojump_clock: MockClock) -> None:
@@ -112,7 +97,7 @@ async def test_a_commit_on_its_way_says_since_when(autojump_clock: MockClock) ->
     async with isolated_system(tree(), store=store, environment=virtual_environment(worker=disk)) as system:
         await trio.sleep(2)
         disk.hold()
-        await system.get(Clerk, "anna").note.cast("a")
+        await system.get(Clerk, "anna").write.cast("a")
         await trio.sleep(1)
         row = inspect.durable(system).rows[0]
         disk.release()
@@ -124,8 +109,8 @@ async def test_an_actor_whose_record_cannot_be_read_has_a_problem(autojump_clock
     store = Torn()
     async with isolated_system(tree(), store=store) as system:
         anna = system.get(Clerk, "anna")
-        await anna.note("a")
-        store.cancelled_outside = True
+        await anna.write("a")
+        store.torn = True
         crash(anna)
         await system.quiesce()
         row, other = inspect.durable(system).rows[:2]
@@ -140,11 +125,11 @@ async def test_an_actor_that_runs_again_has_no_problem_any_more(autojump_clock: 
     store = Torn()
     async with isolated_system(tree(), store=store) as system:
         anna = system.get(Clerk, "anna")
-        await anna.note("a")
-        store.cancelled_outside = True
+        await anna.write("a")
+        store.torn = True
         crash(anna)
         await system.quiesce()
-        store.cancelled_outside = False
+        store.torn = False
         await ta.restart(anna)
         row = inspect.durable(system).rows[0]
 
@@ -236,7 +221,7 @@ async def test_commits_go_on_between_two_looks_at_the_store(autojump_clock: Mock
         async with trio.open_nursery() as nursery:
             nursery.start_soon(inspect.quarantine, system)
             await wait_all_tasks_blocked()
-            nursery.start_soon(system.get(Clerk, "anna").note, "a")
+            nursery.start_soon(system.get(Clerk, "anna").write, "a")
             await trio.sleep(1)
             disk.step(2)
             await trio.sleep(1)
@@ -255,7 +240,7 @@ async def test_what_looking_finds_breaks_nothing(autojump_clock: MockClock) -> N
 
         assert committer is not None
         assert not committer.broken
-        await system.get(Clerk, "anna").note("a")
+        await system.get(Clerk, "anna").write("a")
         assert ta.info(system.get(Clerk, "anna")).incarnation == 1
 
 

@@ -1,4 +1,4 @@
-"""How long one task holds the loop, measured while somebody wants to know."""
+"""How long a task holds the loop, measured while there is an observer."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ANY_TASK: Any = None
 
 @attrs.define
 class Hand:
-    """A stopwatch that stands still but where somebody moves it."""
+    """A stopwatch that only a test moves."""
 
     time: float = 100.0
     asked: int = 0

@@ -1,4 +1,4 @@
-"""A planted leak of each kind fails the teardown and is named; what is no leak does not."""
+"""A planted leak of each kind fails the teardown and is named; anything else does not."""
 
 from __future__ import annotations
 
@@ -13,13 +13,9 @@ import trio.testing
 from trio.testing import MockClock
 
 import trioactors as ta
-from trioactors.system.system import registry_of, runtime_of
+from shared.trees import lasting
+from trioactors.system.system import runtime_of
 from trioactors.testing import Leak, ThreadGuard, isolated_system
-
-
-def lasting(system: ta.System, name: str) -> Any:
-    """The lasting half of a child."""
-    return registry_of(system).find(name)
 
 
 class Idle(ta.Actor[None]):
@@ -49,7 +45,7 @@ async def leaking() -> AsyncGenerator[ta.System, None]:
 
 
 async def leak_of(plant: Callable[[ta.System], Awaitable[None]]) -> str:
-    """What the teardown says after *plant*."""
+    """The message of the teardown after *plant*."""
     with pytest.raises(Leak) as caught:
         async with leaking() as system:
             await plant(system)

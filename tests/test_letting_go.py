@@ -1,4 +1,4 @@
-"""What is over is let go: nothing in the runtime keeps a life, an actor, a store or a class that nobody else has."""
+"""Garbage is collected: the runtime keeps no incarnation, actor, store or class alive that has no other user."""
 
 from __future__ import annotations
 
@@ -11,16 +11,13 @@ import trio
 from trio.testing import MockClock
 
 import trioactors as ta
+from shared.actors import Broken
 from trioactors.persistence import store_at
 from trioactors.testing import isolated_system
 
 
-class Broken(Exception):
-    pass
-
-
 class Fragile(ta.Actor[None]):
-    """Lets it be known when an instance is gone."""
+    """Keeps weak references to its instances."""
 
     instances: list[weakref.ref[Fragile]]
 
@@ -34,7 +31,7 @@ class Fragile(ta.Actor[None]):
 
 @pytest.fixture
 def fragile(monkeypatch: pytest.MonkeyPatch) -> list[weakref.ref[Fragile]]:
-    """Its instances, in order."""
+    """The instances of `Fragile`, in order."""
     instances: list[weakref.ref[Fragile]] = []
     monkeypatch.setattr(Fragile, "instances", instances, raising=False)
     monkeypatch.setattr(logging.getLogger("trioactors"), "disabled", True)  # pytest keeps each record, with its traceback
@@ -42,7 +39,7 @@ def fragile(monkeypatch: pytest.MonkeyPatch) -> list[weakref.ref[Fragile]]:
 
 
 async def crash(ref: Fragile) -> ta.ActorCrashed:
-    """Crash it; it has no budget left to remember afterwards."""
+    """Crash the actor, and wait until its restart budget is whole again."""
     with pytest.raises(ta.ActorCrashed) as caught:
         await ref.fail()
     await trio.sleep(10)
@@ -88,7 +85,7 @@ async def test_a_system_that_is_closed_does_not_keep_its_store(autojump_clock: M
 
 async def test_a_class_that_was_started_is_not_kept(autojump_clock: MockClock) -> None:
     class Passing(ta.Actor[None]):
-        """Nobody needs it afterwards."""
+        """A class that is not used afterwards."""
 
     kept = weakref.ref(Passing)
     async with isolated_system() as system:

@@ -1,4 +1,4 @@
-"""What led to a message, as trace records tell it."""
+"""The causes of a message, as trace records show them."""
 
 from __future__ import annotations
 
@@ -7,18 +7,13 @@ from typing import Any
 
 import pytest
 import trio
-from attrs import define
 from trio.testing import MockClock
 
 import trioactors as ta
+from shared.actors import Tally
 from trioactors import inspect
 from trioactors.testing import isolated_system
 from trioactors.trace import records as trace
-
-
-@define
-class Tally:
-    total: int = 0
 
 
 class Last(ta.Actor[None], mailbox=1):
@@ -99,7 +94,7 @@ def tree(*more: Any) -> ta.Supervisor:
 
 
 def told(recorder: ta.Recorder) -> list[tuple[str, str, int | None, int | None, int | None]]:
-    """Of each message that ended: child, handler, and its three numbers."""
+    """For each handled message: its child, handler, message number, cause and correlation."""
     return [(e.child, e.handler, e.message, e.cause, e.correlation) for e in recorder.of(trace.MessageHandled)]
 
 

@@ -1,44 +1,22 @@
-"""Promise 4: what becomes of the message in progress, and of the actor, when its handler fails or is cancelled."""
+"""Promise 4: what happens to the message in progress, and to the actor, if a handler fails or is cancelled."""
 
 from __future__ import annotations
 
-from typing import Any
-
-import attrs
 import pytest
 import trio
 
 import trioactors as ta
+from shared.actors import Broken, Collector
+from shared.calls import Outcomes
 from trioactors.testing import kill
-
-
-@attrs.define
-class Seen:
-    items: list[str] = attrs.field(factory=list)
-
-
-class Broken(Exception):
-    pass
 
 
 class Fatal(BaseException):
     pass
 
 
-class Keeper(ta.Actor[Seen]):
-    @ta.handler
-    async def keep(self, item: str) -> int:
-        self.state.items.append(item)
-        return self.context.incarnation
-
-    @ta.handler
-    def seen(self) -> list[str]:
-        return list(self.state.items)
-
-    @ta.handler
-    async def fail(self, error: BaseException | type[BaseException] = Broken, after: float = 0) -> None:
-        await trio.sleep(after)
-        raise error
+class Keeper(Collector):
+    """A collector that can exit in more ways."""
 
     @ta.handler
     def fail_at_once(self, error: type[BaseException]) -> None:
@@ -58,11 +36,6 @@ class Keeper(ta.Actor[Seen]):
         return "done"
 
     @ta.handler
-    async def wait(self, seconds: float) -> str:
-        await trio.sleep(seconds)
-        return "waited"
-
-    @ta.handler
     async def end_by_error(self) -> None:
         raise ta.Shutdown("enough")
 
@@ -70,16 +43,6 @@ class Keeper(ta.Actor[Seen]):
 @pytest.fixture
 def system_tree() -> ta.Supervisor:
     return ta.Supervisor(ta.child(Keeper, name="alone"), name="top")
-
-
-class Outcomes(dict[str, Any]):
-    """How calls ended, by name."""
-
-    async def call(self, name: str, handler: Any, *args: Any) -> None:
-        try:
-            self[name] = await handler(*args)
-        except ta.DeliveryError as error:
-            self[name] = type(error)
 
 
 async def test_the_caller_of_the_fatal_message_knows_at_once_with_the_cause(system: ta.System) -> None:

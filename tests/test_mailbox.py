@@ -16,7 +16,7 @@ class Seen:
 
 
 class Small(ta.Actor[Seen], mailbox=2):
-    """Keeps what it is sent, and can be made to wait, in virtual time."""
+    """Keeps its items, and can be made to wait, in virtual time."""
 
     @ta.handler
     async def keep(self, item: int) -> None:

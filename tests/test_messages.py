@@ -18,7 +18,7 @@ OUTCOMES = tuple(field.name for field in attrs.fields(ta.Ledger) if field.name !
 
 
 class Busy(ta.Actor[None], mailbox=3):
-    """Ends its messages in every way there is."""
+    """Ends its messages in every possible way."""
 
     def __init__(self) -> None:
         self.token: ta.Deferred[int] | None = None
@@ -55,7 +55,7 @@ class Busy(ta.Actor[None], mailbox=3):
 
 
 async def act(kind: str, number: int, busy: Busy, top: ta.SupervisorHandle) -> None:
-    """One act of a play, at a time of its own."""
+    """Do one act of a play, at its time."""
     await trio.sleep(number % 3)
     match kind:
         case "call":
@@ -80,7 +80,7 @@ async def act(kind: str, number: int, busy: Busy, top: ta.SupervisorHandle) -> N
 
 
 async def play(acts: list[tuple[str, int]], overflow: str, *, observed: bool = False) -> list[ta.Ledger]:
-    """Do *acts*; the ledgers that were seen on the way and at the end."""
+    """Do the *acts*; the ledgers on the way and at the end."""
     seen: list[ta.Ledger] = []
 
     async def act_and_look(kind: str, number: int) -> None:

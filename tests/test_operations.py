@@ -1,45 +1,21 @@
 from __future__ import annotations
 
-import attrs
 import pytest
 import trio
 
 import trioactors as ta
+from shared.actors import Collector
 from trioactors.testing import crash, kill, restarted
 
 
-@attrs.define
-class Seen:
-    items: list[str] = attrs.field(factory=list)
-
-
-class Keeper(ta.Actor[Seen]):
-    @ta.handler
-    def keep(self, item: str) -> None:
-        self.state.items.append(item)
-
-    @ta.handler
-    def seen(self) -> list[str]:
-        return list(self.state.items)
-
-    @ta.handler
-    async def wait(self, seconds: float) -> str:
-        await trio.sleep(seconds)
-        return "waited"
-
-    @ta.handler
-    async def fail(self) -> None:
-        raise LookupError
-
-
-class Slow(Keeper):
+class Slow(Collector):
     async def on_stop(self, _reason: ta.Exit) -> None:
         await trio.sleep(3)
 
 
 @pytest.fixture
-async def keeper(system: ta.System) -> Keeper:
-    return await system.start(Keeper, name="keeper")
+async def keeper(system: ta.System) -> Collector:
+    return await system.start(Collector, name="keeper")
 
 
 # --- stop ---
@@ -54,7 +30,7 @@ async def test_stop_returns_when_the_actor_is_gone(system: ta.System) -> None:
     assert ta.info(slow).status is ta.ChildStatus.UNDEFINED
 
 
-async def test_stop_lets_the_message_in_progress_finish(keeper: Keeper) -> None:
+async def test_stop_lets_the_message_in_progress_finish(keeper: Collector) -> None:
     answers: list[str] = []
 
     async def call() -> None:
@@ -69,7 +45,7 @@ async def test_stop_lets_the_message_in_progress_finish(keeper: Keeper) -> None:
     assert ta.info(keeper).last_exit == ta.Exit(ta.ExitKind.SHUTDOWN)
 
 
-async def test_stop_does_not_queue_behind_messages(keeper: Keeper) -> None:
+async def test_stop_does_not_queue_behind_messages(keeper: Collector) -> None:
     for _ in range(10):
         await keeper.wait.cast(1)
     await trio.testing.wait_all_tasks_blocked()
@@ -80,7 +56,7 @@ async def test_stop_does_not_queue_behind_messages(keeper: Keeper) -> None:
 
 
 async def test_stop_cancels_when_the_grace_is_over(system: ta.System) -> None:
-    keeper = await system.start(Keeper, name="keeper", grace=2)
+    keeper = await system.start(Collector, name="keeper", grace=2)
     await keeper.wait.cast(60)
     await trio.testing.wait_all_tasks_blocked()
 
@@ -90,15 +66,15 @@ async def test_stop_cancels_when_the_grace_is_over(system: ta.System) -> None:
     assert ta.info(keeper).last_exit == ta.Exit(ta.ExitKind.KILLED)
 
 
-async def test_stopping_frees_the_name(system: ta.System, keeper: Keeper) -> None:
+async def test_stopping_frees_the_name(system: ta.System, keeper: Collector) -> None:
     await ta.stop(keeper)
 
-    again = await system.start(Keeper, name="keeper")
+    again = await system.start(Collector, name="keeper")
 
     assert again is not keeper
 
 
-async def test_stopping_twice_does_nothing(keeper: Keeper) -> None:
+async def test_stopping_twice_does_nothing(keeper: Collector) -> None:
     await ta.stop(keeper)
 
     await ta.stop(keeper)
@@ -106,7 +82,7 @@ async def test_stopping_twice_does_nothing(keeper: Keeper) -> None:
     assert ta.info(keeper).incarnation == 1
 
 
-async def test_two_may_stop_one_at_once(keeper: Keeper) -> None:
+async def test_two_may_stop_one_at_once(keeper: Collector) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(ta.stop, keeper)
         nursery.start_soon(ta.stop, keeper)
@@ -116,7 +92,7 @@ async def test_two_may_stop_one_at_once(keeper: Keeper) -> None:
 
 async def test_stopping_after_the_system_closed_does_nothing(autojump_clock: trio.testing.MockClock) -> None:
     async with ta.open_system() as system:
-        keeper = await system.start(Keeper, name="keeper")
+        keeper = await system.start(Collector, name="keeper")
 
     await ta.stop(keeper)
 
@@ -126,7 +102,7 @@ async def test_stopping_after_the_system_closed_does_nothing(autojump_clock: tri
 # --- restart ---
 
 
-async def test_restart_gives_a_new_incarnation(keeper: Keeper) -> None:
+async def test_restart_gives_a_new_incarnation(keeper: Collector) -> None:
     await keeper.keep("old")
 
     await ta.restart(keeper)
@@ -135,14 +111,14 @@ async def test_restart_gives_a_new_incarnation(keeper: Keeper) -> None:
     assert ta.info(keeper).incarnation == 2
 
 
-async def test_restarting_costs_no_budget(keeper: Keeper) -> None:
+async def test_restarting_costs_no_budget(keeper: Collector) -> None:
     for _ in range(10):
         await ta.restart(keeper)
 
     assert ta.info(keeper).incarnation == 11
 
 
-async def test_restarting_who_is_gone_for_good_says_so(keeper: Keeper) -> None:
+async def test_restarting_who_is_gone_for_good_says_so(keeper: Collector) -> None:
     await ta.stop(keeper)
 
     with pytest.raises(ta.UnknownName, match="keeper"):
@@ -169,7 +145,7 @@ async def test_a_restart_that_fails_says_why(system: ta.System) -> None:
 # --- flush ---
 
 
-async def test_flush_returns_when_everything_before_it_is_handled(keeper: Keeper) -> None:
+async def test_flush_returns_when_everything_before_it_is_handled(keeper: Collector) -> None:
     keeper.wait.cast_nowait(2)
     keeper.keep.cast_nowait("before")
 
@@ -179,7 +155,7 @@ async def test_flush_returns_when_everything_before_it_is_handled(keeper: Keeper
     assert ta.info(keeper).ledger.handled == 3
 
 
-async def test_flush_takes_part_in_a_restart(keeper: Keeper) -> None:
+async def test_flush_takes_part_in_a_restart(keeper: Collector) -> None:
     keeper.fail.cast_nowait()
     keeper.keep.cast_nowait("before")
 
@@ -188,7 +164,7 @@ async def test_flush_takes_part_in_a_restart(keeper: Keeper) -> None:
     assert await keeper.seen() == ["before"]
 
 
-async def test_flush_ends_by_its_deadline(keeper: Keeper) -> None:
+async def test_flush_ends_by_its_deadline(keeper: Collector) -> None:
     await keeper.wait.cast(10)
 
     with pytest.raises(ta.CallTimeout, match="'flush'"):
@@ -197,7 +173,7 @@ async def test_flush_ends_by_its_deadline(keeper: Keeper) -> None:
     assert trio.current_time() == 3
 
 
-async def test_flushing_who_is_stopped_raises(keeper: Keeper) -> None:
+async def test_flushing_who_is_stopped_raises(keeper: Collector) -> None:
     await ta.stop(keeper)
 
     with pytest.raises(ta.ActorStopped):
@@ -207,7 +183,7 @@ async def test_flushing_who_is_stopped_raises(keeper: Keeper) -> None:
 # --- watch ---
 
 
-async def test_a_watch_tells_every_end_with_its_reason(keeper: Keeper) -> None:
+async def test_a_watch_tells_every_end_with_its_reason(keeper: Collector) -> None:
     async with ta.watch(keeper) as watch:
         await keeper.fail.cast()
         await keeper.seen()
@@ -218,13 +194,13 @@ async def test_a_watch_tells_every_end_with_its_reason(keeper: Keeper) -> None:
         deaths = [await watch.next() for _ in range(3)]
 
     assert [(death.name, death.incarnation, str(death.reason), death.time) for death in deaths] == [
-        ("keeper", 1, "crash: LookupError", 0),
+        ("keeper", 1, "crash: Broken", 0),
         ("keeper", 2, "killed", 0),
         ("keeper", 3, "shutdown", 1),
     ]
 
 
-async def test_a_watch_waits_for_the_next_end(keeper: Keeper) -> None:
+async def test_a_watch_waits_for_the_next_end(keeper: Collector) -> None:
     async def crash_later() -> None:
         await trio.sleep(2)
         crash(keeper)
@@ -236,7 +212,7 @@ async def test_a_watch_waits_for_the_next_end(keeper: Keeper) -> None:
     assert death.time == 2
 
 
-async def test_a_watch_is_iterated(keeper: Keeper) -> None:
+async def test_a_watch_is_iterated(keeper: Collector) -> None:
     seen: list[int] = []
 
     async with ta.watch(keeper) as watch:
@@ -251,7 +227,7 @@ async def test_a_watch_is_iterated(keeper: Keeper) -> None:
     assert seen == [1, 2]
 
 
-async def test_a_watch_keeps_the_last_ends_and_counts_the_lost_ones(keeper: Keeper) -> None:
+async def test_a_watch_keeps_the_last_ends_and_counts_the_lost_ones(keeper: Collector) -> None:
     async with ta.watch(keeper, limit=2) as watch:
         for _ in range(3):
             await ta.restart(keeper)
@@ -263,7 +239,7 @@ async def test_a_watch_keeps_the_last_ends_and_counts_the_lost_ones(keeper: Keep
     assert kept == [2, 3]
 
 
-async def test_a_watch_is_over_with_its_scope(keeper: Keeper) -> None:
+async def test_a_watch_is_over_with_its_scope(keeper: Collector) -> None:
     async with ta.watch(keeper) as watch:
         pass
 
@@ -272,7 +248,7 @@ async def test_a_watch_is_over_with_its_scope(keeper: Keeper) -> None:
     assert repr(watch) == "<watch of keeper: 0 ends to read>"
 
 
-async def test_two_watches_do_not_disturb_each_other(keeper: Keeper) -> None:
+async def test_two_watches_do_not_disturb_each_other(keeper: Collector) -> None:
     async with ta.watch(keeper) as outer:
         async with ta.watch(keeper):
             pass
@@ -284,11 +260,11 @@ async def test_two_watches_do_not_disturb_each_other(keeper: Keeper) -> None:
 # --- info ---
 
 
-async def test_info_shows_an_idle_actor(keeper: Keeper) -> None:
+async def test_info_shows_an_idle_actor(keeper: Collector) -> None:
     assert ta.info(keeper) == ta.ActorInfo(
         name="keeper",
         path="keeper",
-        actor="Keeper",
+        actor="Collector",
         status=ta.ChildStatus.RUNNING,
         incarnation=1,
         handling=None,
@@ -307,7 +283,7 @@ async def test_info_shows_an_idle_actor(keeper: Keeper) -> None:
     )
 
 
-async def test_info_shows_what_an_actor_does_without_waiting_behind_it(keeper: Keeper) -> None:
+async def test_info_shows_what_an_actor_does_without_waiting_behind_it(keeper: Collector) -> None:
     await trio.sleep(1)
     await keeper.wait.cast(3)
     await trio.sleep(1)
@@ -319,7 +295,7 @@ async def test_info_shows_what_an_actor_does_without_waiting_behind_it(keeper: K
     assert (info.handling, info.handling_since, info.waiting) == ("wait", 1, ("keep", "seen"))
 
 
-async def test_info_shows_how_the_last_incarnation_ended(keeper: Keeper) -> None:
+async def test_info_shows_how_the_last_incarnation_ended(keeper: Collector) -> None:
     crash(keeper)
     await restarted(keeper)
 

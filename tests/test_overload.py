@@ -1,4 +1,4 @@
-"""An actor to which too much comes goes on answering as much as it can."""
+"""An overloaded actor goes on replying as fast as it can."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from trioactors.messaging.overload import SHORTEST, hopeless, learned_from_cut, 
 
 
 class Server(ta.Actor[None]):
-    """Takes a hundredth of a second for everything, unless it is told otherwise."""
+    """Takes a hundredth of a second for each message, unless a caller asks for more."""
 
     @ta.handler
     async def work(self, seconds: float = 0.01) -> None:
@@ -29,7 +29,7 @@ class Server(ta.Actor[None]):
 
 
 class Front(ta.Actor[None]):
-    """Has a server do it."""
+    """Delegates to a server."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
@@ -45,7 +45,7 @@ class Count:
 
 
 class Durable(ta.Actor[Count], persist=ta.EVERY_MESSAGE):
-    """Answers after its commit, and a little later."""
+    """Replies a little after its commit."""
 
     @ta.handler
     async def work(self) -> None:
@@ -55,7 +55,7 @@ class Durable(ta.Actor[Count], persist=ta.EVERY_MESSAGE):
 
 @attrs.define
 class Crowd:
-    """Callers, and how many of them were answered."""
+    """Callers, and the number of their replies."""
 
     answered: int = 0
     late: int = 0
@@ -69,7 +69,7 @@ class Crowd:
             self.answered += 1
 
     async def come(self, ref: Server | Front | Durable, gaps: Iterator[float], seconds: float, within: float) -> None:
-        """Call again and again, whatever has been answered, for so many *seconds*."""
+        """Call again and again for so many *seconds*, whatever the replies are."""
         end = trio.current_time() + seconds
         async with trio.open_nursery() as nursery:
             while trio.current_time() < end:

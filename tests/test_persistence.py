@@ -1,4 +1,4 @@
-"""The values of the store port, and the rules of a commit as plain functions."""
+"""The values of the port of stores, and the rules of a commit as plain functions."""
 
 from __future__ import annotations
 

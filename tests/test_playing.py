@@ -1,4 +1,4 @@
-"""One run under a given schedule; and what never ends is noticed."""
+"""A run under a given schedule; a run that never ends is noticed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pytest plugin, as its users meet it."""
+"""The pytest plugin, as its users see it."""
 
 from __future__ import annotations
 
@@ -16,18 +16,6 @@ class Echo(ta.Actor[None]):
         await trio.sleep(seconds)
         return text
 """
-
-
-@pytest.fixture
-def outcome_of(pytester: pytest.Pytester) -> Callable[[str], pytest.RunResult]:
-    """Runs tests in a pytest of their own."""
-
-    def run(tests: str) -> pytest.RunResult:
-        pytester.makeini("[pytest]\ntrio_mode = true\nfilterwarnings = error\n")
-        pytester.makepyfile(HEAD + tests)
-        return pytester.runpytest("-p", "no:randomly", "-p", "no:cacheprovider")
-
-    return run
 
 
 def test_system_is_a_running_system(outcome_of: Callable[[str], pytest.RunResult]) -> None:

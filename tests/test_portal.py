@@ -4,42 +4,23 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import attrs
 import pytest
 import trio
 
 import trioactors as ta
+from shared.actors import Counter, Refused
 from trioactors.testing import ThreadGuard
 
 
-@attrs.define
-class Tally:
-    total: int = 0
-
-
-class Refused(Exception):
-    pass
-
-
-class Counter(ta.Actor[Tally]):
-    @ta.handler
-    async def add(self, by: int = 1) -> int:
-        self.state.total += by
-        return self.state.total
-
+class Refusing(Counter):
     @ta.handler(raises=(Refused,))
     async def refuse(self) -> None:
         raise Refused
 
 
 @pytest.fixture
-def thread_guard(autojump_clock: trio.testing.MockClock) -> ThreadGuard:
-    return ThreadGuard(autojump_clock)
-
-
-@pytest.fixture
-async def counter(system: ta.System) -> Counter:
-    return await system.start(Counter, name="counter")
+async def counter(system: ta.System) -> Refusing:
+    return await system.start(Refusing, name="counter")
 
 
 async def in_thread(act: Callable[..., Any], *args: Any) -> Any:
@@ -60,7 +41,7 @@ async def test_a_thread_casts_through_the_portal(system: ta.System, counter: Cou
     assert await counter.add(0) == 3
 
 
-async def test_a_thread_gets_the_error_of_its_call(system: ta.System, counter: Counter) -> None:
+async def test_a_thread_gets_the_error_of_its_call(system: ta.System, counter: Refusing) -> None:
     portal = system.portal()
 
     with pytest.raises(Refused):

@@ -5,18 +5,13 @@ import pickle
 import threading  # noqa: TID251 - a plain thread is what these tests are about
 from functools import partial
 
-import attrs
 import pytest
 import trio
 import trio.testing
 
 import trioactors as ta
+from shared.actors import Tally
 from trioactors.testing import crash, isolated_system, restarted, run
-
-
-@attrs.define
-class Tally:
-    total: int = 0
 
 
 class Counter(ta.Actor[Tally]):
@@ -209,7 +204,7 @@ async def test_an_actor_of_another_system_can_be_called(system: ta.System) -> No
 
 
 def refused_in_a_thread(act: object) -> list[BaseException]:
-    """What *act* raises in a plain thread, where no Trio runs."""
+    """The error of *act* in a plain thread, where no Trio runs."""
     raised: list[BaseException] = []
 
     def work() -> None:

@@ -1,4 +1,4 @@
-"""Names: unique, typed, kept by restarts, given back by stops, and waited for without polling."""
+"""Names: unique, typed, kept by restarts, released by stops, and awaited without polling."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Bert(ta.Actor[None]):
 
 
 class Holder:
-    """Whoever can have a name."""
+    """Something that can have a name."""
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -1,4 +1,4 @@
-"""Crash reports: one per crash, with what helps, without what is secret, and never a flood."""
+"""Crash reports: one for each crash, with what helps, without secrets, and never a flood."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def told(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 async def report_of(caplog: pytest.LogCaptureFixture, send: Any) -> str:
-    """The one report that follows from what *send* does to a vault."""
+    """The report of what *send* does to a vault; there must be one only."""
     async with isolated_system(bank()) as system:
         await send(system.get(Vault, "vault"))
         await system.quiesce()

@@ -1,4 +1,4 @@
-"""When a child comes back, when its supervisor gives up, and what leaves then."""
+"""When a child is restarted, when its supervisor gives up, and which error leaves then."""
 
 from __future__ import annotations
 
@@ -10,15 +10,9 @@ import trio
 from trio.testing import MockClock
 
 import trioactors as ta
-from trioactors.system.system import registry_of
+from shared.trees import lasting
 from trioactors.testing import isolated_system
 from trioactors.trace import ChildIgnored, ChildStartFailed
-
-
-def lasting(system: ta.System, name: str) -> Any:
-    """The lasting half of a child."""
-    return registry_of(system).find(name)
-
 
 UNDEFINED, RUNNING = ta.ChildStatus.UNDEFINED, ta.ChildStatus.RUNNING
 
@@ -97,7 +91,7 @@ async def crash_at(system: ta.System, diary: Any, *times: float) -> None:
 
 
 async def overdo(system: ta.System, diary: Any, *times: float, last: str = "a") -> None:
-    """The same, and the crash at the last of *times* is one too many."""
+    """Crash at each of these *times*; the last crash is one too many."""
     await crash_at(system, diary, *times[:-1])
     await trio.sleep_until(times[-1])
     await diary.doom(system, last)

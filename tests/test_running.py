@@ -43,7 +43,7 @@ ta.run(main)
 
 
 def stopped_by(number: signal.Signals) -> tuple[str, str, int]:
-    """Start the program, signal it when it is up; what it said then, on both streams, and its exit code."""
+    """Start the program, and signal it when it is up; its output on both streams, and its exit code."""
     command = [sys.executable, "-c", PROGRAM]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
         assert program.stdout is not None
@@ -77,7 +77,7 @@ def run(main: Callable[[], Awaitable[Any]]) -> Any:
 
 
 def error_of(main: Callable[[], Awaitable[Any]]) -> BaseException:
-    """What leaves; an interrupt that nobody expected must not end the test run."""
+    """The error that leaves. An unexpected interrupt must not end the test run."""
     done = outcome.capture(run, main)
     assert isinstance(done, outcome.Error)
     return done.error

@@ -1,4 +1,4 @@
-"""Policies, and the tape of what they chose."""
+"""Policies, and the tape of their choices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one module that uses Trio's private names: they are there, they are given back, and runs repeat to the letter."""
+"""The only module that uses Trio's private names: they exist, they are restored, and runs repeat exactly."""
 
 from __future__ import annotations
 
@@ -311,7 +311,7 @@ class _Circle:
 
 @pytest.fixture
 def nothing_but_runs() -> Generator[None, None, None]:
-    """So little is made between the runs that Python never collects of itself, as in a lab that does nothing but run."""
+    """So little garbage is made between the runs that Python never collects it, as in a lab that only runs."""
     before = gc.get_threshold()
     gc.set_threshold(1_000_000, *before[1:])
     yield

@@ -1,4 +1,4 @@
-"""What is marked secret leaves the process nowhere: not in texts, logs, reports, errors or trace records."""
+"""Secrets never leave the process: not in texts, logs, reports, errors or trace records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The serializer's contract: strict both ways, bound to declared names and versions, with an error that leads to the bad field."""
+"""The contract of the serializer: strict both ways, bound to declared names and versions, with errors that name the bad field."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import attrs
 import pytest
 from attrs import define, field, frozen
 
+from shared.records import record
 from trioactors.errors import (
     BadDeclaration,
     EngineMissing,
@@ -26,12 +27,6 @@ from trioactors.serializer import Engine, Rule, Serializer, stored, transient
 
 ENGINES = [engine for engine in Engine if engine is Engine.STANDARD or find_spec("orjson")]
 BOTH = pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.value)
-
-
-def record(value: str, name: str = "tally", version: int = 1, **more: Any) -> bytes:
-    """A record as another program might have written it."""
-    classes = f'"classes":{more["classes"]},' if "classes" in more else ""
-    return f'{{"format":1,"type":"{name}","version":{version},{classes}"value":{value}}}'.encode()
 
 
 @stored(name="tally")

@@ -1,4 +1,4 @@
-"""Reading a record without the class that it holds."""
+"""Reading a record without its class."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from trioactors.serializer import Envelope, Limits, Serializer, read_envelope, s
 @stored(name="inner", version=3)
 @define
 class Inner:
-    """Something with a version of its own."""
+    """A class with a version of its own."""
 
     words: tuple[str, ...] = ()
 
@@ -20,7 +20,7 @@ class Inner:
 @stored(name="outer", version=2)
 @define
 class Outer:
-    """Something that holds it."""
+    """A class with a field of that class."""
 
     inner: Inner
 

@@ -1,6 +1,6 @@
-"""Every format version ever written is read for ever: these files were written once and are never written again.
+"""Every format version is readable for ever: these files were written once, and are never written again.
 
-And an attacker's view of one of them: whatever its bytes become, decode gives a valid value or a `SerializationError`, nothing else.
+An attacker may change any of their bytes: decoding then gives a valid value or raises a `SerializationError`, and does nothing else.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ FRAGMENTS = [
 
 
 def outcome(codec: Codec[Everything], data: bytes) -> Any:
-    """What decoding comes to: the value written again, or the class of the refusal."""
+    """The outcome of decoding: the value encoded again, or the class of the error."""
     try:
         value = codec.decode(data)
     except SerializationError as error:

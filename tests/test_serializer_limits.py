@@ -1,4 +1,4 @@
-"""Too much is refused before a parser sees it, by a scan that is linear whatever the bytes are."""
+"""Limits: too large a record is refused before a parser sees it, by a scan in linear time."""
 
 from __future__ import annotations
 
@@ -10,15 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.records import record
 from trioactors.errors import OverLimit, SerializationError
 from trioactors.serializer import Engine, Json, Limits, Serializer
 from trioactors.serializer.limits import check_size
 
 ENGINES = [engine for engine in Engine if engine is Engine.STANDARD or find_spec("orjson")]
-
-
-def record(value: str, name: str = "Json") -> bytes:
-    return f'{{"format":1,"type":"{name}","version":1,"value":{value}}}'.encode()
 
 
 def depth_of(value: Any) -> int:
@@ -28,7 +25,7 @@ def depth_of(value: Any) -> int:
 
 
 def elements_of(value: Any) -> int:
-    """Opening brackets and commas, the slow way."""
+    """The number of elements, counted the slow way."""
     if isinstance(value, dict):
         value = list(value.values())
     return 1 + max(len(value) - 1, 0) + sum(map(elements_of, value)) if isinstance(value, list) else 0
@@ -63,7 +60,7 @@ def test_the_depth_limit_is_64_with_the_envelope(engine: Engine) -> None:
         with pytest.raises(OverLimit, match="64 levels"):
             codec.encode(refused)
         with pytest.raises(OverLimit, match="64 levels"):
-            codec.decode(record(json.dumps(refused)))
+            codec.decode(record(json.dumps(refused), "Json"))
 
 
 @pytest.mark.parametrize("data", [b"[" * 100_000, b'{"a":' * 100_000, b"[{" * 100_000, b"]" * 100_000 + b"[" * 100])
@@ -117,7 +114,7 @@ def test_a_limit_is_a_whole_number_from_one(limit: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_generous_depth_still_ends_in_a_clear_error(engine: Engine) -> None:
-    data = record("[" * 50_000 + "]" * 50_000)
+    data = record("[" * 50_000 + "]" * 50_000, "Json")
 
     with pytest.raises(SerializationError):
         Serializer(limits=Limits(depth=1_000_000), engine=engine).codec(Json).decode(data)

@@ -1,4 +1,4 @@
-"""One refusal per row: a value that its annotation does not allow, a form that nobody would have written."""
+"""Refusals, one in each row: a value that its annotation does not allow, or a form that the serializer never writes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Odd(tzinfo):
 
 @frozen(eq=False)
 class Same:
-    """Equal to nobody else, and written like everybody else."""
+    """Equal to no other instance, and stored like all of them."""
 
 
 @define

@@ -1,4 +1,4 @@
-"""What is written is read as it was: one property per type, through either engine, read by the other."""
+"""Round trips: one property for each type, written by either engine, read by the other."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ FAST = Serializer(engine=Engine.FAST if find_spec("orjson") else Engine.STANDARD
 
 
 def same(one: Any, other: Any) -> bool:
-    """Equal in class, value and everything `==` does not look at."""
+    """Whether two values are equal in class, value, and everything that `==` ignores."""
     if type(one) is not type(other):
         return False
     if isinstance(one, float) and math.isnan(one):
@@ -246,7 +246,7 @@ forms = st.recursive(
 
 
 def outcome(codec: Codec[Any], data: bytes, writer: Codec[Any]) -> Any:
-    """What decoding comes to: the value written again, or the class of the refusal."""
+    """The outcome of decoding: the value encoded again, or the class of the error."""
     try:
         value = codec.decode(data)
     except SerializationError as error:

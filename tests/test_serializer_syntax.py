@@ -1,4 +1,4 @@
-"""Type parameters and aliases in the syntax of Python 3.12, which older parsers do not read."""
+"""Type parameters and aliases in the syntax of Python 3.12, which older parsers cannot read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which classes can be carried, and how early the others are refused."""
+"""Which classes can be stored, and how early the others are refused."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from attrs import define, field, frozen
 from attrs import validators as check
 from typing_extensions import TypeAliasType
 
+from shared.records import record
 from trioactors.errors import (
     NameUnresolved,
     OverLimit,
@@ -31,10 +32,6 @@ from trioactors.serializer import TRANSIENT, Limits, Serializer, stored
 T = TypeVar("T")
 S = TypeVar("S")
 Endless = TypeAliasType("Endless", "list[Endless]")
-
-
-def record(value: str, name: str) -> bytes:
-    return f'{{"format":1,"type":"{name}","version":1,"value":{value}}}'.encode()
 
 
 def round_trip(value: Any, kind: Any = None) -> Any:

@@ -1,4 +1,4 @@
-"""Names and versions belong to the class: how records outlive renamings, new fields and new versions."""
+"""Names and versions belong to the class: records survive renamings, new fields and new versions."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import attrs
 import pytest
 from attrs import define
 
+from shared.records import record
 from trioactors.errors import (
     BadDeclaration,
     RecordInvalid,
@@ -19,12 +20,6 @@ from trioactors.errors import (
     ValueRefused,
 )
 from trioactors.serializer import Json, Serializer, stored, unknown_fields
-
-
-def record(value: str, name: str = "tally", version: int = 1, **more: Any) -> bytes:
-    """A record as another program might have written it."""
-    classes = f'"classes":{more["classes"]},' if "classes" in more else ""
-    return f'{{"format":1,"type":"{name}","version":{version},{classes}"value":{value}}}'.encode()
 
 
 @stored(name="tally")

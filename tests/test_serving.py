@@ -1,4 +1,4 @@
-"""Draining: an actor handles messages in a row, and others run all the same. Virtual time is moved by hand inside the handler."""
+"""Draining: an actor handles several messages in a row, and other tasks still run. The handler moves virtual time by hand."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from trioactors.trace import MessageHandled
 
 
 class Greedy(ta.Actor[None]):
-    """Counts what it handles; each message takes *seconds* and never waits."""
+    """Counts its messages. Each takes *seconds*, and never waits."""
 
     def __init__(self, handled: list[float], clock: MockClock, seconds: float = 0) -> None:
         self.handled = handled
@@ -45,7 +45,7 @@ class Greedy(ta.Actor[None]):
 
 
 async def shares(handled: list[float], handler: Any, messages: int) -> list[int]:
-    """How many messages were handled between two turns of another task: up to two rows, since Trio shuffles each round."""
+    """How many messages are handled between two turns of another task: up to two rows, since Trio shuffles each round."""
     counts: list[int] = []
     for _ in range(messages):
         handler.cast_nowait()

@@ -1,4 +1,4 @@
-"""Significant children: their end may end their supervisor."""
+"""Significant children: their exit may stop their supervisor."""
 
 from __future__ import annotations
 
@@ -9,20 +9,14 @@ import trio
 from trio.testing import MockClock
 
 import trioactors as ta
-from trioactors.system.system import registry_of
+from shared.trees import lasting
 from trioactors.testing import isolated_system, suspended
-
-
-def lasting(system: ta.System, name: str) -> Any:
-    """The lasting half of a child."""
-    return registry_of(system).find(name)
-
 
 UNDEFINED, RUNNING = ta.ChildStatus.UNDEFINED, ta.ChildStatus.RUNNING
 
 
 def tree(diary: Any, rule: str, *, intensity: ta.Intensity | None = None, restart: str = "transient") -> ta.Supervisor:
-    """Two significant children and one that is not, below a supervisor that watches over them."""
+    """Two significant children and one ordinary child, below a supervisor of their own."""
     children = [diary.worker(name, restart=restart, significant=True) for name in "ab"]
     below = ta.Supervisor(*children, diary.worker("c"), name="below", auto_shutdown=rule, restart="temporary", intensity=intensity)
     return ta.Supervisor(below, name="top")

@@ -1,4 +1,4 @@
-"""What is refused when it is declared, and what is meant when nothing is said."""
+"""Declarations that are refused, and the defaults of the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Starts that go wrong: they hang, end too early, wait for each other, are interrupted, or sit too deep."""
+"""Starts that go wrong: they hang, end too early, wait for each other, are interrupted, or are nested too deep."""
 
 from __future__ import annotations
 
@@ -9,17 +9,8 @@ import trio
 from trio.testing import MockClock
 
 import trioactors as ta
-from trioactors.system.system import registry_of
+from shared.trees import lasting, top
 from trioactors.testing import isolated_system, sweep_cancellation
-
-
-def lasting(system: ta.System, name: str) -> Any:
-    """The lasting half of a child."""
-    return registry_of(system).find(name)
-
-
-def top(*children: Any, **options: Any) -> ta.Supervisor:
-    return ta.Supervisor(*children, name="top", **options)
 
 
 async def unstartable(tree: ta.Supervisor) -> ta.StartFailed:
@@ -194,7 +185,7 @@ async def test_the_error_of_a_deep_start_is_the_leafs(autojump_clock: MockClock,
 
 
 class Prompt(ta.Actor[None]):
-    """Is ready in its first step."""
+    """A child that is ready in its first step."""
 
 
 async def open_at_once(task_status: trio.TaskStatus[None]) -> None:
@@ -205,7 +196,7 @@ async def open_at_once(task_status: trio.TaskStatus[None]) -> None:
 @pytest.mark.parametrize("wanted", [Prompt, open_at_once])
 @pytest.mark.parametrize("busy", [False, True])
 def test_a_start_whose_caller_was_cancelled_at_any_moment_leaves_nothing_that_could_come_back(wanted: Any, *, busy: bool) -> None:
-    """At the first of them the child has not taken a step yet; it was started all the same, and restarted for ever, unknown to all."""
+    """At the first moment the child has not taken a step yet. It was once started all the same, and restarted for ever, unseen."""
 
     async def start(system: ta.System) -> None:
         async with trio.open_nursery() as nursery:

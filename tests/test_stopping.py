@@ -1,4 +1,4 @@
-"""Stopping: in reverse order, with a grace for each child, then by cancellation."""
+"""Stopping: in reverse order, with a grace period for each child, then by cancellation."""
 
 from __future__ import annotations
 
@@ -12,21 +12,12 @@ import trio
 from trio.testing import MockClock
 
 import trioactors as ta
-from trioactors.system.system import registry_of
+from shared.trees import lasting, top
 from trioactors.testing import crash, isolated_system
 
 
-def lasting(system: ta.System, name: str) -> Any:
-    """The lasting half of a child."""
-    return registry_of(system).find(name)
-
-
-def top(*children: Any, **options: Any) -> ta.Supervisor:
-    return ta.Supervisor(*children, name="top", **options)
-
-
 class Stubborn(ta.Actor[None]):
-    """Takes its time to say good-bye."""
+    """Takes its time to stop."""
 
     def __init__(self, seconds: float = 3.0) -> None:
         self.seconds = seconds
@@ -41,7 +32,7 @@ class Stubborn(ta.Actor[None]):
 
 
 async def exit_of(system: ta.System, name: str) -> str:
-    """Stop a child, and tell how it ended."""
+    """Stop a child; its exit."""
     cell = lasting(system, name)
     await system.supervisor("top").terminate_child(name)
     return str(cell.last_exit)

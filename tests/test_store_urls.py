@@ -1,4 +1,4 @@
-"""From a URL to a store, and what is said when there is none."""
+"""From a URL to a store, and the errors if there is none."""
 
 from __future__ import annotations
 

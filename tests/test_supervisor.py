@@ -1,4 +1,4 @@
-"""A supervisor starts its children in order, and each strategy brings back whom it should."""
+"""A supervisor starts its children in order, and each strategy restarts the right children."""
 
 from __future__ import annotations
 
@@ -11,13 +11,8 @@ import trio
 from trio.testing import MockClock
 
 import trioactors as ta
-from trioactors.system.system import registry_of
+from shared.trees import lasting
 from trioactors.testing import crash, isolated_system, kill, restarted, suspended
-
-
-def lasting(system: ta.System, name: str) -> Any:
-    """The lasting half of a child."""
-    return registry_of(system).find(name)
 
 
 def tree(diary: Any, strategy: str, *rest: ta.ChildSpec | ta.Supervisor, **options: Any) -> ta.Supervisor:
@@ -198,7 +193,7 @@ async def test_a_function_that_raises_a_group_of_one_crashes_with_that_one(autoj
 
 @asynccontextmanager
 async def watching(system: ta.System, name: str) -> Any:
-    """The exits of one child, from the trace."""
+    """The exits of a child, from the trace."""
     records = ta.Recorder()
     ends: list[ta.Exit] = []
     system.observe(records)

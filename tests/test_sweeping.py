@@ -1,4 +1,4 @@
-"""A scenario that is cancelled, and whose actors crash, at every moment in turn."""
+"""A scenario that is cancelled, or whose actors crash, at every moment in turn."""
 
 from __future__ import annotations
 
@@ -7,16 +7,11 @@ from functools import partial
 import outcome
 import pytest
 import trio
-from attrs import define
 
 import trioactors as ta
+from shared.actors import Tally
 from trioactors.testing import Leak, Stuck, Swept, isolated_system, sweep_cancellation
 from trioactors.testing.sweeping import Disturbance
-
-
-@define
-class Tally:
-    total: int = 0
 
 
 class Counter(ta.Actor[Tally], persist=ta.EVERY_MESSAGE):
@@ -32,7 +27,7 @@ class Counter(ta.Actor[Tally], persist=ta.EVERY_MESSAGE):
 
 
 class Forgetful(Counter):
-    """As Counter, but what it keeps it keeps nowhere."""
+    """A counter whose total is not part of its state."""
 
     kept = 0
 
@@ -48,7 +43,7 @@ class Forgetful(Counter):
 
 
 class Story:
-    """Adds three times, and remembers what it was told."""
+    """Adds three times, and remembers the replies."""
 
     def __init__(self, counter: type[Counter] = Counter) -> None:
         self.counter = counter

@@ -1,4 +1,4 @@
-"""A system opens, works and closes, and leaves nothing behind, however it is left."""
+"""A system opens, works and closes, and leaves nothing behind, whatever ends it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import trio
 from trio.testing import MockClock
 
 import trioactors as ta
+from shared.trees import top
 from trioactors.system.system import runtime_of
 from trioactors.testing import crash, isolated_system
 
@@ -30,10 +31,6 @@ class Echo(ta.Actor[None]):
 
     @ta.handler
     def tick(self) -> None: ...
-
-
-def top(*children: Any, **options: Any) -> ta.Supervisor:
-    return ta.Supervisor(*children, name="top", **options)
 
 
 def living() -> int:

@@ -7,18 +7,13 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
-from attrs import define
 from trio.testing import MockClock
 
 import trioactors as ta
+from shared.actors import Tally
 from trioactors import testing
 from trioactors.testing import PlannedCrash, crash, emitted, isolated_system, kill, restarted, suspended, until
 from trioactors.trace import ChildStarted, MessageHandled
-
-
-@define
-class Tally:
-    total: int = 0
 
 
 class Counter(ta.Actor[Tally]):

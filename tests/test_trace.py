@@ -1,4 +1,4 @@
-"""Trace records: what happened, as data; and observers, who see everything and decide nothing."""
+"""Trace records say what happened, as data; observers see everything and decide nothing."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import trio
-from attrs import define
 from attrs.exceptions import FrozenInstanceError
 from trio.testing import MockClock
 
 import trioactors as ta
+from shared.actors import Tally
 from trioactors.errors.exits import SHUTDOWN
 from trioactors.persistence import store_at
 from trioactors.testing import isolated_system, run
@@ -22,13 +22,8 @@ from trioactors.trace import records as trace
 from trioactors.trace.observers import Observers
 
 
-@define
-class Tally:
-    total: int = 0
-
-
 class Lasting(ta.Actor[Tally], persist=ta.EVERY_MESSAGE):
-    """Has its changes committed."""
+    """Commits its changes."""
 
     @ta.handler
     def add(self) -> None:
@@ -149,7 +144,7 @@ def test_a_record_does_not_change() -> None:
 
 
 async def everything(system: ta.System, diary: Any) -> None:
-    """Make every kind of thing happen once."""
+    """Cause every kind of record once."""
     busy, other = system.get(Busy, "busy"), system.get(Busy, "other")
     await busy.relay(other)
     await busy.fail.cast()
@@ -255,7 +250,7 @@ async def test_a_system_goes_on_when_its_observer_breaks(
 
 
 def replayed(diary_type: Any, observers: list[Any]) -> tuple[Any, ...]:
-    """One scenario with many tasks under one schedule; everything that a program could tell of it."""
+    """A scenario with many tasks under one schedule; everything that a program can observe of it."""
     diary = diary_type()
 
     async def main() -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""Promise 7: a wait that could never end raises `CallCycle`, with the chain, at once."""
+"""Promise 7: a wait that could never end raises `CallCycle` at once, with the chain."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Node(ta.Actor[None], mailbox=1):
 
     @ta.handler
     async def walk_apart(self, path: list[str], heard: list[str], done: trio.Event) -> None:
-        """Walk in a task of the actor's, for which no handler waits."""
+        """Walk in a task of the actor that no handler waits for."""
 
         async def walking() -> None:
             heard.append(await self.context.system.get(Node, path[0]).walk(path[1:]))
@@ -37,7 +37,7 @@ class Node(ta.Actor[None], mailbox=1):
 
     @ta.handler
     async def walk_in(self, nursery: trio.Nursery, path: list[str], heard: list[str]) -> None:
-        """Walk in a task of somebody else's nursery."""
+        """Walk in a task of another nursery."""
 
         async def walking() -> None:
             heard.append(await self.context.system.get(Node, path[0]).walk(path[1:]))
@@ -47,7 +47,7 @@ class Node(ta.Actor[None], mailbox=1):
 
     @ta.handler(raises=(ta.CallCycle,))
     async def walk_below(self, path: list[str]) -> None:
-        """Walk in a nursery of the handler's own, two levels down."""
+        """Walk in a nursery of the handler, two levels down."""
         with pytest.raises(BaseExceptionGroup) as caught:  # noqa: PT012 - the nurseries raise together
             async with trio.open_nursery() as outer, trio.open_nursery() as inner:
                 outer.start_soon(trio.sleep, 1)

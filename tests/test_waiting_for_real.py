@@ -1,4 +1,4 @@
-"""The suite's own guard: in this process nobody can wait on a real clock."""
+"""The guard of the suite: no test can wait on a real clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules of the house, as tests on source text. Each file has the rule on top and, below, planted sources that break it."""
+"""The rules of the code base, as tests on source text. Each file states its rules first; below, planted sources break them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ ROOMS = {"trioactors": ROOT, "trioactors_backends": ROOT / "backends"}
 
 @pytest.fixture(scope="session")
 def root() -> Path:
-    """Where pyproject.toml is."""
+    """The folder of pyproject.toml."""
     return ROOT
 
 
 @pytest.fixture(scope="session")
 def files() -> dict[str, Path]:
-    """The files of the runtime and of the stores, by the name they are imported under."""
+    """The files of the runtime and of the stores, by module name."""
     return {
         ".".join(path.relative_to(room).with_suffix("").parts).removesuffix(".__init__"): path
         for package, room in ROOMS.items()
@@ -28,5 +28,5 @@ def files() -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def sources(files: dict[str, Path]) -> dict[str, str]:
-    """Their texts, by the same names."""
+    """The source of each file, by module name."""
     return {name: path.read_text(encoding="utf-8") for name, path in files.items()}

@@ -1,7 +1,7 @@
-"""What the runtime must not touch, and the few modules that may.
+"""Modules and functions that the runtime may not use, and the few exceptions.
 
-Clocks, chance, ids, threads and files reach the runtime through one port, `Environment`; this file is what keeps it the only one.
-An entry here is a debt: it says which module may, and why. Imports under TYPE_CHECKING only serve hints and are free.
+Clocks, random numbers, ids, threads and files reach the runtime through one port, `Environment`; this file keeps it the only one.
+Each exception names a module and gives a reason. Imports under TYPE_CHECKING never run and are free.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ Allowed = Mapping[str, str]
 PORT: Allowed = {"trioactors.environment.environment": "it is the port"}
 THREADS: Allowed = {
     **PORT,
-    "trioactors.system.portal": "plain threads come in through it",
+    "trioactors.system.portal": "plain threads call the system through it",
     "trioactors.serializer.records": "encoding may happen in a store's own thread",
     "trioactors.environment.workers": "the thread of a store; only `Environment` makes one",
     "trioactors.testing.leaks": "it looks for threads that were left behind",
-    "trioactors.testing.playing": "it asks whether a thread could still wake somebody",
-    "trioactors.testing.scheduling": "it tells its own run from those of other threads",
-    "trioactors.testing.simulation.escapes": "it sees to it that nobody starts one",
+    "trioactors.testing.playing": "it asks whether a thread could still wake a task",
+    "trioactors.testing.scheduling": "it tells its own run from runs in other threads",
+    "trioactors.testing.simulation.escapes": "it makes starting one in a simulation an error",
 }
 FILES: Allowed = {
-    "trioactors.cli.*": "it names copies, and puts stores in the place of others",
+    "trioactors.cli.*": "it names copies of stores, and replaces stores by them",
     "trioactors.environment.disk": "the port to the disk",
     "trioactors.persistence.store": "a backup goes to a path",
     "trioactors.serializer.library": "it carries paths and ids",
@@ -54,7 +54,7 @@ BANNED: Mapping[str, Allowed] = {
     # another event loop, and threads
     "asyncio": {},
     "anyio": {},
-    "_thread": {"trioactors.testing.simulation.escapes": "it sees to it that nobody starts one"},
+    "_thread": {"trioactors.testing.simulation.escapes": "it makes starting one in a simulation an error"},
     "concurrent.futures": {},
     "multiprocessing": {},
     "threading": THREADS,
@@ -64,14 +64,14 @@ BANNED: Mapping[str, Allowed] = {
     # clocks other than Trio's
     "time": {
         **PORT,
-        "trioactors.testing.simulation.escapes": "it sees to it that nobody sleeps on it",
-        "trioactors.testing.simulation.shrinking": "people wait for it outside any simulation",
+        "trioactors.testing.simulation.escapes": "it makes sleeping on it in a simulation an error",
+        "trioactors.testing.simulation.shrinking": "it runs outside any simulation, with a time limit for people",
     },
     "datetime.date.today": PORT,
     "datetime.datetime.now": PORT,
     "datetime.datetime.today": PORT,
     "datetime.datetime.utcnow": PORT,
-    # chance and ids
+    # random numbers and ids
     "random": {
         **PORT,
         "trioactors.testing.clocks": "it seeds an environment's streams",
@@ -80,18 +80,18 @@ BANNED: Mapping[str, Allowed] = {
         "trioactors.testing.faults": "it seeds what a power cut keeps",
         "trioactors.testing.schedules": "it draws schedules from a seed",
         "trioactors.testing.sqlite_*": "it seeds SQLite's chance",
-        "trioactors.testing.scheduling": "it stands in the place of Trio's own dice",
-        "trioactors.testing.simulation.escapes": "it sees to it that nobody draws without a seed",
+        "trioactors.testing.scheduling": "it replaces Trio's own random numbers",
+        "trioactors.testing.simulation.escapes": "it makes a draw without a seed in a simulation an error",
         "trioactors.testing.simulation.plans": "it draws faults from a seed",
     },
     "secrets": PORT,
     "uuid": {
         **PORT,
         "trioactors.serializer.library": "it carries ids, it makes none",
-        "trioactors.testing.simulation.escapes": "it sees to it that nobody draws without a seed",
+        "trioactors.testing.simulation.escapes": "it makes a draw without a seed in a simulation an error",
     },
-    "os.urandom": {**PORT, "trioactors.testing.simulation.escapes": "it sees to it that nobody draws without a seed"},
-    # files, and settings that come from nowhere
+    "os.urandom": {**PORT, "trioactors.testing.simulation.escapes": "it makes a draw without a seed in a simulation an error"},
+    # files and settings
     "open": FILES,
     "io.open": FILES,
     "os.open": FILES,
@@ -101,12 +101,12 @@ BANNED: Mapping[str, Allowed] = {
     "tempfile": FILES,
     "trio.Path": FILES,
     "trio.open_file": FILES,
-    "os.environ": {"trioactors.cli.live_commands": "a token is handed to a program so, and a terminal says what it is"},
+    "os.environ": {"trioactors.cli.live_commands": "a program gets its token there, and a terminal its kind"},
     "os.getenv": {},
-    # what must never be written or read
+    # formats that may never be written or read
     "marshal": {},
     "pickle": {},
-    # the second copy
+    # a second copy of the stores
     "backends": {},
 }
 
@@ -115,12 +115,12 @@ MARKS = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 
 
 def for_hints_only(node: ast.AST) -> bool:
-    """Whether *node* is a block that no running program enters."""
+    """Whether *node* is a block that never runs."""
     return isinstance(node, ast.If) and ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}
 
 
 def running(node: ast.AST) -> Iterator[ast.AST]:
-    """Every node that can run."""
+    """Every node that may run."""
     yield node
     for child in ast.iter_child_nodes(node):
         if not for_hints_only(child):
@@ -128,7 +128,7 @@ def running(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def aliases(nodes: list[ast.AST]) -> dict[str, str]:
-    """What the imported names stand for, in full."""
+    """The full names of imported names."""
     known: dict[str, str] = {}
     for node in nodes:
         match node:
@@ -145,7 +145,7 @@ def aliases(nodes: list[ast.AST]) -> dict[str, str]:
 
 
 def used(source: str) -> Iterator[tuple[int, str]]:
-    """Line and full name of everything that *source* imports or names."""
+    """Line and full name of everything that *source* imports or uses."""
     nodes = list(running(ast.parse(source)))
     known = aliases(nodes)
     for node in nodes:
@@ -165,12 +165,12 @@ def used(source: str) -> Iterator[tuple[int, str]]:
 
 
 def may(name: str, allowed: Allowed) -> bool:
-    """Whether module *name* is among the *allowed*."""
+    """Whether the module *name* is *allowed*."""
     return any(fnmatch(name, pattern) for pattern in allowed)
 
 
 def trespasses(name: str, source: str) -> list[str]:
-    """Uses of what is banned, once for each line."""
+    """Uses of banned names, once for each line."""
     found = {
         (line, ban)
         for line, what in used(source)
@@ -181,19 +181,19 @@ def trespasses(name: str, source: str) -> list[str]:
 
 
 def words(name: str) -> set[str]:
-    """The words that a name is made of."""
+    """The words of a name."""
     return {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)}
 
 
 def empty_names(name: str, source: str) -> list[str]:
-    """Modules, classes and functions whose name says nothing."""
+    """Modules, classes and functions with a name that says nothing."""
     made = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef))
     names = [(1, name.rpartition(".")[2]), *((node.lineno, node.name) for node in made)]
     return [f"{name}:{line}: {said} says nothing: name what it does" for line, said in names if words(said) & EMPTY_WORDS]
 
 
 def unfinished(name: str, source: str) -> list[str]:
-    """Marks of work that was left for later."""
+    """Marks of unfinished work."""
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
     return [
         f"{name}:{token.start[0]}: {mark.group()}"

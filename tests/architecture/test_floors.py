@@ -1,8 +1,8 @@
-"""Every module stands on a floor, and nobody reaches for the roof.
+"""Every module is on one floor, and no module imports the package as a whole.
 
-The floors themselves are in pyproject.toml, and import-linter (`nox -s floors`) checks that imports point down. This file checks
-what import-linter cannot see: a module without a place, an import of the package as a whole (which would tie every floor to
-every other), and a store that knows more of the runtime than a store may.
+The floors are in pyproject.toml, and import-linter (`nox -s floors`) checks that imports point down. This file checks what
+import-linter cannot see: a module without a floor, an import of the whole package (which would tie every floor to every other),
+and a store that imports more of the runtime than a store may.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ STORES_MAY_IMPORT = frozenset({"environment", "errors", "persistence", "serializ
 
 
 def imported(source: str) -> Iterator[tuple[int, str]]:
-    """Line and full name of everything that *source* imports, wherever it does so."""
+    """Line and full name of every import in *source*, at any depth."""
     for node in ast.walk(ast.parse(source)):
         match node:
             case ast.Import():
@@ -31,24 +31,24 @@ def imported(source: str) -> Iterator[tuple[int, str]]:
 
 
 def floors(pyproject: str) -> list[set[str]]:
-    """The modules of each floor, from the roof down."""
+    """The modules of each floor, highest first."""
     contracts = tomllib.loads(pyproject)["tool"]["importlinter"]["contracts"]
     (layers,) = (contract["layers"] for contract in contracts if contract["id"] == "floors")
     return [set(re.findall(r"\w+", layer)) for layer in layers]
 
 
 def without_a_floor(modules: set[str], pyproject: str) -> list[str]:
-    """Modules of the runtime that no floor holds, and floors that hold one twice."""
+    """Modules of the runtime that are on no floor, or on two."""
     placed = [module for floor in floors(pyproject) for module in sorted(floor)]
     homeless = {name.split(".")[1] for name in modules if name.startswith("trioactors.")} - set(placed)
     twice = {module for module in placed if placed.count(module) > 1}
-    return [f"trioactors.{name} stands on no floor: give it one in pyproject.toml" for name in sorted(homeless)] + [
-        f"trioactors.{name} stands on two floors" for name in sorted(twice)
+    return [f"trioactors.{name} is on no floor: give it one in pyproject.toml" for name in sorted(homeless)] + [
+        f"trioactors.{name} is on two floors" for name in sorted(twice)
     ]
 
 
 def whole_package(name: str, source: str, modules: set[str]) -> list[str]:
-    """Imports of trioactors as a whole from inside it."""
+    """Imports of the whole package from inside it."""
     return [
         f"{name}:{line}: import {target} from the module that defines it"
         for line, target in imported(source)
@@ -58,12 +58,12 @@ def whole_package(name: str, source: str, modules: set[str]) -> list[str]:
 
 
 def _parent(target: str, modules: set[str]) -> str:
-    """The module that is loaded to answer for *target*."""
+    """The module that an import of *target* loads."""
     return target if target in modules else target.rpartition(".")[0]
 
 
 def curious_store(name: str, source: str) -> list[str]:
-    """Parts of the runtime that a store has no business to know."""
+    """Imports of parts of the runtime that a store may not know."""
     return [
         f"{name}:{line}: a store may not import {target}"
         for line, target in imported(source)
@@ -106,8 +106,8 @@ def test_a_module_without_a_floor_is_named() -> None:
     findings = without_a_floor({"trioactors", "trioactors.actor", "trioactors.attic", "trioactors.attic.box"}, PLANTED_FLOORS)
 
     assert findings == [
-        "trioactors.attic stands on no floor: give it one in pyproject.toml",
-        "trioactors.errors stands on two floors",
+        "trioactors.attic is on no floor: give it one in pyproject.toml",
+        "trioactors.errors is on two floors",
     ]
 
 

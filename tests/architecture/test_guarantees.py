@@ -1,4 +1,4 @@
-"""Each promise in the documentation that names a test leads to one."""
+"""Each test that the documentation names for a promise exists."""
 
 from __future__ import annotations
 

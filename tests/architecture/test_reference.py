@@ -1,4 +1,4 @@
-"""What is offered is documented, what can go wrong is tried, and the command in the README is the one that CI types."""
+"""Every public name is documented, every error is raised in a test, and the README shows the command that CI runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DOORS = ("trioactors", "trioactors.console", "trioactors.inspect", "trioactors.t
 
 
 def unmentioned(names: list[str], reference: str) -> list[str]:
-    """Names that the *reference* never shows as code."""
+    """Names that the *reference* does not show as code."""
     code = "\n".join(re.findall(r"```.*?```|`[^`\n]+`", reference, flags=re.DOTALL))
     return [name for name in names if not re.search(rf"\b{re.escape(name)}\b", code)]
 
@@ -26,7 +26,7 @@ def offered(door: str) -> list[str]:
 
 
 def raised(source: str) -> set[str]:
-    """The error classes that stand for something of their own, not for a family."""
+    """The error classes that can be raised, without base classes of families."""
     classes = [node for node in ast.parse(source).body if isinstance(node, ast.ClassDef) and not node.name.startswith("_")]
     families = {ast.unparse(base) for node in classes for base in node.bases}
     return {node.name for node in classes} - families

@@ -1,9 +1,9 @@
-"""Small enough to read: the numbers of the house.
+"""Limits of size: modules, functions, nesting and classes.
 
-The length of a function is *net*: lines with code on them, without docstring, comments and blanks. Nesting counts the blocks
-that a reader has to keep in mind (loops, branches, `with`, `try`, `match`); an `elif` is no deeper than its `if`.
+The length of a function is *net*: lines with code, without docstring, comments and blanks. Nesting counts the blocks that a
+reader has to keep in mind (loops, branches, `with`, `try`, `match`); an `elif` is no deeper than its `if`.
 
-The tests of a contract (`class ...Contract`) do not make it wide: nobody calls them, and each stands for itself.
+The tests of a contract (`class ...Contract`) do not count as its public methods: they are not called by other code.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def lines_with_code(source: str) -> set[int]:
-    """Numbers of the lines that say something to the interpreter; docstrings do not."""
+    """Numbers of the lines with code; docstrings are left out."""
     spoken: set[int] = set()
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type not in SILENT:
@@ -41,14 +41,14 @@ def lines_with_code(source: str) -> set[int]:
 
 
 def functions(source: str) -> Iterator[tuple[str, Function]]:
-    """Every function with its name; overloads are declarations, not functions."""
+    """Every function with its name; overloads are left out."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, Function) and not any(ast.unparse(mark).endswith("overload") for mark in node.decorator_list):
             yield node.name, node
 
 
 def lengths(source: str) -> dict[tuple[str, int], int]:
-    """Net length of every function, by name and line."""
+    """The net length of every function, by name and line."""
     spoken = lines_with_code(source)
     return {
         (name, node.lineno): len(spoken & set(range(node.lineno, (node.end_lineno or node.lineno) + 1)))
@@ -57,7 +57,7 @@ def lengths(source: str) -> dict[tuple[str, int], int]:
 
 
 def depth(node: ast.AST, level: int = 0) -> int:
-    """How deep the blocks under *node* go; a function or class inside starts anew."""
+    """The depth of the blocks under *node*; a function or class inside starts at zero."""
     deeper = (
         depth(child, level + (isinstance(child, BLOCKS) and not is_elif(node, child)))
         for child in ast.iter_child_nodes(node)
@@ -67,18 +67,18 @@ def depth(node: ast.AST, level: int = 0) -> int:
 
 
 def is_elif(node: ast.AST, child: ast.AST) -> bool:
-    """Whether *child* is the `elif` of the `if` that *node* is."""
+    """Whether *node* is an `if` and *child* its `elif`."""
     return isinstance(node, ast.If) and node.orelse == [child]
 
 
 def public_methods(node: ast.ClassDef) -> set[str]:
-    """Names of the methods and properties that a class offers. A contract offers no tests: it is made of them."""
+    """Names of the public methods and properties of a class; of a contract, without its tests."""
     hidden = ("_", "test_") if node.name.endswith("Contract") else ("_",)
     return {item.name for item in node.body if isinstance(item, Function) and not item.name.startswith(hidden)}
 
 
 def too_big(name: str, source: str) -> list[str]:
-    """Everything in one module that is over a limit."""
+    """Everything in a module that is over a limit."""
     findings = [f"{name}: {count} lines"] if (count := len(source.splitlines())) > MODULE_LINES else []
     findings += [
         f"{name}:{line}: {function} has {length} net lines"
@@ -99,7 +99,7 @@ def too_big(name: str, source: str) -> list[str]:
 
 
 def long_tail(measured: list[int]) -> str | None:
-    """Complains when more than one function in ten is longer than it should be."""
+    """The complaint if more than one function in ten is longer than it should be."""
     share = sum(length > NINE_OF_TEN_FUNCTIONS for length in measured) / len(measured)
     return f"{share:.0%} of all functions are over {NINE_OF_TEN_FUNCTIONS} net lines" if share > 0.1 else None
 

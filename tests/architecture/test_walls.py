@@ -1,7 +1,7 @@
-"""Catch-alls stand at named walls only, and a silenced type checker says why.
+"""Catch-alls are allowed in named functions only, and a silenced type checker needs a reason.
 
 A bug must reach the supervisor. So `except Exception`, `except BaseException`, a bare `except` and `suppress(Exception)` are
-allowed in the functions listed here and nowhere else; each entry says what stands behind the wall.
+allowed in the functions listed here and nowhere else; each entry gives the reason.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ import pytest
 WALLS: Mapping[str, str] = {
     # "module.Class.function": "why a catch-all is right there",
     "trioactors.persistence.committer.Committer._commit_group": "a store may fail in any way: its group gets the error",
-    "trioactors.console.access.Access._by_authorize": "a function of the user's that fails lets nobody in, and is reported",
-    "trioactors.console.connections.Connections.serve": "whatever fails in a connection ends it, is logged, and the application lives",
+    "trioactors.console.access.Access._by_authorize": "if a function of the user's fails, access is refused and the error reported",
+    "trioactors.console.connections.Connections.serve": "an error in a connection ends it and is logged; the application goes on",
     "trioactors.trace.formatting.described": "a user's error may have a broken repr",
-    "trioactors.durability.output_gate.OutputGate._lost": "a user's on_load failed in a callback: it is its actor's crash",
-    "trioactors.supervision.lifecycle._live": "the wall between a child and its supervisor: every end becomes an exit",
-    "trioactors.trace.crash_reports.shown": "a user's broken __repr__ must not turn a report into a second crash",
-    "trioactors.actors.loop._farewell": "a second failure must not hide the first, and is reported",
-    "trioactors.actors.loop._failed": "a user's on_load failed after the handler did: settle the message, then let it through",
-    "trioactors.actors.loop._settle": "a state that cannot be kept: settle the message, then let the error through",
-    "trioactors.actors.loop._serve": "the actor loop: settle the message, then let the error through",
-    "trioactors.actors.loop._live": "on_stop after a crash, then the error goes on",
-    "trioactors.persistence.urls._load": "a plug-in may fail in any way while it is loaded: the error names it and its URL",
-    "trioactors.running._opened": "the body's error leaves outside the nursery, which would put it into a group",
-    "trioactors.actors.tasks.ChildTasks._hold": "a failing task is its actor's crash, not its supervisor's",
-    "trioactors.testing.exploring._told": "a note about what was being tried, then the error goes on",
-    "trioactors.testing.simulation.node.Node._live": "a life of a node: what no fault explains goes through",
-    "trioactors.testing.simulation.node.NodeLife.asked": "what a dead node raised is nobody's answer",
-    "trioactors.testing.simulation.sim_tests._replay": "a note about where the case is kept, then the error goes on",
-    "trioactors.testing.simulation.clients._asked": "what a client is told, whatever it is, is history",
-    "trioactors.trace.observers.Observers.emit": "an observer must never stop what it watches",
-    "trioactors.durability.write_behind.WriteBehind._fire": "a state that cannot be kept, met in a callback: it is its actor's crash",
+    "trioactors.durability.output_gate.OutputGate._lost": "a user's on_load failed in a callback: the actor crashes",
+    "trioactors.supervision.lifecycle._live": "the boundary between a child and its supervisor: every error becomes an exit",
+    "trioactors.trace.crash_reports.shown": "a broken __repr__ of a user's must not turn a report into a second crash",
+    "trioactors.actors.loop._farewell": "a second error must not hide the first, and is reported",
+    "trioactors.actors.loop._failed": "a user's on_load failed after the handler did: settle the message, then raise it again",
+    "trioactors.actors.loop._settle": "a state that cannot be saved: settle the message, then raise the error again",
+    "trioactors.actors.loop._serve": "the actor loop: settle the message, then raise the error again",
+    "trioactors.actors.loop._live": "on_stop after a crash, then the error is raised again",
+    "trioactors.persistence.urls._load": "a plug-in may fail in any way while it is loaded: our error names it and its URL",
+    "trioactors.running._opened": "the body's error is raised outside the nursery, which would put it into a group",
+    "trioactors.actors.tasks.ChildTasks._hold": "a failing task crashes its actor, not its supervisor",
+    "trioactors.testing.exploring._told": "adds a note about the seed, then the error is raised again",
+    "trioactors.testing.simulation.node.Node._live": "a run of a node: errors that no fault explains are raised again",
+    "trioactors.testing.simulation.node.NodeLife.asked": "an error of a dead node is not a reply to any caller",
+    "trioactors.testing.simulation.sim_tests._replay": "adds a note about the file of the case, then the error is raised again",
+    "trioactors.testing.simulation.clients._asked": "every outcome of a client's call is part of the history",
+    "trioactors.trace.observers.Observers.emit": "an observer must never stop the system that it observes",
+    "trioactors.durability.write_behind.WriteBehind._fire": "a state that cannot be saved, found in a callback: the actor crashes",
 }
 IGNORES = 10
 
@@ -47,7 +47,7 @@ EXPLAINED = re.compile(r"# (type|pyright): ignore\[[\w, -]+\](  #| -) \w.*")
 
 
 def caught(node: ast.AST) -> ast.expr | None:
-    """What a handler or a `suppress` lets in; None when *node* is neither."""
+    """What an `except` or a `suppress` catches; None if *node* is neither."""
     match node:
         case ast.ExceptHandler(type=None):
             return ast.Name("BaseException")
@@ -60,13 +60,13 @@ def caught(node: ast.AST) -> ast.expr | None:
 
 
 def catches_all(node: ast.AST) -> bool:
-    """Whether *node* lets every error in, alone or among others."""
+    """Whether *node* catches every error, alone or among others."""
     expression = caught(node)
     return expression is not None and any(isinstance(part, ast.Name) and part.id in EVERYTHING for part in ast.walk(expression))
 
 
 def walls(node: ast.AST, where: str) -> Iterator[tuple[str, int]]:
-    """Full name of the function around each catch-all, and its line."""
+    """The full name of the function around each catch-all, and its line."""
     for child in ast.iter_child_nodes(node):
         inside = f"{where}.{child.name}" if isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) else where
         if catches_all(child):
@@ -75,16 +75,16 @@ def walls(node: ast.AST, where: str) -> Iterator[tuple[str, int]]:
 
 
 def unlisted(name: str, source: str) -> list[str]:
-    """Catch-alls outside the named walls."""
+    """Catch-alls outside the named functions."""
     return [
-        f"{where}:{line}: a catch-all outside the named walls"
+        f"{where}:{line}: a catch-all outside the named functions"
         for where, line in walls(ast.parse(source), name)
         if where not in WALLS
     ]
 
 
 def ignores(name: str, source: str) -> list[tuple[str, bool]]:
-    """Every comment that silences a type checker, and whether it gives its code and its reason."""
+    """The comments that silence a type checker, and whether each gives its code and its reason."""
     return [
         (f"{name}:{token.start[0]}: {token.string}", EXPLAINED.fullmatch(token.string) is not None)
         for token in tokenize.generate_tokens(io.StringIO(source).readline)
@@ -127,7 +127,7 @@ def test_few_checkers_are_silenced(sources: dict[str, str]) -> None:
 def test_a_catch_all_is_told(planted: str) -> None:
     source = f"class C:\n    def f(self):\n        try:\n            pass\n        {planted}\n            pass\n"
 
-    assert unlisted("planted", source) == ["planted.C.f:5: a catch-all outside the named walls"]
+    assert unlisted("planted", source) == ["planted.C.f:5: a catch-all outside the named functions"]
 
 
 def test_a_suppressed_everything_is_told() -> None:

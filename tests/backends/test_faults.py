@@ -1,4 +1,4 @@
-"""Every store on disk keeps its promises under faults; and what shows that is shown to find what it looks for."""
+"""Every store on disk keeps its promises under faults; controls show that the tests find broken ones."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from trioactors_backends.sqlite_file import Files
 from trioactors_backends.sqlite_schema import migrate
 
 OFTEN = Options(limits=Limits(slack_bytes=600))
-"""So that the short life of a test begins new generations."""
+"""Options with which even the short runs of a test begin new generations."""
 
 RELAXED = Options(durability=Durability.RELAXED, limits=Limits(slack_bytes=600))
 
@@ -61,10 +61,10 @@ class TestRelaxedSQLiteUnderFaults(FaultContract):
 
 
 class NeverSynced(TestedDisk):
-    """A disk that says it has synced."""
+    """A disk that claims to sync, and does not."""
 
     def sync(self, path: Path, do: Callable[[], None]) -> None:
-        """Claim it."""
+        """Claim to sync."""
 
 
 @pytest.mark.parametrize("make", [lambda path: FilesystemStore(path, OFTEN), lambda path: simulated_sqlite(path, OFTEN)])
@@ -114,7 +114,7 @@ def test_a_sync_that_is_repeated_is_found_out() -> None:
 
 
 class _FoldersNotSynced:
-    """The disk of a store that leaves the names to SQLite."""
+    """A disk for a store that leaves the syncing of folders to SQLite."""
 
     def __init__(self, disk: Disk) -> None:
         self._disk = disk
@@ -123,21 +123,21 @@ class _FoldersNotSynced:
         return getattr(self._disk, name)
 
     def sync_folder(self, path: Path) -> None:
-        """It does not."""
+        """Do not sync."""
 
 
 def bare(environment: Environment) -> Files:
-    """The files of a store that syncs no folder, and a SQLite that does not do it either: built with SQLITE_DISABLE_DIRSYNC."""
+    """The files of a store that syncs no folder, with a SQLite that does not either (built with SQLITE_DISABLE_DIRSYNC)."""
     return SimulatedFiles(cast("Disk", _FoldersNotSynced(environment.disk)), environment, syncs_folders=False)
 
 
 def careful(environment: Environment) -> Files:
-    """The files of the store as it is, and that SQLite."""
+    """The files of the real store, with the same SQLite."""
     return SimulatedFiles(environment.disk, environment, syncs_folders=False)
 
 
 def harmed(files: Callable[[Environment], Files]) -> tuple[int, int]:
-    """After how many of some power cuts answered commits are gone or refused; and in how many of those a rollback journal was back."""
+    """How many of some power cuts lose or refuse acknowledged commits, and in how many of those a rollback journal came back."""
     gone = returned = 0
     for at in range(2, 200, 3):  # the first makes the folder
         life = Incarnation(lambda path: SQLiteStore(path, OFTEN, files=files)).fork(Plan(seed=at, cut_at=at))

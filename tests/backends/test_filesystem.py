@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.stores import damage
 from trioactors.environment import Environment
 from trioactors.errors import StoreCorrupt, StoreUnavailable
 from trioactors.persistence import Committed, Corrupt, Creation, Durability, Limits, Options, Record, Space, Store, Verification
@@ -26,22 +27,10 @@ class TestRelaxedFilesystemStore(StoreContract):
         return FilesystemStore(path, Options(durability=Durability.RELAXED))
 
 
-@pytest.fixture
-def environment() -> Environment:
-    return Environment()
-
-
 def opened(folder: Path, environment: Environment, options: Options | None = None) -> FilesystemStore:
     store = FilesystemStore(folder, options)
     store.open(environment)
     return store
-
-
-def damage(file: Path, what: bytes) -> None:
-    """Turn a bit of the last place where *what* stands."""
-    content = bytearray(file.read_bytes())
-    content[content.rindex(what)] ^= 4
-    file.write_bytes(content)
 
 
 def the_log(folder: Path) -> Path:

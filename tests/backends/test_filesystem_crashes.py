@@ -1,6 +1,6 @@
 """The filesystem store on a disk that forgets: a power cut, a kill and a failure at every single operation.
 
-Each run is replayed by its numbers. The two controls break a rule on purpose and must lose something, or the lab proves nothing.
+The numbers of a run replay it. The two controls break a rule on purpose, and must lose something: otherwise the lab proves nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Contents = dict[str, bytes]
 
 @attrs.define
 class Diary:
-    """What may be in the store, after what it has said."""
+    """The contents that the store may have, after its answers so far."""
 
     possible: list[Contents] = attrs.field(factory=lambda: [{}])
 
@@ -93,7 +93,7 @@ def cut(disk: SimulatedDisk, options: Options = OPTIONS) -> Diary:
 
 
 COUNT = operations()
-"""How many operations the work takes, each of which is cut and failed below."""
+"""The number of operations of the work; below, the power is cut at each of them, and each of them fails."""
 
 
 def test_the_work_begins_new_generations() -> None:
@@ -206,7 +206,7 @@ def test_control_without_syncs_a_power_cut_takes_what_was_acknowledged() -> None
 
 class FoldersNeverSynced(SimulatedDisk):
     def sync_folder(self, path: Path) -> None:
-        """Claim it and do nothing."""
+        """Claim to sync, and do nothing."""
 
 
 def test_control_without_folder_syncs_a_power_cut_takes_what_was_acknowledged() -> None:
@@ -257,7 +257,7 @@ def contents_of(disk: SimulatedDisk) -> dict[str, bytes]:
 
 
 def _honest(disk: SimulatedDisk, path: Path, original: bytes, bit: int, files: dict[str, bytes]) -> bool:
-    """Whether a store with one bit turned over is refused, or serves what was written, or says what is damaged."""
+    """Whether a store with a flipped bit is refused, serves what was written, or reports the damage."""
     copy = SimulatedDisk()
     copy.make_folder(FOLDER)
     for name, content in files.items():

@@ -37,16 +37,6 @@ class TestRelaxedSQLiteStore(StoreContract):
         return SQLiteStore(path, Options(durability=Durability.RELAXED))
 
 
-@pytest.fixture
-def environment() -> Environment:
-    return Environment()
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "store.db"
-
-
 def opened(path: Path, environment: Environment, options: Options | None = None) -> SQLiteStore:
     store = SQLiteStore(path, options)
     store.open(environment)
@@ -55,7 +45,7 @@ def opened(path: Path, environment: Environment, options: Options | None = None)
 
 @contextmanager
 def by_hand(path: Path) -> Iterator[sqlite3.Connection]:
-    """What somebody with another program does to the file."""
+    """A connection of another program to the file."""
     connection = sqlite3.connect(path, isolation_level=None, timeout=0)
     try:
         yield connection
@@ -208,7 +198,7 @@ def test_unverified_it_shows_what_is_left_and_a_commit_makes_it_sound_again(path
 
 @pytest.mark.parametrize("instead", [b"statename-z", b"statename-a", b"statfname-d", b"statdname-d", b"statename-\xff"])
 def test_a_damaged_name_hides_no_other(path: Path, environment: Environment, instead: bytes) -> None:
-    """A search goes astray at such a name, so records that are there could look as if they had never been written."""
+    """Such a name misleads a search: records that are there could look as if they had never been written."""
     store = opened(path, environment)
     store.commit([put(f"name-{letter}", letter.encode()) for letter in "abcdefg"])
     store.close()
@@ -233,7 +223,7 @@ def test_a_damaged_name_hides_no_other(path: Path, environment: Environment, ins
 
 
 def test_names_out_of_order_are_refused(path: Path, environment: Environment) -> None:
-    """Also where nothing else gives it away: the book has been made to agree."""
+    """They are refused even if nothing else shows it: the book has been made to agree."""
     store = opened(path, environment)
     store.commit([put(f"name-{letter}", b"1") for letter in "abcdefg"])
     store.close()
@@ -374,7 +364,7 @@ def test_a_backup_can_be_read_by_its_owner_only(path: Path, environment: Environ
 
 @pytest.mark.parametrize("keep", [0, 32, 4_000, 4_200])
 def test_a_cut_log_of_a_killed_process_is_refused(path: Path, environment: Environment, keep: int) -> None:
-    """SQLite takes the damage for an unfinished end; the owner's mark knows better."""
+    """SQLite takes the damage for an unfinished transaction at the end; the owner's mark shows that it is not."""
     store = opened(path, environment)
     store.commit([put("a", b"1")])
     store.commit([put("b", b"2")])

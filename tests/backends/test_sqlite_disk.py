@@ -1,4 +1,4 @@
-"""The SQLite store on a simulated disk does what it does on a real one, and leaves nothing of itself behind."""
+"""The SQLite store on a simulated disk behaves as on a real one, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def opened(disk: SimulatedDisk, seed: int = 0) -> Store:
 
 
 def names() -> list[str]:
-    """The file systems that SQLite knows."""
+    """The virtual file systems that are registered with SQLite."""
     return apsw.vfs_names()
 
 
@@ -198,7 +198,7 @@ def test_a_store_that_is_closed_after_its_end_takes_nothing_from_the_next() -> N
 
 
 LONG = b"x" * 5_000_000
-"""More pages than the log keeps."""
+"""More pages than the log holds."""
 
 
 def test_a_long_log_is_moved_into_the_database() -> None:

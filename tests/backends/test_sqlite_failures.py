@@ -1,4 +1,4 @@
-"""What the SQLite store makes of SQLite's failures."""
+"""How the SQLite store reports the failures of SQLite."""
 
 from __future__ import annotations
 
@@ -18,16 +18,6 @@ from trioactors.testing.contract_records import put, state
 from trioactors_backends.sqlite import SQLiteStore
 from trioactors_backends.sqlite_file import RealFiles
 from trioactors_backends.sqlite_schema import explain
-
-
-@pytest.fixture
-def environment() -> Environment:
-    return Environment()
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "store.db"
 
 
 def opened(path: Path, environment: Environment) -> SQLiteStore:
@@ -69,7 +59,7 @@ def test_an_error_without_a_code_is_damage() -> None:
 
 
 class FailingConnection(sqlite3.Connection):
-    """A connection on which some statements fail, by their text."""
+    """A connection on which chosen statements fail."""
 
     codes: ClassVar[dict[str, int]] = {}
 

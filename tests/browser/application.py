@@ -1,9 +1,9 @@
-"""The system that the browser looks at: a few actors with known names, which do something only when they are told to.
+"""The system under the browser: a few actors with known names, which act only on request.
 
     python tests/browser/application.py PORT
 
-It prints one JSON object a line: where its console is, then an answer to each line on its stdin, `{"do": ..., ...}`. When nobody is left
-who could tell it anything, it ends.
+It prints one JSON object a line: first the address of its console, then an answer to each line on its stdin, `{"do": ..., ...}`. It ends
+when its stdin is closed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FALLS_OFTEN = ta.Intensity(limit=100, period=60.0)
 
 
 class Planned(Exception):
-    """The crash that a test asked for."""
+    """A crash that a test asked for."""
 
 
 @stored(name="browser notes")
@@ -56,7 +56,7 @@ class Clerk(ta.Actor[Notes], persist=ta.EVERY_MESSAGE, inspect=True, mailbox=20)
 
     @ta.handler
     async def ask(self, other: str, text: str) -> int:
-        """Let another one note it: one message leads to another."""
+        """Let another clerk note it, so that one message causes another."""
         return await self.context.system.get(Clerk, other).note(text)
 
 
@@ -77,7 +77,7 @@ class Opened:
 
 
 class Letterbox(ta.Actor[Opened], inspect=True, mailbox=1, overflow=ta.Overflow.FAIL):
-    """Has room for one letter; those that come with it are dead letters."""
+    """Has room for one message; the others become dead letters."""
 
     @ta.handler
     def open(self, letter: str) -> None:
@@ -93,7 +93,7 @@ class Sent:
 class Post(ta.Actor[Sent], persist=ta.EVERY_MESSAGE):
     @ta.handler
     async def send(self, letters: int) -> None:
-        """What is cast leaves after the commit, all at once."""
+        """Cast several messages; all of them leave at once, after the commit."""
         for number in range(letters):
             await self.context.system.get(Letterbox, "letterbox").open.cast(f"letter {number}")
             self.state.total += 1
@@ -101,7 +101,7 @@ class Post(ta.Actor[Sent], persist=ta.EVERY_MESSAGE):
 
 @define
 class Line:
-    """A child that is no actor; it fails when it is told to."""
+    """A child that is not an actor; a test can make it fail."""
 
     cut: trio.Event = Factory(trio.Event)
     up: trio.Event = Factory(trio.Event)
@@ -113,7 +113,7 @@ class Line:
         raise OSError("the line is dead")
 
     async def fail(self) -> None:
-        """Until it is up again."""
+        """Fail, and wait until it is up again."""
         self.up = trio.Event()
         self.cut.set()
         await self.up.wait()
@@ -161,7 +161,7 @@ async def fail(system: ta.System, name: str, why: str) -> str:
 
 
 async def pile(system: ta.System, name: str, messages: int) -> int:
-    """The first is handled for ever, the others wait."""
+    """Send several messages: the first is handled for ever, the others wait."""
     clerk = system.get(Clerk, name)
     for _ in range(messages):
         clerk.wait.cast_nowait()
@@ -175,7 +175,7 @@ async def letters(system: ta.System, count: int) -> int:
 
 
 async def hire(system: ta.System, name: str) -> str:
-    """One more clerk, of whom the tree does not know."""
+    """Start another clerk, which is not part of the tree."""
     await system.start(Clerk, name=name)
     return name
 

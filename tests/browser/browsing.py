@@ -1,6 +1,6 @@
-"""A real browser: where it is, how it is started, and what goes on in it beside what it shows.
+"""A real browser: where it is, how it is started, and what happens in it besides what it shows.
 
-It is Debian's chromium, or what `TRIOACTORS_CHROMIUM` names.
+It is the chromium of the system, or the one that `TRIOACTORS_CHROMIUM` names.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import attrs
 
 REBOUND = "rebound.example"
-"""A name that somebody has bound to this machine. No other name leads anywhere."""
+"""A foreign name that resolves to this machine. No other name resolves."""
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -39,12 +39,12 @@ VIEWS = {
 
 
 def chromium_at() -> str | None:
-    """Where the browser is."""
+    """The path of the browser, if there is one."""
     return os.environ.get("TRIOACTORS_CHROMIUM") or shutil.which("chromium")
 
 
 def expect(what: Any) -> Any:
-    """Playwright's `expect`, with our patience: it waits for what it is to be, and never longer."""
+    """Playwright's `expect` with a timeout of ours: it waits only until the condition holds."""
     from playwright.sync_api import expect as expecting
 
     expecting.set_options(timeout=PATIENCE)
@@ -52,21 +52,21 @@ def expect(what: Any) -> Any:
 
 
 def launched(playwright: Any, home: str) -> Any:
-    """The browser; whatever it writes goes to *home*, where nothing may be yet."""
+    """The browser; everything that it writes goes to *home*, which must be empty."""
     world = {**os.environ, "TMPDIR": home, "HOME": home, "XDG_CONFIG_HOME": home, "XDG_CACHE_HOME": home}
     return playwright.chromium.launch(executable_path=chromium_at(), args=list(FLAGS), env=world)
 
 
 @attrs.define(slots=False)
 class Watched:
-    """What went on in a browser beside what it shows."""
+    """What happened in a browser besides what it shows."""
 
     noise: list[str] = attrs.Factory(list)
-    """Errors and warnings on the console, exceptions, and boxes that pop up."""
+    """Errors and warnings on the console, exceptions, and dialogs."""
     hosts: set[str] = attrs.Factory(set)
-    """To whom it has spoken."""
+    """The hosts that it connected to."""
     expected: tuple[str, ...] = ()
-    """Parts of what a test means to provoke: the browser itself reports a connection that fails."""
+    """Parts of the messages that a test provokes on purpose: the browser reports failed connections by itself."""
 
     def attend(self, context: Any) -> None:
         """Listen to all pages of a *context*."""
@@ -84,12 +84,12 @@ class Watched:
         dialog.dismiss()
 
     def unexpected(self) -> list[str]:
-        """What should not have been."""
+        """What happened that should not have."""
         return [text for text in self.noise if not any(part in text for part in self.expected)]
 
 
 def signed_in(context: Any, link: str) -> Any:
-    """A new page, as it is when it is live."""
+    """A new page that is signed in and live."""
     page = context.new_page()
     page.goto(link)
     page.locator("[data-connection=open]").wait_for(state="attached")
@@ -102,11 +102,11 @@ WATCHED = """async (address) => {
   const {live} = await import("/static/live.js");
   await live.ask("explain", {name: ":root"});
 }"""
-"""Go there. What the view watches has been asked for when it is drawn; a question on the same socket is answered after that."""
+"""Go to an address, and wait until the view has its data: a question on the same socket is answered after the view's own."""
 
 
 def show(page: Any, view: str, address: str | None = None) -> Any:
-    """Go to a view; its section. What happens from now on is seen there."""
+    """Go to a view; its section. From now on it shows what happens."""
     page.evaluate(WATCHED, VIEWS[view] if address is None else address)
     section = page.locator(f"section[data-view={view}]")
     section.wait_for()

@@ -1,7 +1,7 @@
-"""A page of a running console for each test; and of every test it has to be true that its pages say nothing on their consoles, and speak to
-nobody else.
+"""A page of a running console for each test. After every test it is checked that its pages printed nothing on their consoles, and connected
+to no other host.
 
-Where chromium or playwright is missing the tests are skipped, with the way to get it; where `CI` is `true` they fail.
+If chromium or playwright is missing, the tests are skipped with the way to get it; if `CI` is `true`, they fail.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from running import Application
 
 
 def missing() -> str | None:
-    """What there has to be, and is not."""
+    """What is missing for these tests."""
     if importlib.util.find_spec("playwright") is None:
         return "playwright is not installed: run `nox -s browser`, or `pip install playwright`"
     if chromium_at() is None:
@@ -34,14 +34,14 @@ def missing() -> str | None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Say what is missing, once for each test."""
+    """Skip each test with the reason if something is missing."""
     if (reason := missing()) is not None:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
 
 
 @pytest.fixture
 def start() -> Iterator[Callable[..., Application]]:
-    """Starts applications; they end with the test."""
+    """Starts applications; they are stopped after the test."""
     started: list[Application] = []
 
     def starting(port: int = 0) -> Application:
@@ -55,20 +55,20 @@ def start() -> Iterator[Callable[..., Application]]:
 
 @pytest.fixture
 def application(start: Callable[..., Application]) -> Application:
-    """One that runs."""
+    """A running application."""
     return start()
 
 
 @pytest.fixture
 def free_port() -> int:
-    """A port at which nobody listens."""
+    """A port without a listener."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 
 
 @pytest.fixture(scope="session")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """One browser for all tests; each looks in a context of its own."""
+    """One browser for all tests; each test uses a context of its own."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -79,7 +79,7 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @pytest.fixture
 def watched(application: Application) -> Iterator[Watched]:
-    """Of every test: its pages say nothing on their consoles, and speak to nobody but the console that they are of."""
+    """Checks for every test: its pages print nothing on their consoles, and connect to no host but their own console."""
     seen = Watched()
     yield seen
     assert seen.unexpected() == []
@@ -88,7 +88,7 @@ def watched(application: Application) -> Iterator[Watched]:
 
 @pytest.fixture
 def new_context(chromium: Any, watched: Watched) -> Iterator[Callable[..., Any]]:
-    """Opens browsers that know nothing of each other."""
+    """Opens browser contexts that share nothing."""
     opened: list[Any] = []
 
     def opening(**options: Any) -> Any:
@@ -105,11 +105,11 @@ def new_context(chromium: Any, watched: Watched) -> Iterator[Callable[..., Any]]
 
 @pytest.fixture
 def page(new_context: Callable[..., Any], application: Application) -> Any:
-    """A page that is signed in as admin."""
+    """A page signed in as admin."""
     return signed_in(new_context(), application.link)
 
 
 @pytest.fixture
 def viewer(new_context: Callable[..., Any], application: Application) -> Any:
-    """A page that is signed in as viewer."""
+    """A page signed in as viewer."""
     return signed_in(new_context(), application.new_link(VIEWER))

@@ -1,4 +1,4 @@
-"""The system that is looked at, in a process of its own, and the truth about it, past any page."""
+"""The system under test in a process of its own, and the truth about it without any page."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ class Application(subprocess.Popen[str]):
         super().__exit__(*error)
 
     def told(self, what: str) -> Any:
-        """The next that it says of this kind."""
+        """Its next line of this kind."""
         return next(line[what] for line in map(json.loads, self.stdout) if what in line)
 
     def do(self, what: str, **options: Any) -> Any:
-        """Let it do something, and wait until that is done."""
+        """Make it do something, and wait until that is done."""
         self.stdin.write(json.dumps({"do": what, **options}) + "\n")
         self.stdin.flush()
         return self.told("done")
 
     def new_link(self, token: str = ADMIN) -> str:
-        """One more link, of the role of the token."""
+        """Another link, with the role of the token."""
         request = urllib.request.Request(f"{self.url}/link", headers={"Authorization": f"Bearer {token}"})
         with urllib.request.urlopen(request) as answer:
             return answer.read().decode()
@@ -56,13 +56,13 @@ class Application(subprocess.Popen[str]):
     # --- the truth, past any page ---
 
     def ask(self, what: str, **options: Any) -> Any:
-        """What the console answers a program."""
+        """The answer of the console to a program."""
         answer = trio.run(self._asked, what, options)
         assert answer["ok"], answer
         return answer["value"]
 
     def look(self, topic: str, **options: Any) -> Any:
-        """A topic as it is now."""
+        """The current snapshot of a topic."""
         return self.ask("look", topic=topic, **options)
 
     def actor(self, name: str) -> Any:

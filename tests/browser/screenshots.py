@@ -1,8 +1,8 @@
-"""Takes the pictures of docs/screenshots anew: every page, of the living system in examples/console.
+"""Takes the pictures of docs/screenshots again: every page of the demo in examples/console.
 
     nox -s screenshots
 
-It is a program, not a test: it watches for a while, so that there is something in the charts.
+It is a program, not a test: it lets the demo run for a while, so that the charts have something to show.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from playwright.sync_api import sync_playwright
 ROOT = Path(__file__).parents[2]
 TO = ROOT / "docs" / "screenshots"
 HOME = Path("/tmp/demo")
-"""Where the system lives: it can be seen in the pictures."""
+"""The folder of the demo; it is visible in the pictures."""
 WORDS = ("letters", "crash", "flood", "hold", "row", "crash", "hold", "row", "letters", "flood")
 WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 360, "height": 740}
 PICTURES = {
@@ -34,11 +34,11 @@ PICTURES = {
 }
 DARK = ("overview", "tree")
 LARGEST = 150_000
-"""Bytes of a picture."""
+"""The maximum size of a picture, in bytes."""
 
 
 class Demo(subprocess.Popen[str]):
-    """The living system."""
+    """The running demo."""
 
     stdin: IO[str]
     stdout: IO[str]
@@ -48,7 +48,7 @@ class Demo(subprocess.Popen[str]):
         super().__init__(demo, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def link(self) -> str:
-        """A link that nobody has used; the first, or the next when one was used."""
+        """An unused link: the first, or the next after one was used."""
         return next(word for line in self.stdout for word in line.split() if "/open/" in word)
 
     def ask(self, word: str) -> None:
@@ -58,7 +58,7 @@ class Demo(subprocess.Popen[str]):
 
 
 def take(page: Any, view: str, name: str) -> None:
-    """One picture, of what can be seen at once."""
+    """Take a picture of the visible part of the page."""
     section = show(page, view, PICTURES[view])
     if view == "messages":
         chain = section.locator("[data-correlation]").last.get_attribute("data-correlation")

@@ -1,4 +1,4 @@
-"""What is done on a page is done to the system: that is asked, not the page."""
+"""Actions on a page change the system: the tests ask the system, not the page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from running import Application
 
 
 def confirmed(page: Any, button: str, verb: str) -> None:
-    """Press a button, and say yes."""
+    """Press a button, and confirm."""
     page.get_by_role("button", name=button, exact=True).click()
     page.get_by_role("dialog").get_by_role("button", name=verb, exact=True).click()
     expect(page.get_by_role("dialog")).to_have_count(0)

@@ -1,4 +1,4 @@
-"""What is awkward: addresses that mean something to JavaScript, names likewise, actors that go while they are looked at, slow fingers."""
+"""Awkward cases: addresses and names with a meaning in JavaScript, actors that exit while they are shown, slow users."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def test_a_search_marks_what_it_means_in_the_list_and_in_the_drawing(page: Any) 
 
 
 CROWD = 120
-"""More than are shown of one supervisor."""
+"""More children than the page shows of one supervisor."""
 
 
 def test_a_child_beyond_those_that_are_shown_has_its_status_and_its_buttons(page: Any, application: Application) -> None:

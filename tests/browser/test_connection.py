@@ -1,4 +1,4 @@
-"""When the connection is lost the page says so, and goes on by itself when it can."""
+"""A lost connection: the page says so, and goes on by itself when it can."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from browsing import Watched, expect, show, signed_in
 from running import Application
 
 REFUSED = "ERR_CONNECTION_REFUSED"
-"""The browser itself says on its console that nobody answers."""
+"""The browser reports on its own console that the server is gone."""
 
 
 def test_a_server_that_was_started_anew_wants_a_new_link_and_with_it_the_page_goes_on(

@@ -1,4 +1,4 @@
-"""Who does not come in: seen from the browser, which would let them."""
+"""Refused access, seen from a browser that would allow it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_link_that_was_used_signs_nobody_in(
 
 
 class Elsewhere(subprocess.Popen[str]):
-    """Another site on this machine, to which a browser sends the cookies of the console: they do not know ports."""
+    """Another site on this machine. A browser sends it the cookies of the console, since cookies do not depend on the port."""
 
     def __init__(self, folder: Path, page: str) -> None:
         (folder / "index.html").write_text(page, encoding="utf-8")

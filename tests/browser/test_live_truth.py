@@ -1,4 +1,4 @@
-"""Each page shows what is true, and follows when it changes."""
+"""Each page shows the truth, and follows its changes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from running import Application
 
 
 def row(section: Any, name: str) -> Any:
-    """The row of one actor."""
+    """The row of an actor."""
     return section.locator(f'[data-name="{name}"]').first
 
 

@@ -1,4 +1,4 @@
-"""Whoever uses it, and with whatever: by keys alone, on a narrow screen, in light and dark, with a clock that is wrong."""
+"""Ways to use the page: by keyboard alone, on a narrow screen, in light and dark mode, with a wrong clock."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ globalThis.Date = class extends Real {
 
 
 def filled(application: Application) -> None:
-    """Something to be seen in every view."""
+    """Give every view something to show."""
     application.do("note", name="anna", text="a note " * 40)
     application.do("fail", name="till-1", why="so that there is a crash")
     application.do("pile", name="bert", messages=5)
@@ -91,7 +91,7 @@ PAINT = """(color) => {
 
 
 def luminance(page: Any, color: str) -> float:
-    """As WCAG has it."""
+    """The relative luminance as WCAG defines it."""
     red, green, blue, _ = (part / 255 for part in page.evaluate(PAINT, color))
     linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in (red, green, blue)]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

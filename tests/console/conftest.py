@@ -1,4 +1,4 @@
-"""A console in memory, and a browser that speaks to it byte by byte."""
+"""A console in memory, and a client that speaks to it byte by byte."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Clerk(ta.Actor[Box], inspect=True, mailbox=20):
 
 
 async def poll() -> None:
-    """A child that is no actor."""
+    """A child that is not an actor."""
     await trio.sleep(3)
     raise OSError("the line is dead")
 
@@ -66,7 +66,7 @@ class Reply:
 
 @attrs.define
 class Console:
-    """A running console, reached as a browser or a program would."""
+    """A running console, reached as a browser or a program reaches it."""
 
     system: ta.System
     network: MemoryNetwork
@@ -76,7 +76,7 @@ class Console:
 
     @property
     def link(self) -> str:
-        """The path of the link that was announced last."""
+        """The path of the last link that was announced."""
         found = re.search(r"http://\S+?(/open/\S+)", self.announced[-1])
         assert found is not None
         return found[1]
@@ -85,7 +85,7 @@ class Console:
         return await self.network.connect(PORT)
 
     async def raw(self, data: bytes) -> bytes:
-        """Everything that is answered to *data*, until the console closes."""
+        """The whole answer to *data*, until the console closes the connection."""
         stream = await self.connect()
         async with stream:
             try:
@@ -112,7 +112,7 @@ class Console:
 
     @asynccontextmanager
     async def viewer(self, token: str | None = TOKEN, **headers: str) -> AsyncGenerator[Viewer, None]:
-        """A viewer that has been greeted."""
+        """A viewer, after its greeting."""
         library = pytest.importorskip("trio_websocket")
         stream = await self.connect()
         given = {**headers, **({} if token is None else {"Authorization": f"Bearer {token}"})}
@@ -131,7 +131,7 @@ class Console:
 
 @attrs.define
 class Viewer:
-    """The other side of a socket."""
+    """The client side of a socket."""
 
     socket: Any
     hello: dict[str, Any]
@@ -184,7 +184,7 @@ Opening = Callable[..., Any]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test with a console runs in virtual time."""
+    """Run every test with a console in virtual time."""
     for item in items:
         if {"console", "console_with"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.trio(run=_run_virtually), append=False)
@@ -192,7 +192,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def console_with() -> Opening:
-    """A console with options of one's own."""
+    """Opens a console with given options."""
     return opened
 
 

@@ -1,4 +1,4 @@
-"""What can be done through a console: each deed changes the system, each refusal is an answer, and all of it is on record."""
+"""Actions through a console: each changes the system, each refusal is a reply, and all of them are recorded."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ADMIN = "admin-token-0123456789"
 
 
 async def dead_letters(console: Any, *texts: str) -> None:
-    """Leave casts to bert, who is stopped, and start him again."""
+    """Leave casts to bert while it is stopped, and start it again."""
     bert = console.system.get(console.actor, "bert")
     bert.wait.cast_nowait()
     for text in texts:

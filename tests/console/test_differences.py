@@ -29,7 +29,7 @@ values = st.recursive(
 
 
 def same(one: Any, other: Any) -> bool:
-    """As JSON has it: true is not 1."""
+    """Whether two values are equal as JSON: true is not 1."""
     return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 

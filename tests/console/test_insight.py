@@ -1,4 +1,4 @@
-"""What a viewer is told of chains of messages, of durable actors and of the loop."""
+"""What a viewer sees of chains of messages, durable actors and the event loop."""
 
 from __future__ import annotations
 

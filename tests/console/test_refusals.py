@@ -1,4 +1,4 @@
-"""Who may come in, and who may not: each refusal is shown, and that the console goes on serving others."""
+"""Access to the console: each refusal is shown, and the console goes on serving others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The terminal against a running console: what is shown, and how it ends."""
+"""The terminal commands against a running console: their output and exit status."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NAME = "<b>evil\x1b[2J\n"
 
 
 async def said(console: Any, look: Any, *arguments: str, url: str = URL, token: str | None = TOKEN) -> ExitCode:
-    """Do what a command does, on the network in memory."""
+    """Run a command on the network in memory."""
     options = options_of(*arguments)
     return await shown_live(Address.of(url, token), lambda address: console.network.connect(address.port), options, look)
 

@@ -1,4 +1,4 @@
-"""The page and the files of others in it: each is the one that was looked at, and none of them leads a browser to another machine."""
+"""The page and its vendored files: each is the one that was reviewed, and none of them leads a browser to another machine."""
 
 from __future__ import annotations
 

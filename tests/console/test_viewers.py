@@ -1,4 +1,4 @@
-"""A viewer on its socket: what it is told, what it is answered, and how it is shown out."""
+"""A viewer on its socket: updates, replies, and how the connection is closed."""
 
 from __future__ import annotations
 
@@ -211,7 +211,7 @@ async def test_twenty_messages_a_second_are_fine(console: Any) -> None:
 
 
 async def closed(viewer: Any) -> int:
-    """The code with which the connection was closed."""
+    """The close code of the connection."""
     with pytest.raises(Exception, match="CloseReason"):  # noqa: PT012
         while True:
             await viewer.receive()
@@ -310,7 +310,7 @@ async def test_secrets_are_in_nothing_that_is_sent(console: Any) -> None:
 
 
 def handshake() -> bytes:
-    """What opens a socket."""
+    """The request that opens a socket."""
     lines = ["GET /live HTTP/1.1", "Host: 127.0.0.1:50000", f"Authorization: Bearer {ADMIN}", "Upgrade: websocket"]
     lines += ["Connection: Upgrade", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "", ""]
     return "\r\n".join(lines).encode()

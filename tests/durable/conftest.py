@@ -1,159 +1,19 @@
-"""What the tests of durable actors share: a disk that can stand still, actors that do as they are told, callers who remember."""
+"""Fixtures for the tests of durable actors: a store on a disk that can be held, a durable actor, an ear, callers, a committer."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Any
+from collections.abc import AsyncGenerator, Callable
 
 import pytest
 import trio
-from attrs import define, field
-from trio.testing import wait_all_tasks_blocked
 
 import trioactors as ta
-from trioactors.persistence import Batch, Key, Space, Write
-from trioactors.persistence.committer import Committer, Verdict
-from trioactors.serializer import transient
+from shared.actors import Ear, Keeper
+from shared.calls import Callers
+from shared.committers import Bench
 from trioactors.testing import HeldWorker, virtual_environment
 from trioactors.testing.stores import Fault, FaultyStore
-from trioactors.trace import StoreCommitted
-from trioactors.trace.observers import Observers
 from trioactors_backends.memory import MemoryStore
-
-
-class Refused(Exception):
-    """The declared error of these actors."""
-
-
-@define
-class Book:
-    lines: list[str] = field(factory=list[str])
-    notes: list[str] = transient(factory=list[str])
-
-
-class Keeper(ta.Actor[Book], persist=ta.EVERY_MESSAGE):
-    """Writes lines, and does whatever a message tells it to do."""
-
-    def __init__(self) -> None:
-        self.aside: dict[str, Any] = {}
-        """Not its state: gone with the incarnation, and untouched by a rollback."""
-
-    @ta.handler(raises=(Refused,))
-    async def do(self, act: Callable[[Keeper], Any]) -> Any:
-        result = act(self)
-        return await result if inspect.isawaitable(result) else result
-
-    @ta.handler
-    def write(self, line: str) -> int:
-        self.state.lines.append(line)
-        return len(self.state.lines)
-
-    @ta.handler(reads=True)
-    def read(self) -> list[str]:
-        return list(self.state.lines)
-
-    @ta.handler
-    def defer(self, name: str) -> str:
-        """The reply is given later, with `self.aside[name]`."""
-        token: ta.Deferred[str] = self.context.defer()
-        self.aside[name] = token
-        return token.pending
-
-
-class Ear(ta.Actor[None]):
-    """Hears what durable actors send. It is not durable itself."""
-
-    def __init__(self) -> None:
-        self.heard: list[str] = []
-        self.open = trio.Event()
-        self.open.set()
-
-    @ta.handler
-    async def hear(self, text: str) -> None:
-        await self.open.wait()
-        self.heard.append(text)
-
-    @ta.handler
-    def shut(self, until: trio.Event) -> None:
-        """Be deaf until that happens."""
-        self.open = until
-
-    @ta.handler
-    def all(self) -> list[str]:
-        return list(self.heard)
-
-
-class Callers:
-    """Calls made in the background, and what came of them."""
-
-    def __init__(self, nursery: trio.Nursery) -> None:
-        self._nursery = nursery
-        self.told: dict[str, Any] = {}
-        """By the name of the call: what it returned, or the error that it raised."""
-        self.scopes: dict[str, trio.CancelScope] = {}
-
-    def call(self, name: str, handler: Callable[..., Awaitable[Any]], *args: Any) -> None:
-        """Begin a call."""
-        self.scopes[name] = trio.CancelScope()
-        self._nursery.start_soon(self._wait, name, handler, args)
-
-    async def now(self, name: str, handler: Callable[..., Awaitable[Any]], *args: Any) -> None:
-        """Begin a call, and let everything happen that can happen without its answer."""
-        self.call(name, handler, *args)
-        await wait_all_tasks_blocked()
-
-    async def _wait(self, name: str, handler: Callable[..., Awaitable[Any]], args: tuple[Any, ...]) -> None:
-        with self.scopes[name]:
-            try:
-                self.told[name] = await handler(*args)
-            except Exception as error:
-                self.told[name] = error
-
-    def news(self) -> dict[str, Any]:
-        """What they were told since the last look; of errors, the class."""
-        told, self.told = self.told, {}
-        return {name: type(value) if isinstance(value, Exception) else value for name, value in told.items()}
-
-
-def _batch(name: str, data: bytes) -> Batch:
-    return Batch((Write(Key(Space.STATE, name), data, expected=None),))
-
-
-class Bench:
-    """A committer at work, and what it told."""
-
-    def __init__(self, store: Any, worker: Any, grace: float = 5.0) -> None:
-        self.records = ta.Recorder()
-        observers = Observers()
-        observers.attach(self.records)
-        self.store = store
-        self.committer = Committer(store, virtual_environment(worker=worker), observers, grace)
-        self.told: dict[str, Verdict] = {}
-        self.scope = trio.CancelScope()
-        self.ended: BaseException | None = None
-        self.over = trio.Event()
-
-    async def run(self, *, task_status: Any = trio.TASK_STATUS_IGNORED) -> None:  # noqa: ASYNC128 - the committer calls it
-        with self.scope:
-            try:
-                await self.committer.run(task_status=task_status)
-            except Exception as error:
-                self.ended = error
-        self.over.set()
-
-    def submit(self, *names: str, data: bytes = b"x") -> None:
-        for name in names:
-            self.committer.submit(_batch(name, data), lambda verdict, name=name: self.told.update({name: verdict}))
-
-    def news(self) -> dict[str, Any]:
-        """What was told since the last look: the class of each verdict."""
-        told, self.told = self.told, {}
-        return {name: type(verdict) for name, verdict in told.items()}
-
-    def groups(self) -> list[int]:
-        """The sizes of the commits so far."""
-        return [record.batches for record in self.records.of(StoreCommitted)]
 
 
 @pytest.fixture
@@ -164,55 +24,46 @@ def store() -> FaultyStore:
 
 @pytest.fixture
 def disk() -> HeldWorker:
-    """Where its calls run."""
+    """The worker that runs the calls of the store; it can be held."""
     return HeldWorker()
 
 
 @pytest.fixture
 def system_store(store: FaultyStore) -> FaultyStore:
+    """The store of `system`."""
     return store
 
 
 @pytest.fixture
 def system_environment(disk: HeldWorker) -> ta.Environment:
+    """The environment of `system`: virtual, but for the disk."""
     return virtual_environment(worker=disk)
 
 
 @pytest.fixture
 async def keeper(system: ta.System, disk: HeldWorker) -> AsyncGenerator[Keeper, None]:
-    """A durable actor; the disk moves again when the test is over."""
+    """A durable actor. The disk is released after the test."""
     yield await system.start(Keeper, name="keeper")
     disk.release()
 
 
 @pytest.fixture
-def refused() -> type[Exception]:
-    """What its handler `do` declares."""
-    return Refused
-
-
-@pytest.fixture
 async def ear(system: ta.System) -> Ear:
+    """An actor that hears what others send."""
     return await system.start(Ear, name="ear")
 
 
 @pytest.fixture
 async def callers(keeper: Keeper) -> AsyncGenerator[Callers, None]:
-    """They leave when the test is over."""
+    """Calls in the background; they are cancelled after the test."""
     async with trio.open_nursery() as nursery:
         yield Callers(nursery)
         nursery.cancel_scope.cancel()
 
 
 @pytest.fixture
-def callers_of() -> type[Callers]:
-    """Makes callers in a nursery of the test's own."""
-    return Callers
-
-
-@pytest.fixture
 def fail(store: FaultyStore) -> Callable[..., None]:
-    """Let the next commit fail, or the one *after* so many more."""
+    """Makes the next commit fail, or the one *after* so many more."""
 
     def plan(error: ta.StoreError, *, after: int = 0) -> None:
         store.plan(Fault(at=1 + after, before=error))
@@ -222,16 +73,10 @@ def fail(store: FaultyStore) -> Callable[..., None]:
 
 @pytest.fixture
 async def paid(system: ta.System, recorder: ta.Recorder) -> AsyncGenerator[list[str], None]:
-    """Whose budgets the restarts of a test were charged to; nobody's but the store's, unless the test says so."""
+    """Checks after the test which restarts were counted: those of the store, and of the children that the test puts into this list."""
     others: list[str] = []
     yield others
     assert [record.child for record in recorder.of(ta.RestartScheduled) if record.child != ":store"] == others
-
-
-@pytest.fixture
-def bench_of() -> type[Bench]:
-    """Makes a committer for a store and a worker; start it with `run`."""
-    return Bench
 
 
 @pytest.fixture

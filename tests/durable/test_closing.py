@@ -1,4 +1,4 @@
-"""How a store is closed, what a disk that does not come back means, and who is told."""
+"""Closing a store: the order of things, a disk that never answers, and what is reported."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 import trioactors as ta
+from shared.committers import Bench
 from trioactors.persistence import Batch, Committed, Key, Space, Write
 from trioactors.testing import HeldWorker, SlowWorker, isolated_system, virtual_environment
 from trioactors.testing.stores import FaultyStore, Operation
@@ -53,10 +54,10 @@ async def test_a_store_that_does_not_come_back_is_left_behind_and_everybody_is_t
 
 
 async def test_what_a_store_that_does_not_come_back_was_doing_is_told_to_be_uncertain(
-    bench_of: Any, autojump_clock: MockClock, store: FaultyStore
+    autojump_clock: MockClock, store: FaultyStore
 ) -> None:
     worker = SlowWorker(60.0)
-    bench = bench_of(store, worker)
+    bench = Bench(store, worker)
     async with trio.open_nursery() as nursery:
         worker.seconds = 0
         await nursery.start(bench.run)
@@ -68,7 +69,7 @@ async def test_what_a_store_that_does_not_come_back_was_doing_is_told_to_be_unce
         await bench.over.wait()
         assert bench.news() == {"begun": ta.StorePoisoned, "queued": ta.StoreUnavailable}
 
-        refused = bench_of(store, worker)
+        refused = Bench(store, worker)
         refused.committer = bench.committer
         await refused.run()
         assert "has not come back from what it was doing" in str(refused.ended)
@@ -76,7 +77,7 @@ async def test_what_a_store_that_does_not_come_back_was_doing_is_told_to_be_unce
         await trio.sleep(200)
         assert bench.news() == {}  # told once
         worker.seconds = 0
-        again = bench_of(store, worker)
+        again = Bench(store, worker)
         again.committer = bench.committer
         await nursery.start(again.run)
         again.submit("c")
@@ -86,7 +87,7 @@ async def test_what_a_store_that_does_not_come_back_was_doing_is_told_to_be_unce
 
 
 async def test_a_store_that_cannot_be_closed_says_so_and_its_worker_ends(
-    bench_of: Any, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Sticky(MemoryStore):
         failing: Exception = ta.StorePoisoned("sticky")
@@ -104,7 +105,7 @@ async def test_a_store_that_cannot_be_closed_says_so_and_its_worker_ends(
     for failing in (ta.StorePoisoned("sticky"), OSError("surprise")):
         Sticky.failing = failing
         worker = Worker()
-        bench = bench_of(FaultyStore(Sticky(), blocking=True), worker)
+        bench = Bench(FaultyStore(Sticky(), blocking=True), worker)
         async with trio.open_nursery() as nursery:
             await nursery.start(bench.run)
             bench.scope.cancel()

@@ -1,4 +1,4 @@
-"""The one way to the store: groups, turns, and what an error means. How it closes is in test_closing.py."""
+"""The committer: groups, turns, and the effects of an error. Closing is in test_closing.py."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 import trioactors as ta
+from shared.committers import Bench
 from trioactors import errors
 from trioactors.environment.workers import ThreadWorker
 from trioactors.errors import OverLimit
@@ -53,9 +54,9 @@ async def test_what_arrives_while_a_commit_is_on_its_way_shares_the_next(bench: 
     assert len(disk) == 0  # no turn was promised in vain
 
 
-async def test_one_turn_ahead_is_promised_and_no_more(bench_of: Any, autojump_clock: MockClock, store: FaultyStore) -> None:
+async def test_one_turn_ahead_is_promised_and_no_more(autojump_clock: MockClock, store: FaultyStore) -> None:
     worker = SlowWorker(1.0)
-    bench = bench_of(store, worker)
+    bench = Bench(store, worker)
     async with trio.open_nursery() as nursery:
         await nursery.start(bench.run)
         bench.submit("a")
@@ -107,10 +108,8 @@ async def test_a_read_comes_after_the_commits_before_it_and_before_those_after_i
     assert bench.news() == {"a": Committed, "b": Committed}
 
 
-async def test_a_conflict_and_a_record_too_large_concern_their_own_batch_only(
-    bench_of: Any, autojump_clock: MockClock, disk: HeldWorker
-) -> None:
-    bench = bench_of(MemoryStore(limits=Limits(record_bytes=50)), disk)
+async def test_a_conflict_and_a_record_too_large_concern_their_own_batch_only(autojump_clock: MockClock, disk: HeldWorker) -> None:
+    bench = Bench(MemoryStore(limits=Limits(record_bytes=50)), disk)
     async with trio.open_nursery() as nursery:
         await nursery.start(bench.run)
         bench.submit("a")
@@ -167,7 +166,7 @@ async def test_any_other_error_breaks_the_store(bench: Any, disk: HeldWorker, st
 
 @attrs.define
 class Odd(MemoryStore):
-    """Answers a commit as it is told to."""
+    """A store that answers a commit with a given result."""
 
     answer: Callable[[Sequence[Batch]], Any]
 
@@ -194,9 +193,9 @@ def fall(_: Sequence[Batch]) -> None:
     ],
 )
 async def test_a_store_that_breaks_its_word_is_broken(
-    bench_of: Any, autojump_clock: MockClock, disk: HeldWorker, answer: Callable[[Sequence[Batch]], Any], said: str
+    autojump_clock: MockClock, disk: HeldWorker, answer: Callable[[Sequence[Batch]], Any], said: str
 ) -> None:
-    bench = bench_of(FaultyStore(Odd(answer), blocking=True), disk)
+    bench = Bench(FaultyStore(Odd(answer), blocking=True), disk)
     async with trio.open_nursery() as nursery:
         await nursery.start(bench.run)
         disk.hold()
@@ -211,11 +210,9 @@ async def test_a_store_that_breaks_its_word_is_broken(
     assert bench.ended.__cause__ is not None
 
 
-async def test_a_turn_behind_one_that_broke_the_store_writes_nothing(
-    bench_of: Any, autojump_clock: MockClock, store: FaultyStore
-) -> None:
+async def test_a_turn_behind_one_that_broke_the_store_writes_nothing(autojump_clock: MockClock, store: FaultyStore) -> None:
     worker = SlowWorker(1.0)
-    bench = bench_of(store, worker)
+    bench = Bench(store, worker)
     async with trio.open_nursery() as nursery:
         await nursery.start(bench.run)
         store.plan(Fault(at=1, before=ta.StorePoisoned("x")))
@@ -243,7 +240,7 @@ async def test_what_was_queued_behind_it_is_not_written_either(
 
 
 async def test_a_thread_answers_everybody_in_groups(mock_clock: MockClock) -> None:
-    """With a clock that never jumps, a thread is as exact as anything."""
+    """The clock never jumps here, so a thread gives exact results too."""
 
     class Counter(ta.Actor[list[int]], persist=ta.EVERY_MESSAGE):
         @ta.handler
@@ -267,8 +264,8 @@ async def test_a_thread_answers_everybody_in_groups(mock_clock: MockClock) -> No
     assert 2 <= store.count(Operation.COMMIT) <= 200
 
 
-async def test_before_it_is_open_nothing_is_accepted(bench_of: Any, autojump_clock: MockClock, store: FaultyStore) -> None:
-    bench = bench_of(store, HeldWorker())
+async def test_before_it_is_open_nothing_is_accepted(autojump_clock: MockClock, store: FaultyStore) -> None:
+    bench = Bench(store, HeldWorker())
 
     bench.submit("a")
     with pytest.raises(ta.StoreUnavailable, match="the store is not open"):

@@ -1,4 +1,4 @@
-"""What is checked when a durable class is defined, when it is made a child, and when its state is kept: types, hooks, policies."""
+"""Checks of durable classes, at their definition, when they become children, and when their state is saved: types, hooks, policies."""
 
 from __future__ import annotations
 
@@ -11,16 +11,12 @@ from attrs import define, field, frozen
 from trio.testing import MockClock
 
 import trioactors as ta
+from shared.actors import Tally
 from trioactors.errors import TypeRefused
 from trioactors.serializer import Serializer
 from trioactors.testing import crash, isolated_system, restarted
 
 T = TypeVar("T")
-
-
-@define
-class Tally:
-    total: int = 0
 
 
 class Ahead(ta.Actor["Behind"], persist=ta.EVERY_MESSAGE):
@@ -85,7 +81,7 @@ class Totals(Anything[Tally]):
 
 
 async def survives(system: ta.System, actor: Any) -> None:
-    """Crash it, and wait for its next life."""
+    """Crash an actor, and wait for its next incarnation."""
     crash(actor)
     await restarted(actor, after=1)
 

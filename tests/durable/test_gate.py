@@ -1,4 +1,4 @@
-"""The output gate: nothing leaves a durable actor before the state it follows from is committed, and nothing ever that is not."""
+"""The output gate: nothing leaves a durable actor before the state it follows from is committed, and nothing if that fails."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 import trioactors as ta
+from shared.actors import Refused
 from trioactors.testing import HeldWorker
 from trioactors.testing.stores import FaultyStore, Operation
 
 
 async def everything(keeper: Any, ear: Any) -> str:
-    """Change the state, and do all that others could notice."""
+    """Change the state, and do everything that others could notice."""
     keeper.state.lines.append("new")
     await ear.hear.cast("awaited cast")
     ear.hear.cast_nowait("cast")
@@ -32,7 +33,7 @@ async def everything(keeper: Any, ear: Any) -> str:
 
 @pytest.fixture
 async def asked(keeper: Any, callers: Any) -> None:
-    """A call whose reply is deferred; that it was handled is committed."""
+    """A call whose reply is deferred. The handling itself is committed."""
     await keeper.write("old")
     await callers.now("asked", keeper.defer, "asked")
 
@@ -176,12 +177,10 @@ async def test_a_state_that_changes_there_and_back_is_not_written_again(
     assert await keeper.read() == ["a"]
 
 
-async def test_a_declared_error_waits_for_the_state_that_it_follows_from(
-    keeper: Any, callers: Any, disk: HeldWorker, refused: type[Exception]
-) -> None:
+async def test_a_declared_error_waits_for_the_state_that_it_follows_from(keeper: Any, callers: Any, disk: HeldWorker) -> None:
     def refuse(self: Any) -> None:
         self.state.lines.append("never")
-        raise refused
+        raise Refused
 
     disk.hold()
     await callers.now("write", keeper.write, "a")
@@ -191,19 +190,19 @@ async def test_a_declared_error_waits_for_the_state_that_it_follows_from(
     disk.release()
     await wait_all_tasks_blocked()
 
-    assert callers.news() == {"write": 1, "refuse": refused}
+    assert callers.news() == {"write": 1, "refuse": Refused}
     assert await keeper.read() == ["a"]
 
 
-async def test_a_declared_error_at_a_committed_state_does_not_wait(keeper: Any, disk: HeldWorker, refused: type[Exception]) -> None:
+async def test_a_declared_error_at_a_committed_state_does_not_wait(keeper: Any, disk: HeldWorker) -> None:
     def refuse(self: Any) -> None:
         self.state.lines.append("never")
-        raise refused
+        raise Refused
 
     await keeper.write("a")
     disk.hold()
 
-    with pytest.raises(refused):
+    with pytest.raises(Refused):
         await keeper.do(refuse)
     assert await keeper.read() == ["a"]
 

@@ -1,4 +1,4 @@
-"""What a failed commit takes back, and what a crash, a kill or a stop does to commits on their way."""
+"""What a failed commit takes back, and the effect of a crash, a kill or a stop on commits in progress."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 import trioactors as ta
+from shared.actors import Refused
 from trioactors.testing import HeldWorker, crash, kill, restarted
 from trioactors.testing.stores import FaultyStore, Operation
 
@@ -17,7 +18,7 @@ FULL = ta.StoreFull("no room")
 
 
 class Standing:
-    """A handler that stands still in the middle, on a state that is not committed yet."""
+    """A handler that pauses in the middle, with a state that is not committed yet."""
 
     def __init__(self, end: Callable[[Any], Any] = lambda self: len(self.state.lines)) -> None:
         self._on = trio.Event()
@@ -121,9 +122,9 @@ def refuse_with(error: type[Exception]) -> Callable[[Any], None]:
 
 
 async def test_a_declared_error_that_stands_on_a_lost_state_is_no_answer(
-    keeper: Any, callers: Any, disk: HeldWorker, fail: Callable[..., None], refused: type[Exception]
+    keeper: Any, callers: Any, disk: HeldWorker, fail: Callable[..., None]
 ) -> None:
-    standing = Standing(refuse_with(refused))
+    standing = Standing(refuse_with(Refused))
     fail(FULL)
     disk.hold()
     await callers.now("a", keeper.write, "a")
@@ -296,11 +297,11 @@ async def test_a_stop_that_waits_for_a_hung_commit_ends_with_its_grace(
     assert callers.news() == {"a": 1}
 
 
-async def test_the_ledger_balances_all_the_way(  # noqa: PLR0917 - fixtures
-    system: ta.System, keeper: Any, callers: Any, disk: HeldWorker, fail: Callable[..., None], refused: type[Exception]
+async def test_the_ledger_balances_all_the_way(
+    system: ta.System, keeper: Any, callers: Any, disk: HeldWorker, fail: Callable[..., None]
 ) -> None:
     def refuse(_: Any) -> None:
-        raise refused
+        raise Refused
 
     seen: list[tuple[int, int, int, int]] = []
 

@@ -1,7 +1,7 @@
-"""The table of guarantees in docs/promises.md, cell by cell: policy, store, fault, and what is left of what callers were told.
+"""The table of guarantees in docs/promises.md, cell by cell: policy, store, fault, and how many of the acknowledged changes survive.
 
-Each test adds 5, lets the window of `Within` pass, and adds 3 more: 8 were told, and 5 of them are older than the window. `SIGKILL` is
-played here by taking the files as they are; real processes are killed in tests/crashlab.
+Each test adds 5, lets the window of `Within` pass, and adds 3 more: 8 are acknowledged, and 5 of them are older than the window. A
+`SIGKILL` is simulated by taking the files as they are; tests/crashlab kills real processes.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from pathlib import Path
 import attrs
 import pytest
 import trio
-from attrs import define
 from trio.testing import MockClock
 
 import trioactors as ta
+from shared.actors import Counter
 from trioactors.persistence import Durability, Options, Store
 from trioactors.testing import crash, isolated_system, restarted, virtual_environment
 from trioactors.testing.disk import Keep, SimulatedDisk
@@ -31,32 +31,16 @@ WINDOW = 1.0
 TOLD, COMMITTED = 8, 5
 
 
-@define
-class Tally:
-    total: int = 0
-
-
-class Counter(ta.Actor[Tally]):
-    @ta.handler
-    def add(self, by: int) -> int:
-        self.state.total += by
-        return self.state.total
-
-    @ta.handler(reads=True)
-    def look(self) -> int:
-        return self.state.total
-
-
 class Every(Counter, persist=ta.EVERY_MESSAGE):
-    """Loses nothing."""
+    """Loses no acknowledged change."""
 
 
 class Within(Counter, persist=ta.Within(WINDOW)):
-    """Loses what is younger than its window."""
+    """Loses at most the changes of the last window."""
 
 
 LEFT = {Every: TOLD, Within: COMMITTED}
-"""What is left where the actor had no time to say good-bye."""
+"""The totals that survive if the actor had no time for `on_stop`."""
 
 STORES: dict[str, Callable[[Path], Store]] = {
     "memory": lambda _: MemoryStore(),
@@ -82,7 +66,7 @@ def store(kind: str, tmp_path: Path) -> Store:
 
 
 async def work(system: ta.System, policy: type[Counter]) -> Counter:
-    """Have 8 acknowledged, 5 of them longer ago than the window."""
+    """Add 8 with acknowledgement, 5 of them more than a window ago."""
     counter = await system.start(policy, name="counter")
     assert await counter.add(COMMITTED) == COMMITTED
     await trio.sleep(WINDOW)
@@ -91,9 +75,9 @@ async def work(system: ta.System, policy: type[Counter]) -> Counter:
 
 
 async def left_in(store: Store, policy: type[Counter], environment: ta.Environment | None = None) -> int:
-    """What another system finds."""
+    """The total that another system finds."""
     async with isolated_system(store=store, environment=environment) as system:
-        return await (await system.start(policy, name="counter")).look()
+        return await (await system.start(policy, name="counter")).total()
 
 
 async def test_an_orderly_end_takes_nothing(autojump_clock: MockClock, policy: type[Counter], store: Store) -> None:
@@ -109,7 +93,7 @@ async def test_a_handlers_crash(autojump_clock: MockClock, policy: type[Counter]
         crash(counter)
         await restarted(counter, after=1)
 
-        assert await counter.look() == LEFT[policy]
+        assert await counter.total() == LEFT[policy]
 
 
 async def test_a_supervisors_restart(autojump_clock: MockClock, policy: type[Counter], store: Store) -> None:
@@ -122,7 +106,7 @@ async def test_a_supervisors_restart(autojump_clock: MockClock, policy: type[Cou
         await outer.terminate_child("inner")
         await outer.restart_child("inner")
 
-        assert await counter.look() == TOLD
+        assert await counter.total() == TOLD
 
 
 async def test_sigkill(autojump_clock: MockClock, policy: type[Counter], kind: str, store: Store, tmp_path: Path) -> None:
@@ -164,7 +148,7 @@ async def test_a_failed_sync(autojump_clock: MockClock, policy: type[Counter], s
         await restarted(counter, after=1)
 
         kept = {Every: (TOLD, TOLD + 1), Within: (COMMITTED, TOLD)}[policy][when == "after"]
-        assert await counter.look() == kept
+        assert await counter.total() == kept
 
 
 async def test_a_full_disk(autojump_clock: MockClock, policy: type[Counter], store: Store) -> None:
@@ -178,6 +162,6 @@ async def test_a_full_disk(autojump_clock: MockClock, policy: type[Counter], sto
             assert caught.value.outcome is ta.Outcome.FAILED
         await trio.sleep(2 * WINDOW)
 
-        assert await counter.look() == TOLD
+        assert await counter.total() == TOLD
         assert ta.info(counter).incarnation == 1
     assert await left_in(store, policy) == TOLD

@@ -1,4 +1,4 @@
-"""Casts of durable actors: when they leave, and what becomes of those that find no room."""
+"""Casts of durable actors: when they leave, and what happens to those that find no room."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 import trioactors as ta
+from shared.actors import Refused
 from trioactors.testing import HeldWorker, isolated_system
 from trioactors.trace import MessageAccepted
 
@@ -17,7 +18,7 @@ FULL = ta.StoreFull("no room")
 
 
 class Small(ta.Actor[None], mailbox=1):
-    """Has room for one message, and is busy until told otherwise."""
+    """Has room for one message, and is busy until a test lets it go on."""
 
     def __init__(self) -> None:
         self.heard: list[str] = []
@@ -36,15 +37,15 @@ class Small(ta.Actor[None], mailbox=1):
 
 
 class Strict(Small, overflow=ta.Overflow.FAIL):
-    """Refuses what finds no room."""
+    """Refuses a message if its mailbox is full."""
 
 
 class Forgetful(Small, overflow=ta.Overflow.DROP_OLDEST):
-    """Drops its oldest message for a new one."""
+    """Drops its oldest message if its mailbox is full."""
 
 
 def saying(target: Any, *texts: str, wait: bool = True) -> Callable[[Any], Any]:
-    """Change the state, and cast these texts to *target*."""
+    """A handler body that changes the state, and casts these texts to *target*."""
 
     async def act(self: Any) -> None:
         self.state.lines += texts
@@ -64,7 +65,7 @@ async def small(system: ta.System) -> Small:
 
 @pytest.fixture
 async def busy(small: Any) -> trio.Event:
-    """The small actor is at work until this is set; its mailbox is empty."""
+    """An event that the small actor waits for in a handler, with an empty mailbox."""
     until = trio.Event()
     await small.busy.cast(until)
     await wait_all_tasks_blocked()
@@ -133,9 +134,7 @@ async def test_a_task_beside_the_handlers_sends_with_the_newest_commit(
     assert await happens(3) == ["beside 0", "beside 1", "beside 2", "beside 3"]
 
 
-async def test_a_task_waits_for_no_handler_that_is_at_work_beside_it(
-    keeper: Any, ear: Any, callers: Any, disk: HeldWorker, refused: type[Exception]
-) -> None:
+async def test_a_task_waits_for_no_handler_that_is_at_work_beside_it(keeper: Any, ear: Any, callers: Any, disk: HeldWorker) -> None:
     moments, until = [trio.Event(), trio.Event()], trio.Event()
 
     async def beside() -> None:
@@ -146,7 +145,7 @@ async def test_a_task_waits_for_no_handler_that_is_at_work_beside_it(
     async def slow(self: Any) -> None:
         self.state.lines.append("never")
         await until.wait()
-        raise refused
+        raise Refused
 
     await keeper.do(lambda self: self.context.start_soon(beside))
     await callers.now("slow", keeper.do, slow)
@@ -166,7 +165,7 @@ async def test_a_task_waits_for_no_handler_that_is_at_work_beside_it(
     disk.release()
     await wait_all_tasks_blocked()
 
-    assert callers.news() == {"slow": refused, "write": 1, "slow again": refused}
+    assert callers.news() == {"slow": Refused, "write": 1, "slow again": Refused}
     assert await ear.all() == ["beside 0", "beside 1"]
 
 
@@ -228,7 +227,7 @@ async def test_a_cast_to_its_own_full_mailbox_raises_at_once(
 
 
 async def waited_for(act: Callable[[], Any]) -> None:
-    """A cast of either kind."""
+    """Send a cast, and wait if it is of the kind that waits."""
     if (pending := act()) is not None:
         await pending
 

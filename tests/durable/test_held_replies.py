@@ -1,4 +1,4 @@
-"""Deferred replies of durable actors: given with the commit of the message that gave them, or owed again."""
+"""Deferred replies of durable actors: they leave with the commit of the message that gave them, or are owed again."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 import trioactors as ta
+from shared.actors import Refused
 from trioactors.testing import HeldWorker, crash, restarted
 
 FULL = ta.StoreFull("no room")
 
 
 def giving(name: str, answer: str) -> Callable[[Any], None]:
-    """Change the state, and give a deferred reply."""
+    """A handler body that changes the state, and gives a deferred reply."""
 
     def act(self: Any) -> None:
         self.state.lines.append(f"gave {answer}")
@@ -159,7 +160,7 @@ async def test_the_caller_of_a_message_that_stood_on_a_lost_state_is_not_owed_a_
 
 
 def defer_and_give(then: Callable[[], None]) -> Callable[[Any], Any]:
-    """Defer, reply at once, and do something more."""
+    """A handler body that defers, replies at once, and goes on."""
 
     def act(self: Any) -> Any:
         self.state.lines.append("changed")
@@ -194,15 +195,15 @@ async def test_a_reply_that_is_given_by_the_handler_that_deferred_it_waits_for_t
 
 
 async def test_it_is_taken_back_when_that_handler_refuses_or_crashes_or_its_commit_fails(
-    keeper: Any, callers: Any, fail: Callable[..., None], refused: type[Exception]
+    keeper: Any, callers: Any, fail: Callable[..., None]
 ) -> None:
-    await callers.now("refused", keeper.do, defer_and_give(fail_with(refused)))
+    await callers.now("refused", keeper.do, defer_and_give(fail_with(Refused)))
     assert ta.info(keeper).deferred_replies == 0
     await callers.now("crashed", keeper.do, defer_and_give(fail_with(LookupError)))
     fail(FULL)
     await callers.now("failed", keeper.do, defer_and_give(lambda: None))
 
-    assert callers.news() == {"refused": refused, "crashed": ta.ActorCrashed, "failed": ta.StoreFull}
+    assert callers.news() == {"refused": Refused, "crashed": ta.ActorCrashed, "failed": ta.StoreFull}
     assert ta.info(keeper).deferred_replies == 0
     assert await keeper.read() == []
 

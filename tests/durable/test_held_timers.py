@@ -1,4 +1,4 @@
-"""Timers of durable actors: set, replaced and cancelled with the commit of their message, or not at all."""
+"""Timers of durable actors: they are set, replaced and cancelled with the commit of their message, or not at all."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 import trioactors as ta
+from shared.actors import Refused
 from trioactors.testing import HeldWorker, crash, restarted
 
 FULL = ta.StoreFull("no room")
 
 
 def after(delay: float, line: str, key: str | None = None) -> Callable[[Any], Any]:
-    """Change the state, and set a timer that writes *line*."""
+    """A handler body that changes the state, and sets a timer that writes *line*."""
 
     def act(self: Any) -> None:
         self.state.lines.append(f"set {line}")
@@ -35,7 +36,7 @@ def every(period: float, line: str, key: str) -> Callable[[Any], Any]:
 
 
 def cancel(key: str) -> Callable[[Any], bool]:
-    """Change the state, and cancel a timer."""
+    """A handler body that changes the state, and cancels a timer."""
 
     def act(self: Any) -> bool:
         self.state.lines.append(f"cancel {key}")
@@ -249,14 +250,14 @@ async def test_a_handler_that_touched_a_lost_timer_does_not_bring_it_back(
     assert ta.info(keeper).timers == 0
 
 
-async def test_a_declared_error_undoes_what_its_handler_did_to_timers(keeper: Any, refused: type[Exception]) -> None:
+async def test_a_declared_error_undoes_what_its_handler_did_to_timers(keeper: Any) -> None:
     def act(self: Any) -> None:
         cancel("old")(self)
         after(1, "never", "new")(self)
-        raise refused
+        raise Refused
 
     await keeper.do(after(1, "rung", "old"))
-    with pytest.raises(refused):
+    with pytest.raises(Refused):
         await keeper.do(act)
     await trio.sleep(10)
 
@@ -264,11 +265,11 @@ async def test_a_declared_error_undoes_what_its_handler_did_to_timers(keeper: An
 
 
 async def test_a_timer_that_was_set_by_an_uncommitted_message_and_cancelled_by_a_refused_one_waits_for_its_commit(
-    keeper: Any, callers: Any, disk: HeldWorker, refused: type[Exception]
+    keeper: Any, callers: Any, disk: HeldWorker
 ) -> None:
     def act(self: Any) -> None:
         cancel("key")(self)
-        raise refused
+        raise Refused
 
     disk.hold()
     await callers.now("set", keeper.do, after(1, "rung", "key"))

@@ -1,4 +1,4 @@
-"""Hooks of durable actors: what `on_start`, `on_continue` and `on_stop` change is committed, and what they send leaves after that."""
+"""Hooks of durable actors: the changes of `on_start`, `on_continue` and `on_stop` are committed, and their messages leave afterwards."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import trio
-from attrs import define, field
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 import trioactors as ta
+from shared.actors import Book
 from trioactors.errors import ValueRefused
 from trioactors.persistence import Key, Space
 from trioactors.testing import HeldWorker, crash, isolated_system, kill, restarted
@@ -21,13 +21,8 @@ from trioactors_backends.memory import MemoryStore
 FULL = ta.StoreFull("no room")
 
 
-@define
-class Book:
-    lines: list[str] = field(factory=list[str])
-
-
 class Hooked(ta.Actor[Book], persist=ta.EVERY_MESSAGE):
-    """Writes a line in each hook, and tells an ear of it."""
+    """Writes a line in each hook, and sends it to an ear."""
 
     def __init__(self, ear: Any, fails_in: str = "", act: Callable[[Any], Any] = lambda _: None) -> None:
         self.ear = ear
@@ -78,7 +73,7 @@ class Hooked(ta.Actor[Book], persist=ta.EVERY_MESSAGE):
 
 
 async def nothing(_: Any) -> None:
-    """What the good-bye does besides."""
+    """Do nothing else in `on_stop`."""
 
 
 async def hang(_: Any) -> None:
@@ -92,7 +87,7 @@ async def hooked(system: ta.System, ear: Any) -> Hooked:
 
 @pytest.fixture
 def stored(store: FaultyStore) -> Callable[[], str]:
-    """What the store has of it; empty for nothing."""
+    """The lines in the store; empty if there is no record."""
 
     def look() -> str:
         (record,) = store.read([Key(Space.STATE, "hooked")])

@@ -1,4 +1,4 @@
-"""What is left of a durable actor when it has gone: its account, its tasks, its good-bye; and how its parts look."""
+"""What a durable actor leaves behind when it is gone: its account, its tasks, its `on_stop`; and the reprs of its parts."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import trio
-from attrs import define, field
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 import trioactors as ta
+from shared.actors import Book, Keeper
 from trioactors.actors.deferred import Answered
 from trioactors.actors.ref import child_of
 from trioactors.testing import HeldWorker, crash, isolated_system, restarted, virtual_environment
@@ -18,11 +18,6 @@ from trioactors.testing.stores import Fault, FaultyStore
 from trioactors_backends.memory import MemoryStore
 
 FULL = ta.StoreFull("no room")
-
-
-@define
-class Book:
-    lines: list[str] = field(factory=list[str])
 
 
 async def test_the_account_of_an_actor_that_was_forgotten_is_closed_by_its_last_commit(
@@ -38,15 +33,10 @@ async def test_the_account_of_an_actor_that_was_forgotten_is_closed_by_its_last_
     disk.release()
 
     assert (system.ledger().in_progress, system.ledger().handled) == (0, 1)
-    other: Any = await system.start(type_of(keeper), name="other")
+    other: Any = await system.start(Keeper, name="other")
     await other.write("b")
     await ta.stop(other)
     assert system.ledger().handled == 2
-
-
-def type_of(ref: Any) -> Any:
-    """The class behind a ref."""
-    return child_of(ref).spec.make
 
 
 async def test_a_task_that_outlives_the_incarnation_which_began_it_sends_at_once(
@@ -137,7 +127,7 @@ async def test_a_store_that_breaks_during_that_good_bye_lets_it_be_said(
 
 
 async def test_an_interrupt_inside_the_store_leaves_nobody_waiting(autojump_clock: MockClock) -> None:
-    """A store that runs in place, in the main thread, can be interrupted in the middle."""
+    """A store that runs in place, in the main thread, can be interrupted in the middle of a call."""
 
     class Clerk(ta.Actor[Book], persist=ta.EVERY_MESSAGE):
         @ta.handler

@@ -1,4 +1,4 @@
-"""A store that must be opened again: everything that rests on it falls and comes back, and nobody pays for it with a restart of his own."""
+"""A store that must be opened again: everything that depends on it is restarted, and no actor's own restart budget is charged."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import trio
-from attrs import define, field
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 import trioactors as ta
+from shared.actors import Book, Clerk
 from trioactors.testing import HeldWorker, SlowWorker, isolated_system, restarted, until, virtual_environment
 from trioactors.testing.stores import Fault, FaultyStore, Operation
 from trioactors_backends.memory import MemoryStore
@@ -18,20 +18,8 @@ POISON = ta.StorePoisoned("a sync failed")
 ROOT = ":root"
 
 
-@define
-class Book:
-    lines: list[str] = field(factory=list[str])
-
-
-class Clerk(ta.Actor[Book], persist=ta.EVERY_MESSAGE):
-    @ta.handler
-    def write(self, line: str) -> int:
-        self.state.lines.append(line)
-        return len(self.state.lines)
-
-    @ta.handler(reads=True)
-    def read(self) -> list[str]:
-        return list(self.state.lines)
+class Teller(Clerk):
+    """A clerk that can crash, and can write into the book of another."""
 
     @ta.handler
     def crash(self) -> None:
@@ -42,8 +30,8 @@ class Clerk(ta.Actor[Book], persist=ta.EVERY_MESSAGE):
         await other.write("never")
 
 
-class Diarist(Clerk, persist=ta.Within(1.0)):
-    """The same, with a window."""
+class Diarist(Teller, persist=ta.Within(1.0)):
+    """The same, committed once a second."""
 
 
 class Plain(ta.Actor[Book]):
@@ -56,13 +44,13 @@ class Plain(ta.Actor[Book]):
 
 @pytest.fixture
 def system_tree() -> ta.Supervisor:
-    inner = ta.Supervisor(ta.child(Clerk, name="inner"), ta.child(Diarist, name="diarist"), name="group")
-    return ta.Supervisor(ta.child(Clerk, name="clerk"), inner, ta.child(Plain, name="plain"), name="shop")
+    inner = ta.Supervisor(ta.child(Teller, name="inner"), ta.child(Diarist, name="diarist"), name="group")
+    return ta.Supervisor(ta.child(Teller, name="clerk"), inner, ta.child(Plain, name="plain"), name="shop")
 
 
 @pytest.fixture
-def clerk(system: ta.System) -> Clerk:
-    return system.get(Clerk, "clerk")
+def clerk(system: ta.System) -> Teller:
+    return system.get(Teller, "clerk")
 
 
 def fall() -> None:
@@ -89,7 +77,7 @@ async def test_everything_comes_back_with_the_last_commit(  # noqa: PLR0917 - fi
     fault: Fault,
     error: type[ta.StoreError],
 ) -> None:
-    inner, diarist = system.get(Clerk, "inner"), system.get(Diarist, "diarist")
+    inner, diarist = system.get(Teller, "inner"), system.get(Diarist, "diarist")
     everybody: list[Any] = [keeper, clerk, inner, diarist]
     for actor in everybody:
         await actor.write("kept")
@@ -157,7 +145,7 @@ async def test_a_group_falls_together(  # noqa: PLR0917 - fixtures
 async def test_an_actor_that_lets_the_error_through_pays_for_one_restart_and_not_for_more(
     system: ta.System, clerk: Any, store: FaultyStore, paid: list[str]
 ) -> None:
-    inner: Any = system.get(Clerk, "inner")
+    inner: Any = system.get(Teller, "inner")
     store.plan(Fault(at=1, before=POISON))
     with pytest.raises(ta.ActorCrashed) as caught:
         await inner.ask(clerk)
@@ -202,7 +190,7 @@ async def test_a_store_that_keeps_failing_ends_the_system(autojump_clock: MockCl
     faults = [Fault(at=number, before=POISON) for number in range(1, 10)]
     with pytest.raises(ta.SupervisorGaveUp) as caught:
         async with isolated_system(store=FaultyStore(MemoryStore(), *faults)) as system:
-            await lost_again_and_again(await system.start(Clerk, name="clerk"))
+            await lost_again_and_again(await system.start(Teller, name="clerk"))
 
     assert [entry.child for entry in caught.value.history] == [":store"] * 4
     assert caught.value.group is not None
@@ -218,7 +206,7 @@ async def test_a_store_that_breaks_while_the_tree_comes_back_is_opened_once_more
         await clerk.write("lost")
 
     assert await clerk.read() == ["kept"]
-    assert await system.get(Clerk, "inner").read() == []
+    assert await system.get(Teller, "inner").read() == []
     assert trio.current_time() < 2
 
 
@@ -228,7 +216,7 @@ async def test_a_system_can_be_left_at_any_moment_of_it(autojump_clock: MockCloc
     store = FaultyStore(MemoryStore(), Fault(at=1, before=POISON), blocking=True)
     world = virtual_environment(worker=disk)
     async with trio.open_nursery() as nursery, isolated_system(store=store, environment=world) as system:
-        clerk: Any = await system.start(Clerk, name="clerk")
+        clerk: Any = await system.start(Teller, name="clerk")
         disk.seconds = 0.05
         nursery.start_soon(lost, clerk)
         await trio.sleep(moment)
@@ -246,10 +234,10 @@ async def test_a_test_can_wait_for_it(clerk: Any, store: FaultyStore, paid: list
 
 
 async def test_the_disk_may_be_a_slow_one(autojump_clock: MockClock, disk: HeldWorker) -> None:
-    """The worker of the next opening is a new one."""
+    """The store is opened again on a new worker."""
     store = FaultyStore(MemoryStore(), Fault(at=2, before=POISON), blocking=True)
     async with isolated_system(store=store, environment=virtual_environment(worker=disk)) as system:
-        clerk: Any = await system.start(Clerk, name="clerk")
+        clerk: Any = await system.start(Teller, name="clerk")
         await clerk.write("kept")
         disk.hold()
         async with trio.open_nursery() as nursery:

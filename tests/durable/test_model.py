@@ -1,10 +1,10 @@
-"""Durable actors against what their callers were told, under random calls, crashes, faults, and a disk that comes and goes.
+"""Durable actors against the replies to their callers, under random calls, crashes, faults, and a disk that comes and goes.
 
-Three actors append lines. Every answer is the whole state that it follows from. So whatever happens:
+Three actors append lines. Every reply is the whole state that it follows from. So whatever happens:
 
-* an answer is a beginning of the final state: it was committed when it was given, and what is committed is never taken back;
-* what a caller was told has failed is in no final state, with nothing that it sent, to others or to itself by a timer;
-* what one actor has of another's message, that other one has itself;
+* a reply is a prefix of the final state: it was committed when it was given, and what is committed is never taken back;
+* a line whose failure was reported to its caller is in no final state, and nothing that its handler sent was delivered;
+* if an actor has a line that another one sent, that other one has it too;
 * every message is accounted for, and in the end everything is at rest.
 """
 
@@ -16,25 +16,16 @@ from typing import Any
 
 import attrs
 import trio
-from attrs import define, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import trioactors as ta
+from shared.actors import Book, Refused
 from trioactors.testing import HeldWorker, SlowWorker, crash, isolated_system, kill, run, virtual_environment
 from trioactors.testing.stores import Fault, FaultyStore
 from trioactors_backends.memory import MemoryStore
 
 NAMES = ("a", "b", "c")
-
-
-class Refused(Exception):
-    pass
-
-
-@define
-class Book:
-    lines: list[str] = field(factory=list[str])
 
 
 class Scribe(ta.Actor[Book], persist=ta.EVERY_MESSAGE, mailbox=4):
@@ -87,7 +78,7 @@ class Scribe(ta.Actor[Book], persist=ta.EVERY_MESSAGE, mailbox=4):
 
     @ta.handler(raises=(ta.MailboxFull,))
     async def send(self, line: str) -> list[str]:
-        """Tell the next one, and oneself."""
+        """Send to the next actor, and to itself."""
         self._add(line)
         others = [name for name in NAMES if name > self.context.name] or NAMES[:1]
         await self.context.system.get(Scribe, others[0]).note.cast(f"sent {line}")
@@ -121,12 +112,12 @@ class Scribe(ta.Actor[Book], persist=ta.EVERY_MESSAGE, mailbox=4):
 
 KINDS = ("write", "read", "look", "slow", "refuse", "fall", "spoil", "send", "cancel", "ask", "answer")
 UNCERTAIN = (ta.CallTimeout, ta.StorePoisoned, ta.ActorStopped, ta.NoReply)
-"""What says nothing about whether the message was kept."""
+"""Errors that leave open whether the message was committed."""
 
 
 @attrs.frozen
 class Step:
-    """One thing that the play does."""
+    """A step of the play."""
 
     what: str
     who: str = ""
@@ -155,7 +146,7 @@ FAULTS = {
 
 
 class Play:
-    """The steps, done to a system, and what the callers were told."""
+    """The steps done to a system, and the replies to its callers."""
 
     def __init__(self, system: ta.System, store: FaultyStore, disk: Any, nursery: trio.Nursery) -> None:
         self.system = system
@@ -224,7 +215,7 @@ class Play:
             self.down.add(who)
 
     async def read(self) -> dict[str, list[str]]:
-        """What everybody has now. Who could not be restarted by hand is down until somebody does it."""
+        """The lines of every actor. An actor that could not be restarted by hand is down until that is done."""
         for who in self.down:
             if ta.info(self.ref(who)).status is ta.ChildStatus.UNDEFINED:
                 await ta.restart(self.ref(who))
@@ -232,7 +223,7 @@ class Play:
 
 
 def judge(play: Play, final: dict[str, list[str]]) -> None:
-    """Compare what the callers were told with what is there in the end."""
+    """Compare the replies with the final state."""
     everything = [line for lines in final.values() for line in lines]
     assert len(everything) == len(set(everything))
     for who, lines in final.items():
@@ -246,7 +237,7 @@ def judge(play: Play, final: dict[str, list[str]]) -> None:
 
 
 async def played(steps: Sequence[Step], disk: Any) -> tuple[Play, dict[str, list[str]], dict[str, list[str]]]:
-    """Do the steps, let everything come to rest, and look; then look again in another system."""
+    """Do the steps, let everything come to rest, and judge; then judge again in another system."""
     store = FaultyStore(MemoryStore(), blocking=True)
     options = ta.Settings(intensity=ta.Intensity(limit=10_000, period=1.0))
     tree = ta.Supervisor(*(ta.child(Scribe, name=name) for name in NAMES), name="desk")
@@ -274,7 +265,7 @@ async def played(steps: Sequence[Step], disk: Any) -> tuple[Play, dict[str, list
 
 
 def at_rest(disk: Any) -> None:
-    """From here on the disk does what it is asked."""
+    """From now on the disk works."""
     if isinstance(disk, HeldWorker):
         disk.release()
     else:

@@ -1,4 +1,4 @@
-"""A store that cannot be opened: `open_system` raises the store's own error, and leaves nothing behind."""
+"""A store that cannot be opened: `open_system` raises the store's error, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 import trio
-from attrs import define, field
 from trio.testing import MockClock
 
 import trioactors as ta
+from shared.actors import Clerk
 from trioactors.environment.workers import InPlaceWorker, ThreadWorker, Worker
 from trioactors.errors import BadStoreURL
 from trioactors.persistence import store_at
@@ -21,24 +21,11 @@ from trioactors.testing import HeldWorker, SlowWorker, isolated_system, virtual_
 from trioactors.testing.stores import Fault, FaultyStore, Operation
 from trioactors_backends.memory import MemoryStore
 
-
-@define
-class Book:
-    lines: list[str] = field(factory=list[str])
-
-
-class Clerk(ta.Actor[Book], persist=ta.EVERY_MESSAGE):
-    @ta.handler
-    def write(self, line: str) -> int:
-        self.state.lines.append(line)
-        return len(self.state.lines)
-
-
 TREE = ta.Supervisor(ta.child(Clerk, name="clerk"), name="shop")
 
 
 async def refused(store: Any, environment: ta.Environment | None = None) -> BaseException:
-    """What opening a system on *store* raises. Nothing of it may be left."""
+    """The error of opening a system on *store*. It must leave nothing behind."""
     threads, tasks = threading.active_count(), len(system_tasks())
     with pytest.raises(Exception) as caught:  # noqa: PT011 - the caller asks which one
         async with ta.open_system(store, TREE, environment=environment):
@@ -55,7 +42,7 @@ def system_tasks() -> list[trio.lowlevel.Task]:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Its files, but for a lock that somebody may wait for."""
+    """The files of *folder*, without locks."""
     files = (path for path in folder.rglob("*") if path.is_file() and not path.name.endswith("-lock"))
     return {path.name: path.read_bytes() for path in files}
 
@@ -165,7 +152,7 @@ async def test_any_error_of_a_store_that_is_opened_leaves_as_itself(autojump_clo
 
 
 def falling(error: Exception) -> FaultyStore:
-    """A store whose opening raises what it does not declare."""
+    """A store whose opening raises an error that is not declared."""
 
     def fall() -> None:
         raise error

@@ -1,4 +1,4 @@
-"""Refs inside a state: carried as names, and found again by whoever has the name then."""
+"""Refs inside a state: stored as names, and resolved to the actor that has the name then."""
 
 from __future__ import annotations
 
@@ -9,22 +9,11 @@ from attrs import define, field
 from trio.testing import MockClock
 
 import trioactors as ta
+from shared.actors import Counter
 from trioactors.errors import RecordInvalid
 from trioactors.serializer import Serializer
 from trioactors.testing import crash, isolated_system, restarted
 from trioactors_backends.memory import MemoryStore
-
-
-@define
-class Tally:
-    total: int = 0
-
-
-class Counter(ta.Actor[Tally]):
-    @ta.handler
-    def add(self) -> int:
-        self.state.total += 1
-        return self.state.total
 
 
 class Special(Counter):
@@ -65,7 +54,7 @@ class Friendly(ta.Actor[Friends], persist=ta.EVERY_MESSAGE):
 
     @ta.handler
     def touch(self) -> None:
-        """Have the state written once more, with the ref as it was read."""
+        """Write the state once more, with the ref as it was read."""
         assert self.state.best is not None
         self.state.all["touched"] = self.state.best
 
@@ -135,7 +124,7 @@ async def test_the_functions_on_refs_take_one_that_is_known_by_name(autojump_clo
 
         @ta.handler
         def misuse(self) -> list[str]:
-            return [text(lambda: self.state.best.total), text(lambda: setattr(self.state.best, "x", 1))]  # type: ignore[union-attr]
+            return [text(lambda: self.state.best.limit), text(lambda: setattr(self.state.best, "x", 1))]  # type: ignore[union-attr]
 
     def text(act: Any) -> str:
         with pytest.raises(ta.NotAHandler) as caught:

@@ -1,4 +1,4 @@
-"""`on_save` and `on_load`: when they run, and what becomes of their errors. And what hooks do in a window."""
+"""`on_save` and `on_load`: when they run, what their errors do, and how hooks behave in a window."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class Book:
 
 
 class Indexed(ta.Actor[Book], persist=ta.EVERY_MESSAGE):
-    """Keeps an index that is not stored. Its hooks fail when they are told to."""
+    """Keeps an index that is not stored. A test can make its hooks fail."""
 
     loads: ClassVar[list[list[str]]]
-    """What each on_load found, over all lives."""
+    """The lines that each `on_load` found, over all incarnations."""
     failing: ClassVar[set[str]]
-    """The hooks that fail the next time."""
+    """The hooks that fail at their next call."""
 
     def __init__(self) -> None:
         self.ear: Any = None

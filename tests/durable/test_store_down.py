@@ -1,6 +1,6 @@
-"""While the store is down: until the root stops them, durable actors neither serve nor crash, and nothing leaves them.
+"""While the store is down: until the root stops them, durable actors neither serve nor crash, and send nothing.
 
-The root is held here, so that the moment lasts.
+The root is suspended here, so that the moment lasts.
 """
 
 from __future__ import annotations
@@ -10,31 +10,15 @@ from typing import Any
 
 import pytest
 import trio
-from attrs import define, field
 from trio.testing import wait_all_tasks_blocked
 
 import trioactors as ta
+from shared.actors import Clerk
 from trioactors.testing import HeldWorker, crash, restarted, suspended
 from trioactors.testing.stores import Fault, FaultyStore
 
 POISON = ta.StorePoisoned("a sync failed")
 ROOT = ":root"
-
-
-@define
-class Book:
-    lines: list[str] = field(factory=list[str])
-
-
-class Clerk(ta.Actor[Book], persist=ta.EVERY_MESSAGE):
-    @ta.handler
-    def write(self, line: str) -> int:
-        self.state.lines.append(line)
-        return len(self.state.lines)
-
-    @ta.handler(reads=True)
-    def read(self) -> list[str]:
-        return list(self.state.lines)
 
 
 @pytest.fixture

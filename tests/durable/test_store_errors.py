@@ -1,4 +1,4 @@
-"""Who crashes of which error of the store, and who does not: at the commit and at the read."""
+"""Errors of the store, at a commit and at a read: which of them crash an actor, and which do not."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 import trio
-from attrs import define, field
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 import trioactors as ta
+from shared.actors import Book, Clerk
+from shared.calls import Callers
 from trioactors.errors import OverLimit
 from trioactors.persistence import Batch, Corrupt, Key, Limits, Record, Space, Write
 from trioactors.testing import HeldWorker, SlowWorker, crash, isolated_system, restarted, virtual_environment
@@ -22,33 +23,13 @@ from trioactors_backends.memory import MemoryStore
 FULL = ta.StoreFull("no room")
 
 
-@define
-class Book:
-    lines: list[str] = field(factory=list[str])
-
-
-class Clerk(ta.Actor[Book], persist=ta.EVERY_MESSAGE):
-    @ta.handler
-    def write(self, line: str) -> int:
-        self.state.lines.append(line)
-        return len(self.state.lines)
-
-    @ta.handler(reads=True)
-    def read(self) -> list[str]:
-        return list(self.state.lines)
-
-
-class Asker(ta.Actor[Book], persist=ta.EVERY_MESSAGE):
-    """Lets the errors of others through."""
+class Asker(Clerk):
+    """Lets the error of another actor through."""
 
     @ta.handler
     async def ask(self, clerk: Any, line: str) -> None:
         self.state.lines.append(line)
         await clerk.write(line)
-
-    @ta.handler(reads=True)
-    def read(self) -> list[str]:
-        return list(self.state.lines)
 
 
 @pytest.fixture
@@ -58,7 +39,7 @@ async def clerk(system: ta.System, keeper: Any) -> Clerk:
 
 
 def meddle(store: FaultyStore, name: str) -> None:
-    """Write what is there once more, as another owner would."""
+    """Write the record once more, as another owner would."""
     key = Key(Space.STATE, name)
     (record,) = store.read([key])
     assert isinstance(record, Record)
@@ -192,15 +173,13 @@ async def test_a_state_that_is_too_large_crashes_its_actor_and_nobody_else(autoj
         assert store.count(Operation.OPEN) == 1
 
 
-async def test_what_was_handled_on_top_of_a_state_that_is_too_large_was_never_written(
-    autojump_clock: MockClock, callers_of: Callable[[trio.Nursery], Any]
-) -> None:
+async def test_what_was_handled_on_top_of_a_state_that_is_too_large_was_never_written(autojump_clock: MockClock) -> None:
     disk = HeldWorker()
     store = FaultyStore(MemoryStore(limits=Limits(record_bytes=200)), blocking=True)
     world = virtual_environment(worker=disk)
     async with isolated_system(store=store, environment=world) as system, trio.open_nursery() as nursery:
         clerk: Any = await system.start(Clerk, name="clerk")
-        callers = callers_of(nursery)
+        callers = Callers(nursery)
         disk.hold()
         await callers.now("large", clerk.write, "x" * 200)
         await callers.now("small", clerk.write, "a")

@@ -1,17 +1,16 @@
-"""`Within(seconds)`: answers leave at once, changes are committed together, and a crash loses what the window held."""
+"""`Within(seconds)`: replies leave at once, changes are committed together, and a crash loses the changes of the window."""
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import pytest
 import trio
-from attrs import define, field
 from trio.testing import wait_all_tasks_blocked
 
 import trioactors as ta
+from shared.actors import Book, Keeper, Refused
 from trioactors.errors import ValueRefused
 from trioactors.system.system import runtime_of
 from trioactors.testing import HeldWorker, crash, kill, restarted
@@ -20,36 +19,13 @@ from trioactors.testing.stores import FaultyStore, Operation
 FULL = ta.StoreFull("no room")
 
 
-class Refused(Exception):
-    pass
-
-
-@define
-class Book:
-    lines: list[str] = field(factory=list[str])
-
-
-class Diarist(ta.Actor[Book], persist=ta.Within(1.0)):
-    """Writes down what it is told, and saves once a second."""
-
-    @ta.handler
-    def write(self, line: str) -> int:
-        self.state.lines.append(line)
-        return len(self.state.lines)
-
-    @ta.handler(reads=True)
-    def read(self) -> list[str]:
-        return list(self.state.lines)
+class Diarist(Keeper, persist=ta.Within(1.0)):
+    """A keeper that saves once a second."""
 
     @ta.handler(reads=True)
     async def read_slowly(self, seconds: float) -> list[str]:
         await trio.sleep(seconds)
         return list(self.state.lines)
-
-    @ta.handler(raises=(Refused,))
-    async def do(self, act: Callable[[Any], Any]) -> Any:
-        result = act(self)
-        return await result if inspect.isawaitable(result) else result
 
 
 @pytest.fixture
@@ -60,7 +36,7 @@ async def diarist(system: ta.System, disk: HeldWorker) -> AsyncGenerator[Diarist
 
 @pytest.fixture
 def commits(recorder: ta.Recorder) -> Callable[[], list[tuple[float, int]]]:
-    """When something was committed, and at which revision."""
+    """The times and revisions of the commits so far."""
 
     def look() -> list[tuple[float, int]]:
         return [(record.time, record.revision) for record in recorder.of(ta.StateCommitted)]

@@ -1,6 +1,6 @@
 """The programs in examples/, as modules; their `main` runs in virtual time.
 
-A program that is a folder finds its modules as it does when it runs: in its folder, which is the last place where they are looked for here.
+A program that is a folder imports its modules from that folder, as it does when it runs. Here the folder is last on the import path.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The demo of the console, as its users meet it: started by its command, seen from a second terminal, crashed, killed, started again.
+"""The demo of the console as its users see it: started by its command, watched from a second terminal, crashed, killed, restarted.
 
-Nothing here waits for a while: what has to happen first is read from the trace, which is open before it is caused. A test that hangs all
-the same is ended by an alarm.
+Nothing here sleeps: each test reads from a trace what has to happen first, and opens the trace before it causes that. A test that hangs
+is ended by an alarm.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ BEATING = "crashes-on-request"
 
 @pytest.fixture(autouse=True)
 def deadline() -> Iterator[None]:
-    """A test has a minute of real time."""
+    """Ends a test by an alarm after a real deadline."""
 
     def late(*_: object) -> NoReturn:
         raise TimeoutError(f"it took more than {DEADLINE} seconds")
@@ -39,7 +39,7 @@ def deadline() -> Iterator[None]:
 
 
 class Started(subprocess.Popen[str]):
-    """A program that runs; leaving the block kills it."""
+    """A running program; leaving the block kills it."""
 
     stdin: IO[str]
     stdout: IO[str]
@@ -52,7 +52,7 @@ class Started(subprocess.Popen[str]):
         super().__exit__(*error)
 
     def line(self, start: str = "") -> str:
-        """The next line that begins so."""
+        """The next line with that *start*."""
         return next(line for line in self.stdout if line.startswith(start)).rstrip("\n")
 
     def record(self, *kinds: str) -> dict[str, Any]:
@@ -61,7 +61,7 @@ class Started(subprocess.Popen[str]):
 
 
 class Demo(Started):
-    """The demo in *folder*; it is made when it has told how it is reached."""
+    """The demo in *folder*. It is ready when it has printed its addresses."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(sys.executable, "-W", "error", str(PROGRAM), str(folder))
@@ -76,14 +76,14 @@ class Demo(Started):
         return [sys.executable, "-m", "trioactors", words[0], self.url, *words[1:], "--token", self.token, "--json"]
 
     def look(self, *words: str) -> Any:
-        """What one terminal command tells."""
+        """The output of a terminal command."""
         return json.loads(subprocess.run(self.command(*words), check=True, capture_output=True, timeout=DEADLINE).stdout)
 
     def state(self, name: str) -> dict[str, Any]:
         return self.look("inspect", name)["state"]["value"]
 
     def trace(self, *options: str) -> Started:
-        """A trace of what happens all the time; it is open when the first record has been read."""
+        """A trace of everything that happens. It is open once its first record has been read."""
         tracing = Started(*self.command("trace", *options))
         assert tracing.line()
         return tracing
@@ -95,7 +95,7 @@ class Demo(Started):
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """One that all the tests share that do not end it."""
+    """A demo that all tests share which do not stop it."""
     with Demo(tmp_path_factory.mktemp("demo")) as running:
         yield running
 
@@ -133,7 +133,7 @@ def test_the_tree_holds_the_inventory_the_shop_and_all_the_trouble_there_is(demo
 
 
 def names(branch: dict[str, Any]) -> set[str]:
-    """The names of a branch and of all below it."""
+    """The names in a branch, itself included."""
     return {branch["name"]}.union(*(names(child) for child in branch["children"]))
 
 

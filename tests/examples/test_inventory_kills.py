@@ -1,10 +1,10 @@
 """The inventory, killed 20 times over 10,000 files.
 
-The program runs under an audit hook of the interpreter, which writes down the name of each file before it is opened, whoever opens it. So
-nothing in the program can hide that a file was read. After each kill the store is read through the library, and from then on no file that
-has a result in it may be opened again.
+The program runs under an audit hook of the interpreter, which writes down the name of each file before it is opened, so that nothing in
+the program can hide a read. After each kill the store is read through the library, and from then on no file with a result in it may be
+opened again.
 
-The hook also bounds how far a run can come before the kill arrives: at its 480th file a thread that hashes stops and waits for its end.
+The hook also limits how far a run gets before the kill arrives: at the 480th file a hashing thread stops and waits to be killed.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ MOMENTS = (
     "recorded ",
     "recorded ",
 ) * 4
-"""A kill follows the first line that has one of these in it."""
+"""A run is killed after the first line that contains one of these."""
 BOUND = 480
-"""Files that a run may open: less than a twentieth of all, so that there is always something left to do."""
+"""Files that a run may open: less than a twentieth of all, so that some are always left."""
 
 WATCHED = """
 import itertools, os, runpy, sys
@@ -85,7 +85,7 @@ class Bench:
         return subprocess.Popen([*watched, *program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=world)
 
     def kill_at(self, moment: str) -> int:
-        """Kill a run at some *moment*. The answer is how many results it had said to be committed."""
+        """Kill a run at some *moment*; the number of results that it had reported as committed."""
         promised = 0
         with self.start(bound=BOUND) as process:
             assert process.stdout is not None
@@ -98,14 +98,14 @@ class Bench:
         return promised
 
     def finish(self) -> str:
-        """Let a run come to its end. What it printed last."""
+        """Let a run finish; its output."""
         with self.start() as process:
             printed, _ = process.communicate()
         assert process.returncode == 0
         return printed
 
     def opened(self) -> set[bytes]:
-        """What the last run opened."""
+        """The files that the last run opened."""
         return set(self.logs[-1].read_bytes().splitlines())
 
     def kept(self) -> list[tuple[bytes, Entry]]:
@@ -126,13 +126,13 @@ class Bench:
         return results
 
     def shell(self, script: str) -> bytes:
-        """What a shell *script* prints, in the folder."""
+        """The output of a shell *script* in the folder."""
         return subprocess.run(["sh", "-c", script], cwd=self.root, check=True, capture_output=True).stdout
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
-    """10,000 files in the root and nine top folders; a third of them has the content of others, and some names are no text."""
+    """10,000 files in the root and nine top folders; a third of them share their content with others, and some names are not text."""
     root = tmp_path / "root"
     for number in range(FILES):
         top = root / f"top{number % 10}" if number % 10 else root

@@ -28,7 +28,7 @@ def seen(**sizes: int) -> Walk:
 
 
 def todo(plan: Plan) -> dict[str, int]:
-    """The page of each file that is to be hashed."""
+    """The page of each file that is still to be hashed."""
     return {str(path): lot.page for lot in plan.lots for path in lot.files}
 
 

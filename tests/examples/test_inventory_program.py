@@ -1,4 +1,4 @@
-"""The inventory as its users meet it: started by its command, in a terminal and out of one."""
+"""The inventory as its users see it: started by its command, in a terminal and outside."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 PROGRAM = Path(__file__).parents[2] / "examples" / "inventory"
 ENDLESS = 10**12
-"""Bytes of a file with nothing in it; reading it takes minutes at the least."""
+"""The size of a sparse file, in bytes; reading it takes minutes at least."""
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def endless(root: Path) -> Path:
-    """The same with a file whose turn comes last, and which takes for ever."""
+    """The same with a last file that takes for ever."""
     (root / "vast").mkdir()
     (root / "vast" / "file").touch()
     os.truncate(root / "vast" / "file", ENDLESS)
@@ -43,7 +43,7 @@ def ran(*arguments: object, at: Path, **world: str) -> subprocess.CompletedProce
 
 
 class Started(subprocess.Popen[str]):
-    """A program that runs, with both its outputs; leaving the block ends it."""
+    """A running program with both its outputs; leaving the block kills it."""
 
     stdout: IO[str]
     stderr: IO[str]

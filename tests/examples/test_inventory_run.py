@@ -42,7 +42,7 @@ class Runs:
         return survey
 
     def content(self, survey: Survey) -> dict[str, str | None]:
-        """The digests that are kept, by path."""
+        """The stored digests, by path."""
         return {str(path): entry.sha256 for path, entry in survey.entries.items()}
 
 
@@ -263,7 +263,7 @@ def a_lot(size: int) -> Lot:
 
 
 async def show(way: Callable[[Progress], object], progress: Progress) -> None:
-    """Two files are hashed, one each two seconds."""
+    """Hash two files, one every two seconds."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(way, progress)
         await trio.sleep(1.5)

@@ -1,1 +1,1 @@
-"""The figures of docs/promises.md: what the labs have shown, kept as they said it, and written into the pages by a program."""
+"""The figures of docs/promises.md and docs/simulation.md: the output of the labs, word for word, written into the pages by a program."""

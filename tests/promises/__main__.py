@@ -1,11 +1,11 @@
-"""`nox -s promises`: measure the figures of the pages anew, and write them there; or `PYTHONPATH=tests python -m promises`.
+"""`nox -s promises`: measure the figures on the pages again, and write them there; or `PYTHONPATH=tests python -m promises`.
 
-    nox -s promises                        all labs, each as long as it runs by default
-    nox -s promises -- crashlab 2000       one lab, with arguments of its own
-    nox -s promises -- --log run.txt sim   what a long run has printed already; or several, one log behind the other
-    nox -s promises -- --pages             measure nothing; write what docs/figures has into the pages
+    nox -s promises                        all labs, each with its default length
+    nox -s promises -- crashlab 2000       one lab, with arguments
+    nox -s promises -- --log run.txt sim   read the log of a long run, or of several, concatenated
+    nox -s promises -- --pages             measure nothing; write the figures in docs/figures into the pages
 
-A lab that finds something wrong leaves its figure as it was. Exits 1 then.
+If a lab finds something wrong, its figure stays as it was, and the exit status is 1.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ DOCS = ROOT / "docs"
 
 @attrs.frozen
 class Lab:
-    """A program that shows something."""
+    """A program whose output is a figure."""
 
     module: str
     session: str
-    """How it is typed."""
+    """The command that runs it."""
     last: int = 40
-    """How many of its lines are kept, from the end."""
+    """The number of lines that are kept, from the end."""
     read: Callable[[Sequence[str]], Sequence[str]] = list[str]
-    """Reads a log of what it has printed. Raises `BadLog`."""
+    """Reads a log of its output. Raises `BadLog`."""
     environment: Mapping[str, str] = attrs.field(factory=dict[str, str])
-    """What it wants to be set, as in the noxfile."""
+    """The environment variables that it needs, as in the noxfile."""
 
 
 LABS: Mapping[str, Lab] = {
@@ -50,7 +50,7 @@ LABS: Mapping[str, Lab] = {
     "mutants": Lab("mutants", "nox -s mutants", last=1),
     "soak": Lab("soak", "nox -s soak", environment={"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}),
 }
-"""By the names of their figures."""
+"""The labs, by the names of their figures."""
 
 
 def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -67,7 +67,7 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def printed(lab: Lab, arguments: Sequence[str]) -> Sequence[str] | None:
-    """Run the lab; what it says, or None where it finds something wrong."""
+    """Run the lab; its output, or None if it finds something wrong."""
     command = [sys.executable, "-W", "error", "-m", lab.module, *arguments]
     found: list[str] = []
     paths = os.pathsep.join(filter(None, (str(ROOT / "tests"), os.environ.get("PYTHONPATH"))))
@@ -88,7 +88,7 @@ def printed(lab: Lab, arguments: Sequence[str]) -> Sequence[str] | None:
 
 
 def figure(lab: Lab, arguments: Sequence[str], lines: Sequence[str]) -> Figure:
-    """What the lab has just shown."""
+    """The figure of a lab that has just run."""
     typed = (
         f"{lab.session} -- {' '.join(arguments)}"
         if arguments and " -- " not in lab.session
@@ -100,7 +100,7 @@ def figure(lab: Lab, arguments: Sequence[str], lines: Sequence[str]) -> Figure:
 
 
 def write_pages(docs: Path) -> None:
-    """Write the figures into the pages that show them, and tell of those that no page shows."""
+    """Write the figures into the pages that show them, and name those that no page shows."""
     homeless = {path.stem for path in (docs / "figures").glob("*.json")}
     for page in sorted(docs.glob("*.md")):
         text = page.read_text(encoding="utf-8")
@@ -113,7 +113,7 @@ def write_pages(docs: Path) -> None:
 
 
 def measure(name: str, arguments: Sequence[str], log: Path | None, docs: Path) -> bool:
-    """Measure one figure and keep it; whether nothing is wrong."""
+    """Measure a figure and keep it; whether the lab found nothing wrong."""
     lab = LABS[name]
     try:
         lines = printed(lab, arguments) if log is None else lab.read(log.read_text(encoding="utf-8").splitlines())
@@ -128,7 +128,7 @@ def measure(name: str, arguments: Sequence[str], log: Path | None, docs: Path) -
 
 
 def main(arguments: Sequence[str] | None = None, docs: Path = DOCS) -> int:
-    """Do what the command line asks for; the exit status."""
+    """Run the command line; the exit status."""
     asked = options(arguments)
     names = [] if asked.pages else [asked.lab] if asked.lab else list(LABS)
     sound = [measure(name, asked.arguments, asked.log, docs) for name in names]

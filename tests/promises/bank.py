@@ -1,7 +1,7 @@
-"""`nox -s promises -- bank`: in how many runs the bug of docs/simulation.md shows; `-- bank 100000` tries more seeds.
+"""`nox -s promises -- bank`: the number of runs that show the bug of docs/simulation.md; `-- bank 100000` tries more seeds.
 
-The bank is taken from the page, before and after it is mended. The seed that the page tries must be one of those that fail: where it no
-longer is, because the library takes other steps, the first that does is put in its place.
+The bank is taken from the page, before and after it is fixed. The seed on the page must be one that fails: if it does not fail any more,
+because the library takes other steps, the first seed that does replaces it.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ __all__ = ["PAGE", "SEED", "banks", "failing", "main"]
 PAGE = Path(__file__).parents[2] / "docs" / "simulation.md"
 SEEDS = 20_000
 MENDED = 2_000
-"""Of the seeds; and those that fail before."""
+"""The number of seeds that the fixed bank is tried with, besides those that failed before."""
 CHUNK = 50
 
 SEED = re.compile(r"(?<=seeds=\[)\d+(?=\])")
-"""Where the page says which seed it tries."""
+"""Matches the seed on the page."""
 
 
 def banks(page: str) -> Iterator[Scenario]:
-    """What the page simulates as its bank, each time that it says so. Run one before you ask for the next, which mends it in its place."""
+    """The banks that the page simulates, in order. Run each before you ask for the next, which fixes it in place."""
     namespace: dict[str, Any] = {"__name__": "simulation"}
     for code in re.findall(r"^```python\n(.*?)^```", page, flags=re.DOTALL | re.MULTILINE):
         if "class Account(" in code or "sim_test(" in code:
@@ -52,7 +52,7 @@ def _bank(number: int) -> Scenario:
 
 
 def failing(number: int, seeds: Sequence[int]) -> list[int]:
-    """Those of the seeds under which money is lost; in a process of the pool. The bank 0 is wrong, the bank 1 is mended."""
+    """The seeds under which money is lost; runs in a process of the pool. Bank 0 is wrong, bank 1 is fixed."""
     with quietly():
         return [seed for seed in seeds if _bank(number).play(seed).error is not None]
 
@@ -86,7 +86,7 @@ def _say(text: str) -> None:
 
 
 def _failure(seed: int) -> list[str]:
-    """What a test prints that fails under *seed*."""
+    """The output of a test that fails under *seed*."""
     with tempfile.TemporaryDirectory() as folder:
         try:
             tried(_bank(0), seed, corpus=Path(folder, "corpus"))

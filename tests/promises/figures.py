@@ -1,4 +1,4 @@
-"""What a lab has printed, kept as a small file in docs/figures, and where the pages show it.
+"""The output of a lab, kept as a small file in docs/figures, and its places on the pages.
 
 A page has a place for each figure that it shows:
 
@@ -6,8 +6,8 @@ A page has a place for each figure that it shows:
     ...
     <!-- end of figures -->
 
-What is between the two lines is written by a program and by nobody else. A figure is what a lab has said, word by word: nothing is worked
-out anew, but that the parts of a long run are summed up (`parts.py`).
+A program writes the lines between the two comments; do not edit them by hand. A figure is the output of a lab, word for word. Nothing is
+calculated, except that the parts of a long run are summed up (`parts.py`).
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ _PLACE = re.compile(r"<!-- figures: (?P<name>[\w-]+) -->\n(?P<block>.*?)<!-- end
 
 @attrs.frozen
 class Figure:
-    """What one lab has shown."""
+    """The output of a lab."""
 
     command: str
-    """What was typed."""
+    """The command that was run."""
     date: str
     where: str
-    """The Python and the processors that it ran on."""
+    """The version of Python and the number of processors."""
     printed: tuple[str, ...] = attrs.field(converter=tuple[str, ...])
-    """The lines that it ended with."""
+    """The last lines of the output."""
 
     @classmethod
     def load(cls, path: Path) -> Figure:
-        """Read what `save` wrote."""
+        """Read a figure that `save` wrote."""
         return cls(**json.loads(path.read_text(encoding="utf-8")))
 
     def save(self, path: Path) -> None:
@@ -47,19 +47,19 @@ class Figure:
         path.write_text(json.dumps(attrs.asdict(self), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
     def block(self) -> str:
-        """As it stands on a page."""
+        """The text of the figure on a page."""
         lines = "\n".join(self.printed)
         return f"`{self.command}` on {self.date}, {self.where}:\n\n```console\n{lines}\n```\n"
 
 
 def blocks(page: str) -> Iterator[tuple[str, str]]:
-    """The figures that *page* shows, by name, with what it shows."""
+    """The figures on *page*: their names and their texts."""
     for match in _PLACE.finditer(page):
         yield match["name"], match["block"]
 
 
 def renewed(page: str, folder: Path) -> str:
-    """The *page* with the figures as they are in *folder*. A place whose figure was not measured yet stays as it is."""
+    """The *page* with the figures as they are in *folder*. The place of a figure that was not measured yet stays as it is."""
 
     def renew(match: re.Match[str]) -> str:
         path = folder / f"{match['name']}.json"

@@ -1,6 +1,6 @@
-"""A long run of `nox -s sim` in parts, one log behind the other: read, looked through, and summed up as one run would have said it.
+"""A long run of `nox -s sim` in parts, their logs concatenated: read, checked, and summed up as the output of a single run.
 
-Only what the lab says is accepted, so a part that was cut off, or was not sound, cannot hide among the others.
+Only lines of the lab are accepted, so a part that was cut off, or was not sound, cannot hide among the others.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _EXIT = re.compile(r"exit (?P<status>\d+)")
 
 
 class BadLog(ValueError):
-    """What is no log of sound runs, from their beginnings to their ends; the text says where."""
+    """This is not a log of complete and sound runs; the text says where."""
 
 
 @attrs.define
@@ -57,12 +57,12 @@ class _Part:
 
     @property
     def end(self) -> int:
-        """The first seed that it has not tried."""
+        """The seed after the last one that it tried."""
         return self.first + max(tally.runs for tally in self.tallies.values())
 
 
 def summed(lines: Sequence[str]) -> Sequence[str]:
-    """The lines of one run; or those of several runs, as one would have said them. Raises `BadLog`."""
+    """The lines of a run; or those of several runs, summed up as one. Raises `BadLog`."""
     parts = list(_parts(lines))
     if not parts:
         raise BadLog("there is no run in it")

@@ -1,4 +1,4 @@
-"""What a lab prints becomes a figure; what a failed lab prints does not."""
+"""The output of a lab becomes a figure; the output of a failed lab does not."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PAGE = "<!-- figures: toy -->\n<!-- end of figures -->\n"
 
 @pytest.fixture
 def docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Pages with a place for a toy of a lab: `json.tool` prints what is in a file, and fails where that is no JSON."""
+    """Pages with a place for a toy lab: `json.tool` prints a file, and fails if it is not JSON."""
     monkeypatch.setattr(program, "LABS", {"toy": program.Lab("json.tool", "nox -s toy", last=2)})
     monkeypatch.setattr(program, "ROOT", tmp_path)
     (tmp_path / "page.md").write_text(PAGE, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The figures on the pages are those that the labs have printed, in the form in which they are written."""
+"""The figures on the pages are the output of the labs, in the form in which the program writes them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(not DOCS.exists(), reason="the pages are not par
 
 
 def shown() -> list[tuple[str, str]]:
-    """The figures on all pages, by name, with what the pages show."""
+    """The figures on all pages, by name, with their texts."""
     return [found for page in sorted(DOCS.glob("*.md")) for found in blocks(page.read_text(encoding="utf-8"))]
 
 

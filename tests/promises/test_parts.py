@@ -1,4 +1,4 @@
-"""The parts of a long run are summed up as one run would have said it; what is not sound, or not whole, is refused."""
+"""The parts of a long run are summed up as one run; parts that are not sound, or not complete, are refused."""
 
 from __future__ import annotations
 

@@ -39,19 +39,6 @@ async def one_loses(simulation):
     assert order != [1, 0], "overtaken"
 """
 
-
-@pytest.fixture
-def outcome_of(pytester: pytest.Pytester) -> Callable[..., pytest.RunResult]:
-    """Runs tests in a pytest of their own."""
-
-    def run(tests: str, *options: str) -> pytest.RunResult:
-        pytester.makeini("[pytest]\ntrio_mode = true\nfilterwarnings = error\n")
-        pytester.makepyfile(HEAD + tests)
-        return pytester.runpytest("-p", "no:randomly", "-p", "no:cacheprovider", *options)
-
-    return run
-
-
 Outcome = Callable[..., pytest.RunResult]
 
 COUNTED = """

@@ -1,4 +1,4 @@
-"""What both type checkers must understand about actors; pytest only makes sure that the definitions hold at run time."""
+"""Code that both type checkers must accept, with its types; pytest only checks that the definitions hold at run time."""
 
 from __future__ import annotations
 

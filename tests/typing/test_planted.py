@@ -21,25 +21,25 @@ MARK = re.compile(r"# E(?:\((?P<only>\w+)\))?: \S")
 
 
 def marked(source: str, checker: str) -> set[int]:
-    """Numbers of the lines that *checker* must report."""
+    """The numbers of the lines that *checker* must report."""
     marks = ((number, MARK.search(line)) for number, line in enumerate(source.splitlines(), 1))
     return {number for number, mark in marks if mark and mark["only"] in {None, checker}}
 
 
 def told_by_mypy(output: str) -> dict[int, str]:
-    """What `mypy --output=json` printed: the errors, by line."""
+    """The errors in the output of `mypy --output=json`, by line."""
     reports = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
     return {report["line"]: report["message"] for report in reports if report["severity"] == "error"}
 
 
 def told_by_pyright(output: str) -> dict[int, str]:
-    """What `pyright --outputjson` printed: the errors, by line."""
+    """The errors in the output of `pyright --outputjson`, by line."""
     reports = json.loads(output)["generalDiagnostics"]
     return {report["range"]["start"]["line"] + 1: report["message"] for report in reports if report["severity"] == "error"}
 
 
 def differences(source: str, checker: str, told: dict[int, str]) -> list[str]:
-    """Marked lines that were let pass, and reports that nobody planted."""
+    """Marked lines that pass, and reports on lines without a mark."""
     lines = source.splitlines()
     must = marked(source, checker)
     return [f"{number}: {checker} lets pass: {lines[number - 1].strip()}" for number in sorted(must - set(told))] + [
