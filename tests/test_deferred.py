@@ -11,6 +11,7 @@ import trio
 import trioactors as ta
 from shared.actors import Refused
 from shared.calls import Outcomes
+from trioactors.actors.ref import child_of
 from trioactors.testing import crash, isolated_system, restarted
 
 
@@ -125,7 +126,7 @@ async def test_a_token_that_the_first_child_task_loses_raises_no_reply_at_once(d
 
 async def test_a_token_lost_in_a_circle_raises_no_reply_when_it_is_collected(desk: Desk) -> None:
     async def lose_in_circle() -> None:
-        token = cell_tokens(desk).pop()
+        token = kept_tokens(desk).pop()
         circle: list[object] = [token]
         circle.append(circle)
         del token, circle
@@ -134,10 +135,9 @@ async def test_a_token_lost_in_a_circle_raises_no_reply_when_it_is_collected(des
     assert await ended_by(desk, lose_in_circle) is ta.NoReply
 
 
-def cell_tokens(desk: Desk) -> list[Any]:
+def kept_tokens(desk: Desk) -> list[Any]:
     """The tokens that the actor behind *desk* holds."""
-    life = desk.__dict__["_cell"].life
-    tokens: list[Any] = life.actor.tokens
+    tokens: list[Any] = child_of(desk).current.actor.tokens  # type: ignore[union-attr]
     return tokens
 
 

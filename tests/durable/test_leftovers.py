@@ -171,6 +171,6 @@ async def test_a_window_holds_nothing(system: ta.System, keeper: Any) -> None:
     saver: Any = child_of(await system.start(Diarist, name="diarist")).saver
     assert saver.holding is False
 
-    saver.hold(Answered("the call", saver.life, given.append, lambda: None))  # type: ignore[arg-type]
+    saver.hold(Answered("the call", saver.incarnation, given.append, lambda: None))  # type: ignore[arg-type]
 
     assert given == ["the call"]
