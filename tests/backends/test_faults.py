@@ -17,7 +17,7 @@ from trioactors.errors import StoreCorrupt
 from trioactors.persistence import Durability, Limits, Options, Store
 from trioactors.testing.contract_faults import FaultContract
 from trioactors.testing.disk import Keep, PowerCut
-from trioactors.testing.faults import PLACE, Incarnation, LostWrite, Plan, Repeated, TestedDisk
+from trioactors.testing.faults import PLACE, Life, LostWrite, Plan, Repeated, TestedDisk
 from trioactors.testing.sqlite_disk import SimulatedFiles, simulated_sqlite
 from trioactors_backends import sqlite_file
 from trioactors_backends.filesystem import FilesystemStore
@@ -69,7 +69,7 @@ class NeverSynced(TestedDisk):
 
 @pytest.mark.parametrize("make", [lambda path: FilesystemStore(path, OFTEN), lambda path: simulated_sqlite(path, OFTEN)])
 def test_on_a_disk_that_ignores_syncs_answered_commits_are_lost(make: Callable[[Path], Store]) -> None:
-    life = Incarnation(make, NeverSynced())
+    life = Life(make, NeverSynced())
     life.run()
 
     with pytest.raises(LostWrite):
@@ -79,7 +79,7 @@ def test_on_a_disk_that_ignores_syncs_answered_commits_are_lost(make: Callable[[
 def test_a_store_that_syncs_no_commit_is_found_out() -> None:
     lost = 0
     for at in range(1, 60):
-        life = Incarnation(lambda path: FilesystemStore(path, RELAXED)).fork(Plan(cut_at=at))
+        life = Life(lambda path: FilesystemStore(path, RELAXED)).fork(Plan(cut_at=at))
         with suppress(PowerCut):
             life.run()
         with suppress(LostWrite):
@@ -91,7 +91,7 @@ def test_a_store_that_syncs_no_commit_is_found_out() -> None:
 
 
 def test_a_store_that_ends_with_its_process_is_found_out() -> None:
-    life = Incarnation(lambda _: MemoryStore())
+    life = Life(lambda _: MemoryStore())
     life.run()
 
     with pytest.raises(LostWrite):
@@ -140,7 +140,7 @@ def harmed(files: Callable[[Environment], Files]) -> tuple[int, int]:
     """How many of some power cuts lose or refuse acknowledged commits, and in how many of those a rollback journal came back."""
     gone = returned = 0
     for at in range(2, 200, 3):  # the first makes the folder
-        life = Incarnation(lambda path: SQLiteStore(path, OFTEN, files=files)).fork(Plan(seed=at, cut_at=at))
+        life = Life(lambda path: SQLiteStore(path, OFTEN, files=files)).fork(Plan(seed=at, cut_at=at))
         with suppress(PowerCut):
             life.run()
         copied = copy.deepcopy(life.disk)  # with its dice, so it keeps the same
