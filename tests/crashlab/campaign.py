@@ -14,7 +14,7 @@ from pathlib import Path
 import attrs
 
 from crashlab.checker import Checker, Kind, Violation
-from crashlab.child import Incarnation, live
+from crashlab.child import Life, live
 from crashlab.killer import Moments, killed, lived
 from crashlab.protocol import READY, Transcript
 from crashlab.workload import Ledger
@@ -92,13 +92,13 @@ def kill_often(store: str, kills: int, folder: Path, seed: int, ledger: type[Led
     began = time.monotonic()
     url = STORES[store].format(folder=folder)
     for number in range(1, kills + 1):
-        life = Incarnation(number, url, ledger, chance.getrandbits(32))
+        life = Life(number, url, ledger, chance.getrandbits(32))
         transcript = killed(partial(live, life), moments.draw())
         tally.kills += 1
         tally.in_flight += transcript.in_flight
         tally.opening += READY not in transcript.lines
         _check(tally, checker, transcript, number, folder)
-    last = Incarnation(kills + 1, url, ledger, chance.getrandbits(32), works=False)
+    last = Life(kills + 1, url, ledger, chance.getrandbits(32), works=False)
     _check(tally, checker, lived(partial(live, last)), last.number, folder)
     tally.acknowledged, tally.unanswered = checker.acknowledged, checker.unanswered
     tally.seconds = time.monotonic() - began
