@@ -1,5 +1,5 @@
-"""How fast trioactors is, beside the least that Trio needs and beside its peers: `nox -s bench`, or `python -m benchmarks`.
+"""The speed of trioactors, compared with hand-written Trio code and with other libraries: `nox -s bench`, or `python -m benchmarks`.
 
-One file per contestant (`floor`, `ours`, `recorded`, `queues`, `with_pykka`, `with_triotp`), the scenarios in `scenarios`, one
-measurement in a process of its own in `worker`, and the table in `table`. Nothing here is a test: no time is asserted.
+There is a file for each contestant (`floor`, `ours`, `recorded`, `queues`, `with_pykka`, `with_triotp`). `scenarios` has the
+scenarios, `worker` takes one measurement in its own process, and `table` makes the table. Nothing here is a test: no time is asserted.
 """

@@ -1,6 +1,6 @@
-"""`python -m benchmarks`: measure in interleaved rounds, print one table. Exits 1 if the floor was too slow to mean anything.
+"""`python -m benchmarks`: measure in interleaved rounds and print one table. Exits 1 if the floor was too slow for a valid comparison.
 
-A missed goal is marked and changes no exit status: benchmarks are never tests.
+A missed goal is marked and does not change the exit status: benchmarks are never tests.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ __all__: list[str] = []
 ROUNDS = 5
 QUICK_ROUNDS = 3
 PATIENCE = 600.0
-"""Seconds after which a measurement is given up."""
+"""The time after which a measurement is given up, in seconds."""
 
 
 def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="benchmarks", description="Measure trioactors against the floor and its peers.")
     parser.add_argument("--rounds", type=int, help=f"how many interleaved rounds (default {ROUNDS}; with --quick {QUICK_ROUNDS})")
     parser.add_argument("--quick", action="store_true", help="smaller sizes, fewer rounds, no 100,000: a first impression")
@@ -33,8 +33,8 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def chosen(quick: bool, only: Sequence[str] | None) -> tuple[list[Scenario], list[str]]:  # noqa: FBT001 - as it was given
-    """The scenarios and contestants to measure. `call` of the floor and of pykka is always among them: it may void the table."""
+def chosen(quick: bool, only: Sequence[str] | None) -> tuple[list[Scenario], list[str]]:  # noqa: FBT001 - as given on the command line
+    """The scenarios and contestants to measure. `call` of the floor and of pykka is always included, because it can void the table."""
     scenarios = [s.smaller() if quick else s for s in SCENARIOS if s.quick or not quick]
     known = [s.name for s in scenarios]
     asked = set(only or ())
@@ -48,20 +48,20 @@ def chosen(quick: bool, only: Sequence[str] | None) -> tuple[list[Scenario], lis
 
 
 def measured(scenario: Scenario, contestant: str) -> dict[str, object]:
-    """One measurement, in a process of its own."""
+    """Take one measurement, in its own process."""
     command = [sys.executable, "-m", "benchmarks.worker", contestant, scenario.plays, str(scenario.size)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE)  # noqa: S603 - it runs itself
     except subprocess.TimeoutExpired:
         return {"missing": f"not done within {PATIENCE:g} s"}
     except subprocess.CalledProcessError as error:
-        sys.exit(f"{contestant}, {scenario.name}: it failed, so there is nothing to compare.\n{error.stderr}")
+        sys.exit(f"{contestant}, {scenario.name}: it failed, so there is no comparison.\n{error.stderr}")
     answer: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
     return answer
 
 
 def interleaved(scenarios: Sequence[Scenario], contestants: Sequence[str], rounds: int) -> Iterator[tuple[int, Scenario, str]]:
-    """The order of measurements: contestants of one scenario stand next to each other, every other round the other way round."""
+    """The order of measurements. Contestants of one scenario are adjacent; every second round reverses the order."""
     for number in range(rounds):
         for scenario in scenarios:
             for contestant in contestants if number % 2 == 0 else reversed(contestants):
@@ -69,13 +69,13 @@ def interleaved(scenarios: Sequence[Scenario], contestants: Sequence[str], round
 
 
 def show(progress: str) -> None:
-    """Say on one line of the terminal, if there is one, what is being measured."""
+    """Show the current measurement on one line of the terminal, if there is a terminal."""
     if sys.stderr.isatty():
         print(f"\r{progress.ljust(60)}\r", end="", file=sys.stderr, flush=True)
 
 
 def main() -> int:
-    """Measure, print, and tell whether the table is valid."""
+    """Measure and print. Returns whether the table is valid, as an exit status."""
     asked = options()
     rounds: int = asked.rounds or (QUICK_ROUNDS if asked.quick else ROUNDS)
     scenarios, contestants = chosen(asked.quick, asked.only)

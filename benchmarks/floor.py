@@ -1,14 +1,14 @@
-"""The floor: hand-written Trio actors of the least code, without supervision, deadlines, counters or observers.
+"""The floor: hand-written Trio actors with the least code, without supervision, deadlines, counters or observers.
 
-A memory channel as mailbox, one `receive` per message, and a caller that parks its own task and is rescheduled with the answer. There
-is one kind of message, so nothing is dispatched. A caller cannot be cancelled while it waits: that would be more code.
+A memory channel is the mailbox, with one `receive` per message. A caller parks its own task and is rescheduled with the answer. There
+is one kind of message, so nothing is dispatched. A caller cannot be cancelled while it waits; that would need more code.
 
-What is compared where "the least" is not obvious:
+Where "the least code" is not obvious:
 
-* spawn and stop: a start is over when the actor's task has begun, and a stop when it is at its end; both are known by parking, too.
-* restart: the actor's own loop catches the failure, tells the caller, and begins anew with a fresh state, in the same task. A second
-  row gives each life a task of its own, as a supervisor would: the nearest that plain Trio has to another incarnation.
-* cast: `send_nowait`, as ours is `cast_nowait`. A second row has the usual `await send` on the floor's side.
+* spawn and stop: a start is complete when the actor's task has started, and a stop when it is at its end; both wait by parking, too.
+* restart: the actor's own loop catches the failure, reports it to the caller, and continues with a fresh state, in the same task. A
+  second row gives each incarnation its own task, as a supervisor does; plain Trio has nothing closer to an incarnation.
+* cast: `send_nowait`, because ours is `cast_nowait`. A second row has the usual `await send` for the floor.
 * teardown: the nursery is cancelled.
 """
 
@@ -28,20 +28,20 @@ __all__: list[str] = []
 
 Main = Callable[[trio.Nursery], Awaitable[float]]
 FAIL = 0
-"""Adding this fails."""
+"""Adding this number fails."""
 
 
 def never(_: object) -> Abort:
-    """A parked caller stays until it is answered."""
+    """Abort function of a parked caller: it stays parked until it gets its answer."""
     return Abort.FAILED
 
 
 class Failed(Exception):
-    """A counter was told to fail."""
+    """A counter was asked to fail."""
 
 
 class Counter:
-    """Keeps a total."""
+    """An actor that keeps a total."""
 
     def __init__(self, limit: int = 1_000) -> None:
         self.total = 0
@@ -49,7 +49,7 @@ class Counter:
         self.stopper: Task | None = None
 
     async def run(self) -> None:
-        """Handle messages for ever."""
+        """Handle messages forever."""
         receive = self.outlet.receive
         while True:
             by, caller = await receive()
@@ -58,7 +58,7 @@ class Counter:
                 reschedule(caller, outcome.Value(self.total))
 
     async def run_for(self, starter: Task) -> None:
-        """The same, telling those who wait of the beginning and of the end."""
+        """Handle messages, and wake the waiting tasks at the start and at the end."""
         reschedule(starter)
         try:
             await self.run()
@@ -67,7 +67,7 @@ class Counter:
             reschedule(self.stopper)
 
     async def run_once(self) -> None:
-        """The same with a fresh total, until one fails."""
+        """Handle messages, starting from a fresh total, until one fails."""
         self.total = 0
         caller: Task | None = None
         try:
@@ -83,28 +83,28 @@ class Counter:
             reschedule(caller, outcome.Error(error))
 
     async def run_again(self) -> None:
-        """The same for ever: each failure is followed by a new beginning, in the same task."""
+        """Run forever: after each failure, start afresh in the same task."""
         while True:
             await self.run_once()
 
     async def run_in_turns(self, nursery: trio.Nursery) -> None:
-        """The same, each time in a task of its own."""
+        """Run forever, each incarnation in its own task."""
         await self.run_once()
         nursery.start_soon(self.run_in_turns, nursery)
 
     async def start(self, nursery: trio.Nursery) -> None:
-        """Run it, and return when it runs."""
+        """Start it, and return when it is running."""
         nursery.start_soon(self.run_for, current_task())
         await wait_task_rescheduled(never)
 
     async def stop(self) -> None:
-        """End it, and return when it has ended."""
+        """Stop it, and return when it has stopped."""
         self.stopper = current_task()
         self.inlet.close()
         await wait_task_rescheduled(never)
 
     async def call(self, by: int) -> int:
-        """Add *by*; the answer is the new total."""
+        """Add *by* and return the new total."""
         self.inlet.send_nowait((by, current_task()))
         total: int = await wait_task_rescheduled(never)
         return total
@@ -119,7 +119,7 @@ class Counter:
 
 
 class Link:
-    """One of a ring."""
+    """An actor of the ring."""
 
     def __init__(self, done: trio.Event) -> None:
         self.inlet, self.outlet = trio.open_memory_channel[int](1_000)
@@ -128,7 +128,7 @@ class Link:
         self.hops = 0
 
     async def run(self) -> None:
-        """Pass on each token."""
+        """Pass each token on."""
         while True:
             left = await self.outlet.receive()
             self.hops += 1
@@ -139,7 +139,7 @@ class Link:
 
 
 def within_trio(main: Main) -> float:
-    """Run *main* with a nursery, and cancel that at the end."""
+    """Run *main* with a nursery, and cancel it at the end."""
 
     async def body() -> float:
         async with trio.open_nursery() as nursery:
@@ -151,7 +151,7 @@ def within_trio(main: Main) -> float:
 
 
 async def ready_counter(nursery: trio.Nursery, limit: int = 1_000) -> Counter:
-    """A counter that has answered often enough to be warm."""
+    """A counter that is warm: it has answered enough calls."""
     counter = Counter(limit)
     nursery.start_soon(counter.run)
     for _ in range(1_000):
@@ -161,7 +161,7 @@ async def ready_counter(nursery: trio.Nursery, limit: int = 1_000) -> Counter:
 
 
 async def timed_calls(counter: Counter, count: int) -> float:
-    """The seconds of *count* calls."""
+    """The time of *count* calls, in seconds."""
     answer = 0
     with Stopwatch() as watch:
         for _ in range(count):
@@ -180,7 +180,7 @@ def call(count: int) -> float:
 
 
 def call_by_keyword(count: int) -> float:
-    """One caller, who names the argument."""
+    """One caller, with a keyword argument."""
 
     async def main(nursery: trio.Nursery) -> float:
         counter = await ready_counter(nursery)
@@ -249,7 +249,7 @@ def cast_as_usual(count: int) -> float:
 
 
 def cast_awaited(count: int) -> float:
-    """Awaited one by one."""
+    """Each message is awaited."""
 
     async def main(nursery: trio.Nursery) -> float:
         counter = await ready_counter(nursery)
@@ -264,7 +264,7 @@ def cast_awaited(count: int) -> float:
 
 
 def ring(hops: int) -> float:
-    """One token."""
+    """One token runs around the ring."""
 
     async def main(nursery: trio.Nursery) -> float:
         done = trio.Event()
@@ -283,7 +283,7 @@ def ring(hops: int) -> float:
 
 
 def spawn_and_stop(count: int) -> float:
-    """All are started, then all are stopped."""
+    """Start all actors, then stop all."""
 
     async def main(nursery: trio.Nursery) -> float:
         with Stopwatch() as watch:
@@ -302,7 +302,7 @@ def spawn_and_stop(count: int) -> float:
 
 
 async def timed_restarts(counter: Counter, count: int) -> float:
-    """The seconds of *count* failures, each with the answer after it."""
+    """The time of *count* failures, each with the next reply, in seconds."""
     failures = 0
     with Stopwatch() as watch:
         for _ in range(count):
@@ -317,7 +317,7 @@ async def timed_restarts(counter: Counter, count: int) -> float:
 
 
 def restart(count: int) -> float:
-    """In the actor's own loop, in the same task."""
+    """The restart happens in the actor's own loop, in the same task."""
 
     async def main(nursery: trio.Nursery) -> float:
         counter = Counter()
@@ -328,7 +328,7 @@ def restart(count: int) -> float:
 
 
 def restart_anew(count: int) -> float:
-    """Each life in a task of its own."""
+    """Each incarnation has its own task."""
 
     async def main(nursery: trio.Nursery) -> float:
         counter = Counter()
@@ -339,7 +339,7 @@ def restart_anew(count: int) -> float:
 
 
 async def start_idle(nursery: trio.Nursery, count: int) -> list[Counter]:
-    """So many that have nothing to do."""
+    """Many actors that have nothing to do."""
     counters = [Counter() for _ in range(count)]
     for counter in counters:
         nursery.start_soon(counter.run)
@@ -349,7 +349,7 @@ async def start_idle(nursery: trio.Nursery, count: int) -> list[Counter]:
 
 
 def bytes_of_idle(count: int) -> float:
-    """With the list that keeps them."""
+    """The memory includes the list that holds them."""
 
     async def main(nursery: trio.Nursery) -> float:
         with Growth() as growth:
@@ -361,7 +361,7 @@ def bytes_of_idle(count: int) -> float:
 
 
 def teardown(count: int) -> float:
-    """By cancelling their nursery."""
+    """Cancel the nursery of the actors."""
     watch = Stopwatch()
 
     async def main(nursery: trio.Nursery) -> float:
@@ -374,7 +374,7 @@ def teardown(count: int) -> float:
 
 
 def call_among_idle(count: int) -> float:
-    """Calls on one more."""
+    """Calls of one more actor."""
 
     async def main(nursery: trio.Nursery) -> float:
         await start_idle(nursery, count)

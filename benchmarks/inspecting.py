@@ -1,7 +1,7 @@
-"""`python -m benchmarks.inspecting`: what a viewer costs who looks once a second, as a share of one core.
+"""`python -m benchmarks.inspecting`: the cost of a viewer that takes a snapshot once a second, as a share of one core.
 
-A look is a snapshot and its plain data, as a console would send it; 10,000 actors are there to be looked at, some of them with messages
-that wait. What is printed is the time of the processor that one look takes, the median of many.
+The snapshot includes its plain data, as the console sends it. The system has 10,000 actors, some of them with waiting messages. The
+printed figure is the processor time of one snapshot, the median of many.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ __all__: list[str] = []
 ACTORS = 10_000
 LOOKS = 50
 GOAL = 0.01
-"""Of a core, at one look a second."""
+"""The largest share of a core, with one snapshot a second."""
 
 
 class Idle(ta.Actor[None]):
-    """Has little to do."""
+    """An actor with little to do."""
 
     @ta.handler
     def pass_by(self) -> None:
-        """Done at once."""
+        """Return at once."""
 
     @ta.handler
     async def wait(self) -> None:
-        """Never done."""
+        """Never return."""
         await trio.sleep_forever()
 
 
 def views(system: ta.System) -> Mapping[str, Callable[[], object]]:
-    """What a viewer may look at."""
+    """The views of a system."""
     return {
         "figures": lambda: inspect.figures(system),
         "tree": lambda: inspect.tree(system, children=100),
@@ -54,7 +54,7 @@ def views(system: ta.System) -> Mapping[str, Callable[[], object]]:
 
 
 def cost(look: Callable[[], object]) -> float:
-    """The seconds of one look."""
+    """The processor time of one snapshot, in seconds."""
     taken: list[float] = []
     for _ in range(LOOKS):
         begun = time.process_time()
@@ -64,7 +64,7 @@ def cost(look: Callable[[], object]) -> float:
 
 
 async def measured() -> dict[str, float]:
-    """The cost of every view of a system with very many actors."""
+    """Measure every view of a system with many actors."""
     settings = ta.Settings(grace=0.0)
     async with ta.open_system(settings=settings) as system:
         for number in range(ACTORS):

@@ -1,7 +1,7 @@
-"""How a cost is taken: the same for everybody.
+"""The measurement of a cost, the same for all contestants.
 
-The collector runs before each measurement and stays switched on during it, with its default thresholds. Memory is resident memory,
-which counts a thread's stack as well as Python's objects; it is taken in a process that has done nothing before.
+The garbage collector runs before each measurement and stays enabled during it, with its default thresholds. Memory is resident memory,
+which includes a thread's stack as well as Python's objects; it is measured in a fresh process.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ STATM = Path("/proc/self/statm")
 
 
 class Stopwatch:
-    """The seconds between `__enter__` and `__exit__`. It can also be started and stopped by hand, across the end of a block."""
+    """Measures the time of a `with` block, in seconds. It can also be started and stopped by hand, across the end of a block."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
         self._began = 0.0
 
     def start(self) -> Self:
-        """Collect the garbage of the preparations, then start."""
+        """Collect the garbage of the preparations, then start the clock."""
         gc.collect()
         self._began = time.perf_counter()
         return self
 
     def stop(self) -> float:
-        """Stop, and tell the seconds."""
+        """Stop the clock and return the seconds."""
         self.seconds = time.perf_counter() - self._began
         return self.seconds
 
@@ -45,7 +45,7 @@ class Stopwatch:
 
 
 def resident() -> int:
-    """The bytes of memory this process occupies now; where the system does not tell, the most it ever did."""
+    """The resident memory of this process, in bytes; its peak if the operating system does not show the present value."""
     if STATM.exists():
         return int(STATM.read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -53,7 +53,7 @@ def resident() -> int:
 
 
 class Growth:
-    """The bytes by which the process grows in a block."""
+    """Measures the growth of the process in a `with` block, in bytes."""
 
     def __init__(self) -> None:
         self.bytes = 0

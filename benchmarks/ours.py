@@ -1,7 +1,7 @@
-"""trioactors, with everything in: supervision, deadlines, the ledger, the wait-for graph.
+"""trioactors with all of its features: supervision, deadlines, the ledger, the wait-for graph.
 
-Handlers are `async def`, as in the README. Restart: the child of a supervisor whose window never fills; the first crash reports are
-logged in full (to nowhere) and spent before the clock runs, since later ones are only counted.
+Handlers are `async def`, as in the README. Restart: the actor is a child of a supervisor whose intensity is never exceeded. The first
+crash reports, which are logged in full (to nowhere), are spent before the clock starts, because later ones are only counted.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ Main = Callable[[ta.System], Awaitable[float]]
 
 @define
 class Tally:
-    """A counter's state."""
+    """The state of a counter."""
 
     total: int = 0
 
 
 class Counter(ta.Actor[Tally]):
-    """Keeps a total."""
+    """An actor that keeps a total."""
 
     @ta.handler
     async def add(self, by: int) -> int:
-        """Add *by*; the answer is the new total."""
+        """Add *by* and return the new total."""
         self.state.total += by
         return self.state.total
 
@@ -49,7 +49,7 @@ class Roomy(Counter, mailbox=BURST + 1):
 
 
 class Link(ta.Actor[None]):
-    """One of a ring."""
+    """An actor of the ring."""
 
     def __init__(self, done: trio.Event) -> None:
         self.following = self
@@ -58,12 +58,12 @@ class Link(ta.Actor[None]):
 
     @ta.handler
     async def join(self, following: Link) -> None:
-        """Pass tokens on to *following*."""
+        """Set *following* as the next actor of the ring."""
         self.following = following
 
     @ta.handler
     async def token(self, left: int) -> None:
-        """Pass on the token."""
+        """Pass the token on."""
         self.hops += 1
         if left:
             self.following.token.cast_nowait(left - 1)
@@ -72,7 +72,7 @@ class Link(ta.Actor[None]):
 
     @ta.handler
     async def passed(self) -> int:
-        """How many tokens it saw."""
+        """Return the number of tokens that it saw."""
         return self.hops
 
 
@@ -89,7 +89,7 @@ def within_system(main: Main, observers: tuple[ta.Observer, ...] = (), tree: ta.
 
 
 async def ready_counter(system: ta.System, kind: type[Counter] = Counter) -> Counter:
-    """A counter that has answered often enough to be warm; its total is 0."""
+    """A counter that is warm: it has answered enough calls. Its total is 0."""
     counter = await system.start(kind)
     for by in (1, -1) * 500:
         await counter.add(by)
@@ -97,7 +97,7 @@ async def ready_counter(system: ta.System, kind: type[Counter] = Counter) -> Cou
 
 
 async def timed_calls(counter: Counter, count: int) -> float:
-    """The seconds of *count* calls."""
+    """The time of *count* calls, in seconds."""
     answer = 0
     with Stopwatch() as watch:
         for _ in range(count):
@@ -116,7 +116,7 @@ def call(count: int, observers: tuple[ta.Observer, ...] = ()) -> float:
 
 
 def call_by_keyword(count: int, observers: tuple[ta.Observer, ...] = ()) -> float:
-    """One caller, who names the argument."""
+    """One caller, with a keyword argument."""
 
     async def main(system: ta.System) -> float:
         counter = await ready_counter(system)
@@ -171,7 +171,7 @@ cast_as_usual = cast  # the floor's side differs in this row
 
 
 def cast_awaited(count: int, observers: tuple[ta.Observer, ...] = ()) -> float:
-    """Awaited one by one."""
+    """Each message is awaited."""
 
     async def main(system: ta.System) -> float:
         counter = await ready_counter(system)
@@ -186,7 +186,7 @@ def cast_awaited(count: int, observers: tuple[ta.Observer, ...] = ()) -> float:
 
 
 def ring(hops: int, observers: tuple[ta.Observer, ...] = ()) -> float:
-    """One token, by `cast_nowait`."""
+    """One token runs around the ring, sent by `cast_nowait`."""
 
     async def main(system: ta.System) -> float:
         done = trio.Event()
@@ -203,7 +203,7 @@ def ring(hops: int, observers: tuple[ta.Observer, ...] = ()) -> float:
 
 
 def spawn_and_stop(count: int, observers: tuple[ta.Observer, ...] = ()) -> float:
-    """All are started, then all are stopped."""
+    """Start all actors, then stop all."""
 
     async def main(system: ta.System) -> float:
         await ta.stop(await system.start(Counter))
@@ -220,7 +220,7 @@ def spawn_and_stop(count: int, observers: tuple[ta.Observer, ...] = ()) -> float
 
 
 def restart(count: int, observers: tuple[ta.Observer, ...] = ()) -> float:
-    """By its supervisor."""
+    """The supervisor restarts it."""
     patience = ta.Intensity(limit=1_000_000, period=0.001)
     tree = ta.Supervisor(ta.child(Counter, name="counter"), name="top", intensity=patience)
     log = logging.getLogger("trioactors")
@@ -255,12 +255,12 @@ restart_anew = restart  # the floor's side differs in this row
 
 
 async def start_idle(system: ta.System, count: int) -> list[Counter]:
-    """So many that have nothing to do."""
+    """Many actors that have nothing to do."""
     return [await system.start(Counter) for _ in range(count)]
 
 
 def bytes_of_idle(count: int) -> float:
-    """With the list that keeps them."""
+    """The memory includes the list that holds them."""
 
     async def main(system: ta.System) -> float:
         await ta.stop(await system.start(Counter))
@@ -273,7 +273,7 @@ def bytes_of_idle(count: int) -> float:
 
 
 def teardown(count: int) -> float:
-    """By leaving the system: in order, each within its grace."""
+    """Leave the system, which stops all actors in order, each within its grace."""
     watch = Stopwatch()
 
     async def main(system: ta.System) -> float:
@@ -286,7 +286,7 @@ def teardown(count: int) -> float:
 
 
 def call_among_idle(count: int) -> float:
-    """Calls on one more."""
+    """Calls of one more actor."""
 
     async def main(system: ta.System) -> float:
         idle = await start_idle(system, count)

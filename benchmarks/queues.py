@@ -1,7 +1,7 @@
 """Plain asyncio: a queue as mailbox, a future as reply, no supervision.
 
-Restart is the actor's own loop, as in the floor; spawn and stop are acknowledged by a future and by awaiting the task; teardown
-cancels all tasks and gathers them.
+The actor's own loop restarts it, as in the floor. Spawn is acknowledged by a future, and stop by awaiting the task. Teardown cancels
+all tasks and gathers them.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ __all__: list[str] = []
 
 Message = tuple[int, "asyncio.Future[int] | None"]
 FAIL = 0
-"""Adding this fails."""
+"""Adding this number fails."""
 
 
 class Failed(Exception):
-    """A counter was told to fail."""
+    """A counter was asked to fail."""
 
 
 class Counter:
-    """Keeps a total."""
+    """An actor that keeps a total."""
 
     def __init__(self, limit: int = 1_000) -> None:
         self.total = 0
@@ -32,7 +32,7 @@ class Counter:
         self.loop = asyncio.get_running_loop()
 
     async def run(self, ready: asyncio.Future[None] | None = None) -> None:
-        """Handle messages until None comes."""
+        """Handle messages until None arrives."""
         if ready is not None:
             ready.set_result(None)
         while (message := await self.queue.get()) is not None:
@@ -42,7 +42,7 @@ class Counter:
                 future.set_result(self.total)
 
     async def run_once(self) -> None:
-        """The same with a fresh total, until one fails."""
+        """Handle messages, starting from a fresh total, until one fails."""
         self.total = 0
         future: asyncio.Future[int] | None = None
         try:
@@ -58,18 +58,18 @@ class Counter:
             future.set_exception(error)
 
     async def run_again(self) -> None:
-        """The same for ever: each failure is followed by a new beginning, in the same task."""
+        """Run forever: after each failure, start afresh in the same task."""
         while True:
             await self.run_once()
 
     async def call(self, by: int) -> int:
-        """Add *by*; the answer is the new total."""
+        """Add *by* and return the new total."""
         future: asyncio.Future[int] = self.loop.create_future()
         self.queue.put_nowait((by, future))
         return await future
 
     async def start(self) -> asyncio.Task[None]:
-        """Run it, and return when it runs."""
+        """Start it, and return when it is running."""
         ready: asyncio.Future[None] = self.loop.create_future()
         task = asyncio.create_task(self.run(ready))
         await ready
@@ -77,7 +77,7 @@ class Counter:
 
 
 async def ready_counter(tasks: list[asyncio.Task[None]], limit: int = 1_000) -> Counter:
-    """A counter that has answered often enough to be warm."""
+    """A counter that is warm: it has answered enough calls."""
     counter = Counter(limit)
     tasks.append(asyncio.create_task(counter.run()))
     for _ in range(1_000):
@@ -87,7 +87,7 @@ async def ready_counter(tasks: list[asyncio.Task[None]], limit: int = 1_000) -> 
 
 
 async def timed_calls(counter: Counter, count: int) -> float:
-    """The seconds of *count* calls."""
+    """The time of *count* calls, in seconds."""
     answer = 0
     with Stopwatch() as watch:
         for _ in range(count):
@@ -97,7 +97,7 @@ async def timed_calls(counter: Counter, count: int) -> float:
 
 
 def within_asyncio(main: Callable[[list[asyncio.Task[None]]], Awaitable[float]]) -> float:
-    """Run *main* with a list of tasks, and cancel those at the end."""
+    """Run *main* with a list of tasks, and cancel these at the end."""
 
     async def body() -> float:
         tasks: list[asyncio.Task[None]] = []
@@ -157,7 +157,7 @@ def cast(count: int) -> float:
 
 
 def cast_awaited(count: int) -> float:
-    """Awaited one by one."""
+    """Each message is awaited."""
 
     async def main(tasks: list[asyncio.Task[None]]) -> float:
         counter = await ready_counter(tasks)
@@ -173,7 +173,7 @@ def cast_awaited(count: int) -> float:
 
 
 class Link:
-    """One of a ring."""
+    """An actor of the ring."""
 
     def __init__(self, done: asyncio.Event) -> None:
         self.queue: asyncio.Queue[int] = asyncio.Queue(1_000)
@@ -182,7 +182,7 @@ class Link:
         self.hops = 0
 
     async def run(self) -> None:
-        """Pass on each token."""
+        """Pass each token on."""
         while True:
             left = await self.queue.get()
             self.hops += 1
@@ -193,7 +193,7 @@ class Link:
 
 
 def ring(hops: int) -> float:
-    """One token."""
+    """One token runs around the ring."""
 
     async def main(tasks: list[asyncio.Task[None]]) -> float:
         done = asyncio.Event()
@@ -212,7 +212,7 @@ def ring(hops: int) -> float:
 
 
 def spawn_and_stop(count: int) -> float:
-    """All are started, then all are stopped."""
+    """Start all actors, then stop all."""
 
     async def main(_: list[asyncio.Task[None]]) -> float:
         with Stopwatch() as watch:
@@ -229,7 +229,7 @@ def spawn_and_stop(count: int) -> float:
 
 
 def restart(count: int) -> float:
-    """In the actor's own loop."""
+    """The restart happens in the actor's own loop."""
 
     async def main(tasks: list[asyncio.Task[None]]) -> float:
         counter = Counter()
@@ -250,7 +250,7 @@ def restart(count: int) -> float:
 
 
 async def start_idle(tasks: list[asyncio.Task[None]], count: int) -> list[Counter]:
-    """So many that have nothing to do."""
+    """Many actors that have nothing to do."""
     counters = [Counter() for _ in range(count)]
     tasks += [asyncio.create_task(counter.run()) for counter in counters]
     await asyncio.sleep(0)
@@ -258,7 +258,7 @@ async def start_idle(tasks: list[asyncio.Task[None]], count: int) -> list[Counte
 
 
 def bytes_of_idle(count: int) -> float:
-    """With the lists that keep them."""
+    """The memory includes the lists that hold them."""
 
     async def main(tasks: list[asyncio.Task[None]]) -> float:
         with Growth() as growth:
@@ -270,7 +270,7 @@ def bytes_of_idle(count: int) -> float:
 
 
 def teardown(count: int) -> float:
-    """By cancelling them."""
+    """Cancel the tasks."""
     watch = Stopwatch()
 
     async def main(tasks: list[asyncio.Task[None]]) -> float:
@@ -283,7 +283,7 @@ def teardown(count: int) -> float:
 
 
 def call_among_idle(count: int) -> float:
-    """Calls on one more."""
+    """Calls of one more actor."""
 
     async def main(tasks: list[asyncio.Task[None]]) -> float:
         idle = await start_idle(tasks, count)

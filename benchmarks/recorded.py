@@ -1,4 +1,4 @@
-"""trioactors with a recorder attached, which keeps every trace record of the last ten thousand."""
+"""trioactors with a recorder attached, which keeps the last ten thousand trace records."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__: list[str] = []
 
 
 def with_recorder(plays: Callable[[int, tuple[ta.Observer, ...]], float]) -> Callable[[int], float]:
-    """The same scenario under the eyes of a recorder, which must have seen something."""
+    """Run the same scenario with a recorder attached. The recorder must have seen records."""
 
     def play(size: int) -> float:
         recorder = ta.Recorder()

@@ -1,20 +1,20 @@
-"""What is measured, and what the project wants of it.
+"""The scenarios, and the goals of the project for them.
 
-A contestant offers, for each scenario that it can play, a function from a size to what that costs in all: seconds, or bytes. The
-same scenario is the same work for everybody, and each contestant asserts the answers and totals, so that nothing is skipped:
+For each scenario that it supports, a contestant has a function from a size to the total cost: seconds, or bytes. A scenario is the
+same work for all contestants, and each asserts the answers and totals, so that nothing is skipped:
 
     call          one caller asks one counter to add one, and waits for the new total
-    callers       one hundred callers do so at the same time, on one counter
-    cast          bursts of 10,000 messages without a reply, put without waiting, each burst closed by one call as a barrier
-    cast-usual    the same; the floor sends each by `await send`, ours as before
-    awaited       the same messages sent by the awaiting form, which may wait for room, then one call
-    ring          1,000 actors in a ring; one token goes from each to the next, until it has made so many hops
-    spawn         start so many, one after another, each known to be ready; then stop each, one after another, each known to be gone
-    restart       a call fails and its caller is told; the actor is brought back with a fresh state; the next call is answered
-    restart-anew  the same; the floor gives each life a task of its own, ours as before
-    bytes         how much the process grows by so many idle actors (resident memory, in a fresh process)
-    teardown      leave everything with so many idle actors running
-    idle          the cost of a call among so many idle actors
+    callers       one hundred callers do this at the same time, on one counter
+    cast          bursts of 10,000 messages without a reply, sent without waiting, each burst followed by one call as a barrier
+    cast-usual    the same; the floor sends each message by `await send`, ours does not change
+    awaited       the same messages sent by the awaiting form, which can wait for room, then one call
+    ring          1,000 actors in a ring; one token goes from each to the next, until it has made a number of hops
+    spawn         start actors one after another, each until it is ready; then stop them one after another, each until it has stopped
+    restart       a call fails and its caller gets the error; the actor is restarted with a fresh state; the next call is answered
+    restart-anew  the same; the floor gives each incarnation its own task, ours does not change
+    bytes         the growth of the process with many idle actors (resident memory, in a fresh process)
+    teardown      leave the system while many idle actors are running
+    idle          the cost of a call beside many idle actors
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ CONTESTANTS = {
     "ours": "trioactors",
     "recorded": "with a recorder",
 }
-"""The module of each contestant, and the head of its column."""
+"""The module of each contestant and the head of its column."""
 
 LIBRARIES = ("with_pykka", "with_triotp")
-"""The actor libraries among them: trioactors wants to be ahead of each in every row."""
+"""The actor libraries among them; the goal is to be ahead of each in every row."""
 
 
 class GoalKind(enum.Enum):
-    """What a goal is a bound of."""
+    """The figure that a goal bounds."""
 
     RATE = "times the floor's rate, at least"
     BYTES = "kB for each, at most"
@@ -55,19 +55,19 @@ class GoalKind(enum.Enum):
 
 @attrs.frozen
 class Goal:
-    """What the project wants in one row."""
+    """A goal of the project for one row."""
 
     kind: GoalKind
     bound: float
     beside: str = ""
-    """For GROWTH: the scenario that it is compared with."""
+    """For GROWTH: the scenario to compare with."""
 
     def met_by(self, figure: float) -> bool:
-        """Whether *figure* reaches it."""
+        """Whether *figure* reaches the goal."""
         return figure >= self.bound if self.kind is GoalKind.RATE else figure <= self.bound
 
     def __str__(self) -> str:
-        """The bound as it stands in the table."""
+        """The bound, as text for the table."""
         match self.kind:
             case GoalKind.RATE:
                 return f">= {self.bound:g}"
@@ -83,38 +83,38 @@ class Scenario:
 
     name: str
     title: str
-    """What stands in the table; `{size}` is filled in."""
+    """The title in the table; `{size}` is filled in."""
     plays: str
     """The contestants' function."""
     size: int
     operations: int = 0
-    """By how many the cost is divided; 0 means the size."""
+    """The divisor of the cost; 0 means the size."""
     goal: Goal | None = None
     quick: int = 0
     """The size for `--quick`; 0 leaves the row out."""
 
     @property
     def head(self) -> str:
-        """The title, filled in."""
+        """The title, with the size filled in."""
         return self.title.format(size=f"{self.size:,}")
 
     @property
     def divisor(self) -> int:
-        """By how many the cost is divided."""
+        """The divisor of the cost."""
         return self.operations or self.size
 
     @property
     def in_bytes(self) -> bool:
-        """Whether it is about memory, not time."""
+        """Whether the cost is memory, not time."""
         return self.plays == "bytes_of_idle"
 
     def smaller(self) -> Scenario:
-        """The same for `--quick`."""
+        """The scenario with the size for `--quick`."""
         return attrs.evolve(self, size=self.quick)
 
 
 def rate(bound: float) -> Goal:
-    """At least *bound* times the floor's rate."""
+    """A goal of at least *bound* times the floor's rate."""
     return Goal(GoalKind.RATE, bound)
 
 
@@ -151,6 +151,6 @@ SCENARIOS: tuple[Scenario, ...] = (
 )
 
 VOID_BELOW = 2.2
-"""The floor's calls over pykka's: a floor below this is too slow to be measured against."""
+"""The least ratio of the floor's call rate to pykka's; below it, the floor is too slow to compare with."""
 
 NOT_MEASURED = math.nan

@@ -1,7 +1,7 @@
-"""What a commit costs on each store, alone and a hundred batches at once, and what opening costs: python benchmarks/stores.py.
+"""The cost of a commit on each store, alone and with a hundred batches at once, and of opening: `python benchmarks/stores.py`.
 
-A copy of the files that is made while the store is open is what a `kill -9` would leave. Openings after it and after an orderly close take
-turns, so that their ratio means something on a busy machine too.
+A copy of the files that is made while the store is open is the state after a `kill -9`. Openings of such a copy and openings after an
+orderly close alternate, so that their ratio is valid on a busy machine, too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ DATA = os.urandom(260)
 ACTORS = 1_000
 OPENINGS = 7
 RECORDS = ((1, 1_000_000), (1_000, 260), (10_000, 260), (100_000, 260), (1, 100_000_000))
-"""How many, of how many bytes each."""
+"""The number of records, and the size of each in bytes."""
 URLS = (
     "sqlite:///{}/durable.db",
     "sqlite:///{}/relaxed.db?durability=relaxed",
@@ -33,26 +33,26 @@ URLS = (
 
 
 def seconds_of(do: Callable[[], object]) -> float:
-    """How long it takes, once."""
+    """The time of one run, in seconds."""
     begin = time.perf_counter()
     do()
     return time.perf_counter() - begin
 
 
 def batches(begin: int, size: int, actors: int = ACTORS) -> list[Batch]:
-    """One write of 260 bytes for each of *size* actors."""
+    """A batch with one write of 260 bytes for each of *size* actors."""
     keys = [Key(Space.STATE, f"actor-{number % actors:07}") for number in range(begin, begin + size)]
     return [Batch((Write(key, DATA, expected=None),)) for key in keys]
 
 
 def commit_cost(store: Store, size: int, rounds: int) -> float:
-    """Seconds per batch when *size* of them are committed at once."""
+    """The time per batch if *size* batches are committed at once, in seconds."""
     work = [batches(number * size, size) for number in range(rounds)]
     return median(seconds_of(partial(store.commit, one)) for one in work) / size
 
 
 def opening_costs(scheme: str, folder: Path, records: int, size: int) -> tuple[float, float]:
-    """Seconds that opening takes with so many records of so many bytes, after an orderly close and after a kill."""
+    """The times of opening a store with *records* records of *size* bytes, after an orderly close and after a kill, in seconds."""
     work, killed = folder / "work", folder / "killed"
     work.mkdir(parents=True)
     store = store_at(_url(scheme, work))
@@ -72,7 +72,7 @@ def _url(scheme: str, folder: Path) -> str:
 
 
 def _opening(scheme: str, left: Path) -> float:
-    """Seconds that opening a copy of what was left takes."""
+    """The time of opening a copy of the files, in seconds."""
     copy = shutil.copytree(left, left.with_name("copy"))
     store = store_at(_url(scheme, copy))
     seconds = seconds_of(lambda: store.open(Environment()))

@@ -1,7 +1,7 @@
-"""From measurements to the table.
+"""The table from the measurements.
 
-A figure is the median over the rounds; a ratio is the median of the ratios of each round, whose measurements stand next to each other in
-time, so that a machine which slows down slows both.
+A figure is the median over the rounds. A ratio is the median of the ratios of each round, whose measurements are adjacent in time, so
+that a machine which slows down slows both.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ KILO = 1024.0
 
 @attrs.define
 class Results:
-    """What was measured: by scenario and contestant, one figure (for one operation) per round."""
+    """The measurements: by scenario and contestant, one figure (for one operation) per round."""
 
     figures: dict[tuple[str, str], list[float]] = attrs.field(factory=dict)
     missing: dict[tuple[str, str], str] = attrs.field(factory=dict)
 
     def add(self, scenario: Scenario, contestant: str, answer: Mapping[str, object]) -> None:
-        """Keep one answer of a worker."""
+        """Add one result of a worker."""
         key = (scenario.name, contestant)
         cost = answer.get("cost")
         if isinstance(cost, int | float):
@@ -39,22 +39,22 @@ class Results:
             self.missing[key] = str(answer.get("missing"))
 
     def median(self, scenario: str, contestant: str) -> float | None:
-        """The figure of the table."""
+        """The figure in the table."""
         figures = self.figures.get((scenario, contestant))
         return statistics.median(figures) if figures else None
 
     def ratio(self, above: tuple[str, str], below: tuple[str, str]) -> float | None:
-        """The median of the rounds' ratios of two figures."""
+        """The median over the rounds of the ratio of two figures."""
         pairs = zip(self.figures.get(above, ()), self.figures.get(below, ()), strict=False)
         ratios = [one / other for one, other in pairs]
         return statistics.median(ratios) if ratios else None
 
     def floor_over_pykka(self) -> float | None:
-        """How many calls the floor makes while pykka makes one."""
+        """The number of calls of the floor for each call of pykka."""
         return self.ratio(("call", "with_pykka"), ("call", FLOOR))
 
     def reached(self, scenario: Scenario, goal: Goal) -> float | None:
-        """The figure that *goal* is about."""
+        """The figure that *goal* bounds."""
         match goal.kind:
             case GoalKind.RATE:
                 return self.ratio((scenario.name, FLOOR), (scenario.name, OURS))
@@ -64,12 +64,12 @@ class Results:
                 return self.ratio((scenario.name, OURS), (goal.beside, OURS))
 
     def behind(self, scenario: Scenario) -> list[str]:
-        """The libraries that do better than trioactors."""
+        """The libraries that are better than trioactors."""
         ratios = {name: self.ratio((scenario.name, OURS), (scenario.name, name)) for name in LIBRARIES}
         return [CONTESTANTS[name] for name, ratio in ratios.items() if ratio is not None and ratio > 1]
 
     def verdict(self, scenario: Scenario) -> str:
-        """What the last column says."""
+        """The text of the last column."""
         faults = [f"behind {name}" for name in self.behind(scenario)]
         if scenario.goal is not None:
             figure = self.reached(scenario, scenario.goal)
@@ -103,7 +103,7 @@ def row(results: Results, scenario: Scenario) -> list[str]:
 
 
 def notes(results: Results, scenarios: Sequence[Scenario]) -> list[str]:
-    """Why some figures are missing, once for each reason."""
+    """The reasons of missing figures, each once."""
     reasons: dict[tuple[str, str], list[str]] = {}
     for scenario in scenarios:
         for contestant in CONTESTANTS:
@@ -114,16 +114,16 @@ def notes(results: Results, scenarios: Sequence[Scenario]) -> list[str]:
 
 
 def state_of_floor(results: Results) -> tuple[bool, str]:
-    """Whether the floor is fast enough to be measured against, and the sentence that says so."""
+    """Whether the floor is fast enough to compare with, and a sentence that says so."""
     ratio = results.floor_over_pykka()
     if ratio is None:
-        return False, "VOID: pykka could not be measured, so nobody knows whether the floor is fast enough."
+        return False, "VOID: pykka could not be measured, so whether the floor is fast enough is unknown."
     text = f"the floor makes {ratio:.2f} times pykka's calls (at least {VOID_BELOW:g} are needed)"
     return (True, f"Valid: {text}.") if ratio >= VOID_BELOW else (False, f"VOID: {text}.")
 
 
 def rendered(results: Results, scenarios: Sequence[Scenario]) -> str:
-    """The table, as Markdown that is also readable as it is."""
+    """The table, as readable Markdown."""
     head = ["one operation", *CONTESTANTS.values(), "rate / floor's", "goal", "verdict"]
     lines = [head, *(row(results, scenario) for scenario in scenarios)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]

@@ -1,7 +1,7 @@
-"""pykka: a thread per actor, `ask` to call and `tell` to cast, in the form that costs it least (no proxies).
+"""pykka: a thread per actor, `ask` to call and `tell` to cast, in its cheapest form (no proxies).
 
-It does not supervise. Restart: a `tell` that fails ends the actor; whoever sent it waits for that end, starts another and asks it.
-The scenarios with 100,000 actors are not played: nobody has so many threads.
+It does not supervise. Restart: a `tell` that fails stops the actor; its sender waits for that, starts another actor and asks it. The
+scenarios with 100,000 actors are left out, because that many threads are not possible.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from benchmarks.scenarios import BURST, CALLERS, CALLS_AMONG_IDLE, RING
 __all__: list[str] = []
 
 MOST = 20_000
-"""More threads than this are not tried."""
+"""The largest number of threads that is tried."""
 FAIL = "fail"
 
 
 class Counter(pykka.ThreadingActor):
-    """Keeps a total."""
+    """An actor that keeps a total."""
 
     def __init__(self) -> None:
         super().__init__()
         self.total = 0
 
     def on_receive(self, message: object) -> int:
-        """Add the message; the answer is the new total."""
+        """Add the message and return the new total."""
         if message == FAIL:
             raise ValueError
         assert isinstance(message, int)
@@ -40,7 +40,7 @@ class Counter(pykka.ThreadingActor):
 
 
 class Link(pykka.ThreadingActor):
-    """One of a ring."""
+    """An actor of the ring."""
 
     def __init__(self, done: Event) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class Link(pykka.ThreadingActor):
         self.hops = 0
 
     def on_receive(self, message: object) -> int:
-        """Pass on a token; anything else is the following link, or asks for the hops."""
+        """Pass a token on; any other message sets the following actor or asks for the hops."""
         match message:
             case int(left):
                 self.hops += 1
@@ -66,7 +66,7 @@ class Link(pykka.ThreadingActor):
 
 
 def ready_counter() -> pykka.ActorRef[Counter]:
-    """A counter that has answered often enough to be warm; its total is 0."""
+    """A counter that is warm: it has answered enough calls. Its total is 0."""
     counter = Counter.start()
     for by in (1, -1) * 500:
         counter.ask(by)
@@ -74,7 +74,7 @@ def ready_counter() -> pykka.ActorRef[Counter]:
 
 
 def timed_calls(counter: pykka.ActorRef[Counter], count: int) -> float:
-    """The seconds of *count* calls."""
+    """The time of *count* calls, in seconds."""
     answer: object = 0
     with Stopwatch() as watch:
         for _ in range(count):
@@ -121,7 +121,7 @@ def cast(count: int) -> float:
 
 
 def ring(hops: int) -> float:
-    """One token."""
+    """One token runs around the ring."""
     done = Event()
     links = [Link.start(done) for _ in range(RING)]
     for link, following in zip(links, links[1:] + links[:1], strict=True):
@@ -135,7 +135,7 @@ def ring(hops: int) -> float:
 
 
 def spawn_and_stop(count: int) -> float:
-    """All are started, then all are stopped."""
+    """Start all actors, then stop all."""
     with Stopwatch() as watch:
         counters = [Counter.start() for _ in range(count)]
         alive = len(pykka.ActorRegistry.get_all())
@@ -147,7 +147,7 @@ def spawn_and_stop(count: int) -> float:
 
 
 def restart(count: int) -> float:
-    """By whoever sent the message that failed."""
+    """The sender of the failed message starts a new actor."""
     logging.getLogger("pykka").disabled = True
     counter = ready_counter()
     with Stopwatch() as watch:
@@ -161,14 +161,14 @@ def restart(count: int) -> float:
 
 
 def start_idle(count: int) -> list[pykka.ActorRef[Counter]]:
-    """So many that have nothing to do."""
+    """Many actors that have nothing to do."""
     if count > MOST:
         raise OverflowError(f"a thread each: {count:,} are not tried")
     return [Counter.start() for _ in range(count)]
 
 
 def bytes_of_idle(count: int) -> float:
-    """With the list that keeps them."""
+    """The memory includes the list that holds them."""
     with Growth() as growth:
         counters = start_idle(count)
     assert len(counters) == len(pykka.ActorRegistry.get_all()) == count
@@ -177,7 +177,7 @@ def bytes_of_idle(count: int) -> float:
 
 
 def teardown(count: int) -> float:
-    """By `stop_all`."""
+    """Call `stop_all`."""
     start_idle(count)
     with Stopwatch() as watch:
         stopped = pykka.ActorRegistry.stop_all()
@@ -186,7 +186,7 @@ def teardown(count: int) -> float:
 
 
 def call_among_idle(count: int) -> float:
-    """Calls on one more."""
+    """Calls of one more actor."""
     start_idle(count)
     cost = timed_calls(ready_counter(), CALLS_AMONG_IDLE)
     pykka.ActorRegistry.stop_all()

@@ -1,9 +1,9 @@
 """triotp: OTP's generic servers and supervisors on Trio.
 
-It asks for a Trio of years ago. It is installed without its dependencies' bounds, beside the Trio that everybody here runs on; where
-that does not work, the table says so. Actors are generic servers under a dynamic supervisor. It does not tell when a child is ready, so
-that is counted in `init`; nor when it is gone, so that is counted in `terminate`. Restart: a cast fails (a call that fails never
-returns), the supervisor starts the server again, and the next call is made after its `init`. 100,000 are not tried.
+It requires a Trio of years ago. It is installed without the bounds of its dependencies, with the Trio that all contestants use; if
+that does not work, the table says so. Actors are generic servers under a dynamic supervisor. It does not report when a child is ready,
+so `init` counts that, nor when a child has stopped, so `terminate` counts that. Restart: a cast fails (a call that fails never
+returns), the supervisor starts the server again, and the next call is made after its `init`. 100,000 actors are not tried.
 """
 
 # mypy: ignore-errors
@@ -32,7 +32,7 @@ PERMANENT = supervisor.restart_strategy.PERMANENT
 
 
 class Count:
-    """How many servers have begun and ended, and a way to wait for that."""
+    """Counts servers that started or stopped, and waits for a number of them."""
 
     def __init__(self) -> None:
         self.begun = 0
@@ -40,20 +40,20 @@ class Count:
         self.changed = trio.Event()
 
     def change(self, begun: int, ended: int) -> None:
-        """One more has."""
+        """Count one more."""
         self.begun += begun
         self.ended += ended
         self.changed.set()
 
     async def until(self, begun: int, ended: int = 0) -> None:
-        """Wait until so many have."""
+        """Wait until the count reaches a number."""
         while self.begun < begun or self.ended < ended:
             self.changed = trio.Event()
             await self.changed.wait()
 
 
 class Tree:
-    """A dynamic supervisor, and those it was asked to start."""
+    """A dynamic supervisor and the servers that it was asked to start."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -61,7 +61,7 @@ class Tree:
         self.server = server(self.count)
 
     async def start(self, name: str, *, restart: Any = TEMPORARY, module: Any = None) -> str:
-        """Start a server, and return its name when it runs."""
+        """Start a server, and return its name when it is running."""
         begun = self.count.begun
         arguments = [module or self.server, 0, name]
         await dynamic_supervisor.start_child(self.name, supervisor.child_spec(name, gen_server.start, arguments, restart))
@@ -70,7 +70,7 @@ class Tree:
 
 
 def server(count: Count) -> Any:
-    """What triotp takes for a module: a counter."""
+    """A counter in the form of a module, as triotp expects."""
 
     async def init(total: int) -> int:
         count.change(1, 0)
@@ -93,10 +93,10 @@ def server(count: Count) -> Any:
 
 
 def within_triotp(main: Callable[[Tree], Awaitable[float]]) -> float:
-    """Run *main* with a tree, and cancel that at the end."""
+    """Run *main* with a tree, and cancel it at the end."""
 
     async def body() -> float:
-        mailbox._init()  # noqa: SLF001 - what its own `node.run` does
+        mailbox._init()  # noqa: SLF001 - its own `node.run` does this
         options = supervisor.options(max_restarts=sys.maxsize)
         async with trio.open_nursery() as nursery:
             await nursery.start(dynamic_supervisor.start, options, "tree")
@@ -109,7 +109,7 @@ def within_triotp(main: Callable[[Tree], Awaitable[float]]) -> float:
 
 
 async def ready_counter(tree: Tree) -> str:
-    """A counter that has answered often enough to be warm; its total is 0."""
+    """A counter that is warm: it has answered enough calls. Its total is 0."""
     name = await tree.start("counter")
     for by in (1, -1) * 500:
         await gen_server.call(name, by)
@@ -117,7 +117,7 @@ async def ready_counter(tree: Tree) -> str:
 
 
 async def timed_calls(name: str, count: int) -> float:
-    """The seconds of *count* calls."""
+    """The time of *count* calls, in seconds."""
     answer = 0
     with Stopwatch() as watch:
         for _ in range(count):
@@ -156,7 +156,7 @@ def call_from_many(count: int) -> float:
 
 
 def cast_awaited(count: int) -> float:
-    """Awaited one by one: it has no other form, since its mailboxes hold nothing."""
+    """Each cast is awaited. There is no other form, because the mailboxes have no buffer."""
 
     async def main(tree: Tree) -> float:
         name = await ready_counter(tree)
@@ -188,7 +188,7 @@ def cast(count: int) -> float:
 
 
 def ring(hops: int) -> float:
-    """One token."""
+    """One token runs around the ring."""
 
     async def main(tree: Tree) -> float:
         done = trio.Event()
@@ -220,7 +220,7 @@ def ring(hops: int) -> float:
 
 
 def spawn_and_stop(count: int) -> float:
-    """All are started, then all are stopped."""
+    """Start all actors, then stop all."""
 
     async def main(tree: Tree) -> float:
         with Stopwatch() as watch:
@@ -235,7 +235,7 @@ def spawn_and_stop(count: int) -> float:
 
 
 def restart(count: int) -> float:
-    """By its supervisor."""
+    """The supervisor restarts it."""
 
     async def main(tree: Tree) -> float:
         name = await tree.start("counter", restart=PERMANENT)
@@ -252,14 +252,14 @@ def restart(count: int) -> float:
 
 
 async def start_idle(tree: Tree, count: int) -> list[str]:
-    """So many that have nothing to do."""
+    """Many actors that have nothing to do."""
     if count > MOST:
         raise OverflowError(f"{count:,} are not tried")
     return [await tree.start(f"idle-{number}") for number in range(count)]
 
 
 def bytes_of_idle(count: int) -> float:
-    """With the list that keeps their names."""
+    """The memory includes the list that holds their names."""
 
     async def main(tree: Tree) -> float:
         with Growth() as growth:
@@ -271,7 +271,7 @@ def bytes_of_idle(count: int) -> float:
 
 
 def teardown(count: int) -> float:
-    """By cancelling the tree."""
+    """Cancel the tree."""
     watch = Stopwatch()
 
     async def main(tree: Tree) -> float:
@@ -284,7 +284,7 @@ def teardown(count: int) -> float:
 
 
 def call_among_idle(count: int) -> float:
-    """Calls on one more."""
+    """Calls of one more actor."""
 
     async def main(tree: Tree) -> float:
         await start_idle(tree, count)

@@ -1,6 +1,6 @@
-"""One measurement in a process of its own: `python -m benchmarks.worker CONTESTANT FUNCTION SIZE` prints it as JSON.
+"""Take one measurement in its own process: `python -m benchmarks.worker CONTESTANT FUNCTION SIZE` prints it as JSON.
 
-A process each, so that no contestant leaves threads, garbage or a grown heap to the next.
+Each measurement has its own process, so that no contestant leaves threads, garbage or a grown heap to the next.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ __all__: list[str] = []
 
 
 def measured(contestant: str, plays: str, size: int) -> dict[str, object]:
-    """The cost, or why there is none."""
+    """The cost, or the reason why there is none."""
     try:
         module = importlib.import_module(f"benchmarks.{contestant}")
     except ImportError as error:

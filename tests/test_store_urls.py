@@ -74,12 +74,12 @@ def test_every_store_of_this_package_is_found(url: str, tmp_path: Path, monkeypa
         ("", "no scheme"),
         ("/var/counter.db", "no scheme"),
         ("redis:///0", "known schemes: file, memory, sqlite"),
-        ("sqlite:", "which file"),
-        ("sqlite:///", "which file"),
+        ("sqlite:", "names no file"),
+        ("sqlite:///", "names no file"),
         ("sqlite:///:memory:", "memory:"),
         ("sqlite://host/x.db", "a host has no place"),
         ("sqlite:x.db", "sqlite:///relative"),
-        ("file:", "which folder"),
+        ("file:", "names no folder"),
         ("file://", "a host has no place"),
         ("memory:///x", "no path"),
         ("memory:x", "write memory:"),
@@ -157,7 +157,7 @@ def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
     error = opening(f"file:///{tmp_path}/file")
 
     assert isinstance(error, StoreUnavailable)
-    assert "is no folder" in str(error)
+    assert "is not a folder" in str(error)
     assert (tmp_path / "file").read_text() == "dear diary"
 
 
@@ -182,7 +182,7 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     error = opening(f"sqlite:///{tmp_path}/x.db")
 
     assert isinstance(error, StoreCorrupt)
-    assert "no SQLite database" in str(error)
+    assert "not a SQLite database" in str(error)
     assert (tmp_path / "x.db").read_text() == "dear diary, " * 100
 
 

@@ -1,4 +1,4 @@
-"""The numbers that the runtime lives by, and how what a user says is checked."""
+"""Every number of the runtime that a user can change, and the checks of values that users pass."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ E = TypeVar("E", bound=enum.Enum)
 
 
 def choice(value: E | str, kind: type[E], option: str) -> E:
-    """*value* as a member of *kind*; its text is accepted too."""
+    """Return *value* as a member of *kind*; the text of a member is accepted too."""
     try:
         return kind(value)
     except ValueError:
@@ -25,33 +25,38 @@ def choice(value: E | str, kind: type[E], option: str) -> E:
 
 
 def seconds(value: object, option: str, *, least: float = 0.0) -> float:
-    """*value* as a number of seconds that is not less than *least*."""
+    """Return *value* as a number of seconds. Raises `SpecError` if it is not a number or less than *least*."""
     if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value) or value < least:
         raise SpecError(f"{option}={value!r} must be a number of seconds, at least {least:g}")
     return float(value)
 
 
 def count(value: object, option: str, *, least: int = 0) -> int:
-    """*value* as a whole number that is not less than *least*."""
+    """Return *value* as a whole number. Raises `SpecError` if it is not one or less than *least*."""
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise SpecError(f"{option}={value!r} must be a whole number, at least {least}")
     return value
 
 
 class Overflow(enum.Enum):
-    """What a full mailbox does with one message more."""
+    """The effect of one more message on a full mailbox."""
 
     WAIT = "wait"
+    """The sender waits for room."""
     FAIL = "fail"
+    """The sender gets `MailboxFull`."""
     DROP_OLDEST = "drop_oldest"
+    """The oldest waiting message is dropped; if it is a call, its caller gets `MailboxFull`."""
 
 
 @attrs.frozen
 class Intensity:
-    """At most *limit* restarts within *period* seconds; one more, and the supervisor gives up."""
+    """A restart intensity: at most *limit* restarts within *period* seconds. One more, and the supervisor gives up."""
 
     limit: int = 3
+    """The number of restarts that are allowed within the period."""
     period: float = 5.0
+    """The length of the period, in seconds."""
 
     def __attrs_post_init__(self) -> None:
         count(self.limit, "Intensity.limit")
@@ -61,15 +66,20 @@ class Intensity:
 
 @attrs.frozen(kw_only=True)
 class Backoff:
-    """How long to wait before a restart: *base* seconds, times *factor* for each earlier restart that still counts, at most *cap*.
+    """The delay before a restart, in seconds: *base*, times *factor* for each earlier restart that still counts, at most *cap*.
 
-    Up to the share *jitter* of the delay is taken off at random, so that children that fell together do not come back together.
+    A random part of the delay, up to the share *jitter* of it, is taken off, so that children that failed together do not all restart
+    at the same moment.
     """
 
     base: float = 0.1
+    """The delay before the first restart, in seconds."""
     factor: float = 2.0
+    """The number by which each further restart multiplies the delay; at least 1."""
     cap: float = 30.0
+    """The longest delay, in seconds."""
     jitter: float = 0.5
+    """The largest share of the delay that is taken off at random, from 0 to 1."""
 
     def __attrs_post_init__(self) -> None:
         seconds(self.base, "Backoff.base")
@@ -81,31 +91,38 @@ class Backoff:
 
 @attrs.frozen(kw_only=True)
 class Settings:
-    """Every number that the runtime lives by. Times are seconds. Hand your own to `open_system(settings=...)`."""
+    """The numbers of one system.
+
+        async with ta.open_system(tree, settings=ta.Settings(call_timeout=30, mailbox=10_000)) as system:
+            ...
+
+    All times are in seconds.
+    """
 
     call_timeout: float = 5.0
-    """A call's deadline, where neither its handler nor its actor names one."""
+    """The time a call waits for its reply if neither its handler nor its actor sets one, in seconds."""
     grace: float = 5.0
-    """How long a child may take to stop before it is cancelled."""
+    """The time a child has to stop before it is cancelled, in seconds."""
     start_timeout: float = 30.0
-    """How long a child may take to become ready."""
+    """The time a child has to become ready, in seconds."""
     intensity: Intensity = Intensity()
-    """How many restarts a supervisor allows that names no intensity of its own; the one behind `system.start` among them."""
+    """The restart intensity of supervisors that set none, including the one behind `system.start`."""
     mailbox: int = 1_000
-    """How many messages wait in a mailbox."""
+    """The number of messages that can wait in a mailbox."""
     timers: int = 1_000
-    """How many timers an actor may have at once."""
+    """The number of timers that an actor can have at once."""
     drain_messages: int = 64
-    """How many messages an actor handles in a row before others run."""
+    """The number of messages that an actor handles in a row before other tasks run."""
     drain_seconds: float = 0.005
-    """How long an actor handles messages in a row before others run (looked at every eight messages)."""
+    """The time for which an actor handles messages in a row before other tasks run, in seconds; checked every eight messages."""
     dead_letters: int = 1_000
-    """How many dead letters can be listed; older ones are counted only."""
+    """The number of dead letters that can be listed; older ones are only counted."""
     crash_logs: int = 10
-    """How many crash reports are logged in full within `crash_logs_period`; the rest are counted in the next one."""
+    """The number of crash reports that are logged in full within `crash_logs_period`; the next report counts the rest."""
     crash_logs_period: float = 60.0
+    """The period for `crash_logs`, in seconds."""
     loop_held: float = 0.1
-    """How long one task may hold the loop before a `LoopHeld` tells of it."""
+    """The time for which one task can hold the event loop before a `LoopHeld` record reports it, in seconds."""
 
     def __attrs_post_init__(self) -> None:
         for name in ("call_timeout", "grace", "start_timeout", "drain_seconds", "crash_logs_period", "loop_held"):

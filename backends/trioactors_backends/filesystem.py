@@ -1,10 +1,10 @@
-"""A store in a folder: one append-only log, a snapshot before it, and everything in memory while it is open.
+"""A store in a folder: an append-only log, a snapshot of everything before it, and all records in memory while it is open.
 
-A commit is one frame at the end of the log and one sync. When the log carries more dead weight than the limits allow, a snapshot
-begins a new generation. What opening finds after anything but an orderly close is written once more, as a new generation, before it
-is served: what was read may be in the system's cache only.
+A commit is one frame at the end of the log and one sync. When the log contains more dead data than the limits allow, a snapshot begins a
+new generation. If the store was not closed in order, opening writes everything once more as a new generation before any of it is
+served: the data that was read may be in the cache of the operating system only.
 
-No name ever becomes a path: keys are inside the files, and the files are numbered.
+No name becomes a part of a path: keys are inside the files, and the files are numbered.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 import attrs
 
 from trioactors.environment import Disk, DiskFile, Environment, refusal
-from trioactors.errors import BadStoreURL, StoreLocked, StorePoisoned, StoreUnavailable
+from trioactors.errors import BadStoreURL, StorePoisoned, StoreUnavailable
 from trioactors.persistence import (
     SCAN_LIMIT,
     Address,
@@ -35,10 +35,11 @@ from trioactors.persistence import (
     Verification,
 )
 from trioactors_backends.frames import HEADER_BYTES, Header, Kind, pack_frame
-from trioactors_backends.generations import log_name, new_identity, start_log, sure, write_generation, write_store
+from trioactors_backends.generations import log_name, new_identity, start_log, write_generation, write_store
 from trioactors_backends.keyspace import Keyspace, entry_of
 from trioactors_backends.ownership import Mark, Ownership
 from trioactors_backends.recovery import Folder, Recovered, recover
+from trioactors_backends.refusals import absent, already_open, deleted, poisoned, sure
 
 __all__ = ["FilesystemStore"]
 
@@ -47,7 +48,7 @@ _OWNER = "owner"
 
 @attrs.define
 class _Open:
-    """What an open store holds."""
+    """The state of an open store."""
 
     environment: Environment
     ownership: Ownership
@@ -58,13 +59,13 @@ class _Open:
     """The number of the last frame."""
 
     end: int
-    """Where the next frame goes."""
+    """The offset of the next frame."""
 
     due: int
-    """From which end on the log is too long."""
+    """The length from which the log is too long, in bytes."""
 
     stale: bool = False
-    """Whether what was read may not be what is on the disk, so that it must be written anew before anything is added."""
+    """Whether the disk may hold less than was read, so that everything must be written again before a commit."""
 
     poison: StorePoisoned | None = None
 
@@ -74,7 +75,7 @@ class _Open:
 
 
 class FilesystemStore:
-    """Records in the files of one folder."""
+    """A store in the files of one folder."""
 
     def __init__(self, folder: str | os.PathLike[str], options: Options | None = None) -> None:
         self._folder = Path(folder).resolve()
@@ -90,20 +91,20 @@ class FilesystemStore:
 
     @classmethod
     def from_address(cls, address: Address, limits: Limits) -> FilesystemStore:
-        """The store of `file:///folder`."""
+        """Make the store of `file:///folder`."""
         if not address.path:
-            raise BadStoreURL(address.url, "which folder? Write file:///relative/folder or file:////absolute/folder")
+            raise BadStoreURL(address.url, "it names no folder. Write file:///relative/folder or file:////absolute/folder")
         return cls(address.path, address.known_options(limits))
 
     @property
     def blocking(self) -> bool:
-        """A durable commit waits for the disk."""
+        """Whether a commit waits for the disk: yes, if it is durable."""
         return self._options.durability is Durability.DURABLE
 
     def open(self, environment: Environment) -> None:
-        """Lock the folder, read it, and make what was read durable."""
+        """Lock the folder, read it, and make the data durable."""
         if self._state is not None:
-            raise StoreLocked(str(self._folder), "this very store, which is open")
+            raise already_open(self._folder)
         self._look(environment.disk)
         ownership = Ownership.take(environment.disk, self._folder / _OWNER, str(self._folder), environment.process)
         with ExitStack() as undo:
@@ -112,21 +113,21 @@ class FilesystemStore:
             undo.pop_all()
 
     def read(self, keys: Sequence[Key]) -> Sequence[Record | Corrupt | None]:
-        """What is committed under each of *keys*."""
+        """Return the record under each of *keys*."""
         keyspace = self._sound().keyspace
         return [keyspace.read(key) for key in keys]
 
     def scan(
         self, space: Space, start: str = "", stop: str | None = None, *, limit: int = SCAN_LIMIT, reverse: bool = False
     ) -> Sequence[Found]:
-        """Records of the space by name."""
+        """Return the records of a space, in order of their names."""
         return self._sound().keyspace.scan(space, start, stop, limit, reverse=reverse)
 
     def commit(self, batches: Sequence[Batch]) -> Sequence[Answer]:
-        """Append one frame for all the batches, and sync it."""
+        """Append one frame with all batches, and sync it."""
         state = self._sound()
         if not (state.log.linked and state.ownership.linked):
-            raise StoreUnavailable(f"{self._folder} was deleted while in use. Nothing is written to what cannot be found again.")
+            raise deleted(self._folder)
         decision = state.keyspace.decide(batches, self._options.limits)
         if not decision.changes:
             return decision.answers
@@ -148,7 +149,7 @@ class FilesystemStore:
         write_store(state.environment, to.resolve(), state.keyspace, self._options)
 
     def close(self) -> None:
-        """Sync what is not synced yet, say that all is in order, and give the folder back."""
+        """Sync the log, mark the store as closed in order, and unlock the folder."""
         state, self._state = self._state, None
         if state is None:
             return
@@ -160,36 +161,38 @@ class FilesystemStore:
             state.ownership.release()
 
     def _look(self, disk: Disk) -> Folder:
-        """See what is in the folder; it is made if it is missing and may be."""
+        """Return the files of the folder; make the folder if it is missing and the options allow it."""
         try:
             if self._options.create is Creation.CREATE:
                 disk.make_folder(self._folder)
             folder = Folder.of(disk.names(self._folder), _OWNER)
         except (FileExistsError, NotADirectoryError) as error:
-            raise StoreUnavailable(f"{self._folder} is no folder. file: needs one; a single file is what sqlite: is for") from error
+            raise StoreUnavailable(
+                f"{self._folder} is not a folder. file: needs a folder; for a single file, use sqlite:"
+            ) from error
         except OSError as error:
             raise refusal(error, f"{self._folder} cannot be opened as a folder") from error
         if folder.empty:
-            self._see_that_one_may_be_made()
+            self._check_may_create()
         if folder.empty and folder.foreign:
             raise StoreUnavailable(f"{self._folder} holds other files ({folder.foreign[0]!r}). Choose an empty folder.")
         return folder
 
-    def _see_that_one_may_be_made(self) -> None:
+    def _check_may_create(self) -> None:
         if self._options.create is Creation.REFUSE:
-            raise StoreUnavailable(f"there is no store in {self._folder}, and none is to be made (create=no)")
+            raise absent(f"in {self._folder}")
 
     def _start(self, environment: Environment, ownership: Ownership) -> _Open:
         """Recover the store, or make a new one."""
         disk = environment.disk
-        folder = self._look(disk)  # once more: it was not ours when we looked first
+        folder = self._look(disk)  # again: the first look was before the lock
         found = recover(folder, lambda name: self._read(disk, name), ownership.mark, str(self._folder), self._options.verify)
         if found is None:
-            self._see_that_one_may_be_made()
+            self._check_may_create()
             return self._create(environment, ownership)
         state = self._resume(environment, ownership, found)
         with ExitStack() as undo:
-            undo.callback(lambda: state.log.close())  # noqa: PLW0108 - renewing puts another log in its place
+            undo.callback(lambda: state.log.close())  # noqa: PLW0108 - renewing replaces the log
             if state.stale and self._options.verify is Verification.FULL:
                 self._renew(state)
             self._sweep(state)
@@ -203,7 +206,7 @@ class FilesystemStore:
         return _Open(environment, ownership, header, Keyspace(), log, 0, HEADER_BYTES, self._due(0))
 
     def _resume(self, environment: Environment, ownership: Ownership, found: Recovered) -> _Open:
-        """Go on with the log that was found; it needs writing anew unless it was closed in order."""
+        """Continue with the log that was found. It is stale unless the store was closed in order."""
         log = self._open_file(environment.disk, log_name(found.header.first))
         closed = ownership.mark == Mark(found.header.identity, found.last, clean=True)
         sound = found.tidy and closed and found.header.durability is self._options.durability
@@ -220,11 +223,13 @@ class FilesystemStore:
             self._sync(state)
 
     def _take_back(self, state: _Open) -> None:
-        """Cut off a frame that was written in part."""
+        """Cut off a frame that was only partly written."""
         try:
             state.log.truncate(state.end)
         except OSError as error:
-            state.poison = StorePoisoned(f"{self._folder}: a frame written in part cannot be cut off ({error.strerror})")
+            state.poison = StorePoisoned(
+                f"{self._folder}: a partly written frame cannot be cut off ({error.strerror}). Close the store and open it again."
+            )
             raise state.poison from error
 
     def _sync(self, state: _Open) -> None:
@@ -236,7 +241,7 @@ class FilesystemStore:
             raise
 
     def _clean_up(self, state: _Open) -> None:
-        """Begin a new generation; where there is no room for one, the old log goes on growing for a while."""
+        """Begin a new generation. If there is no room for one, let the old log grow for a while."""
         try:
             self._renew(state)
         except StoreUnavailable:
@@ -250,10 +255,10 @@ class FilesystemStore:
         self._sweep(state)
 
     def _renew(self, state: _Open) -> None:
-        """Write everything as a new generation, and go on with that.
+        """Write everything as a new generation, and continue with that.
 
-        Its names must be new: where the sync of a folder has failed, a name can be there and never become durable. Whoever opens the
-        folder after that must write everything anew, so the mark says from here on that the store is not closed in order.
+        The names of its files must be new: after a failed sync of the folder, a name can exist and still never become durable. If this
+        fails, the next opening must write everything again, so the mark first says that the store is not closed in order.
         """
         if state.ownership.mark is not None and state.ownership.mark.clean:
             state.ownership.acknowledge(attrs.evolve(state.ownership.mark, clean=False))
@@ -267,7 +272,7 @@ class FilesystemStore:
         state.ownership.acknowledge(Mark(header.identity, state.last))
 
     def _sweep(self, state: _Open) -> None:
-        """Remove what earlier generations left; what cannot be removed now is removed at another time."""
+        """Remove the files of earlier generations; those that cannot be removed now are removed later."""
         if state.stale:
             return
         try:
@@ -310,11 +315,9 @@ class FilesystemStore:
             raise refusal(error, f"{self._folder}/{name}") from error
 
     def _sound(self) -> _Open:
-        """The open store, unless it must not be used."""
+        """Return the state of the open store. Raises if the store is closed or poisoned."""
         if self._state is None:
             raise StoreUnavailable(f"the store in {self._folder} is not open")
         if self._state.poison is not None:
-            raise StorePoisoned(
-                f"{self._folder}: an earlier sync failed. Close the store and open it again."
-            ) from self._state.poison
+            raise poisoned(self._folder) from self._state.poison
         return self._state

@@ -1,9 +1,9 @@
-"""The bytes of a filesystem store: headers and frames, as pure functions. docs/stores.md has the format as a table.
+"""The file format of a filesystem store: headers and frames, as pure functions. docs/stores.md describes the format.
 
-A file is one header and then frames. A frame is what one commit wrote: a head with every key, revision and length, and a body with
-the data. The head has a checksum of its own and each record another, so damage in a record's data is that record's alone; damage
-in a head hides what the frame was about, and then the whole store is refused. Checksums begin from the store's identity: the bytes
-of another store's log, kept as a record in this one, are no frame here.
+A file is a header followed by frames. A frame holds one commit: a head with all keys, revisions and lengths, and a body with the data.
+The head has its own checksum, and so has each record. Damage in the data of a record affects only this record; damage in a head hides
+which records were written, so the whole store is refused. Checksums include the identity of the store: the bytes of another store's
+log, saved as a record in this one, are not taken for a frame.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from trioactors_backends.keyspace import Entry
 __all__ = ["FORMAT", "HEADER_BYTES", "Frame", "Header", "Kind", "find_frame", "pack_frame", "read_frame"]
 
 FORMAT = 1
-"""The newest format this version writes and reads."""
+"""The newest format that this version writes and reads."""
 
 _HEADER = struct.Struct(">8sHBB16sQQ")
 _MAGIC = b"TRIOFILE"
 _CHECKSUM = struct.Struct(">I")
 HEADER_BYTES = _HEADER.size + _CHECKSUM.size
-"""How long a header is."""
+"""The length of a header."""
 
 _FRAME = struct.Struct(">4sQIQ")  # magic, number, bytes of the head's entries, bytes of the body
 _FRAME_MAGIC = b"\xf5\x9dTA"
@@ -52,7 +52,7 @@ _DURABILITIES = (Durability.DURABLE, Durability.RELAXED)
 
 
 class Kind(enum.IntEnum):
-    """What a file of the store is."""
+    """The kind of a file."""
 
     LOG = 1
     SNAPSHOT = 2
@@ -60,21 +60,21 @@ class Kind(enum.IntEnum):
 
 @attrs.frozen(kw_only=True)
 class Header:
-    """The beginning of a file."""
+    """The header of a file."""
 
     kind: Kind
     durability: Durability
     identity: bytes
-    """Sixteen bytes that belong to this store alone."""
+    """Sixteen bytes that identify the store."""
 
     first: int
     """The generation: the number of the first frame of its log."""
 
     sequence: int
-    """The last revision given before that frame."""
+    """The last revision before that frame."""
 
     def pack(self) -> bytes:
-        """The header as bytes."""
+        """Return the header as bytes."""
         body = _HEADER.pack(
             _MAGIC, FORMAT, self.kind, _DURABILITIES.index(self.durability), self.identity, self.first, self.sequence
         )
@@ -82,10 +82,10 @@ class Header:
 
     @classmethod
     def unpack(cls, data: bytes, where: str) -> Header:
-        """The header that *data* begins with; *where* names the file in errors."""
+        """Read the header at the start of *data*; *where* names the file in errors."""
         body = data[: _HEADER.size]
         if not body.startswith(_MAGIC):
-            raise StoreCorrupt(f"{where} does not begin as a file of a trioactors store")
+            raise StoreCorrupt(f"{where} does not begin like a file of a trioactors store")
         if len(data) >= HEADER_BYTES and int.from_bytes(body[8:10], "big") > FORMAT:
             raise NewerSchema(where, int.from_bytes(body[8:10], "big"), FORMAT)
         if data[_HEADER.size : HEADER_BYTES] != _CHECKSUM.pack(crc32(body)):
@@ -97,19 +97,19 @@ class Header:
 
 @attrs.frozen
 class Frame:
-    """One frame as it was read."""
+    """A frame that was read."""
 
     number: int
     entries: Sequence[Entry]
     end: int
-    """Where the next one begins."""
+    """The offset of the next frame."""
 
     whole: bool
-    """Whether all of its data is there and sound."""
+    """Whether all of its data is there and undamaged."""
 
 
 def pack_frame(number: int, entries: Iterable[Entry], identity: bytes) -> bytes:
-    """The frame as bytes."""
+    """Return a frame as bytes."""
     head: list[bytes] = []
     body: list[bytes] = []
     for entry in entries:
@@ -125,7 +125,7 @@ def pack_frame(number: int, entries: Iterable[Entry], identity: bytes) -> bytes:
 
 
 def read_frame(data: bytes, offset: int, identity: bytes) -> Frame | None:
-    """The frame at *offset*; None if no sound head of one is there."""
+    """Return the frame at *offset*, or None if there is no undamaged head."""
     prefix = data[offset : offset + _FRAME.size]
     if len(prefix) < _FRAME.size or not prefix.startswith(_FRAME_MAGIC):
         return None
@@ -142,7 +142,7 @@ def read_frame(data: bytes, offset: int, identity: bytes) -> Frame | None:
 
 
 def find_frame(data: bytes, offset: int, identity: bytes, number: int) -> Frame | None:
-    """The first frame at or after *offset* that has at least this number."""
+    """Return the first frame at or after *offset* with at least this number."""
     at = data.find(_FRAME_MAGIC, offset)
     while at >= 0:
         frame = read_frame(data, at, identity)

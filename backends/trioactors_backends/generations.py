@@ -1,57 +1,49 @@
-"""Writing the files of a filesystem store: a generation is a snapshot of everything and the log of what came after it.
+"""Writing the files of a filesystem store. A generation is a snapshot of all records and the log of the commits after it.
 
-The order is what makes it safe. The new log is there, synced, before the new snapshot gets its name; the snapshot is synced before
-it gets its name; and the old generation goes only after that name is synced. A power cut anywhere leaves one whole generation, and
-at most an empty log or a temporary file of the next.
+The order of the steps makes this safe. The new log exists and is synced before the new snapshot gets its name; the snapshot is synced
+before it gets its name; and the old generation is removed only after that name is synced. A power cut at any point leaves one whole
+generation, and at most an empty log or a temporary file of the next.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import attrs
 
 from trioactors.environment import Disk, DiskFile, Environment, refusal
-from trioactors.errors import StorePoisoned, StoreUnavailable
+from trioactors.errors import StoreUnavailable
 from trioactors.persistence import Options
 from trioactors_backends.frames import Header, Kind, pack_frame
 from trioactors_backends.keyspace import Entry, Keyspace
+from trioactors_backends.refusals import sure
 
-__all__ = ["log_name", "new_identity", "snapshot_name", "start_log", "sure", "write_generation", "write_store"]
+__all__ = ["log_name", "new_identity", "snapshot_name", "start_log", "write_generation", "write_store"]
 
 _CHUNK_BYTES = 1024 * 1024
-"""How much of a snapshot goes into one frame."""
+"""The amount of data in one frame of a snapshot, in bytes."""
 
 
 def log_name(first: int) -> str:
-    """The file of the log whose first frame has this number."""
+    """The file name of the log whose first frame has this number."""
     return f"{first:020d}.log"
 
 
 def snapshot_name(first: int) -> str:
-    """The file with everything that was committed before that frame."""
+    """The file name of the snapshot of everything before the frame with this number."""
     return f"{first:020d}.snapshot"
 
 
 def new_identity(environment: Environment) -> bytes:
-    """Sixteen bytes for a new store."""
+    """Sixteen bytes that identify a new store."""
     return hashlib.blake2b(environment.new_id().encode(), digest_size=16).digest()
 
 
-@contextmanager
-def sure(where: Path) -> Generator[None]:
-    """Around a sync or a rename: where it fails, nobody knows what is on the disk."""
-    try:
-        yield
-    except OSError as error:
-        raise StorePoisoned(f"{where}: a sync failed ({error.strerror}). Close the store and open it again.") from error
-
-
 def write_generation(disk: Disk, folder: Path, header: Header, keyspace: Keyspace) -> DiskFile:
-    """Write snapshot and log of the generation that *header* (of the log) begins; returns the log, open."""
+    """Write the snapshot and the log of a new generation, whose log has this *header*. Returns the open log."""
     log = start_log(disk, folder, header)
     with ExitStack() as undo:
         undo.callback(log.close)
@@ -61,7 +53,7 @@ def write_generation(disk: Disk, folder: Path, header: Header, keyspace: Keyspac
 
 
 def start_log(disk: Disk, folder: Path, header: Header) -> DiskFile:
-    """Write an empty log and make its name safe."""
+    """Write an empty log and make its name durable. Returns the open log."""
     name = log_name(header.first)
     log = _write_new(disk, folder / name, [header.pack()])
     with ExitStack() as undo:
@@ -73,7 +65,7 @@ def start_log(disk: Disk, folder: Path, header: Header) -> DiskFile:
 
 
 def write_store(environment: Environment, folder: Path, keyspace: Keyspace, options: Options) -> None:
-    """Write a whole new store with everything that is in *keyspace* to *folder*."""
+    """Write a new store with everything in *keyspace* to *folder*."""
     disk = environment.disk
     try:
         disk.make_folder(folder)
@@ -102,7 +94,7 @@ def _write_snapshot(disk: Disk, folder: Path, header: Header, keyspace: Keyspace
 
 
 def _write_new(disk: Disk, path: Path, parts: Iterable[bytes]) -> DiskFile:
-    """Write a file from its beginning and sync it; what was there before is cut off."""
+    """Write a file from its start and sync it; earlier content is cut off. Returns the open file."""
     try:
         file = disk.open(path)
     except OSError as error:
@@ -128,7 +120,7 @@ def _fill(file: DiskFile, path: Path, parts: Iterable[bytes]) -> None:
 
 
 def _snapshot(header: Header, entries: Iterable[Entry]) -> Iterator[bytes]:
-    """The parts of a snapshot. The last frame is empty: without it, the file is not the whole."""
+    """Yield the parts of a snapshot. The last frame is empty; without it, the file is not complete."""
     yield header.pack()
     number = 1
     chunk: list[Entry] = []

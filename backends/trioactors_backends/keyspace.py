@@ -1,6 +1,6 @@
-"""An ordered keyspace in memory: what the memory store is, and what the filesystem store serves from.
+"""An ordered keyspace in memory, from which the memory store and the filesystem store serve.
 
-Every record is kept with the checksum it was written with, and verified whenever it is read.
+Every record is kept with the checksum with which it was written, and is verified whenever it is read.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["Entry", "Keyspace", "entry_of"]
 
 @attrs.frozen
 class Entry:
-    """One change of one key; `data` is None where the key was removed. `checksum` is that of the data as it was written."""
+    """One change of one key. `data` is None if the key was removed; `checksum` is that of the data when it was written."""
 
     key: Key
     revision: int
@@ -27,13 +27,13 @@ class Entry:
 
 
 def entry_of(key: Key, revision: int, data: bytes | None) -> Entry:
-    """The entry of sound data."""
+    """Make the entry of undamaged data."""
     return Entry(key, revision, data, 0 if data is None else crc32(data))
 
 
 @attrs.define
 class _Shelf:
-    """The records of one space, by name; `names` is sorted."""
+    """The records of one space, by name. `names` is sorted."""
 
     entries: dict[str, Entry] = attrs.field(factory=dict[str, Entry])
     names: list[str] = attrs.field(factory=list[str])
@@ -58,7 +58,7 @@ class _Shelf:
 
 @attrs.define
 class Keyspace:
-    """Records by key, and the last revision that was ever given."""
+    """Records by key, and the last revision that was assigned."""
 
     sequence: int = 0
     live_bytes: int = 0
@@ -68,27 +68,27 @@ class Keyspace:
         return sum(len(shelf.names) for shelf in self._shelves.values())
 
     def revision(self, key: Key) -> int:
-        """What the key is at."""
+        """The revision of the key; `ABSENT` if it has no record."""
         entry = self._shelves[key.space].entries.get(key.name)
         return ABSENT if entry is None else entry.revision
 
     def read(self, key: Key) -> Record | Corrupt | None:
-        """What is under the key."""
+        """The record under the key."""
         entry = self._shelves[key.space].entries.get(key.name)
         return None if entry is None else _verified(entry)
 
     def scan(self, space: Space, start: str, stop: str | None, limit: int, *, reverse: bool) -> Sequence[Found]:
-        """As `Store.scan`."""
+        """The records of a space; see `Store.scan`."""
         shelf = self._shelves[space]
         names = shelf.between(start, stop, max(0, limit), reverse=reverse)
         return [(entry.key, _verified(entry)) for entry in map(shelf.entries.__getitem__, names)]
 
     def decide(self, batches: Sequence[Batch], limits: Limits) -> Decision:
-        """What a commit of the batches would do."""
+        """Decide what a commit of the batches changes."""
         return decide(batches, limits=limits, sequence=self.sequence, revision=self.revision)
 
     def apply(self, entries: Iterable[Entry], sequence: int) -> None:
-        """Make the changes; *sequence* is the last revision given now."""
+        """Make the changes. *sequence* becomes the last revision."""
         for entry in entries:
             shelf = self._shelves[entry.key.space]
             self.live_bytes += _weight(entry) - _weight(shelf.entries.get(entry.key.name))
@@ -99,7 +99,7 @@ class Keyspace:
         self.sequence = sequence
 
     def entries(self) -> Iterator[Entry]:
-        """Everything, space by space, in order of names."""
+        """Yield all entries, space by space, in order of names."""
         for shelf in self._shelves.values():
             for name in shelf.names:
                 yield shelf.entries[name]

@@ -1,7 +1,7 @@
-"""A store in memory: as fast as it gets, and gone with its process.
+"""A store in memory: the fastest one, which ends with its process.
 
-It keeps bytes, never the objects they came from, so an actor on it meets the same encoding, the same revisions and the same errors
-as on a disk. Closing it keeps what is in it: it outlives every supervisor of the system that owns it.
+It keeps bytes, never objects, so actors get the same encoding, the same revisions and the same errors as with a store on disk. Closing it
+keeps its records, so they outlive every supervisor of the system that owns it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ __all__ = ["MemoryStore"]
 
 
 class MemoryStore:
-    """Records in memory."""
+    """A store in memory."""
 
     def __init__(self, *, limits: Limits | None = None) -> None:
         self._limits = Limits() if limits is None else limits
@@ -44,7 +44,7 @@ class MemoryStore:
 
     @classmethod
     def from_address(cls, address: Address, limits: Limits) -> MemoryStore:
-        """The store of `memory:`, a new one each time."""
+        """Make the store of `memory:`, a new one each time."""
         address.allow()
         if address.url.rstrip("?")[len(address.scheme) :] != ":":
             raise BadStoreURL(address.url, "a store in memory has no path: write memory:")
@@ -52,29 +52,29 @@ class MemoryStore:
 
     @property
     def blocking(self) -> bool:
-        """Never: it waits for nothing."""
+        """Whether a commit waits for the disk: never."""
         return False
 
     def open(self, environment: Environment) -> None:
-        """Take it: one owner at a time, as with any store."""
+        """Take the store; like any store, it has one owner at a time."""
         if self._environment is not None:
             raise StoreLocked("this memory store", "a system in this process")
         self._environment = environment
 
     def read(self, keys: Sequence[Key]) -> Sequence[Record | Corrupt | None]:
-        """What is committed under each of *keys*."""
+        """Return the record under each of *keys*."""
         self._open_environment()
         return [self._keyspace.read(key) for key in keys]
 
     def scan(
         self, space: Space, start: str = "", stop: str | None = None, *, limit: int = SCAN_LIMIT, reverse: bool = False
     ) -> Sequence[Found]:
-        """Records of the space by name."""
+        """Return the records of a space, in order of their names."""
         self._open_environment()
         return self._keyspace.scan(space, start, stop, limit, reverse=reverse)
 
     def commit(self, batches: Sequence[Batch]) -> Sequence[Answer]:
-        """Keep the batches."""
+        """Save the batches."""
         self._open_environment()
         decision = self._keyspace.decide(batches, self._limits)
         entries = [entry_of(change.key, change.revision, change.data) for change in decision.changes]
@@ -82,12 +82,12 @@ class MemoryStore:
         return decision.answers
 
     def backup(self, to: Path) -> None:
-        """Write a filesystem store to the folder *to*: there it can be opened again."""
+        """Write a filesystem store with all records to the folder *to*."""
         environment = self._open_environment()
         write_store(environment, to.resolve(), self._keyspace, Options(limits=self._limits))
 
     def close(self) -> None:
-        """Nothing is let go of but the right to use it."""
+        """Give the store back; its records stay."""
         self._environment = None
 
     def _open_environment(self) -> Environment:

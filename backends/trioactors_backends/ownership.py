@@ -1,9 +1,9 @@
-"""The small file beside a store that says who owns it, and how much it has acknowledged.
+"""The small file beside a store that names its owner and holds a mark of what was acknowledged.
 
-Owning is a lock on this file, which ends with the process whatever ends it. The acknowledgement is a second witness: a log that
-ends in an unreadable record looks the same whether the record was never finished (then it must be dropped) or was acknowledged and
-damaged since (then nothing may be served). The mark is written after the sync of what it acknowledges and never synced itself, so
-it can be behind the store but not ahead of it; a store that is behind its mark has lost something.
+To own a store is to lock this file; the lock ends with the process, however that ends. The mark is a second source of truth. A log that
+ends in an unreadable record looks the same if the record was never finished (then it must be dropped) and if it was acknowledged and
+damaged later (then nothing must be served). The mark is written after the data that it acknowledges is synced, and is never synced
+itself. So it can be behind the store but not ahead of it: a store that is behind its mark has lost data.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ _MARK = struct.Struct(">8s16sQB")
 _CHECKSUM = struct.Struct(">I")
 _MAGIC = b"TRIOMARK"
 _MARK_END = _MARK.size + _CHECKSUM.size
-_OWNER = 64  # where the owner's name begins
+_OWNER = 64  # the offset of the owner's name
 _OWNER_END = 128
 
 
 @attrs.frozen
 class Mark:
-    """Of the store with this identity, everything up to `number` is known to be on the disk."""
+    """The statement that everything up to `number`, in the store with this identity, is on the disk."""
 
     identity: bytes
     number: int
     clean: bool = False
-    """Whether the store was closed, so that what can be read is what is on the disk."""
+    """Whether the store was closed in order, so that everything that can be read is on the disk."""
 
     def pack(self) -> bytes:
-        """The mark as bytes."""
+        """Return the mark as bytes."""
         body = _MARK.pack(_MAGIC, self.identity, self.number, self.clean)
         return body + _CHECKSUM.pack(crc32(body))
 
     @classmethod
     def unpack(cls, data: bytes) -> Mark | None:
-        """The mark in *data*; None if there is none that can be trusted."""
+        """Read the mark in *data*. Returns None if there is none, or if it is damaged."""
         body = data[: _MARK.size]
         if data[_MARK.size : _MARK_END] != _CHECKSUM.pack(crc32(body)) or not body.startswith(_MAGIC):
             return None
@@ -53,7 +53,7 @@ class Mark:
 
 
 class Ownership:
-    """A store's own file, locked."""
+    """The locked file of an open store."""
 
     def __init__(self, file: DiskFile) -> None:
         self._file = file
@@ -61,7 +61,7 @@ class Ownership:
 
     @classmethod
     def take(cls, disk: Disk, path: Path, store: str, process: int) -> Ownership:
-        """Lock the file at *path* for *store*, opened by *process*, or say who has it."""
+        """Lock the file at *path* for *store*, opened by *process*. Raises `StoreLocked`, with the owner, if it is locked already."""
         try:
             file = disk.open(path)
         except OSError as error:
@@ -78,17 +78,17 @@ class Ownership:
 
     @property
     def linked(self) -> bool:
-        """Whether the file still has its name, so that another owner would meet the lock."""
+        """Whether the file still has its name, so that another owner would find the lock."""
         return self._file.linked
 
     def acknowledge(self, mark: Mark) -> None:
-        """Write down what is known to be on the disk."""
+        """Write *mark* to the file."""
         self.mark = mark
-        with suppress(OSError):  # an older mark witnesses less and is never wrong; the commit itself is on the disk already
+        with suppress(OSError):  # an older mark says less, but nothing wrong; the commit itself is on the disk already
             self._file.write(0, mark.pack())
 
     def release(self) -> None:
-        """Give the store back."""
+        """Unlock the file."""
         self._file.close()
 
 

@@ -1,10 +1,10 @@
-"""Reading the files of a filesystem store: what was committed, or why that cannot be said.
+"""Reading the files of a filesystem store: the committed records, or the reason why they cannot be known.
 
-A log may end in a frame that was never finished; it was never acknowledged either, and is dropped. The same bytes could be an
-acknowledged frame that was damaged since. Three witnesses tell them apart: the owner's mark (up to there everything was
-acknowledged), a sound frame after the bad one (frames are synced one by one, so only the last can be unfinished), and the checksum
-of the frame's head (a frame whose keys can be read, and which must be complete, has damaged records and is no end).
-A log written with relaxed durability has only the mark: without syncs, a power cut may leave frames out of the middle.
+A log may end in a frame that was never finished; it was never acknowledged either, and is dropped. The same bytes could be a frame that
+was acknowledged and damaged later. Three things distinguish the two: the owner's mark (everything up to it was acknowledged), an
+undamaged frame after the bad one (frames are synced one by one, so only the last one can be unfinished), and the checksum of the
+frame's head (a frame that must be complete and whose keys can be read has damaged records, and is not the end of the log). A log with
+relaxed durability has only the mark: without syncs, a power cut can lose frames in the middle.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from trioactors_backends.frames import HEADER_BYTES, Frame, Header, Kind, find_f
 from trioactors_backends.generations import log_name, snapshot_name
 from trioactors_backends.keyspace import Keyspace
 from trioactors_backends.ownership import Mark
+from trioactors_backends.refusals import damaged
 
 __all__ = ["Folder", "Recovered", "recover"]
 
@@ -29,7 +30,7 @@ _TEMPORARY = re.compile(r"\d{20}\.snapshot\.new")
 
 @attrs.frozen
 class Folder:
-    """The files of a store, by what their names say."""
+    """The files in the folder of a store, sorted by their names."""
 
     logs: frozenset[int]
     snapshots: frozenset[int]
@@ -38,7 +39,7 @@ class Folder:
 
     @classmethod
     def of(cls, names: Sequence[str], own: str) -> Folder:
-        """Sort the names of a folder; *own* is the owner's file."""
+        """Sort the names in a folder; *own* is the name of the owner's file."""
         matches = [match for match in map(_NAME.fullmatch, names) if match]
         kinds = {kind: frozenset(int(m[1]) for m in matches if m[2] == kind) for kind in ("log", "snapshot")}
         rest = [name for name in names if not _NAME.fullmatch(name) and name != own]
@@ -47,23 +48,23 @@ class Folder:
 
     @property
     def empty(self) -> bool:
-        """Whether there is no store in it yet."""
+        """Whether the folder holds no store yet."""
         return not self.logs and not self.snapshots
 
     @property
     def newest(self) -> int:
-        """The highest number that a file has."""
+        """The highest number of a file."""
         return max(self.logs | self.snapshots, default=0)
 
     def others(self, first: int) -> Sequence[str]:
-        """The files that are not of this generation."""
+        """The names of the files that are not of the generation *first*."""
         logs = [log_name(n) for n in sorted(self.logs) if n != first]
         return [*logs, *(snapshot_name(n) for n in sorted(self.snapshots) if n != first), *self.temporary]
 
 
 @attrs.frozen
 class Recovered:
-    """What was committed, and where the log goes on."""
+    """The committed records, and the place where the log continues."""
 
     header: Header
     keyspace: Keyspace
@@ -71,10 +72,10 @@ class Recovered:
     """The number of the last frame."""
 
     end: int
-    """Where the next frame goes."""
+    """The offset of the next frame."""
 
     tidy: bool
-    """Whether nothing was dropped or passed over."""
+    """Whether no frame was dropped or skipped."""
 
 
 @attrs.frozen
@@ -85,13 +86,11 @@ class _Reading:
     verify: Verification
 
     def corrupt(self, problem: str) -> StoreCorrupt:
-        return StoreCorrupt(
-            f"{self.where}: {problem}. Nothing of it is served. Restore a backup, or save what is left with `trioactors repair`."
-        )
+        return damaged(self.where, problem)
 
 
 def recover(folder: Folder, read: Callable[[str], bytes], mark: Mark | None, where: str, verify: Verification) -> Recovered | None:
-    """What the files hold; None if a store was never finished being made. *read* gives a file by its name."""
+    """Read the files. Returns None if the store was never completely made. *read* returns the content of a file by its name."""
     reading = _Reading(where, read, mark, verify)
     first = _generation(reading, folder)
     if first is None:
@@ -101,16 +100,16 @@ def recover(folder: Folder, read: Callable[[str], bytes], mark: Mark | None, whe
         return None
     header = Header.unpack(log, f"{where}/{log_name(first)}")
     if header.kind is not Kind.LOG or header.first != first:
-        raise reading.corrupt(f"{log_name(first)} is the file of another generation")
+        raise reading.corrupt(f"{log_name(first)} belongs to another generation")
     if mark is not None and mark.identity != header.identity:
-        reading = attrs.evolve(reading, mark=None)  # the mark of another store, left in the folder
+        reading = attrs.evolve(reading, mark=None)  # the mark of another store that was in the folder
     keyspace = Keyspace(sequence=header.sequence)
     whole = first not in folder.snapshots or _load_snapshot(reading, header, keyspace)
     return _replay(reading, header, keyspace, log, tidy=whole)
 
 
 def _generation(reading: _Reading, folder: Folder) -> int | None:
-    """The newest whole generation; None if there is none yet."""
+    """The newest complete generation; None if there is none yet."""
     acknowledged = 0 if reading.mark is None else reading.mark.number
     if folder.empty and acknowledged == 0:
         return None
@@ -126,7 +125,7 @@ def _generation(reading: _Reading, folder: Folder) -> int | None:
 
 
 def _begun_only(reading: _Reading, folder: Folder) -> bool:
-    """Whether nothing was ever committed: the first log's name was never synced, and what would have replaced it is empty."""
+    """Whether nothing was ever committed: the name of the first log was never synced, and the later logs are empty."""
     return all(len(reading.read(log_name(number))) <= HEADER_BYTES for number in folder.logs)
 
 
@@ -139,7 +138,7 @@ def _has_header(log: bytes, where: str) -> bool:
 
 
 def _load_snapshot(reading: _Reading, log: Header, keyspace: Keyspace) -> bool:
-    """Put what the snapshot holds into *keyspace*; whether that is all it should hold."""
+    """Load the snapshot into *keyspace*. Returns whether it was complete."""
     name = snapshot_name(log.first)
     data = reading.read(name)
     if Header.unpack(data, f"{reading.where}/{name}") != attrs.evolve(log, kind=Kind.SNAPSHOT):
@@ -159,24 +158,26 @@ def _load_snapshot(reading: _Reading, log: Header, keyspace: Keyspace) -> bool:
 
 
 def _replay(reading: _Reading, header: Header, keyspace: Keyspace, log: bytes, *, tidy: bool) -> Recovered:
-    """Go on from *keyspace* with what the log holds; *tidy* tells whether it is whole so far."""
+    """Apply the log to *keyspace*. *tidy* says whether everything before the log was complete."""
     offset, number = HEADER_BYTES, header.first
     while offset < len(log):
         frame = _frame(reading, log, offset, header.identity, number)
         if frame is None or not (frame.whole or _acknowledged(reading, header, log, frame)):
-            _see_that_it_is_the_end(reading, header, log, offset, number)
+            _check_is_end(reading, header, log, offset, number)
             tidy = False
             break
         tidy = tidy and frame.whole and frame.number == number
         keyspace.apply(frame.entries, keyspace.sequence + len(frame.entries))
         offset, number = frame.end, frame.number + 1
     if reading.verify is Verification.FULL and reading.mark is not None and reading.mark.number >= number:
-        raise reading.corrupt(f"{log_name(header.first)} ends at frame {number - 1}, and {reading.mark.number} were acknowledged")
+        raise reading.corrupt(
+            f"{log_name(header.first)} ends at frame {number - 1}, but frame {reading.mark.number} was acknowledged"
+        )
     return Recovered(header, keyspace, number - 1, offset, tidy)
 
 
 def _frame(reading: _Reading, data: bytes, offset: int, identity: bytes, number: int) -> Frame | None:
-    """The frame that must come next; where nothing is verified, the next that can be read."""
+    """The frame with this number at *offset*, or else None. Without verification, the next frame that can be read."""
     frame = read_frame(data, offset, identity)
     if frame is not None and frame.number == number:
         return frame
@@ -186,7 +187,7 @@ def _frame(reading: _Reading, data: bytes, offset: int, identity: bytes, number:
 
 
 def _acknowledged(reading: _Reading, header: Header, log: bytes, frame: Frame) -> bool:
-    """Whether a frame that is not whole once was."""
+    """Whether a frame with missing or damaged data was acknowledged."""
     if reading.mark is not None and frame.number <= reading.mark.number:
         return True
     if header.durability is Durability.RELAXED:
@@ -194,8 +195,8 @@ def _acknowledged(reading: _Reading, header: Header, log: bytes, frame: Frame) -
     return find_frame(log, frame.end, header.identity, frame.number + 1) is not None
 
 
-def _see_that_it_is_the_end(reading: _Reading, header: Header, log: bytes, offset: int, number: int) -> None:
-    """Refuse the store unless what is at *offset* can be a frame that was never finished."""
+def _check_is_end(reading: _Reading, header: Header, log: bytes, offset: int, number: int) -> None:
+    """Refuse the store unless the bytes at *offset* can be a frame that was never finished."""
     if reading.verify is Verification.NONE or header.durability is Durability.RELAXED:
         return
     later = find_frame(log, offset + 1, header.identity, number + 1)

@@ -1,11 +1,11 @@
 """A store in one SQLite file, which any SQLite tool can read.
 
-A commit is one transaction in write-ahead mode, synced before it is acknowledged (`durable`) or at the next checkpoint
-(`relaxed`). The lock is a file of its own beside the database: locks on the database itself would keep readers out, and would not
-tell two stores of one process apart. What opening finds in the write-ahead log is moved into the database and synced before it is
-served: it may be in the system's cache only.
+A commit is one transaction in write-ahead mode, synced before it is acknowledged (`durable`) or at the next checkpoint (`relaxed`). The
+lock is a separate file beside the database: a lock on the database itself would exclude readers, and would not distinguish two stores in
+one process. Data that opening finds in the write-ahead log is moved into the database and synced before it is served, because it may be
+in the cache of the operating system only.
 
-The tables are in `sqlite_schema`, what concerns the file as a file in `sqlite_file`.
+`sqlite_schema` has the tables, `sqlite_file` the work on the database as a file, `sqlite_leftovers` the reading of a damaged database.
 """
 
 from __future__ import annotations
@@ -26,12 +26,10 @@ from trioactors.errors import (
     StoreConflict,
     StoreCorrupt,
     StoreError,
-    StoreLocked,
     StorePoisoned,
     StoreUnavailable,
 )
 from trioactors.persistence import (
-    ABSENT,
     SCAN_LIMIT,
     Address,
     Answer,
@@ -49,10 +47,12 @@ from trioactors.persistence import (
     Verification,
     decide,
 )
-from trioactors_backends.generations import new_identity, sure
+from trioactors_backends.generations import new_identity
 from trioactors_backends.ownership import Mark, Ownership
+from trioactors_backends.refusals import already_open, poisoned, sure
 from trioactors_backends.sqlite_file import (
     Files,
+    check_files,
     connect,
     copy_database,
     identity_of,
@@ -61,15 +61,13 @@ from trioactors_backends.sqlite_file import (
     put_away,
     real_files,
     recover_log,
-    see_that_it_is_there,
 )
 from trioactors_backends.sqlite_leftovers import gather, put_back
 from trioactors_backends.sqlite_schema import (
     KEEP_BOOK,
     Book,
+    counted,
     explain,
-    fold,
-    folded,
     read_book,
     revision_in,
     row_checksum,
@@ -81,7 +79,7 @@ __all__ = ["SQLiteStore"]
 
 _INSTALL = ("pip", "install", '"trioactors[sqlite]"')
 _TIDY_EVERY = 1_000
-"""Commits between two looks at how many pages are free."""
+"""The number of commits between two checks of the free pages."""
 
 _REVISION = "SELECT revision FROM records WHERE space = ? AND name = ?"
 _READ = "SELECT revision, checksum, data FROM records WHERE space = ? AND name = ?"
@@ -95,33 +93,33 @@ _SCANS = {
 }
 
 _HARMLESS_COMMIT_ERRORS = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR_WRITE})
-"""Those of COMMIT after which the write-ahead log has no whole transaction: nothing happened."""
+"""Errors of COMMIT after which the write-ahead log has no complete transaction: nothing was changed."""
 
 
 @attrs.define
 class _Open:
-    """What an open store holds."""
+    """The state of an open store."""
 
     environment: Environment
     connection: sqlite3.Connection
     ownership: Ownership
     book: Book
     written: int | None
-    """The sequence in the table; another one there means that somebody else wrote. None where the table is damaged."""
+    """The sequence in the table; a different one means that something else wrote to the store. None if the table is damaged."""
 
     files: Files
     identity: object
-    """Which files are in use."""
+    """The identity of the open files."""
 
     looking: bool
-    """Whether nothing was verified, and nothing written since: then what the owner's mark witnesses is left alone."""
+    """Whether nothing was verified and nothing written since; if so, the owner's mark is left as it is."""
 
     commits: int = 0
     poison: StorePoisoned | None = None
 
 
 class SQLiteStore:
-    """Records in a SQLite database."""
+    """A store in a SQLite database."""
 
     def __init__(
         self,
@@ -146,22 +144,23 @@ class SQLiteStore:
 
     @classmethod
     def from_address(cls, address: Address, limits: Limits) -> SQLiteStore:
-        """The store of `sqlite:///file.db`."""
+        """Make the store of `sqlite:///file.db`."""
         if not address.path or Path(address.path).name == ":memory:":
             raise BadStoreURL(
-                address.url, "which file? Write sqlite:///relative.db or sqlite:////absolute.db; in memory is memory:"
+                address.url,
+                "it names no file. Write sqlite:///relative.db or sqlite:////absolute.db; for a store in memory, write memory:",
             )
         return cls(address.path, address.known_options(limits))
 
     @property
     def blocking(self) -> bool:
-        """A durable commit waits for the disk."""
+        """Whether a commit waits for the disk: yes, if it is durable."""
         return self._options.durability is Durability.DURABLE
 
     def open(self, environment: Environment) -> None:
-        """Lock the file, bring its schema up to date, move the log into it, and verify it."""
+        """Lock the database, migrate its schema, move the log into it, and verify it."""
         if self._state is not None:
-            raise StoreLocked(str(self._path), "this very store, which is open")
+            raise already_open(self._path)
         files = self._files(environment)
         files.look(self._path, self._options.create)
         ownership = Ownership.take(files.disk, lock_of(self._path), str(self._path), environment.process)
@@ -171,7 +170,7 @@ class SQLiteStore:
             undo.pop_all()
 
     def read(self, keys: Sequence[Key]) -> Sequence[Record | Corrupt | None]:
-        """What is committed under each of *keys*."""
+        """Return the record under each of *keys*."""
         state = self._sound()
         found: list[Record | Corrupt | None] = []
         with self._explained():
@@ -183,7 +182,7 @@ class SQLiteStore:
     def scan(
         self, space: Space, start: str = "", stop: str | None = None, *, limit: int = SCAN_LIMIT, reverse: bool = False
     ) -> Sequence[Found]:
-        """Records of the space by name."""
+        """Return the records of a space, in order of their names."""
         state = self._sound()
         bounds = (space.value, start) if stop is None else (space.value, start, stop)
         with self._explained():
@@ -191,9 +190,9 @@ class SQLiteStore:
         return [self._found(space, *row) for row in rows]
 
     def commit(self, batches: Sequence[Batch]) -> Sequence[Answer]:
-        """Keep the batches in one transaction."""
+        """Save the batches in one transaction."""
         state = self._sound()
-        see_that_it_is_there(state.files, self._path, state.identity)
+        check_files(state.files, self._path, state.identity)
         self._tidy(state)
         with self._explained():
             state.connection.execute("BEGIN IMMEDIATE")
@@ -211,13 +210,13 @@ class SQLiteStore:
         return decision.answers
 
     def backup(self, to: Path) -> None:
-        """Write a whole database to the path *to*."""
+        """Write a complete database to the path *to*."""
         state = self._sound()
         with self._explained():
             copy_database(state.files, state.connection, state.book, new_identity(state.environment).hex(), to.resolve())
 
     def close(self) -> None:
-        """Move the log into the database, and let go of it."""
+        """Move the log into the database, close it, and unlock it."""
         state, self._state = self._state, None
         if state is None:
             return
@@ -229,7 +228,7 @@ class SQLiteStore:
             state.ownership.release()
 
     def _finish(self, state: _Open) -> bool:
-        """Move the log into the database; False where there is no room for it, then opening will."""
+        """Move the log into the database. Returns False if there is no room; then the next opening does it."""
         moved = False
         with suppress(StoreUnavailable), self._explained():
             moved = move_log(state.connection)
@@ -249,14 +248,14 @@ class SQLiteStore:
             raise refusal(error, str(self._path)) from error
 
     def _recover(self, connection: sqlite3.Connection, environment: Environment, files: Files, ownership: Ownership) -> _Open:
-        """Make what can be read durable, then see that it is all there."""
+        """Make the readable data durable, then verify that it is complete."""
         if not recover_log(files, connection, self._path):
-            raise StoreUnavailable(f"{self._path}: another program reads an older state of it. Stop that one first.")
-        with sure(self._path):  # the name of the log: SQLite does not look whether its own sync of it succeeds
+            raise StoreUnavailable(f"{self._path}: another program is reading an older state of it. Stop that program first.")
+        with sure(self._path):  # the name of the log: SQLite does not check whether its own sync of the folder succeeds
             files.disk.sync_folder(self._path.parent)
         if self._options.durability is Durability.RELAXED:
             connection.execute("PRAGMA synchronous = NORMAL")
-        connection.text_factory = bytes  # a damaged name is no text
+        connection.text_factory = bytes  # a damaged name may not be text
         identity, where = identity_of(files, self._path), str(self._path)
         if self._options.verify is Verification.NONE:
             gather(connection)
@@ -271,13 +270,13 @@ class SQLiteStore:
     def _compare(self, mark: Mark | None, book: Book) -> None:
         if mark is not None and mark.identity.hex() == book.identity and mark.number > book.sequence:
             raise StoreCorrupt(
-                f"{self._path} ends at revision {book.sequence}, and {mark.number} was acknowledged. Its log is damaged, or "
-                f"an older copy was put in its place. To go on with it all the same, remove {lock_of(self._path)}."
+                f"{self._path} ends at revision {book.sequence}, but revision {mark.number} was acknowledged. Its log is damaged, or "
+                f"an older copy was put in its place. To use it all the same, remove {lock_of(self._path)}."
             )
 
     def _write(self, state: _Open, batches: Sequence[Batch]) -> tuple[Decision, Book]:
         if state.written is None:
-            raise StoreCorrupt(f"{self._path}: its table 'store' is damaged, so it can only be looked at. Restore a backup.")
+            raise StoreCorrupt(f"{self._path}: its table 'store' is damaged, so the store can only be read. Restore a backup.")
         before: dict[Key, int] = {}
 
         def revision(key: Key) -> int:
@@ -293,10 +292,11 @@ class SQLiteStore:
         if state.looking:
             put_back(state.connection)
         _store(state.connection, last)
-        book = attrs.evolve(_counted(state.book, last, before), sequence=decision.sequence)
+        book = attrs.evolve(counted(state.book, last, before), sequence=decision.sequence)
         if state.connection.execute(KEEP_BOOK, (*book.row(), state.written)).rowcount != 1:
             raise StoreConflict(
-                f"{self._path}: somebody else wrote to this store since revision {state.written}. Nothing was kept.",
+                f"{self._path}: another program wrote to this store after revision {state.written}. Nothing was saved. "
+                f"Stop that program, then open the store again.",
                 expected=state.written,
             )
         return decision, book
@@ -312,17 +312,19 @@ class SQLiteStore:
             raise state.poison from error
 
     def _end_transaction(self, state: _Open) -> None:
-        """Undo what was not committed."""
+        """Roll back a transaction that was not committed."""
         if not state.connection.in_transaction:
             return
         try:
             state.connection.execute("ROLLBACK")
         except sqlite3.Error as error:
-            state.poison = StorePoisoned(f"{self._path}: a transaction cannot be undone ({error})")
+            state.poison = StorePoisoned(
+                f"{self._path}: a transaction cannot be undone ({error}). Close the store and open it again."
+            )
             raise state.poison from error
 
     def _tidy(self, state: _Open) -> None:
-        """Now and then, give free pages back to the system, a bounded number at a time."""
+        """Every so many commits, give a bounded number of free pages back to the operating system."""
         state.commits += 1
         if state.commits % _TIDY_EVERY:
             return
@@ -331,7 +333,7 @@ class SQLiteStore:
             (size,) = state.connection.execute("PRAGMA page_size").fetchone()
             slack = self._options.limits.slack_bytes // size
             if free > slack:
-                # a page is freed at each step of the statement, and `execute` takes only the first
+                # each step of the statement frees a page, and `execute` takes only the first step
                 state.connection.executescript(f"PRAGMA incremental_vacuum({min(free - slack, slack + 1):d})")
 
     def _found(self, space: Space, name: object, revision: object, checksum: object, data: object) -> Found:
@@ -344,7 +346,7 @@ class SQLiteStore:
 
     @contextmanager
     def _explained(self) -> Generator[None]:
-        """Around calls of SQLite: its errors leave as the store's."""
+        """Put around calls of SQLite: its errors are raised as errors of the store."""
         try:
             yield
         except sqlite3.Error as error:
@@ -352,15 +354,15 @@ class SQLiteStore:
             if isinstance(explained, StorePoisoned) and self._state is not None:
                 self._state.poison = explained
             raise explained from error
-        except UnicodeDecodeError as error:  # from a message about a damaged name
+        except UnicodeDecodeError as error:  # from an error message with a damaged name
             raise StoreCorrupt(f"{self._path} is damaged: {error.object!r}") from error
 
     def _sound(self) -> _Open:
-        """The open store, unless it must not be used."""
+        """Return the state of the open store. Raises if the store is closed or poisoned."""
         if self._state is None:
             raise StoreUnavailable(f"the store {self._path} is not open")
         if self._state.poison is not None:
-            raise StorePoisoned(f"{self._path}: an earlier sync failed. Close the store and open it again.") from self._state.poison
+            raise poisoned(self._path) from self._state.poison
         return self._state
 
 
@@ -375,20 +377,9 @@ def _store(connection: sqlite3.Connection, changes: dict[Key, Change]) -> None:
     connection.executemany(_PUT, put)
 
 
-def _counted(book: Book, changes: dict[Key, Change], before: dict[Key, int]) -> Book:
-    """The book after the changes, as to which keys there are."""
-    records, keys = book.records, book.keys
-    for change in changes.values():
-        came = (change.data is not None) - (before[change.key] != ABSENT)
-        if came:
-            records += came
-            keys = folded(keys, came * fold(change.key.space.value, change.key.name))
-    return attrs.evolve(book, records=records, keys=keys)
-
-
 def _verified(key: Key, revision: object, checksum: object, data: object) -> Record | Corrupt:
     if not isinstance(data, bytes) or not isinstance(revision, int):
-        return Corrupt(key, "its row does not hold what such a row holds")
+        return Corrupt(key, "its row has values of the wrong types")
     if row_checksum(key.space.value, key.name, revision, data) != checksum:
         return Corrupt(key, "its checksum does not match its row", data)
     return Record(data, revision)

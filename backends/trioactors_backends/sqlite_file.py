@@ -1,9 +1,9 @@
-"""The file of a SQLite store, as a file: finding it, opening it in the right mode, copying it.
+"""The database of a SQLite store as a file: finding it, opening it in the right mode, copying it.
 
-A power cut must not bring back what is over, and a sync that failed must not be trusted when a later one succeeds. So a new database is
-made under another name, with `synchronous` at EXTRA before it is switched to write-ahead mode, and gets its own name when it is whole: no
-rollback journal ever had a name that a later opening looks for. And a log that may never have reached the disk is written once more before
-it is moved into the database.
+A power cut must not bring old data back, and after a failed sync, a later one that succeeds must not be trusted. So a new database is made
+under a temporary name, with `synchronous` at EXTRA before it is switched to write-ahead mode, and gets its own name when it is complete:
+then no rollback journal ever had a name that a later opening looks for. And a log that may not have reached the disk is written again
+before it is moved into the database.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ import attrs
 from trioactors.environment import Disk, DiskFile, Environment, RealDisk, refusal
 from trioactors.errors import StorePoisoned, StoreUnavailable
 from trioactors.persistence import Creation, Limits
-from trioactors_backends.generations import sure
+from trioactors_backends.refusals import absent, deleted, sure
 from trioactors_backends.sqlite_schema import KEEP_BOOK, Book, migrate
 
 __all__ = [
     "Files",
     "RealFiles",
+    "check_files",
     "connect",
     "copy_database",
     "identity_of",
@@ -34,7 +35,6 @@ __all__ = [
     "put_away",
     "real_files",
     "recover_log",
-    "see_that_it_is_there",
     "set_up",
 ]
 
@@ -42,47 +42,47 @@ _CHUNK_BYTES = 1024 * 1024
 
 
 class Files(Protocol):
-    """Where the files of a database are, and what opens them: SQLite itself knows no disk but the system's."""
+    """Access to the files of a database. SQLite itself can only use the disk of the operating system."""
 
     @property
     def disk(self) -> Disk:
-        """Where they are."""
+        """The disk with the files."""
         ...
 
     def look(self, path: Path, create: Creation) -> None:
-        """Say what is wrong with the path, while nothing has been touched."""
+        """Raise `StoreUnavailable` if there can be no store at the path. Nothing is changed."""
         ...
 
     def exists(self, path: Path) -> bool:
-        """Whether something has this name."""
+        """Whether there is a file or anything else with this name."""
         ...
 
     def connect(self, path: Path, limits: Limits) -> sqlite3.Connection:
-        """Open the database, which is there; every statement is its own transaction, any thread may use it."""
+        """Open an existing database. Every statement is its own transaction, and any thread can use the connection."""
         ...
 
     def identify(self, paths: Sequence[Path]) -> object:
-        """Something that is equal as long as the paths lead to the same files; FileNotFoundError if one is gone."""
+        """A value that stays equal while the paths lead to the same files. Raises `FileNotFoundError` if a file is gone."""
         ...
 
 
 @attrs.frozen
 class RealFiles:
-    """The real ones, with Python's own SQLite."""
+    """The files of the operating system, with Python's own SQLite."""
 
     disk: Disk = attrs.field(factory=RealDisk)
 
     def look(self, path: Path, create: Creation) -> None:
-        """Say what is wrong with the path."""
+        """Raise `StoreUnavailable` if there can be no store at the path."""
         if path.is_dir():
-            raise StoreUnavailable(f"{path} is a folder. sqlite: needs a file; a folder is what file: is for")
+            raise StoreUnavailable(f"{path} is a folder. sqlite: needs a file; for a folder, use file:")
         if not path.parent.is_dir():
             raise StoreUnavailable(f"the folder {path.parent} does not exist. Create it first.")
-        if create is Creation.REFUSE and not (path.exists() and path.stat().st_size):  # an empty file is no store yet
-            raise StoreUnavailable(f"there is no store at {path}, and none is to be made (create=no)")
+        if create is Creation.REFUSE and not (path.exists() and path.stat().st_size):  # an empty file is not a store yet
+            raise absent(f"at {path}")
 
     def exists(self, path: Path) -> bool:
-        """Whether something has this name, a dead link too."""
+        """Whether there is anything with this name, including a broken link."""
         return path.exists() or path.is_symlink()
 
     def connect(self, path: Path, limits: Limits) -> sqlite3.Connection:
@@ -90,27 +90,27 @@ class RealFiles:
         return sqlite3.connect(path, timeout=limits.patience, isolation_level=None, check_same_thread=False)
 
     def identify(self, paths: Sequence[Path]) -> object:
-        """The device and the number of each."""
+        """The device and the inode of each file."""
         return [(status.st_dev, status.st_ino) for path in paths for status in (path.stat(),)]
 
 
 def real_files(_: Environment) -> Files:
-    """The real ones, whatever the environment's disk is."""
+    """The files of the operating system, whatever the disk of the environment is."""
     return RealFiles()
 
 
 def lock_of(path: Path) -> Path:
-    """The file beside the database that says who owns it."""
+    """The path of the lock file beside the database."""
     return path.with_name(path.name + "-lock")
 
 
 def identity_of(files: Files, path: Path) -> object:
-    """Something that is equal as long as the files of an open store are the same; FileNotFoundError if one is gone."""
+    """A value that stays equal while an open store has the same files. Raises `FileNotFoundError` if a file is gone."""
     return files.identify((path, _log_of(path), lock_of(path)))
 
 
-def see_that_it_is_there(files: Files, path: Path, identity: object) -> None:
-    """Refuse to go on where the files are no longer those that had this identity."""
+def check_files(files: Files, path: Path, identity: object) -> None:
+    """Raise `StoreUnavailable` if the files of an open store were deleted or replaced."""
     try:
         if identity_of(files, path) == identity:
             return
@@ -118,14 +118,15 @@ def see_that_it_is_there(files: Files, path: Path, identity: object) -> None:
         pass
     except OSError as error:
         raise refusal(error, f"{path} cannot be found") from error
-    raise StoreUnavailable(f"{path} was deleted while in use. Nothing is written to what cannot be found again.")
+    raise deleted(path)
 
 
 def connect(files: Files, path: Path, limits: Limits, identity: str) -> sqlite3.Connection:
-    """Open the database and bring it up to date; where there is none, make one of this *identity*.
+    """Open the database and migrate it; if there is none, make one with this *identity*.
 
-    A log that is there was left by a process that was killed. Its content may not be on the disk, and neither may its name, which no second
-    sync of the folder would put there: so it is moved, and goes when the connection is closed, and the next one makes its own.
+    An existing log was left by a process that was killed. Its content may not be on the disk. The same is true of its name, and a second
+    sync of the folder would not put it there. So the log is moved into the database and removed by closing the connection; the next
+    connection makes a new log.
     """
     if not files.exists(path):
         _make(files, path, limits, identity)
@@ -140,23 +141,23 @@ def connect(files: Files, path: Path, limits: Limits, identity: str) -> sqlite3.
 
 
 def put_away(files: Files, connection: sqlite3.Connection, path: Path, *, sound: bool) -> None:
-    """Close the connection. SQLite moves the log into the database then; unless all is *sound*, it may not be on the disk."""
+    """Close the connection. This moves the log into the database; unless *sound*, the log is first written again and synced."""
     try:
         if not sound:
-            with suppress(OSError, StorePoisoned, sqlite3.Error):  # then it is as it is
+            with suppress(OSError, StorePoisoned, sqlite3.Error):  # nothing more can be done for it
                 _rewrite_log(files, connection, path)
     finally:
         connection.close()
 
 
 def recover_log(files: Files, connection: sqlite3.Connection, path: Path) -> bool:
-    """Make the log durable, wherever it comes from, and move it; False where a reader of an older state is in the way."""
+    """Make the log durable and move it into the database. Returns False if a reader of an older state prevents that."""
     _rewrite_log(files, connection, path)
     return move_log(connection)
 
 
 def set_up(connection: sqlite3.Connection, path: Path, limits: Limits, identity: str) -> None:
-    """Bring mode and schema up to date; the order matters, see the top of this file."""
+    """Set the mode and migrate the schema. The order matters, see the docstring of this module."""
     connection.execute("PRAGMA trusted_schema = OFF")
     connection.execute("PRAGMA cell_size_check = ON")
     connection.execute("PRAGMA synchronous = EXTRA")
@@ -167,25 +168,25 @@ def set_up(connection: sqlite3.Connection, path: Path, limits: Limits, identity:
     migrate(connection, str(path), identity)
     (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
-        raise StoreUnavailable(f"{path}: this file system does not carry SQLite's write-ahead log. Choose another place.")
+        raise StoreUnavailable(f"{path}: this file system does not support SQLite's write-ahead log. Choose another place.")
 
 
 def move_log(connection: sqlite3.Connection) -> bool:
-    """Write the log into the database and sync that; False where a reader of an older state is in the way."""
+    """Write the log into the database and sync that. Returns False if a reader of an older state prevents that."""
     busy, pages, moved = connection.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
     return not busy and pages == moved
 
 
 def copy_database(files: Files, connection: sqlite3.Connection, book: Book, identity: str, to: Path) -> None:
-    """Write the database to the path *to*, which appears when it is whole; the copy is a store of its own *identity*."""
+    """Copy the database to the path *to*, which appears when the copy is complete. The copy has its own *identity*."""
     if files.exists(to):
-        raise StoreUnavailable(f"backup to {to}: something is there. Choose a new path.")
+        raise StoreUnavailable(f"backup to {to}: the path exists. Choose a new one.")
     part = to.with_name(to.name + ".new")
     disk = files.disk
     try:
         if files.exists(part):
             disk.remove(part)
-        disk.open(part).close()  # so that only its owner can read it; SQLite takes an empty file for none
+        disk.open(part).close()  # makes it readable by its owner only; to SQLite, an empty file is a new database
         connection.execute("VACUUM INTO ?", (str(part),))
         _give_identity(files, part, book, identity)
         file = disk.open(part)
@@ -198,7 +199,7 @@ def copy_database(files: Files, connection: sqlite3.Connection, book: Book, iden
 
 
 def _give_identity(files: Files, path: Path, book: Book, identity: str) -> None:
-    """Otherwise a mark that the owner of the original left would be held against the copy."""
+    """Give the copy its own identity, so that it is not compared with a mark that belongs to the original."""
     copy = files.connect(path, Limits())
     try:
         copy.execute(KEEP_BOOK, (*attrs.evolve(book, identity=identity).row(), book.sequence))
@@ -220,15 +221,15 @@ def _opened(files: Files, path: Path, limits: Limits, identity: str) -> sqlite3.
 
 
 def _make(files: Files, path: Path, limits: Limits, identity: str) -> None:
-    """Make a database under another name, and give it its own when it is whole.
+    """Make a database under a temporary name, and rename it when it is complete.
 
-    What went wrong before that is forgotten with the other name: pages that a failed sync lost, journals whose removal it lost.
+    Earlier failures are discarded with the temporary name: pages that a failed sync lost, and journals whose removal it lost.
     """
     part, disk = path.with_name(path.name + ".new"), files.disk
     for left in (part, *(part.with_name(part.name + end) for end in ("-journal", "-wal"))):
         if files.exists(left):
             disk.remove(left)
-    disk.open(part).close()  # so that only its owner can read it; SQLite takes an empty file for none
+    disk.open(part).close()  # makes it readable by its owner only; to SQLite, an empty file is a new database
     connection = files.connect(part, limits)
     try:
         set_up(connection, part, limits, identity)
@@ -243,13 +244,13 @@ def _make(files: Files, path: Path, limits: Limits, identity: str) -> None:
 
 
 def _rewrite_log(files: Files, connection: sqlite3.Connection, path: Path) -> None:
-    """Write the log once more as it is, and sync it.
+    """Write the log again as it is, and sync it.
 
-    A sync of it may have failed: then it can be read and is not on the disk. Moved into the database so, and cut off in the middle of
-    that, it would leave a database that is half of one state and half of another.
+    An earlier sync of the log may have failed: then it can be read but is not on the disk. If such a log was moved into the database and
+    the power failed in the middle of that, the database would be half in one state and half in another.
     """
     log = _log_of(path)
-    connection.execute("BEGIN IMMEDIATE")  # nobody else adds to it meanwhile
+    connection.execute("BEGIN IMMEDIATE")  # no other program adds to it meanwhile
     try:
         if files.exists(log):
             with sure(log):

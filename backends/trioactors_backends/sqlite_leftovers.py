@@ -1,9 +1,9 @@
-"""What can still be read of a database that is not sound.
+"""Reading what is left of a damaged database.
 
-A search in a table compares its way down a tree. One damaged name can send it astray, and records that are there look as if they had never
-been written. So nothing is searched here: the table is walked along from either end, up to a page that cannot be read, and what the walks
-pass is copied to a temporary table of the same name. SQLite looks there first, so everything that reads `records` reads the copy, and
-finds what is in it. The database stays as it is until a commit puts the copy in the place of the original.
+A search in a table follows a tree by comparing names. A single damaged name can lead it astray, and existing records then look as if they
+had never been written. So nothing is searched here. Instead, the table is read from both ends, up to a page that cannot be read, and the
+rows are copied to a temporary table of the same name. SQLite looks at temporary tables first, so everything that reads `records` reads the
+copy. The database stays as it is until a commit replaces the original by the copy.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ _FROM_EITHER_END = (f"{_ROWS} ORDER BY space, name", f"{_ROWS} ORDER BY space DE
 _REPLACE = "INSERT OR REPLACE INTO temp.records VALUES (?, ?, ?, ?, ?)"
 _KEEP = "INSERT OR IGNORE INTO temp.records VALUES (?, ?, ?, ?, ?)"
 _UNREADABLE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR})
-"""A page, or the table's own description; anything else is not the fault of what is stored."""
+"""Errors of a damaged page or a damaged table description; other errors have nothing to do with the stored data."""
 
 
 def gather(connection: sqlite3.Connection) -> None:
-    """Copy every row that can be read; the connection gives text as bytes."""
+    """Copy every row that can be read. The connection must return text as bytes."""
     connection.execute(RECORDS.replace("CREATE TABLE", "CREATE TEMP TABLE"))
     for rows in _FROM_EITHER_END:
         for row in _walk(connection, rows):
-            _keep(connection, row)  # in no transaction: damage that a walk meets would take it away
+            _keep(connection, row)  # outside a transaction: an error caused by damage would roll it back
 
 
 def put_back(connection: sqlite3.Connection) -> None:
-    """Make the copy the table, as a part of the transaction that is open."""
+    """Replace the table by the copy, as a part of the open transaction."""
     connection.execute("DELETE FROM main.records")
     connection.execute("INSERT INTO main.records SELECT * FROM temp.records")
     connection.execute("DROP TABLE temp.records")
 
 
 def _walk(connection: sqlite3.Connection, query: str) -> Iterator[Any]:
-    """The rows from one end, as they lie, until one cannot be read."""
+    """Yield the rows from one end until one cannot be read."""
     try:
         rows = connection.execute(query)
         while (row := rows.fetchone()) is not None:
@@ -51,7 +51,7 @@ def _walk(connection: sqlite3.Connection, query: str) -> Iterator[Any]:
 
 
 def _keep(connection: sqlite3.Connection, row: Sequence[object]) -> None:
-    """Copy a row; a damaged one never takes the place of a sound one whose name it got."""
+    """Copy a row. A row with a damaged name never replaces an undamaged one that has this name."""
     space, name, revision, checksum, data = row
     if not isinstance(space, bytes) or not isinstance(name, bytes):
         return

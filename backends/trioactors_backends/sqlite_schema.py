@@ -1,24 +1,21 @@
-"""What the tables of a SQLite store look like, how they come to be, and how they are verified. docs/stores.md is their reference.
+"""The tables of a SQLite store: their schema, its migrations, and their verification. docs/stores.md is their reference.
 
-`records` has one row per record; its checksum covers key, revision and data, so that damage in a row is seen when it is read. What
-a row cannot show is that it is missing, or that it has lost its name: for that the one row of `store` counts the records and folds
-the checksums of all their keys into one sum, brought up to date in the transaction of every commit, and compared when it is opened.
+`records` has one row per record. The checksum of a row covers key, revision and data, so damage in a row is noticed when it is read. A
+missing row, or one whose name is damaged, cannot be noticed in this way. For that, the single row of `store` counts the records and holds
+a sum of the checksums of all keys; every commit updates it in its transaction, and opening compares it.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
 from zlib import crc32
 
 import attrs
 
-from trioactors.errors import NewerSchema, StoreCorrupt, StoreError, StoreFull, StorePoisoned, StoreUnavailable
-from trioactors.persistence import ABSENT
-
-if TYPE_CHECKING:
-    from sqlite_utils import Database
+from trioactors.errors import NewerSchema, StoreCorrupt, StoreError, StoreFull, StoreUnavailable
+from trioactors.persistence import ABSENT, Change, Key
+from trioactors_backends.refusals import damaged, sync_failed
 
 __all__ = [
     "APPLICATION",
@@ -26,6 +23,7 @@ __all__ = [
     "KEEP_BOOK",
     "RECORDS",
     "Book",
+    "counted",
     "explain",
     "fold",
     "folded",
@@ -41,7 +39,7 @@ APPLICATION = 0x54524941
 """The application id in the header of the file ("TRIA")."""
 
 FORMAT = 1
-"""The newest format this version writes and reads: the user version of the file."""
+"""The newest format that this version writes and reads; it is the user version of the file."""
 
 RECORDS = """
 CREATE TABLE records (
@@ -67,7 +65,7 @@ CREATE TABLE store (
 _READABLE = "SELECT space, name, revision, length(data) AS bytes, CAST(data AS TEXT) AS text FROM records"
 
 KEEP_BOOK = "UPDATE store SET identity = ?, sequence = ?, records = ?, keys = ?, schema = ?, checksum = ? WHERE sequence = ?"
-"""Write a book in place of the one with the sequence that is given last."""
+"""Replace the book whose sequence is the last argument."""
 
 _SCHEMA = "SELECT name, sql FROM sqlite_master WHERE name IN ('records', 'store', 'readable') ORDER BY name"
 _FOLD_LIMIT = 1 << 62
@@ -76,10 +74,10 @@ _REFUSALS = {
     sqlite3.SQLITE_BUSY: "another program is using the file; wait for it, or stop it",
     sqlite3.SQLITE_LOCKED: "another program is using the file; wait for it, or stop it",
     sqlite3.SQLITE_READONLY: "the file or its folder is read-only; change its permissions, or choose another place",
-    sqlite3.SQLITE_CANTOPEN: "the file cannot be opened; see that its folder exists and may be written to",
+    sqlite3.SQLITE_CANTOPEN: "the file cannot be opened; make sure that its folder exists and can be written to",
     sqlite3.SQLITE_PERM: "the file may not be opened; change its permissions",
-    sqlite3.SQLITE_IOERR: "the disk refused",
-    sqlite3.SQLITE_NOMEM: "there is not enough memory",
+    sqlite3.SQLITE_IOERR: "the disk reported an error; check it",
+    sqlite3.SQLITE_NOMEM: "there is not enough memory; free some, then try again",
     sqlite3.SQLITE_TOOBIG: "a record is larger than SQLite allows",
     sqlite3.SQLITE_PROTOCOL: "the file's locks do not work; do not put it on a network file system",
 }
@@ -91,7 +89,7 @@ class Book:
 
     identity: str
     sequence: int
-    """The last revision that was given."""
+    """The last revision that was assigned."""
 
     records: int
     keys: int
@@ -101,19 +99,30 @@ class Book:
     """The checksum of the schema."""
 
     def row(self) -> tuple[str, int, int, int, int, int]:
-        """The row, its own checksum at the end."""
+        """The values of the row, with its own checksum at the end."""
         values = (self.identity, self.sequence, self.records, self.keys, self.schema)
         return (*values, crc32(repr(values).encode()))
 
 
 def fold(space: str, name: str | bytes) -> int:
-    """What one key adds to the sum."""
+    """The checksum of one key, which it adds to the sum."""
     return crc32(name.encode() if isinstance(name, str) else name, crc32(space.encode()))
 
 
 def folded(total: int, change: int) -> int:
-    """The sum after a key came or went."""
+    """The sum after a key was added or removed."""
     return (total + change) % _FOLD_LIMIT
+
+
+def counted(book: Book, changes: Mapping[Key, Change], before: Mapping[Key, int]) -> Book:
+    """The book with the keys that exist after *changes*; *before* has the revisions of the keys before them."""
+    records, keys = book.records, book.keys
+    for change in changes.values():
+        came = (change.data is not None) - (before[change.key] != ABSENT)
+        if came:
+            records += came
+            keys = folded(keys, came * fold(change.key.space.value, change.key.name))
+    return attrs.evolve(book, records=records, keys=keys)
 
 
 def row_checksum(space: str, name: str, revision: int, data: bytes) -> int:
@@ -122,24 +131,24 @@ def row_checksum(space: str, name: str, revision: int, data: bytes) -> int:
 
 
 def explain(error: sqlite3.Error, where: str) -> StoreError:
-    """The store's error for one of SQLite's."""
+    """The error of the store for an error of SQLite."""
     code: int | None = getattr(error, "sqlite_errorcode", None)
     if code in _SYNC_ERRORS:
-        return StorePoisoned(f"{where}: a sync failed ({error}). Close the store and open it again.")
+        return sync_failed(where, error)
     primary = None if code is None else code & 0xFF
     if primary == sqlite3.SQLITE_FULL:
-        return StoreFull(f"{where}: no room ({error}). Make room, then try again.")
+        return StoreFull(f"{where}: there is no room ({error}). Make room, then try again.")
     if primary in _REFUSALS:
         return StoreUnavailable(f"{where}: {_REFUSALS[primary]} ({error})")
     if primary == sqlite3.SQLITE_NOTADB:
         return StoreCorrupt(
-            f"{where} is no SQLite database, or its first bytes are damaged. Choose another path, or restore a backup."
+            f"{where} is not a SQLite database, or its first bytes are damaged. Choose another path, or restore a backup."
         )
-    return _corrupt(where, str(error))
+    return damaged(where, str(error))
 
 
 def migrate(connection: sqlite3.Connection, where: str, identity: str) -> None:
-    """Bring the schema up to date; a file of another program is left alone."""
+    """Migrate the schema to the newest format. Raises if the database belongs to another program, which is left as it is."""
     application, version = (_pragma(connection, name) for name in ("application_id", "user_version"))
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if application != APPLICATION and (tables or application):
@@ -149,36 +158,36 @@ def migrate(connection: sqlite3.Connection, where: str, identity: str) -> None:
     if version < FORMAT:
         _apply_migrations(connection, identity)
     if _pragma(connection, "user_version") != FORMAT:
-        raise _corrupt(where, "its format is not what its tables say")
+        raise damaged(where, "its format does not match its tables")
 
 
 def read_book(connection: sqlite3.Connection, where: str) -> Book:
-    """The row of `store`, verified; the connection gives text as bytes."""
+    """Read and verify the row of `store`. The connection must return text as bytes."""
     row = connection.execute("SELECT identity, sequence, records, keys, schema, checksum FROM store WHERE id = 1").fetchone()
     if row is None or not isinstance(row[0], bytes):
-        raise _corrupt(where, "its table 'store' is damaged")
+        raise damaged(where, "its table 'store' is damaged")
     book = Book(identity=row[0].decode("utf-8", "replace"), sequence=row[1], records=row[2], keys=row[3], schema=row[4])
     if book.row()[-1] != row[5]:
-        raise _corrupt(where, "its table 'store' is damaged")
+        raise damaged(where, "its table 'store' is damaged")
     return book
 
 
 def verify(connection: sqlite3.Connection, book: Book, where: str) -> None:
-    """See that the file is sound and that no record is missing."""
+    """Raise `StoreCorrupt` if the file is damaged or a record is missing."""
     (finding,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if finding != b"ok":
-        raise _corrupt(where, " ".join(finding.decode("utf-8", "replace").split()))
+        raise damaged(where, " ".join(finding.decode("utf-8", "replace").split()))
     if _schema_checksum(connection.execute(_SCHEMA)) != book.schema:
-        raise _corrupt(where, "its schema is not the one it was made with")
+        raise damaged(where, "its schema is not the one with which it was made")
     found, ordered = _recount(connection, book)
-    if not ordered:  # then a search misses names that are there
-        raise _corrupt(where, "the names in its table 'records' are not in order")
+    if not ordered:  # a search would miss existing names
+        raise damaged(where, "the names in its table 'records' are not in order")
     if found != book:
-        raise _corrupt(where, f"it holds {found.records} records whose names add up, instead of {book.records}")
+        raise damaged(where, f"it holds {found.records} records, or other names, instead of the {book.records} that were committed")
 
 
 def survey(connection: sqlite3.Connection, where: str) -> tuple[Book, int | None]:
-    """A book for what can be read where nothing is verified, and the sequence in the table; None where that is damaged."""
+    """Make a book for the rows that can be read, without verification; also return the sequence in `store`, None if it is damaged."""
     try:
         book = read_book(connection, where)
     except (sqlite3.DatabaseError, StoreCorrupt):
@@ -188,7 +197,7 @@ def survey(connection: sqlite3.Connection, where: str) -> tuple[Book, int | None
 
 
 def revision_in(row: tuple[object] | None, sequence: int) -> int:
-    """The revision that *row* states. A damaged row states none that it could have; then it counts as the last one given."""
+    """The revision in *row*. If it is impossible, because the row is damaged, it counts as the last one that was assigned."""
     if row is None:
         return ABSENT
     stated = row[0]
@@ -196,7 +205,7 @@ def revision_in(row: tuple[object] | None, sequence: int) -> int:
 
 
 def _recount(connection: sqlite3.Connection, book: Book) -> tuple[Book, bool]:
-    """The book as the rows say it should be, never behind the one that is there; and whether they are in order."""
+    """The book that fits the rows, with at least the sequence of *book*; and whether the rows are in order."""
     records = keys = 0
     sequence, ordered, last = book.sequence, True, (b"", b"")
     for space, name, revision in connection.execute("SELECT space, name, revision FROM records"):
@@ -207,12 +216,6 @@ def _recount(connection: sqlite3.Connection, book: Book) -> tuple[Book, bool]:
         if isinstance(revision, int):
             sequence = max(sequence, revision)
     return attrs.evolve(book, records=records, keys=keys % _FOLD_LIMIT, sequence=sequence), ordered
-
-
-def _corrupt(where: str, problem: str) -> StoreCorrupt:
-    return StoreCorrupt(
-        f"{where}: {problem}. Nothing of it is served. Restore a backup, or save what is left with `trioactors repair`."
-    )
 
 
 def _pragma(connection: sqlite3.Connection, name: str) -> int:
@@ -229,7 +232,7 @@ def _schema_checksum(rows: Iterable[tuple[str | bytes, str | bytes]]) -> int:
 
 
 def _apply_migrations(connection: sqlite3.Connection, identity: str) -> None:
-    """Run what is missing, each in a transaction of its own; `_sqlite_migrations` remembers which ran."""
+    """Run the missing migrations, each in its own transaction; the table `_sqlite_migrations` records them."""
     from sqlite_utils import Database, Migrations  # noqa: PLC0415 - 80 ms, and only a new or an old store needs it
 
     migrations = Migrations("trioactors")
@@ -243,6 +246,6 @@ def _apply_migrations(connection: sqlite3.Connection, identity: str) -> None:
         connection.execute("INSERT INTO store VALUES (1, ?, ?, ?, ?, ?, ?)", book.row())
         connection.execute("PRAGMA user_version = 1")
 
-    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # heeded before the first table only
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # has an effect only before the first table
     connection.execute(f"PRAGMA application_id = {APPLICATION}")
     migrations.apply(Database(connection))

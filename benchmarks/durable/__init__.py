@@ -1,9 +1,9 @@
-"""What durable actors cost, beside the bare store and beside peers, at equal durability: `python -m benchmarks.durable`.
+"""The cost of durable actors, compared with the bare store and with other libraries at equal durability: `python -m benchmarks.durable`.
 
-Every contestant acknowledges a call only when a power cut cannot take it away: SQLite in write-ahead mode with `synchronous` FULL or
-EXTRA (each checks its own database), on the same file system. Those in memory are upper bounds, and no contestants.
+Every contestant acknowledges a call only when a power cut cannot undo it: SQLite in write-ahead mode with `synchronous` FULL or EXTRA
+(each checks its own database), on the same file system. Those in memory are upper bounds and do not compete.
 
-One file per contestant, the states they keep in `payload`, the files they keep them in in `folder`, what is measured and wanted in
-`rows`, and what becomes of the figures in `report`. Measurements run in processes of their own, by `benchmarks.worker`. Nothing here
-is a test: no time is asserted.
+There is a file for each contestant. `payload` has the states, `folder` the files in which they are saved, `rows` the rows and goals,
+and `report` makes the tables. `benchmarks.worker` takes each measurement in its own process. Nothing here is a test: no time is
+asserted.
 """

@@ -1,6 +1,6 @@
-"""`python -m benchmarks.durable`: measure in interleaved rounds, print the tables. Exits 1 if nothing is synced here.
+"""`python -m benchmarks.durable`: measure in interleaved rounds and print the tables. Exits 1 if nothing is synced here.
 
-A missed goal is marked and changes no exit status: benchmarks are never tests.
+A missed goal is marked and does not change the exit status: benchmarks are never tests.
 """
 
 from __future__ import annotations
@@ -21,22 +21,24 @@ __all__: list[str] = []
 ROUNDS = 5
 QUICK_ROUNDS = 3
 PATIENCE = 600.0
-"""Seconds after which a measurement is given up."""
+"""The time after which a measurement is given up, in seconds."""
 
 
 def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="benchmarks.durable", description="Measure durable actors against the store and peers.")
     parser.add_argument("--rounds", type=int, help=f"how many interleaved rounds (default {ROUNDS}; with --quick {QUICK_ROUNDS})")
     parser.add_argument("--quick", action="store_true", help="smaller sizes, fewer rounds: a first impression")
     parser.add_argument("--only", action="append", metavar="NAME", help="this row or contestant only; may be repeated")
-    parser.add_argument("--folder", type=Path, metavar="DIR", help="where the databases are made (default: for temporary files)")
+    parser.add_argument(
+        "--folder", type=Path, metavar="DIR", help="where the databases are made (default: the one for temporary files)"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write all figures to FILE")
     return parser.parse_args(arguments)
 
 
 def chosen(only: Sequence[str] | None) -> tuple[list[Row], list[str]]:
-    """The rows and contestants to measure. The disk is always among them: it may void the table."""
+    """The rows and contestants to measure. The disk is always included, because it can void the tables."""
     names = [row.plays for row in ROWS]
     asked = set(only or ())
     if unknown := asked - {*names, *CONTESTANTS}:
@@ -49,7 +51,7 @@ def chosen(only: Sequence[str] | None) -> tuple[list[Row], list[str]]:
 
 
 def measured(contestant: str, row: Row, calls: int, folder: Path | None) -> dict[str, object]:
-    """One measurement, in a process of its own."""
+    """Take one measurement, in its own process."""
     command = [sys.executable, "-m", "benchmarks.worker", row.module_of(contestant), row.plays, str(calls)]
     place = os.environ if folder is None else {**os.environ, "TMPDIR": str(folder.resolve())}
     try:
@@ -57,13 +59,13 @@ def measured(contestant: str, row: Row, calls: int, folder: Path | None) -> dict
     except subprocess.TimeoutExpired:
         return {"missing": f"not done within {PATIENCE:g} s"}
     except subprocess.CalledProcessError as error:
-        sys.exit(f"{contestant}, {row.plays}: it failed, so there is nothing to compare.\n{error.stderr}")
+        sys.exit(f"{contestant}, {row.plays}: it failed, so there is no comparison.\n{error.stderr}")
     answer: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
     return answer
 
 
 def interleaved(rows: Sequence[Row], contestants: Sequence[str], rounds: int) -> Iterator[tuple[int, Row, str]]:
-    """The order of measurements: contestants of one row stand next to each other, every other round the other way round."""
+    """The order of measurements. Contestants of one row are adjacent; every second round reverses the order."""
     for number in range(rounds):
         for row in rows:
             for contestant in contestants if number % 2 == 0 else reversed(contestants):
@@ -71,16 +73,16 @@ def interleaved(rows: Sequence[Row], contestants: Sequence[str], rounds: int) ->
 
 
 def show(progress: str) -> None:
-    """Say on one line of the terminal, if there is one, what is being measured."""
+    """Show the current measurement on one line of the terminal, if there is a terminal."""
     if sys.stderr.isatty():
         print(f"\r{progress.ljust(60)}\r", end="", file=sys.stderr, flush=True)
 
 
 def main() -> int:
-    """Measure, print, and tell whether the tables are valid."""
+    """Measure and print. Returns whether the tables are valid, as an exit status."""
     asked = options()
     if asked.folder is not None and not asked.folder.is_dir():
-        sys.exit(f"{asked.folder} is no folder. Make it first: --folder says where the databases are made.")
+        sys.exit(f"{asked.folder} is not a folder. Create it first: the databases are made in the folder of --folder.")
     rounds: int = asked.rounds or (QUICK_ROUNDS if asked.quick else ROUNDS)
     rows, contestants = chosen(asked.only)
     results = Results()

@@ -1,6 +1,6 @@
-"""The bare store, called in place: ready-made records, a transaction for each, and nothing around it.
+"""The bare store, called in place: prepared records, one transaction for each, and nothing around it.
 
-It is the floor of one caller. Records are encoded before the clock runs, and no revision is expected.
+It is the floor for one caller. Records are encoded before the clock starts, and no revision is expected.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ WARM = 100
 
 
 def committed(store: Store, work: Sequence[Batch], together: int) -> float:
-    """The seconds of committing *work*, so many batches together."""
+    """The time of committing *work*, in seconds, with several batches in each transaction."""
     parts = [work[begin : begin + together] for begin in range(0, len(work), together)]
     with Stopwatch() as watch:
         for part in parts:
@@ -30,13 +30,13 @@ def committed(store: Store, work: Sequence[Batch], together: int) -> float:
 
 
 def on_disk(records: Sequence[bytes], actors: int, together: int = 1) -> float:
-    """The seconds of keeping *records* in a new database. What is committed first is not counted: the tables' first pages."""
+    """The time of saving *records* in a new database, in seconds. The first commit, which makes the first pages, is not counted."""
     with fresh_folder() as folder:
         return kept(store_at(url_in(folder)), records, actors, together)
 
 
 def kept(store: Store, records: Sequence[bytes], actors: int, together: int = 1) -> float:
-    """The seconds of keeping *records* in *store*, which is new."""
+    """The time of saving *records* in the new *store*, in seconds."""
     store.open(Environment())
     try:
         committed(store, batches(tallies(max(WARM, actors)), actors), ACTORS)
@@ -49,22 +49,22 @@ def kept(store: Store, records: Sequence[bytes], actors: int, together: int = 1)
 
 
 def one_caller(count: int) -> float:
-    """One record, over and over."""
+    """One record, written again and again."""
     return on_disk(tallies(count), 1)
 
 
 def many_actors(count: int) -> float:
-    """A hundred records in turn."""
+    """A hundred records, written in turn."""
     return on_disk(tallies(count), ACTORS)
 
 
 def among(actors: int, count: int) -> float:
-    """So many records in turn."""
+    """Many records, written in turn."""
     return on_disk(tallies(count), actors)
 
 
 def with_state(size: int, count: int) -> float:
-    """One record of so many bytes."""
+    """One record of a given size."""
     return on_disk(sized(size, count), 1)
 
 

@@ -1,4 +1,4 @@
-"""The bare store, called in place, a hundred batches in each transaction: the floor of a hundred callers."""
+"""The bare store, called in place, with a hundred batches in each transaction: the floor for a hundred callers."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ __all__: list[str] = []
 
 
 def many_actors(count: int) -> float:
-    """A hundred records in turn."""
+    """A hundred records, written in turn."""
     return on_disk(tallies(count), ACTORS, ACTORS)
 
 
 def hot_actor(count: int) -> float:
-    """One record, over and over."""
+    """One record, written again and again."""
     return on_disk(tallies(count), 1, ACTORS)
 
 
 def among(actors: int, count: int) -> float:
-    """So many records in turn."""
+    """Many records, written in turn."""
     return on_disk(tallies(count), actors, ACTORS)
 
 

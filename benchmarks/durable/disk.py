@@ -1,6 +1,6 @@
-"""The disk: 260 bytes at the end of a file, then `fdatasync`. Whoever is faster has not waited for it.
+"""The disk: 260 bytes at the end of a file, then `fdatasync`. A faster contestant has not waited for the disk.
 
-If this costs next to nothing, nothing is synced here, and the table is void.
+If this costs next to nothing, nothing is synced here, and the tables are void.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SYNC = os.fsync if sys.platform == "darwin" else os.fdatasync
 
 
 def one_caller(count: int) -> float:
-    """A sync for each record."""
+    """One sync for each record."""
     records = tallies(count)
     with fresh_folder() as folder:
         file = os.open(folder / "bench.log", os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)

@@ -1,7 +1,7 @@
-"""Where a contestant keeps its database, and whether what it keeps there is as durable as it says.
+"""The folder of a contestant's database, and a check that the database is as durable as it claims.
 
-Everything is made in Python's folder for temporary files, which `--folder` moves: to memory, say, where no sync costs anything, and
-where the table is void.
+Databases are made in Python's folder for temporary files. `--folder` chooses another one; in a folder in memory a sync costs nothing,
+and the tables are void.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from pathlib import Path
 __all__: list[str] = []
 
 SYNCED = 2
-"""SQLite's number for `synchronous=FULL`; in write-ahead mode every commit is synced from there on."""
+"""SQLite's number for `synchronous=FULL`; from this value on, every commit in write-ahead mode is synced."""
 
 
 @contextmanager
 def fresh_folder() -> Generator[Path]:
-    """A folder of its own, gone afterwards."""
+    """A temporary folder, which is removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="trioactors-bench-") as folder:
         yield Path(folder)
 
 
 def url_in(folder: Path) -> str:
-    """The address of a durable store in *folder*."""
+    """The URL of a durable store in *folder*."""
     return f"sqlite:///{folder / 'bench.db'}"
 
 
 def connected(path: Path) -> sqlite3.Connection:
-    """A connection whose commits are durable, for those who bring none; used by one thread at a time."""
+    """A connection with durable commits, for contestants without one of their own. Only one thread uses it at a time."""
     connection = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA synchronous = EXTRA")
     connection.execute("PRAGMA journal_mode = WAL")
@@ -41,7 +41,7 @@ def connected(path: Path) -> sqlite3.Connection:
 
 
 def check_durable(connection: sqlite3.Connection) -> None:
-    """See that commits on *connection* are synced, in write-ahead mode."""
+    """Check that commits on *connection* are synced, in write-ahead mode."""
     (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
     (synchronous,) = connection.execute("PRAGMA synchronous").fetchone()
     assert mode == "wal", mode

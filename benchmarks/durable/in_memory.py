@@ -1,4 +1,4 @@
-"""The bare store in memory, called in place: nothing survives the process, so it bounds what any store could do."""
+"""The bare store in memory, called in place. Nothing survives the process, so it is an upper bound for any store."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ __all__: list[str] = []
 
 
 def one_caller(count: int) -> float:
-    """One record, over and over."""
+    """One record, written again and again."""
     return kept(store_at("memory:"), tallies(count), 1)
 
 
 def many_actors(count: int) -> float:
-    """A hundred records in turn, a hundred at once."""
+    """A hundred records, written in turn, with a hundred batches at once."""
     return kept(store_at("memory:"), tallies(count), ACTORS, ACTORS)
 
 
 def hot_actor(count: int) -> float:
-    """One record, over and over, a hundred at once."""
+    """One record, written again and again, with a hundred batches at once."""
     return kept(store_at("memory:"), tallies(count), 1, ACTORS)

@@ -20,42 +20,42 @@ __all__: list[str] = []
 
 Main = Callable[[ta.System], Awaitable[float]]
 Address = Callable[[Path], str]
-"""Where a store is, for a folder that it may use."""
+"""A function from a folder to the URL of a store in it."""
 
 WARM = 50
 
 
 class Counter(ta.Actor[Tally], persist=ta.EVERY_MESSAGE):
-    """Keeps a total, for good."""
+    """A durable actor that keeps a total."""
 
     @ta.handler
     async def add(self, by: int) -> int:
-        """Add *by*; the answer is the new total."""
+        """Add *by* and return the new total."""
         self.state.total += by
         return self.state.total
 
 
 class Large(ta.Actor[Lines], persist=ta.EVERY_MESSAGE):
-    """The same with more to keep."""
+    """A counter with a larger state."""
 
     def __init__(self, size: int) -> None:
         self.state = Lines(0, lines_of(size))
 
     @ta.handler
     async def add(self, by: int) -> int:
-        """Add *by*; the answer is the new total."""
+        """Add *by* and return the new total."""
         self.state.total += by
         return self.state.total
 
 
 def within_system(main: Main, address: Address = url_in) -> float:
-    """Run *main* with an open system, on a store in a fresh folder."""
+    """Run *main* with an open system, whose store is in a new folder."""
     with fresh_folder() as folder:
         return trio.run(opened, address(folder), main)
 
 
 async def opened(url: str, main: Main) -> float:
-    """Run *main* with a system on the store at *url*."""
+    """Run *main* with an open system, whose store is at *url*."""
     async with ta.open_system(url) as system:
         cost = await main(system)
     assert system.ledger().balanced
@@ -63,19 +63,19 @@ async def opened(url: str, main: Main) -> float:
 
 
 async def calls(counter: Counter | Large, count: int) -> None:
-    """So many calls, one after another."""
+    """Make *count* calls one after another."""
     for _ in range(count):
         await counter.add(1)
 
 
 async def in_turn(counters: Sequence[Counter], count: int) -> None:
-    """So many calls, one after another, on the counters in turn."""
+    """Make *count* calls one after another, on the counters in turn."""
     for counter in itertools.islice(itertools.cycle(counters), count):
         await counter.add(1)
 
 
 async def timed(counters: Sequence[Counter], callers: int, count: int) -> float:
-    """The seconds of *count* calls by so many tasks; the counters are dealt out to them, or all have the one there is."""
+    """The time of *count* calls by several tasks, in seconds. The tasks divide the counters, or share the only one."""
     hands = [counters[number::callers] or counters for number in range(callers)]
     with Stopwatch() as watch:
         async with trio.open_nursery() as nursery:
@@ -85,7 +85,7 @@ async def timed(counters: Sequence[Counter], callers: int, count: int) -> float:
 
 
 async def new_counters(system: ta.System, count: int) -> list[Counter]:
-    """So many counters, each of which has a record, with a total of 0."""
+    """Start *count* counters, each with a record and a total of 0."""
     counters = [await system.start(Counter, name=f"actor-{number}") for number in range(count)]
     for by in (1, -1):
         async with trio.open_nursery() as nursery:
@@ -95,7 +95,7 @@ async def new_counters(system: ta.System, count: int) -> list[Counter]:
 
 
 def played(count: int, *, callers: int = 1, actors: int = 1, address: Address = url_in) -> float:
-    """The seconds of *count* calls by so many callers on so many counters."""
+    """The time of *count* calls, in seconds, by several callers of several counters."""
 
     async def main(system: ta.System) -> float:
         counters = await new_counters(system, actors)
@@ -107,7 +107,7 @@ def played(count: int, *, callers: int = 1, actors: int = 1, address: Address = 
 
 
 def one_caller(count: int, address: Address = url_in) -> float:
-    """One after another, nobody else there."""
+    """One caller, without other load."""
 
     async def main(system: ta.System) -> float:
         counter = await system.start(Counter, name="actor-0")
@@ -121,7 +121,7 @@ def one_caller(count: int, address: Address = url_in) -> float:
 
 
 def with_state(size: int, count: int, address: Address = url_in) -> float:
-    """One caller, and a state of so many bytes."""
+    """One caller, with a state of a given size."""
 
     async def main(system: ta.System) -> float:
         large = await system.start(partial(Large, size), name="actor-0")
@@ -135,7 +135,7 @@ def with_state(size: int, count: int, address: Address = url_in) -> float:
 
 
 def start(count: int) -> float:
-    """Start so many whose records are there already, one after another."""
+    """Start counters that already have records, one after another."""
 
     async def main(system: ta.System) -> float:
         with Stopwatch() as watch:

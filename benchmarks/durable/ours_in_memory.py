@@ -1,4 +1,4 @@
-"""trioactors on the store in memory: the same promises but the last one. What the runtime could do with the best of disks."""
+"""trioactors on the store in memory: the runtime with an ideal disk. All promises hold, except that nothing survives the process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__: list[str] = []
 
 
 def in_memory(_: Path) -> str:
-    """The address of a store that needs no folder."""
+    """The URL of a store that needs no folder."""
     return "memory:"
 
 

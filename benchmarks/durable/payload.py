@@ -1,7 +1,7 @@
-"""The states that are kept, and the same as the bytes that a trioactors store holds.
+"""The states of the contestants, as objects and as the bytes in a store of trioactors.
 
-A tally's record has about 260 bytes. A large state comes in two shapes: lines of text, which cost little to encode, and orders, each an
-attrs object of its own, which cost more.
+The record of a tally has about 260 bytes. A large state has one of two shapes: lines of text, which are cheap to encode, and orders,
+each an attrs object, which cost more.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ACTORS = 100
 
 @define
 class Tally:
-    """A counter's state."""
+    """The state of a counter."""
 
     total: int = 0
     note: str = NOTE
@@ -30,7 +30,7 @@ class Tally:
 
 @define
 class Lines:
-    """A state of lines of a hundred bytes each, with a counter to change."""
+    """A state of lines of a hundred bytes each, and a counter that changes."""
 
     total: int = 0
     lines: list[str] = Factory(list[str])
@@ -38,7 +38,7 @@ class Lines:
 
 @define
 class Order:
-    """One of many: about a hundred bytes."""
+    """An order of about a hundred bytes."""
 
     number: int
     customer: str
@@ -49,29 +49,29 @@ class Order:
 
 @define
 class Orders:
-    """A state of orders, with a counter to change."""
+    """A state of orders, and a counter that changes."""
 
     total: int = 0
     orders: list[Order] = Factory(list[Order])
 
 
 def lines_of(size: int) -> list[str]:
-    """Lines that fill *size* bytes."""
+    """Lines of *size* bytes in total."""
     return [LINE] * (size // 100)
 
 
 def orders_of(size: int) -> list[Order]:
-    """Orders that fill *size* bytes."""
+    """Orders of *size* bytes in total."""
     return [Order(number, f"customer-{number:07}", number * 7, number % 2 == 0) for number in range(size // 105)]
 
 
 def key(number: int) -> Key:
-    """Where the state of an actor would be."""
+    """The key of an actor's state."""
     return Key(Space.STATE, f"actor-{number}")
 
 
 def tallies(count: int) -> Sequence[bytes]:
-    """Records of tallies, each other than the one before."""
+    """Records of tallies, each different from the one before."""
     codec = Serializer().codec(Tally)
     return [codec.encode(Tally(total)) for total in range(1, count + 1)]
 
@@ -83,6 +83,6 @@ def sized(size: int, count: int) -> Sequence[bytes]:
 
 
 def batches(records: Sequence[bytes], actors: int) -> list[Batch]:
-    """A batch for each of *records*, which go to so many actors in turn."""
+    """A batch for each of *records*, for several actors in turn."""
     keys = [key(number) for number in range(actors)]
     return [Batch((Write(keys[at % actors], data, expected=None),)) for at, data in enumerate(records)]

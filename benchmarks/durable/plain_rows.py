@@ -1,6 +1,6 @@
-"""Rows in SQLite with nothing around them, no store either: what the database itself can do.
+"""Rows in SQLite with nothing around them, not even a store: the upper bound of the database.
 
-One caller makes a transaction for each row; a hundred callers are a hundred rows in each transaction. No checksum, no revision.
+For one caller, each row has a transaction; for a hundred callers, a hundred rows share one. There are no checksums and no revisions.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Row = tuple[str, bytes]
 
 
 def written(connection: sqlite3.Connection, rows: Sequence[Row], together: int) -> float:
-    """The seconds of writing *rows*, so many in each transaction."""
+    """The time of writing *rows*, in seconds, with several rows in each transaction."""
     parts = [rows[begin : begin + together] for begin in range(0, len(rows), together)]
     with Stopwatch() as watch:
         for part in parts:
@@ -30,7 +30,7 @@ def written(connection: sqlite3.Connection, rows: Sequence[Row], together: int) 
 
 
 def kept(count: int, actors: int, together: int) -> float:
-    """The seconds of keeping tallies in a new database."""
+    """The time of saving tallies in a new database, in seconds."""
     rows = [(f"actor-{at % actors}", data) for at, data in enumerate(tallies(count))]
     with fresh_folder() as folder:
         connection = connected(folder / "bench.db")
@@ -44,15 +44,15 @@ def kept(count: int, actors: int, together: int) -> float:
 
 
 def one_caller(count: int) -> float:
-    """One record, over and over."""
+    """One record, written again and again."""
     return kept(count, 1, 1)
 
 
 def many_actors(count: int) -> float:
-    """A hundred records in turn."""
+    """A hundred records, written in turn."""
     return kept(count, ACTORS, ACTORS)
 
 
 def hot_actor(count: int) -> float:
-    """One record, over and over."""
+    """One record, written again and again."""
     return kept(count, 1, ACTORS)

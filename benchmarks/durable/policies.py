@@ -1,8 +1,8 @@
-"""What a policy adds to a call whose handler computes for a millisecond.
+"""The cost that a policy adds to a call whose handler computes for a millisecond.
 
-Calls on an actor without a policy and on one with it take turns in blocks, in one process; the cost is the median of the differences.
-The work is a loop whose length is found before the clock runs, so that it takes its millisecond of the interpreter, and not less of
-it when a thread that syncs wants some, too.
+Calls of an actor without a policy and of one with it alternate in blocks, in one process; the cost is the median of the differences.
+The work is a loop whose length is determined before the clock starts. So it takes its millisecond of the interpreter even if a thread
+that syncs competes for it.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from benchmarks.durable.payload import ACTORS, Tally
 __all__: list[str] = []
 
 WORK = 0.001
-"""Seconds."""
+"""The time that a handler computes, in seconds."""
 ALONE = 20
-"""How many calls make a block, for one caller; a hundred callers make one each."""
+"""The number of calls in a block of one caller; a hundred callers make one call each."""
 
 Send = Callable[[int], Awaitable[int]]
 
 
 def compute(steps: int) -> int:
-    """So many steps of the interpreter."""
+    """Compute for a number of steps of the interpreter."""
     total = 0
     for step in range(steps):
         total ^= step
@@ -37,7 +37,7 @@ def compute(steps: int) -> int:
 
 
 def steps_of(seconds: float) -> int:
-    """How many steps take so long."""
+    """The number of steps that take a given time."""
     tried = 10_000
     costs: list[float] = []
     for _ in range(50):
@@ -48,7 +48,7 @@ def steps_of(seconds: float) -> int:
 
 
 class Plain(ta.Actor[Tally]):
-    """Works, and keeps a total in memory."""
+    """An actor that computes and keeps a total in memory."""
 
     @ta.handler
     async def work(self, steps: int) -> int:
@@ -59,7 +59,7 @@ class Plain(ta.Actor[Tally]):
 
 
 class EveryMessage(ta.Actor[Tally], persist=ta.EVERY_MESSAGE):
-    """Works, and commits its total before each answer."""
+    """An actor that computes and commits its total before each reply."""
 
     @ta.handler
     async def work(self, steps: int) -> int:
@@ -70,12 +70,12 @@ class EveryMessage(ta.Actor[Tally], persist=ta.EVERY_MESSAGE):
 
     @ta.handler(reads=True)
     async def look(self, steps: int) -> int:
-        """Compute, and change nothing."""
+        """Compute without a change."""
         return compute(steps)
 
 
 class Within(ta.Actor[Tally], persist=ta.Within(0.5)):
-    """Works, and commits its total twice a second."""
+    """An actor that computes and commits its total twice a second."""
 
     @ta.handler
     async def work(self, steps: int) -> int:
@@ -91,7 +91,7 @@ async def every(system: ta.System) -> Send:
 
 
 async def reads(system: ta.System) -> Send:
-    """A call that promises to change nothing."""
+    """A call that declares that it changes nothing."""
     return (await system.start(EveryMessage, name="durable")).look
 
 
@@ -101,7 +101,7 @@ async def within(system: ta.System) -> Send:
 
 
 async def block(send: Send, steps: int, *, together: bool) -> float:
-    """The seconds of one call, in a block of them."""
+    """The time of one call in a block, in seconds."""
     begin = time.perf_counter()
     if not together:
         for _ in range(ALONE):
@@ -114,7 +114,7 @@ async def block(send: Send, steps: int, *, together: bool) -> float:
 
 
 def added(start: Callable[[ta.System], Awaitable[Send]], count: int, *, together: bool = False) -> float:
-    """The seconds that *count* calls cost beyond those without a policy."""
+    """The additional time of *count* calls, compared with calls without a policy, in seconds."""
     steps = steps_of(WORK)
 
     async def main(system: ta.System) -> float:

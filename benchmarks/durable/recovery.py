@@ -1,7 +1,7 @@
-"""How long it takes from opening the system to the first answer of an actor with a state of 1 MB.
+"""The time from opening the system to the first reply of an actor with a state of 1 MB.
 
-The 95th percentile of so many recoveries, each from a copy of the same files. A copy made while the store is open is what a `kill -9`
-leaves behind: the last commits are in the write-ahead log only.
+The figure is the 95th percentile of several recoveries, each from a copy of the same files. A copy that was made while the store was
+open is the state after a `kill -9`: the last commits are in the write-ahead log only.
 """
 
 from __future__ import annotations
@@ -28,42 +28,42 @@ COMMITS = 3
 
 
 class Archive(ta.Actor[Lines], persist=ta.EVERY_MESSAGE):
-    """Keeps lines."""
+    """An actor that keeps lines."""
 
     @ta.handler
     async def fill(self) -> None:
-        """Become large."""
+        """Make the state large."""
         self.state.lines = lines_of(MEGABYTE)
 
     @ta.handler
     async def add(self, by: int) -> int:
-        """Add *by*; the answer is the new total."""
+        """Add *by* and return the new total."""
         self.state.total += by
         return self.state.total
 
     @ta.handler(reads=True)
     def size(self) -> tuple[int, int]:
-        """The total, and how many lines there are."""
+        """Return the total and the number of lines."""
         return self.state.total, len(self.state.lines)
 
 
 class Shop(ta.Actor[Orders], persist=ta.EVERY_MESSAGE):
-    """Keeps orders."""
+    """An actor that keeps orders."""
 
     @ta.handler
     async def fill(self) -> None:
-        """Become large."""
+        """Make the state large."""
         self.state.orders = orders_of(MEGABYTE)
 
     @ta.handler
     async def add(self, by: int) -> int:
-        """Add *by*; the answer is the new total."""
+        """Add *by* and return the new total."""
         self.state.total += by
         return self.state.total
 
     @ta.handler(reads=True)
     def size(self) -> tuple[int, int]:
-        """The total, and how many orders there are."""
+        """Return the total and the number of orders."""
         return self.state.total, len(self.state.orders)
 
 
@@ -71,24 +71,24 @@ Start = Callable[[ta.System], Awaitable[Archive | Shop]]
 
 
 async def archive(system: ta.System) -> Archive:
-    """The one with lines."""
+    """Start the actor with lines."""
     return await system.start(Archive, name="large")
 
 
 async def shop(system: ta.System) -> Shop:
-    """The one with orders."""
+    """Start the actor with orders."""
     return await system.start(Shop, name="large")
 
 
 @define
 class Template:
-    """The files to recover from, and the answer that shows it."""
+    """The files from which a system recovers, and the expected answer."""
 
     folder: Path
     answer: tuple[int, int] = (0, 0)
 
     async def make(self, start: Start, *, killed: bool) -> None:
-        """Commit a large state some times, and keep the files as they are then, or once the store is closed."""
+        """Commit a large state a few times. Keep a copy of the files while the store is open, or after it is closed."""
         work = self.folder / "work"
         work.mkdir()
         async with ta.open_system(url_in(work)) as system:
@@ -103,7 +103,7 @@ class Template:
             shutil.copytree(work, self.folder / "left")
 
     async def recover(self, start: Start, number: int) -> float:
-        """The seconds of one recovery."""
+        """The time of one recovery, in seconds."""
         copy = shutil.copytree(self.folder / "left", self.folder / str(number))
         gc.collect()
         begin = time.perf_counter()
@@ -117,7 +117,7 @@ class Template:
 
 
 def percentile(count: int, start: Start, *, killed: bool = False) -> float:
-    """The 95th percentile of so many recoveries."""
+    """The 95th percentile of the times of several recoveries, in seconds."""
 
     async def main(folder: Path) -> list[float]:
         template = Template(folder)

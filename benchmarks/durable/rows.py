@@ -1,14 +1,14 @@
-"""What is measured, and what the project wants of it.
+"""The rows of the tables, and the goals of the project for them.
 
-A contestant offers a function for each row that it can play, from a number of calls to the seconds that they cost in all:
+For each row that it supports, a contestant has a function from a number of calls to their total time in seconds:
 
     one_caller     one caller asks one counter to add one, and waits for the new total, which is committed by then
-    many_actors    a hundred callers do so, each on a counter of its own
-    hot_actor      a hundred callers do so, all on one counter
-    policy_...     one caller, or a hundred on one counter, whose handler computes for 1 ms: what a policy costs on top of that
-    state_...      one caller, with a state of so many bytes
-    among_...      a hundred callers, who call so many counters in turn
-    start_...      starting so many counters, each with a record to be read
+    many_actors    a hundred callers do this, each on its own counter
+    hot_actor      a hundred callers do this, all on one counter
+    policy_...     one caller, or a hundred on one counter, whose handler computes for 1 ms: the cost that a policy adds
+    state_...      one caller, with a state of the given size
+    among_...      a hundred callers, which call many counters in turn
+    start_...      the start of many counters, each with a record to read
     recovery_...   seconds from opening the system to the first answer of an actor with a state of 1 MB: the 95th percentile
 """
 
@@ -24,11 +24,11 @@ __all__ = ["CONTESTANTS", "GOALS", "LEAST_SYNC", "MEMORY", "ROWS", "Contestant",
 
 @attrs.frozen
 class Contestant:
-    """One column."""
+    """A contestant, which is a column."""
 
     head: str
     grouped: bool
-    """Whether it can put many calls in one sync, and so needs more of them to be timed."""
+    """Whether it can put many calls into one sync, so that more calls must be timed."""
 
 
 CONTESTANTS: Mapping[str, Contestant] = {
@@ -42,16 +42,16 @@ CONTESTANTS: Mapping[str, Contestant] = {
     "in_memory": Contestant("bare store in memory", grouped=True),
     "ours_in_memory": Contestant("trioactors in memory", grouped=True),
 }
-"""The module of each contestant, and its column. In memory nothing is durable: those two are upper bounds."""
+"""The module of each contestant and its column. The two in memory are not durable; they are upper bounds."""
 
 MEMORY = ("in_memory", "ours_in_memory")
 
 LEAST_SYNC = 20e-6
-"""Seconds. Where a sync costs less, nothing is synced, and the table is void."""
+"""The least time of a sync, in seconds. If a sync takes less, nothing is synced, and the tables are void."""
 
 
 class Section(enum.Enum):
-    """One table each."""
+    """The sections; each is a table."""
 
     CALLS = "Durable calls per second"
     POLICIES = "What a policy adds to a call whose handler computes for 1 ms"
@@ -60,7 +60,7 @@ class Section(enum.Enum):
 
 
 class Unit(enum.Enum):
-    """How a figure is shown; a cost is in seconds."""
+    """The unit in which a figure is shown; costs are in seconds."""
 
     RATE = "calls/s"
     MICRO = "us"
@@ -77,35 +77,35 @@ class Row:
     section: Section
     unit: Unit
     size: int
-    """How many calls, for those who group them."""
+    """The number of calls of contestants that group them."""
     quick: int
-    """The same for `--quick`; 0 leaves the row out."""
+    """The number of calls for `--quick`; 0 leaves the row out."""
     alone: int = 0
-    """How many calls, for the others; 0 means the same number."""
+    """The number of calls of the other contestants; 0 means the same number."""
     whole: bool = False
-    """Whether the cost stands for itself, and is not divided by the calls."""
+    """Whether the cost is shown in total, not divided by the calls."""
     module: str = ""
-    """Who plays it for trioactors, where that is not `ours`."""
+    """The module that runs the row for trioactors, if it is not `ours`."""
 
     def module_of(self, contestant: str) -> str:
-        """Who plays it."""
+        """The module that runs the row for *contestant*."""
         return f"durable.{self.module if contestant == 'ours' and self.module else contestant}"
 
     def calls(self, contestant: str, *, quick: bool) -> int:
-        """How many calls are timed."""
+        """The number of calls that are timed."""
         full = self.size if CONTESTANTS[contestant].grouped else self.alone or self.size
         return max(1, full * self.quick // self.size) if quick else full
 
 
 @attrs.frozen
 class Goal:
-    """What the project wants of trioactors: a figure, or a ratio to another one. Of those with one *title*, one is enough."""
+    """A goal for trioactors: a figure, or a ratio to another figure. Of the goals with the same *title*, one is enough."""
 
     title: str
     row: str
     bound: float
     over: tuple[str, str] = ("", "")
-    """Contestant and row that the rate is divided by; empty: the rate itself, or for times the milliseconds, is meant."""
+    """The contestant and row by which the rate is divided. If empty, the goal is the rate itself, or the milliseconds of a time."""
 
     @property
     def at_most(self) -> bool:

@@ -1,7 +1,7 @@
 """eventsourcing with SQLite: each call loads an aggregate, lets it record an event, and saves it.
 
-In the form that costs it least: aggregates come from a cache that is not copied from and asks nobody for newer events. (As it comes out
-of the box it replays all events of an aggregate at each call.) Calls on one aggregate are put in a row by a lock: it has no mailbox.
+This is its cheapest form: aggregates come from a cache that is not copied and not checked for newer events. (By default, it replays
+all events of an aggregate at each call.) A lock serializes the calls of one aggregate, because there is no mailbox.
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ OPTIONS = {
     "AGGREGATE_CACHE_FASTFORWARD": "n",
     "SQLITE_POOL_TIMEOUT": "60",
 }
-"""A cache of 0 is one without bound."""
+"""A cache size of 0 means no limit."""
 
 
 class Counter(Aggregate):
-    """Keeps a total."""
+    """An actor that keeps a total."""
 
     def __init__(self) -> None:
         self.total = 0
 
     @event("Added")
     def add(self, by: int, note: str) -> None:
-        """Add *by*. The note makes the event as long as the others' records."""
+        """Add *by*. The note makes the event as long as the records of the other contestants."""
         self.total += by
         self.note = note
 
 
 class Counters(Application[UUID]):
-    """All counters."""
+    """The application with all counters."""
 
     def add(self, number: UUID, by: int) -> int:
-        """Add *by*; the answer is the new total."""
+        """Add *by* and return the new total."""
         counter: Counter = self.repository.get(number, deepcopy_from_cache=False)
         counter.add(by, NOTE)
         self.save(counter)
@@ -57,7 +57,7 @@ class Counters(Application[UUID]):
 
 
 def opened(path: Path) -> Counters:
-    """The application, once its commits are known to be synced."""
+    """Make the application, and check that its commits are synced."""
     counters = Counters(env={**OPTIONS, "SQLITE_DBNAME": str(path)})
     recorder = counters.recorder
     assert isinstance(recorder, SQLiteRecorder)
@@ -70,7 +70,7 @@ def opened(path: Path) -> Counters:
 
 
 def new_counters(counters: Counters, count: int) -> list[UUID]:
-    """So many counters, saved."""
+    """Make and save *count* counters."""
     made = [Counter() for _ in range(count)]
     for counter in made:
         counters.save(counter)
@@ -78,7 +78,7 @@ def new_counters(counters: Counters, count: int) -> list[UUID]:
 
 
 def timed(counters: Counters, known: Sequence[UUID], callers: int, count: int) -> float:
-    """The seconds of *count* calls by so many threads, each on a counter of its own or all on the one there is."""
+    """The time of *count* calls by several threads, in seconds. Each thread has its own counter, or all share a single one."""
     locks = [Lock() for _ in known]
 
     def caller(number: int) -> None:
@@ -93,7 +93,7 @@ def timed(counters: Counters, known: Sequence[UUID], callers: int, count: int) -
 
 
 def played(count: int, *, callers: int = 1, actors: int = 1) -> float:
-    """The seconds of *count* calls on durable counters."""
+    """The time of *count* calls of durable counters, in seconds."""
     with fresh_folder() as folder:
         counters = opened(folder / "bench.db")
         known = new_counters(counters, actors)

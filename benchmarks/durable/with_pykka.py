@@ -1,7 +1,7 @@
-"""pykka with SQLite in its handler: the row is written and committed, then the answer is given.
+"""pykka with SQLite in its handler: the row is written and committed, then the reply is sent.
 
-In the form that costs it least: all actors share one connection, guarded by a lock. With a connection each they wait for the
-database's own lock, which SQLite polls for.
+This is its cheapest form: all actors share one connection with a lock. With a connection for each actor, they would wait for the lock
+of the database, which SQLite polls.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Ref = pykka.ActorRef["Counter"]
 
 
 class Counter(pykka.ThreadingActor):
-    """Keeps a total, and the row of it."""
+    """An actor that keeps a total and saves it in a row."""
 
     def __init__(
         self, name: str, connection: sqlite3.Connection, lock: AbstractContextManager[object], state: Tally | Lines
@@ -40,7 +40,7 @@ class Counter(pykka.ThreadingActor):
         self.state = state
 
     def on_receive(self, message: object) -> int:
-        """Add the message; the answer is the new total, once it is committed."""
+        """Add the message and return the new total after it is committed."""
         assert isinstance(message, int)
         self.state.total += message
         row = (self.name, json.dumps(attrs.asdict(self.state)).encode())
@@ -52,7 +52,7 @@ class Counter(pykka.ThreadingActor):
 
 
 def timed(counters: Sequence[Ref], callers: int, count: int) -> float:
-    """The seconds of *count* calls by so many threads, each on a counter of its own or all on the one there is."""
+    """The time of *count* calls by several threads, in seconds. Each thread has its own counter, or all share a single one."""
 
     def caller(number: int) -> None:
         counter = counters[number % len(counters)]
@@ -65,7 +65,7 @@ def timed(counters: Sequence[Ref], callers: int, count: int) -> float:
 
 
 def played(count: int, *, callers: int = 1, actors: int = 1, size: int = 0) -> float:
-    """The seconds of *count* calls on durable counters, whose state has *size* bytes (0: a tally's)."""
+    """The time of *count* calls of durable counters, in seconds. Their state has *size* bytes (0: that of a tally)."""
     with fresh_folder() as folder:
         connection, lock = connected(folder / "bench.db"), Lock()
         states = [Lines(0, lines_of(size)) if size else Tally() for _ in range(actors)]

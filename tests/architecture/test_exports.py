@@ -1,22 +1,28 @@
 """What a module offers is what its `__all__` says: nothing more, nothing less, nothing that is not there.
 
-A module offers what it defines under a name without underscore, and what it hands on from a module below it, said twice:
-`from ... import x as x`, and `x` in its `__all__`. A package offers what its `__init__` brings in.
+A module offers the names without underscore that it defines, and those that it hands on from a module below it, said twice:
+`from ... import x as x`, and `x` in its `__all__`. A package offers what its `__init__` brings in; for `from module import *` that is
+the module's own `__all__`, which the package adds to its own with `__all__ += module.__all__`.
 """
 
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
+
+parsed = functools.cache(ast.parse)
+"""The tree of a source: several rules look at each."""
 
 TYPE_VARIABLES = frozenset({"NewType", "ParamSpec", "TypeVar", "TypeVarTuple"})
 
 
-def exports(source: str) -> list[str] | None:
-    """The names in `__all__`, in their order; None where there is none."""
-    for node in ast.parse(source).body:
+def written(source: str) -> list[str] | None:
+    """The names that are spelt out in `__all__`, in their order; None if there is no `__all__`."""
+    for node in parsed(source).body:
         match node:
             case (
                 ast.Assign(targets=[ast.Name(id="__all__")], value=value)
@@ -26,6 +32,27 @@ def exports(source: str) -> list[str] | None:
             case _:
                 pass
     return None
+
+
+def exports(source: str, sources: Mapping[str, str]) -> list[str] | None:
+    """All names in `__all__`: those spelt out, then those added from other modules with `__all__ += module.__all__`."""
+    names = written(source)
+    if names is None:
+        return None
+    modules = {alias.asname or alias.name: f"{node.module}.{alias.name}" for node in own_imports(source) for alias in node.names}
+    for node in parsed(source).body:
+        match node:
+            case ast.AugAssign(target=ast.Name(id="__all__"), value=ast.Attribute(value=ast.Name(id=module), attr="__all__")):
+                names += exports(sources[modules[module]], sources) or []
+            case _:
+                pass
+    return names
+
+
+def own_imports(source: str) -> list[ast.ImportFrom]:
+    """The `from ... import` statements that name a module of trioactors."""
+    body = parsed(source).body
+    return [node for node in body if isinstance(node, ast.ImportFrom) and str(node.module).startswith("trioactors")]
 
 
 def top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
@@ -40,7 +67,7 @@ def top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
 def defined(source: str) -> set[str]:
     """Public names that a module makes itself. Type variables are nobody's business."""
     names: set[str] = set()
-    for node in top_level(ast.parse(source).body):
+    for node in top_level(parsed(source).body):
         match node:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
                 names.add(name)
@@ -55,21 +82,22 @@ def defined(source: str) -> set[str]:
     return {name for name in names if not name.startswith("_")}
 
 
-def brought_in(source: str) -> set[str]:
-    """Public names that a package's `__init__` imports from its own modules."""
-    own = (
-        node for node in ast.parse(source).body if isinstance(node, ast.ImportFrom) and str(node.module).startswith("trioactors")
-    )
-    names = {alias.asname or alias.name for node in own for alias in node.names}
+def brought_in(source: str, sources: Mapping[str, str]) -> set[str]:
+    """Public names that a package's `__init__` imports from its own modules; its modules themselves are not among them."""
+    names: set[str] = set()
+    for node in own_imports(source):
+        for alias in node.names:
+            if alias.name == "*":
+                names |= set(exports(sources[str(node.module)], sources) or ())
+            elif f"{node.module}.{alias.name}" not in sources:
+                names.add(alias.asname or alias.name)
     return {name for name in names if not name.startswith("_")}
 
 
 def handed_on(source: str) -> set[str]:
     """Public names that a module imports for others: `from trioactors.x import y as y`."""
-    own = (
-        node for node in ast.parse(source).body if isinstance(node, ast.ImportFrom) and str(node.module).startswith("trioactors")
-    )
-    return {alias.name for node in own for alias in node.names if alias.asname == alias.name and not alias.name.startswith("_")}
+    aliases = [alias for node in own_imports(source) for alias in node.names]
+    return {alias.name for alias in aliases if alias.asname == alias.name and not alias.name.startswith("_")}
 
 
 FACE = "trioactors"
@@ -81,17 +109,18 @@ def order(name: str) -> tuple[int, str]:
     return (0 if name.isupper() else 1 if name[0].isupper() else 2, name)
 
 
-def differences(name: str, source: str, offered: set[str]) -> list[str]:
-    """What `__all__` says too much or too little, and whether it is in order."""
-    said = exports(source)
+def differences(name: str, source: str, offered: set[str], sources: Mapping[str, str] = MappingProxyType({})) -> list[str]:
+    """What `__all__` says too much, too little or twice, and whether what it spells out is in order."""
+    said, spelt_out = exports(source, sources), written(source)
     if said is None and name == FACE:
         return [f"{name} imports {hidden} and does not hand it on" for hidden in sorted(offered - handed_on(source))]
-    if said is None:
+    if said is None or spelt_out is None:
         return [f"{name} has no __all__"] if offered else []
     return (
         [f"{name} offers {missing}, and its __all__ is silent" for missing in sorted(offered - set(said))]
         + [f"{name} says {extra} in __all__, and offers none" for extra in sorted(set(said) - offered)]
-        + ([f"{name}: __all__ is not in order"] if said != sorted(set(said), key=order) else [])
+        + ([f"{name}: __all__ is not in order"] if spelt_out != sorted(spelt_out, key=order) else [])
+        + [f"{name} says {twice} twice in __all__" for twice in sorted(set(said)) if said.count(twice) > 1]
     )
 
 
@@ -99,9 +128,9 @@ def test_all_says_what_every_module_offers(files: dict[str, Path], sources: dict
     findings: list[str] = []
     for name, source in sources.items():
         package = files[name].name == "__init__.py"
-        offered = defined(source) | (brought_in(source) if package else handed_on(source))
+        offered = defined(source) | (brought_in(source, sources) if package else handed_on(source))
         private = name.rpartition(".")[2].startswith("_") and not package
-        findings += [] if private else differences(name, source, offered)
+        findings += [] if private else differences(name, source, offered, sources)
 
     assert not findings, "\n".join(findings)
 
@@ -113,7 +142,7 @@ def test_every_module_can_be_imported_and_holds_what_it_exports(sources: dict[st
     assert [
         f"{name}.{export}"
         for name, module in modules.items()
-        for export in exports(sources[name]) or ()
+        for export in exports(sources[name], sources) or ()
         if not hasattr(module, export)
     ] == []
 
@@ -154,7 +183,35 @@ def test_a_package_offers_what_it_brings_in() -> None:
         "import attrs\nfrom trio import run\nfrom trioactors.actor import Actor, _own\nfrom trioactors.specs import child as child"
     )
 
-    assert brought_in(planted) == {"Actor", "child"}
+    assert brought_in(planted, {}) == {"Actor", "child"}
+
+
+STARS = """
+from trioactors.errors import base, data
+from trioactors.errors.base import *
+from trioactors.errors.data import *
+__all__: list[str] = []
+__all__ += base.__all__
+__all__ += data.__all__
+"""
+
+
+def test_a_package_hands_on_the_all_of_its_modules() -> None:
+    modules = {"trioactors.errors.base": "__all__ = ['Root']", "trioactors.errors.data": "__all__ = ['Full', 'Lost']"}
+
+    assert exports(STARS, modules) == ["Root", "Full", "Lost"]
+    assert brought_in(STARS, modules) == {"Root", "Full", "Lost"}
+    assert differences("planted", STARS, brought_in(STARS, modules), modules) == []
+
+
+def test_a_star_without_its_all_and_a_name_of_two_modules_are_told() -> None:
+    modules = {"trioactors.errors.base": "__all__ = ['Root']", "trioactors.errors.data": "__all__ = ['Full', 'Root']"}
+    silent = STARS.replace("__all__ += data.__all__", "")
+
+    assert differences("planted", silent, brought_in(silent, modules), modules) == [
+        "planted offers Full, and its __all__ is silent",
+    ]
+    assert differences("planted", STARS, brought_in(STARS, modules), modules) == ["planted says Root twice in __all__"]
 
 
 def test_a_module_hands_on_what_it_imports_under_its_own_name() -> None:

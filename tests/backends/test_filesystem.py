@@ -97,7 +97,7 @@ def test_an_acknowledged_end_that_cannot_be_read_stops_the_store(tmp_path: Path,
     store.close()
     damage(the_log(tmp_path), b"unmistakable")
 
-    with pytest.raises(StoreCorrupt, match="ends at frame 1, and 2 were acknowledged"):
+    with pytest.raises(StoreCorrupt, match="ends at frame 1, but frame 2 was acknowledged"):
         store.open(environment)
 
 

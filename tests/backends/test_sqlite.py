@@ -128,7 +128,7 @@ def test_a_second_writer_is_a_conflict(path: Path, environment: Environment) -> 
     with by_hand(path) as writer:
         writer.execute("UPDATE store SET sequence = 9")
 
-    with pytest.raises(StoreConflict, match="somebody else wrote") as caught:
+    with pytest.raises(StoreConflict, match="another program wrote") as caught:
         store.commit([put("a", b"", expected=1)])
 
     assert caught.value.outcome is Outcome.FAILED
@@ -253,7 +253,7 @@ def test_looking_without_verifying_takes_no_evidence_away(path: Path, environmen
     left = opened(path, environment, Options(verify=Verification.NONE))
     left.close()
 
-    with pytest.raises(StoreCorrupt, match="1, and 2 was acknowledged"):
+    with pytest.raises(StoreCorrupt, match="1, but revision 2 was acknowledged"):
         store.open(environment)
 
 
@@ -267,7 +267,7 @@ def test_unverified_it_shows_what_is_left_without_its_book(path: Path, environme
     left = opened(path, environment, Options(verify=Verification.NONE))
 
     assert [key.name for key, _ in left.scan(Space.STATE)] == ["a", "b"]
-    with pytest.raises(StoreCorrupt, match="only be looked at"):
+    with pytest.raises(StoreCorrupt, match="only be read"):
         left.commit([put("c", b"3")])
     left.close()
 
@@ -329,7 +329,7 @@ def test_an_older_copy_is_refused_until_somebody_says_so(path: Path, environment
     store.close()
     path.write_bytes(older)
 
-    with pytest.raises(StoreCorrupt, match=r"1, and 2 was acknowledged.*store\.db-lock"):
+    with pytest.raises(StoreCorrupt, match=r"1, but revision 2 was acknowledged.*store\.db-lock"):
         store.open(environment)
 
     path.with_name("store.db-lock").unlink()

@@ -249,7 +249,7 @@ def test_what_is_left_of_an_interrupted_backup_is_in_nobodys_way() -> None:
     store.backup(PATH.with_name("copy.db"))
 
     assert "copy.db.new" not in disk.names(PATH.parent)
-    with pytest.raises(StoreUnavailable, match="something is there"):
+    with pytest.raises(StoreUnavailable, match="the path exists"):
         store.backup(PATH.with_name("copy.db"))
     store.close()
 

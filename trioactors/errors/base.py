@@ -1,7 +1,7 @@
-"""The root of all errors."""
+"""The base class of all errors."""
 
 __all__ = ["TrioactorsError"]
 
 
 class TrioactorsError(Exception):
-    """The root of every error of this library."""
+    """The base class of every error of trioactors."""

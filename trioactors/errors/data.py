@@ -1,7 +1,7 @@
-"""What goes wrong between state, bytes and the stores that keep them.
+"""Errors of the serializer and of stores.
 
-A durable operation has three outcomes, never two: it is done, it failed and nothing happened, or nobody can say. The first returns; of the
-others each store error says by `outcome` which it is, so that a caller never has to guess.
+A durable operation has three outcomes, not two: it succeeded, it failed and changed nothing, or its effect is unknown. The first returns;
+for the other two, the `outcome` of each store error says which it is, so that a caller never has to guess.
 """
 
 from __future__ import annotations
@@ -44,7 +44,10 @@ __all__ = [
 
 
 class SerializationError(TrioactorsError):
-    """A value could not become bytes, or bytes a value."""
+    """A value could not be written as bytes, or bytes could not be read as a value.
+
+    `problem` says what is wrong, `type_name` and `path` where, `next_step` what to do; any of the last three may be empty.
+    """
 
     def __init__(self, problem: str, *, type_name: str = "", path: str = "", next_step: str = "") -> None:
         super().__init__(problem)
@@ -54,26 +57,26 @@ class SerializationError(TrioactorsError):
         self.next_step = next_step
 
     def __str__(self) -> str:
-        """Where, what, and what to do about it."""
+        """The place, the problem and the next step."""
         where = ": ".join(part for part in (self.type_name, self.path) if part)
-        told = f"{where}: {self.problem}" if where else self.problem
-        return f"{told}; {self.next_step}" if self.next_step else told
+        text = f"{where}: {self.problem}" if where else self.problem
+        return f"{text}; {self.next_step}" if self.next_step else text
 
 
 class BadDeclaration(SerializationError):
-    """What `@stored(...)` was given cannot be meant."""
+    """The arguments of `@stored(...)` are invalid."""
 
 
 class TypeRefused(SerializationError):
-    """A class or one of its fields has a type that cannot be carried."""
+    """A class, or the type of one of its fields, cannot be stored."""
 
 
 class NameUnresolved(TypeRefused):
-    """An annotation names something that does not exist yet; ask again when it does."""
+    """An annotation uses a name that does not exist yet; try again when it does."""
 
 
 class StoredNameTaken(TypeRefused):
-    """Two classes claim one stored name, so a record could mean either."""
+    """Two classes have the same stored name, so a record could belong to either."""
 
 
 class EngineMissing(SerializationError):
@@ -81,69 +84,69 @@ class EngineMissing(SerializationError):
 
 
 class ValueRefused(SerializationError):
-    """A value is not what its annotation promises, so writing it would lose it."""
+    """A value does not match its annotation, so it would not be read back as it was."""
 
 
 class OverLimit(SerializationError):
-    """More bytes, depth or elements than the limits allow; nothing was written or parsed."""
+    """A record has more bytes, depth or elements than the limits allow; nothing was written or parsed."""
 
 
 class RecordRefused(SerializationError):
-    """A record that cannot be read; it is left as it is."""
+    """A record cannot be read; it is left as it is."""
 
 
 class RecordCorrupt(RecordRefused):
-    """The bytes are not JSON, or not one of our envelopes."""
+    """The bytes are not JSON, or not an envelope of trioactors."""
 
 
 class RecordInvalid(RecordRefused):
-    """The record is well-formed, and its value does not fit its class."""
+    """The record is well-formed, but its value does not fit its class."""
 
 
 class RecordOfOtherType(RecordRefused):
-    """The record holds a class of another name."""
+    """The record holds a class with another stored name."""
 
 
 class RecordTooNew(RecordRefused):
-    """The record was written by a newer version; this one would lose what it does not know."""
+    """The record was written by a newer version; this one would lose the parts it does not know."""
 
 
 class RecordTooOld(RecordRefused):
-    """The class declares no way up from the record's version."""
+    """The class has no upcaster that starts from the record's version."""
 
 
 class Outcome(enum.Enum):
-    """What became of a durable operation that raised."""
+    """The effect of a durable operation that raised an error."""
 
     FAILED = "failed"
-    """Nothing happened: the store is as it was before."""
+    """Nothing was changed: the store is as it was before."""
 
     INDETERMINATE = "indeterminate"
-    """Nobody knows whether it happened, until the store has been opened again."""
+    """Whether it happened is unknown until the store has been opened again."""
 
 
 class StoreError(TrioactorsError):
-    """Durable state could not be read or kept."""
+    """Durable state could not be read or saved."""
 
     outcome: ClassVar[Outcome] = Outcome.FAILED
-    """Whether nothing happened, or nobody knows."""
+    """Whether nothing was changed, or the effect is unknown."""
 
     retryable: ClassVar[bool] = False
-    """Whether the same operation on the same open store may work later."""
+    """Whether the same operation on the same open store may succeed later."""
 
 
 class StoreUnavailable(StoreError):
-    """The store cannot do it now. Nothing happened."""
+    """The store cannot do it now. Nothing was changed."""
 
     retryable = True
 
 
 class StoreFull(StoreUnavailable):
-    """There is no room for what was to be written. Nothing happened: make room, then try again."""
+    """There is no room for the data. Nothing was changed: make room, then try again."""
 
 
 class StoreConflict(StoreError):
-    """Somebody else wrote where this owner believed itself alone."""
+    """Something else wrote to the store: a revision is not the one that this owner expected."""
 
     def __init__(self, message: str, *, expected: int | None = None, actual: int | None = None) -> None:
         super().__init__(message)
@@ -152,27 +155,27 @@ class StoreConflict(StoreError):
 
 
 class StoreCorrupt(StoreError):
-    """What is stored is not what was written; it is never replaced by defaults."""
+    """The stored data is not what was written. It is never replaced by defaults."""
 
 
 class StorePoisoned(StoreError):
-    """A sync failed, so the disk may hold less than the store believes.
+    """A sync failed, so the disk may hold less than was written to it.
 
-    The operating system forgets what it could not write: a second sync would succeed and prove nothing. Close the store and open it
-    again; opening writes everything it could read once more, before it serves.
+    After a failed sync the operating system drops the data that it could not write: a second sync would succeed and prove nothing. Close
+    the store and open it again. Opening writes everything that can be read once more before it serves any of it.
     """
 
     outcome = Outcome.INDETERMINATE
 
 
 class StateUnreadable(StoreError):
-    """A durable actor cannot start: its record is there, and cannot be read. It is left as it is, never replaced by defaults."""
+    """A durable actor cannot start because its record cannot be read. The record is left as it is, never replaced by defaults."""
 
     def __init__(self, name: str, store: str, reason: str) -> None:
         record = "" if store.startswith("<") else f" {shlex.quote(store)} {shlex.quote(name)}"
         super().__init__(
             f"the state of {name!r} in {store} cannot be read: {reason}. Nothing was changed. "
-            f"Look at it with `trioactors inspect{record}`, or begin anew with `trioactors reset`, which keeps a copy."
+            f"Look at it with `trioactors inspect{record}`, or start afresh with `trioactors reset`, which keeps a copy."
         )
         self.name = name
         self.store = store
@@ -180,17 +183,17 @@ class StateUnreadable(StoreError):
 
 
 class StoreLocked(StoreError):
-    """Another process, or another store in this process, has it open."""
+    """The store is open in another process, or a second time in this one."""
 
     def __init__(self, where: str, owner: str = "") -> None:
         holder = f"in use by {owner}" if owner else "in use by another process, or by another store in this one"
-        super().__init__(f"{where} is {holder}. Stop that one first; the lock ends with its process, also when it is killed.")
+        super().__init__(f"{where} is {holder}. Stop that one first; its lock ends with its process, even if that is killed.")
         self.where = where
         self.owner = owner
 
 
 class NewerSchema(StoreError):
-    """A newer version of this library wrote the store; this one does not touch it."""
+    """The store was written by a newer version of trioactors; this one changes nothing in it."""
 
     def __init__(self, where: str, found: int, known: int) -> None:
         super().__init__(f"{where} has format {found}, and this version knows formats up to {known}. Install a newer trioactors.")
@@ -199,7 +202,7 @@ class NewerSchema(StoreError):
 
 
 class BadStoreURL(StoreError, ValueError):
-    """The address of a store makes no sense."""
+    """The URL of a store is invalid."""
 
     def __init__(self, url: str, problem: str) -> None:
         super().__init__(f"store URL {url!r}: {problem}")
@@ -208,7 +211,7 @@ class BadStoreURL(StoreError, ValueError):
 
 
 class BackendMissing(BadStoreURL):
-    """The scheme is known, but the package behind it is not installed."""
+    """The scheme of the URL is known, but the package behind it is not installed."""
 
     def __init__(self, url: str, package: str, install: Sequence[str]) -> None:
         super().__init__(url, f"this store needs the package {package!r}. Install it: {' '.join(install)}")

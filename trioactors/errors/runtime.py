@@ -1,16 +1,13 @@
-"""What goes wrong between actors, supervisors and those who use them."""
+"""Errors of actors and supervisors, raised in the code that uses them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import trio
 
 from trioactors.errors.base import TrioactorsError
-
-if TYPE_CHECKING:
-    from trioactors.errors.exits import RestartEntry
+from trioactors.errors.exits import RestartEntry
 
 __all__ = [
     "ActorCrashed",
@@ -42,11 +39,11 @@ __all__ = [
 ]
 
 _SHOWN = 20
-"""How many names an error lists."""
+"""The number of names that an error lists."""
 
 
 class UsageError(TrioactorsError):
-    """The calling program is wrong."""
+    """A mistake in the calling program."""
 
 
 class DefinitionError(UsageError, TypeError):
@@ -54,21 +51,21 @@ class DefinitionError(UsageError, TypeError):
 
 
 class SpecError(UsageError, ValueError):
-    """A child, a supervisor or an option that makes no sense."""
+    """A child, a supervisor or an option is invalid."""
 
 
 class StoreMissing(SpecError):
-    """A durable actor in a system that has no store."""
+    """A durable actor was started in a system without a store."""
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"{name!r} is durable (persist=...), and its system has no store. "
+            f"{name!r} is durable (persist=...), but its system has no store. "
             f"Name one: open_system('sqlite:///state.db', ...), or 'memory:'"
         )
 
 
 class NotAHandler(UsageError, AttributeError):
-    """A ref offers its actor's handlers and nothing else."""
+    """An attribute of a ref is not a handler of its actor. Refs offer handlers and nothing else."""
 
     def __init__(self, target: str, attribute: str, handlers: Sequence[str]) -> None:
         offered = ", ".join(handlers) or "none at all"
@@ -81,7 +78,7 @@ class NotAHandler(UsageError, AttributeError):
 
 
 class NameTaken(UsageError):
-    """Names are unique in a system."""
+    """The name belongs to another child; names are unique in a system."""
 
     def __init__(self, name: str, holder: str) -> None:
         super().__init__(f"the name {name!r} belongs to {holder}; choose another name, or stop that one first")
@@ -89,7 +86,7 @@ class NameTaken(UsageError):
 
 
 class UnknownName(UsageError, LookupError):
-    """No child of this system has the name."""
+    """No child of the system has this name."""
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
         shown = ", ".join(sorted(known)[:_SHOWN]) or "none"
@@ -98,14 +95,14 @@ class UnknownName(UsageError, LookupError):
 
 
 class WrongClass(UsageError, TypeError):
-    """The name belongs to something of another class."""
+    """The child with this name is of another class."""
 
     def __init__(self, name: str, wanted: str, found: str) -> None:
         super().__init__(f"{name!r} is {found}, not {wanted}")
 
 
 class WrongThread(UsageError, RuntimeError):
-    """A ref works inside the Trio run of its system only, a portal only outside of it."""
+    """A ref was used outside the Trio run of its system, or a portal inside it."""
 
     def __init__(
         self,
@@ -116,15 +113,15 @@ class WrongThread(UsageError, RuntimeError):
 
 
 class TooManyTimers(UsageError):
-    """An actor asked for more timers than `Settings.timers`."""
+    """An actor already has `Settings.timers` timers and asked for another."""
 
 
 class AdministrationError(TrioactorsError):
-    """A supervisor refuses what was asked of it."""
+    """A supervisor refuses a request in its present state."""
 
 
 class ChildRunning(AdministrationError):
-    """The child runs: terminate it first."""
+    """The child is running: terminate it first."""
 
 
 class ChildRestarting(AdministrationError):
@@ -132,15 +129,15 @@ class ChildRestarting(AdministrationError):
 
 
 class ChildPresent(AdministrationError):
-    """A child of this name is known, though it does not run: restart or delete it."""
+    """The supervisor has a stopped child of this name: restart or delete it."""
 
 
 class DeliveryError(TrioactorsError):
-    """A message was not accepted, or found no answer."""
+    """A message was not accepted, or got no reply."""
 
 
 class ActorStopped(DeliveryError):
-    """The target does not run and will not come back by itself."""
+    """The target has stopped and will not be restarted by its supervisor."""
 
 
 class SystemClosed(ActorStopped):
@@ -148,7 +145,7 @@ class SystemClosed(ActorStopped):
 
 
 class ActorCrashed(DeliveryError):
-    """The target failed while it handled this message; `__cause__` is what it raised, where it raised something."""
+    """The target failed while it handled this message; `__cause__` is the exception that it raised, if any."""
 
 
 class MailboxFull(DeliveryError):
@@ -160,7 +157,7 @@ class NoReply(DeliveryError):
 
 
 class CallCycle(DeliveryError):
-    """Actors would wait for each other for ever; `chain` names them in order."""
+    """Actors would wait for each other forever; `chain` names them in order."""
 
     def __init__(self, chain: Sequence[str]) -> None:
         super().__init__(f"this would wait for ever: {' -> '.join(chain)}. Use cast, defer the reply, or call from a child task.")
@@ -168,10 +165,10 @@ class CallCycle(DeliveryError):
 
 
 class CallTimeout(DeliveryError, trio.TooSlowError):
-    """The deadline passed before the answer came.
+    """The deadline passed before the reply came.
 
-    `begun` tells whether the target had begun to handle this message, `inherited` whether the deadline was that of the message
-    being handled by the caller (then the caller's handler ends as expired, which is no crash).
+    `begun` says whether the target had started to handle this message. `inherited` says whether the deadline was that of the message
+    which the caller was handling; the caller's handler then ends as expired, which is not a crash.
     """
 
     def __init__(self, message: str, *, begun: bool, inherited: bool) -> None:
@@ -185,9 +182,9 @@ class StartFailed(TrioactorsError):
 
 
 class SupervisorGaveUp(TrioactorsError):
-    """A supervisor restarted its children more often than its intensity allows.
+    """A supervisor would have to restart its children more often than its intensity allows.
 
-    `history` holds the restarts that counted, oldest first; `group` every failure among them, or None where nothing was raised.
+    `history` holds the restarts that counted, oldest first. `group` holds the exceptions among them, or is None if there were none.
     """
 
     def __init__(self, message: str, history: Sequence[RestartEntry]) -> None:
@@ -196,17 +193,17 @@ class SupervisorGaveUp(TrioactorsError):
 
     @property
     def group(self) -> BaseExceptionGroup[BaseException] | None:
-        """The failures behind the history, as one group."""
+        """The exceptions behind the history, as one group; None if there were none."""
         failures = [entry.reason.error for entry in self.history if entry.reason.error is not None]
         return BaseExceptionGroup(str(self), failures) if failures else None
 
 
 class Ignore(Exception):
-    """Raise it from a start (`on_start`, or a function before it is ready) to say: do not run me now."""
+    """Raise it from a start (`on_start`, or a function before it is ready) if the child should not run now. This is not a failure."""
 
 
 class Shutdown(Exception):
-    """Raise it from a running child to end in order: permanent children come back, transient ones do not."""
+    """Raise it from a running child to stop in order. A permanent child is restarted, a transient one is not."""
 
     def __init__(self, detail: str = "") -> None:
         super().__init__(detail)

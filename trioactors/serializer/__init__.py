@@ -1,4 +1,4 @@
-"""Typed values to bytes and back; usable alone.
+"""The serializer: typed values to bytes and back. It also works without the rest of trioactors.
 
     @stored(name="tally", version=2, upcasters={1: count_to_total})
     @define
@@ -8,12 +8,12 @@
     codec = Serializer().codec(Tally)
     assert codec.decode(codec.encode(Tally(3))) == Tally(3)
 
-What it promises: a value that was written is read as it was, or not at all. Nothing is converted, guessed or dropped; a type it cannot
-carry is refused when the codec is built, a value its annotation does not allow is refused before it is written, and a record that does
-not fit is refused before anything is made of it. Every refusal is a `SerializationError` and says where.
+What it promises: a value is read exactly as it was written, or not at all. Nothing is converted, guessed or dropped. A type that cannot
+be stored is refused when its codec is built, a value that does not match its annotation is refused before it is written, and a record
+that does not fit its class is refused before an object is built from it. Every refusal is a `SerializationError` that names the place.
 
-What it never does: pickle, import a name it read, keep a registry of its own beyond one `Serializer`, or vouch for the bytes.
-Checksums are the store's business; a flipped bit that still reads as a valid value is a valid value here.
+What it never does: pickle, import a name that it read, or share a registry between two `Serializer` objects. It does not detect damage
+either: stores have checksums for that. To the serializer, a flipped bit that still reads as a valid value is a valid value.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""From a class to its fields, each with a type that means something: strings evaluated, aliases opened, type variables filled in.
+"""The fields of a class, each with its resolved type: strings evaluated, aliases opened, type variables filled in.
 
-An annotation is evaluated in its own module, and nowhere else. A name that does not resolve yet is an error that says so: the caller
-may ask again when it does.
+An annotation is evaluated in the module that defines it, and nowhere else. If a name does not exist yet, the error says so, and the
+caller can try again later.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["Field", "fields_of", "is_record", "open_alias", "origin_of"]
 
 @attrs.frozen(kw_only=True)
 class Field:
-    """One field of an attrs class or a dataclass, the same for both."""
+    """A field of an attrs class or of a dataclass."""
 
     name: str
     alias: str
@@ -35,10 +35,10 @@ class Field:
     transient: bool
     keeps_unknown: bool
     secret: bool = False
-    """Whether its value may stand in no text."""
+    """Whether its value must not appear in any text (`repr=False`)."""
     converted: bool = False
     check: Callable[[object, object], None] | None = None
-    """Runs the field's validator on an instance and a value."""
+    """The field's validator, as a function of an instance and a value."""
 
 
 def is_record(kind: object) -> bool:
@@ -47,12 +47,12 @@ def is_record(kind: object) -> bool:
 
 
 def origin_of(kind: Any) -> Any:
-    """The class behind `Box[int]`, else *kind* itself."""
+    """The class behind a generic alias such as `Box[int]`; any other *kind* is returned as it is."""
     return get_origin(kind) or kind
 
 
 def fields_of(kind: Any) -> tuple[Field, ...]:
-    """The fields of *kind*, with the arguments of a generic class filled in. What is transient may have any annotation."""
+    """The fields of *kind*, with the arguments of a generic class filled in. A transient field can have any annotation."""
     cls = origin_of(kind)
     filled = _arguments_by_owner(kind)
     found: list[Field] = []
@@ -69,7 +69,7 @@ def fields_of(kind: Any) -> tuple[Field, ...]:
 
 
 def open_alias(kind: Any) -> Any:
-    """What a `NewType`, `Annotated`, `Final` or `type` alias stands for; anything else is itself."""
+    """The type that a `NewType`, `Annotated`, `Final` or `type` alias stands for; any other *kind* is returned as it is."""
     if get_origin(kind) is typing.Annotated:
         return kind.__origin__
     if isinstance(kind, typing.NewType):
@@ -130,7 +130,7 @@ def _validator(attribute: attrs.Attribute[Any]) -> Callable[[object, object], No
 
 
 def _is_unresolved(kind: Any) -> bool:
-    """Whether *kind* still has text in it where a type belongs."""
+    """Whether *kind* still contains text in place of a type."""
     if isinstance(kind, str | ForwardRef):
         return True
     if get_origin(kind) is Literal:
@@ -160,7 +160,7 @@ def _evaluate(owner: type[Any], name: str, annotation: Any) -> Any:
 
 
 def _arguments_by_owner(kind: Any) -> dict[type[Any], dict[Any, Any]]:
-    """For each class in the hierarchy, what its own type variables stand for here."""
+    """For each class in the hierarchy of *kind*, the types that its own type variables stand for."""
     found: dict[type[Any], dict[Any, Any]] = {}
 
     def visit(alias: Any, outer: Mapping[Any, Any]) -> None:

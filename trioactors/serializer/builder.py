@@ -1,8 +1,8 @@
-"""From an annotation to its form; a type nobody has a form for is refused here, before any state exists.
+"""The form of an annotation. A type without a form is refused here, before any state exists.
 
-One builder reads one set of class versions: the current ones, or those an older record names. Forms are kept only when the whole type
-could be built, so a refusal leaves nothing half-made behind. A class that is met again while it is being built contains itself: it gets
-a form that looks its hooks up late, and a guard against cycles.
+A builder serves one set of class versions: the current ones, or those that an older record names. Forms are kept only if the whole type
+could be built, so a refusal leaves nothing half-built behind. A class that turns up again while it is being built contains itself: it
+gets a form that looks its hooks up when it runs, and a guard against cycles.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from trioactors.serializer.choices import JSON, Json, enum_form, literal_form, o
 from trioactors.serializer.declaration import Declaration, declaration_of
 from trioactors.serializer.forms import BOOL, FLOAT, INT, NONE, STR, Form, unfinished
 from trioactors.serializer.library import library_forms
-from trioactors.serializer.problems import Problem
+from trioactors.serializer.problems import Problem, inside
 from trioactors.serializer.records import KEPT, Trail, check_class, dump_of, load_of, upcasting
 from trioactors.serializer.rules import Rule, form_by_rule
 
@@ -37,18 +37,18 @@ _NEXT_STEP = "mark the field transient, or register the type with Serializer.reg
 
 @attrs.define(eq=False)
 class Names:
-    """Who owns which stored name, in one serializer."""
+    """The stored names of one serializer, and the type that owns each."""
 
     owners: dict[str, object] = attrs.field(factory=dict[str, object])
 
     def claim(self, declaration: Declaration, owner: object) -> None:
-        """Give *owner* its names, or say who has them."""
+        """Register the names of *owner*. Raises a `Problem` if one of them belongs to another type."""
         for name in declaration.names:
             other = self.owners.get(name, owner)
             if other is not owner:
                 raise Problem(
-                    f"the stored name {name!r} belongs to {_where(other)} and to {_where(owner)}",
-                    "give one of them a name of its own with @stored(name=...)",
+                    f"the stored name {name!r} belongs to {_spelt(other)} and to {_spelt(owner)}",
+                    "give one of them another name with @stored(name=...)",
                     StoredNameTaken,
                 )
         for name in declaration.names:
@@ -57,13 +57,13 @@ class Names:
 
 @attrs.define(eq=False)
 class Builder:
-    """Makes and keeps forms, all for one set of class versions."""
+    """Builds and keeps forms, all for one set of class versions."""
 
     names: Names
     trail: Trail
     rule_for: Callable[[Any], Rule[Any, Any] | None]
     versions: Mapping[str, int] | None = None
-    """Stored name to version, for classes an older record holds; None for the current ones."""
+    """The versions of the classes in an older record, by stored name; None for the current versions."""
 
     _done: dict[Any, Form] = attrs.field(factory=dict[Any, Form], init=False)
     _draft: dict[Any, Form] = attrs.field(factory=dict[Any, Form], init=False)
@@ -71,21 +71,21 @@ class Builder:
     _library: dict[Any, Form] = attrs.field(init=False, factory=lambda: dict(_built_in()))
 
     def build(self, kind: Any) -> Form:
-        """The form of *kind* and of everything in it, or a `Problem` that leads to what cannot be carried."""
+        """Build the form of *kind* and of everything in it. Raises a `Problem` with the path to a type that cannot be stored."""
         self._draft, self._open = {}, []
         form = self.form(kind)
         self._done.update(self._draft)
         return form
 
     def form(self, kind: Any) -> Form:
-        """The form of *kind*, as part of what is being built."""
+        """Return the form of *kind*, as a part of the type that is being built."""
         if get_origin(kind) is typing.Annotated:
-            kind = kind.__origin__  # what it says beside the type may not even be hashable
+            kind = kind.__origin__  # the metadata beside the type may not be hashable
         known = self._library, self._done, self._draft
         try:
             found = next((forms[kind] for forms in known if kind in forms), None)
         except TypeError as error:
-            raise Problem(f"{kind!r} is not a type that can be carried") from error
+            raise Problem(f"{kind!r} is not a type that can be stored") from error
         if found is None:
             found = self._new(kind)
             self._draft[kind] = found
@@ -94,7 +94,7 @@ class Builder:
         return found
 
     def knows(self, kind: Any) -> bool:
-        """Whether *kind* has a form already."""
+        """Whether *kind* already has a form."""
         return kind in self._library or kind in self._done
 
     def _new(self, kind: Any) -> Form:
@@ -120,7 +120,9 @@ class Builder:
     def _enum(self, kind: type[enum.Enum]) -> Form:
         declaration = declaration_of(kind)
         if declaration.version != 1 or declaration.renamed_fields:
-            raise Problem(f"{kind.__qualname__} is an enum: it has no versions", "keep the old member's name as an alias")
+            raise Problem(
+                f"{kind.__qualname__} is an enum, and enums have no versions", "keep the old name of a member as an alias"
+            )
         self.names.claim(declaration, kind)
         return enum_form(kind, declaration)
 
@@ -128,7 +130,7 @@ class Builder:
         cls: type[Any] = origin_of(kind)
         declaration = declaration_of(cls)
         if cls is kind and hasattr(cls, "__parameters__") and cls.__parameters__:
-            raise Problem(f"{cls.__qualname__} is generic", f"say of what: {cls.__name__}[int]")
+            raise Problem(f"{cls.__qualname__} is generic", f"give its arguments, as in {cls.__name__}[int]")
         self.names.claim(declaration, cls)
         fields = fields_of(kind)
         check_class(cls, fields, declaration)
@@ -157,7 +159,7 @@ class Builder:
         return make(get_args(kind))
 
     def _makers(self) -> dict[Any, Callable[[tuple[Any, ...]], Form]]:
-        """How to make the form of a type with arguments, by its origin."""
+        """Functions that make the form of a type with arguments, by the origin of the type."""
         return {
             typing.Union: self._union,
             types.UnionType: self._union,
@@ -196,14 +198,11 @@ class Builder:
         return form
 
     def _inside(self, step: str, kind: Any) -> Form:
-        try:
-            return self.form(kind)
-        except Problem as problem:
-            raise problem.under(step) from problem.__cause__
+        return inside(step, self.form, kind)
 
 
 def reachable(root: Form) -> list[Form]:
-    """The forms of every declared class that a value of *root* can hold, *root* first."""
+    """The forms of all declared classes that a value of *root* can contain, *root* first."""
     seen: dict[int, Form] = {}
     waiting = [root]
     while waiting:
@@ -221,16 +220,16 @@ def _built_in() -> Iterator[tuple[Any, Form]]:
 
 def _refusal(kind: Any) -> Problem:
     if kind is None:
-        return Problem("the field has no annotation", "say what it holds")
+        return Problem("the field has no annotation", "annotate it with the type of its values")
     if kind is Any or kind is object:
-        return Problem(f"{_spelt(kind)} says nothing about what it holds", "annotate it, or use Json for plain JSON values")
+        return Problem(f"{_spelt(kind)} does not say what it holds", "annotate it, or use Json for plain JSON values")
     if isinstance(kind, str | ForwardRef):
         return Problem(f"the name in {kind!r} was never resolved", "call attrs.resolve_types first", NameUnresolved)
     if isinstance(kind, TypeVar):
-        return Problem(f"the type variable {kind} stands for nothing", "say of what: Box[int]")
+        return Problem(f"the type variable {kind} has no value", "give the arguments of the generic class, as in Box[int]")
     if origin_of(kind) in (list, tuple, set, frozenset, dict, deque):
         return Problem(
-            f"a bare {origin_of(kind).__name__} says nothing about what it holds",
+            f"a bare {origin_of(kind).__name__} does not say what it holds",
             f"annotate its items: {origin_of(kind).__name__}[...]",
         )
     return Problem(f"there is no stored form for {_spelt(kind)}", _NEXT_STEP)
@@ -238,7 +237,3 @@ def _refusal(kind: Any) -> Problem:
 
 def _spelt(kind: Any) -> str:
     return f"{kind.__module__}.{kind.__qualname__}" if isinstance(kind, type) and not get_args(kind) else str(kind)
-
-
-def _where(owner: object) -> str:
-    return _spelt(owner)

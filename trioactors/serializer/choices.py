@@ -1,7 +1,7 @@
-"""One of several: unions, literals, enums, and JSON values as they are.
+"""Forms of unions, literals, enums, and plain JSON values.
 
-A union with one real member and `None` is that member or null. Any other union writes `{"<name>": form}`, so what comes back never depends
-on guessing. Members that look the same at run time (`list[int] | list[str]`) are refused when the codec is built.
+A union of one member and `None` is written as that member or null. Any other union is written as `{"<name>": form}`, so reading never has
+to guess the member. Members that look the same at run time (`list[int] | list[str]`) are refused when the codec is built.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from trioactors.serializer.problems import DATA_ERRORS, Problem, at_key, expecte
 
 __all__ = ["JSON", "Json", "enum_form", "literal_form", "optional_form", "union_form"]
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # a recursive alias for type checkers; at run time a name of its own, which the builder can look up
     Json = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 else:
     Json = NewType("Json", object)
-    Json.__doc__ = "A field of plain JSON values, whatever they are; carried as they are."
+    Json.__doc__ = "The type of a field that holds plain JSON values of any shape; they are stored as they are."
 
 _PLAIN_DEPTH = 64
 
 
 def optional_form(member: Form) -> Form:
-    """The member, or null."""
+    """The form of *member* or None."""
     dump_member, load_member = member.dump, member.load
 
     def dump(value: Any) -> Any:
@@ -47,7 +47,7 @@ def optional_form(member: Form) -> Form:
 
 
 def union_form(members: tuple[Form, ...]) -> Form:
-    """Several members, told apart by a name that is written with the value."""
+    """The form of a union; the name of the member is written with its value."""
     by_class: dict[type[Any], Form] = {}
     by_name: dict[str, Form] = {}
     for member in members:
@@ -85,7 +85,7 @@ def union_form(members: tuple[Form, ...]) -> Form:
 
 def _claim_classes(member: Form, by_class: dict[type[Any], Form]) -> None:
     if not member.runtime:
-        raise Problem(f"{member.name} in a union swallows the others", "wrap it in a class")
+        raise Problem(f"{member.name} in a union would match every other member", "wrap it in a class")
     for kind in member.runtime:
         if other := by_class.get(kind):
             raise Problem(
@@ -98,12 +98,14 @@ def _claim_classes(member: Form, by_class: dict[type[Any], Form]) -> None:
 def _claim_names(member: Form, by_name: dict[str, Form]) -> None:
     for name in member.declaration.names if member.declaration else (member.name,):
         if name in by_name:
-            raise Problem(f"two members of a union are called {name!r}", "give one another name with @stored", StoredNameTaken)
+            raise Problem(
+                f"two members of a union have the name {name!r}", "give one of them another name with @stored", StoredNameTaken
+            )
         by_name[name] = member
 
 
 def literal_form(values: tuple[object, ...], members: tuple[Form, ...]) -> Form:
-    """Exactly these values; each is written as its own type writes it."""
+    """The form of a `Literal`; each value is written in the form of its own type."""
     forms: dict[tuple[Any, Any], Any] = {
         (type(value), value): member.dump(value) for value, member in zip(values, members, strict=True)
     }
@@ -131,7 +133,7 @@ def literal_form(values: tuple[object, ...], members: tuple[Form, ...]) -> Form:
 
 
 def enum_form(kind: type[enum.Enum], declaration: Declaration) -> Form:
-    """A member by its name; an alias of the member still reads. Flags, which combine, by their number."""
+    """The form of an enum: members by name (aliases can be read, too), flags by number, because they combine."""
     if issubclass(kind, enum.Flag):
         return _flag_form(kind, declaration)
     members = dict(kind.__members__)
@@ -172,7 +174,7 @@ def _flag_form(kind: type[enum.Flag], declaration: Declaration) -> Form:
 
 
 def _plain(value: Any, depth: int) -> Any:
-    """*value*, when it is plain JSON all the way down."""
+    """Return *value* if it is plain JSON at every level."""
     descend = _DESCENTS.get(type(value))
     if descend is not None:
         if depth == 0:

@@ -1,10 +1,10 @@
-"""One type's way to bytes and back, inside an envelope that says what it is.
+"""The codec of one type: values to records and back. A record is the value in an envelope that names its class and version.
 
     {"format":1,"type":"tally","version":2,"classes":{"task":3},"value":{...}}
 
-`classes` names the versions of the classes inside the value, where they are not 1. The head is the same for every record of a codec: a
-record that starts with it is current and is read at once. Any other one has its envelope read first; what is older gets a reader of its
-own, with the upcasters built in.
+`classes` has the versions of the classes inside the value, if they are not 1. All current records of a codec start with the same bytes,
+its head: a record with this head is read at once. For any other record the envelope is read first; an older version gets a reader of its
+own that contains the upcasters.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _READERS_KEPT = 16
 
 @attrs.define(eq=False, init=False, repr=False)
 class Codec(Generic[T]):
-    """Carries values of one type. Made by `Serializer.codec`, once; meant to be used often."""
+    """Writes and reads values of one type. Get it from `Serializer.codec` once and use it often."""
 
     name: str
     version: int
@@ -65,11 +65,11 @@ class Codec(Generic[T]):
         self._readers = {}
 
     def __repr__(self) -> str:
-        """Name and version, as records bear them."""
+        """The stored name and the version."""
         return f"<Codec {self.name!r} version {self.version}>"
 
     def encode(self, value: T) -> bytes:
-        """*value* as a record. Equal values give equal bytes."""
+        """Return *value* as a record. Equal values give equal bytes. Raises `ValueRefused` or `OverLimit`."""
         try:
             data = b"".join((self._head, self._engine.write(self._dump(value)), b"}"))
         except Problem as problem:
@@ -80,7 +80,7 @@ class Codec(Generic[T]):
         return data
 
     def decode(self, data: bytes) -> T:
-        """The value in a record that this or an older version of its class wrote."""
+        """Return the value in a record of this or an older version of the class. Raises a `RecordRefused` or `OverLimit`."""
         if type(data) is not bytes:
             raise TypeError(f"a record is bytes, not {type(data).__name__}")
         check_size(data, self._limits, self.name)
@@ -109,7 +109,7 @@ class Codec(Generic[T]):
         for each in self._declared:
             if recorded[each.name] > each.version:
                 raise Problem(
-                    f"the record holds {each.name} of version {recorded[each.name]}, this program knows {each.version}",
+                    f"the record holds {each.name} of version {recorded[each.name]}, but this program only knows version {each.version}",
                     "run the newer program, or restore an older record",
                     RecordTooNew,
                 )
@@ -129,7 +129,7 @@ class Codec(Generic[T]):
 
 
 def _head(own: Declaration, declared: tuple[Declaration, ...]) -> bytes:
-    """All of the envelope that comes before the value."""
+    """The part of the envelope before the value."""
     envelope: dict[str, Any] = {"format": FORMAT, "type": own.name, "version": own.version}
     inside = {each.name: each.version for each in sorted(declared, key=lambda each: each.name) if each.version != 1}
     inside.pop(own.name, None)

@@ -1,7 +1,8 @@
-"""Containers: each keeps its exact class, its order where it has one, and a canonical order where it has none.
+"""Forms of containers. Each container keeps its exact class and its order; sets, which have none, are written in a canonical order.
 
-Sets are written sorted by the written form of their elements, so equal sets give equal bytes in every run. A mapping whose keys are always
-text is a JSON object, any other a list of pairs. What would shrink on the way back (two keys with one form) is refused on the way out.
+Sets are sorted by the written form of their elements, so equal sets give equal bytes in every run. A mapping is written as a JSON object
+if its keys are always text, otherwise as a list of pairs. A container that would come back smaller, because two keys have the same written
+form, is refused when it is written.
 """
 
 from __future__ import annotations
@@ -13,18 +14,19 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from trioactors.serializer.forms import ARRAY, OBJECT, Form
-from trioactors.serializer.problems import Problem, at_key, expected
+from trioactors.serializer.problems import Problem, at_key, expected, inside
 
-__all__ = ["deque_form", "fixed_tuple_form", "mapping_form", "sequence_form", "set_form"]
+__all__ = ["canonical", "deque_form", "fixed_tuple_form", "mapping_form", "sequence_form", "set_form"]
 
 _TUPLE: Any = tuple
 _DEQUE: Any = deque
 
-_CANONICAL = json.JSONEncoder(separators=(",", ":"), sort_keys=True)
+canonical = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
+"""Write a form as text; equal forms give equal texts."""
 
 
 def sequence_form(kind: type[Any], item: Form) -> Form:
-    """A list, or a tuple of any length."""
+    """The form of a list, or of a tuple of any length."""
     name = kind.__name__
     dump_items, load_items = _dump_each(item), _load_each(item)
 
@@ -43,25 +45,25 @@ def sequence_form(kind: type[Any], item: Form) -> Form:
 
 
 def fixed_tuple_form(items: tuple[Form, ...]) -> Form:
-    """A tuple of so many, each of its own type."""
+    """The form of a tuple of fixed length, with a type for each item."""
     name = f"a tuple of {len(items)}"
     steps = tuple((f"[{index}]", item) for index, item in enumerate(items))
 
     def dump(values: Any) -> list[Any]:
         if type(values) is not _TUPLE or len(values) != len(steps):
             raise expected(name, values)
-        return [_at(step, item.dump, value) for (step, item), value in zip(steps, values, strict=True)]
+        return [inside(step, item.dump, value) for (step, item), value in zip(steps, values, strict=True)]
 
     def load(forms: Any, _: object = None) -> tuple[Any, ...]:
         if type(forms) is not ARRAY or len(forms) != len(steps):
             raise expected(name, forms)
-        return tuple(_at(step, item.load, form, None) for (step, item), form in zip(steps, forms, strict=True))
+        return tuple(inside(step, item.load, form, None) for (step, item), form in zip(steps, forms, strict=True))
 
     return Form(name="tuple", runtime=(tuple,), dump=dump, load=load, hashable=all(item.hashable for item in items), parts=items)
 
 
 def deque_form(item: Form) -> Form:
-    """A deque: a list, or an object that also says the bound."""
+    """The form of a deque: a list, or an object with the items and the bound."""
     dump_items, load_items = _dump_each(item), _load_each(item)
 
     def dump(values: Any) -> Any:
@@ -86,7 +88,7 @@ def deque_form(item: Form) -> Form:
 
 
 def set_form(kind: type[Any], item: Form) -> Form:
-    """A set or a frozenset, sorted by the written form."""
+    """The form of a set or a frozenset, sorted by the written form of the elements."""
     name = kind.__name__
     dump_items, load_items = _dump_each(item), _load_each(item)
 
@@ -95,7 +97,7 @@ def set_form(kind: type[Any], item: Form) -> Form:
             raise expected(name, values)
         forms = dump_items(values)
         classes = set(map(type, forms))
-        forms.sort(key=None if classes <= {str} or classes <= {int} else _CANONICAL.encode)
+        forms.sort(key=None if classes <= {str} or classes <= {int} else canonical)
         if any(one == other for one, other in itertools.pairwise(forms)):
             raise Problem("two different elements of the set have the same written form")
         return forms
@@ -109,7 +111,7 @@ def set_form(kind: type[Any], item: Form) -> Form:
 
 
 def mapping_form(key: Form, value: Form) -> Form:
-    """A dict, in its order."""
+    """The form of a dict, in its order."""
     return _object_form(key, key.text, value) if key.text else _pairs_form(key, value)
 
 
@@ -152,7 +154,7 @@ def _pairs_form(key: Form, value: Form) -> Form:
         if type(values) is not OBJECT:
             raise expected("dict", values)
         forms: list[list[Any]] = pairs.dump(list(values.items()))
-        if len({_CANONICAL.encode(form[0]) for form in forms}) != len(values):
+        if len({canonical(form[0]) for form in forms}) != len(values):
             raise Problem("two different keys of the dict have the same written form")
         return forms
 
@@ -192,20 +194,13 @@ def _load_each(item: Form) -> Callable[[list[Any]], list[Any]]:
     return load_items
 
 
-def _at(step: str, hook: Callable[..., Any], *arguments: Any) -> Any:
-    try:
-        return hook(*arguments)
-    except Problem as problem:
-        raise problem.under(step) from problem.__cause__
-
-
 def _without_loss(kind: type[Any], items: list[Any], count: int) -> Any:
     try:
         values = kind(items)
-    except TypeError as error:  # hashing goes through the elements' own fields
+    except TypeError as error:  # an element is hashed by its own fields
         raise Problem(f"an element cannot be hashed: {error}") from error
     if len(values) != count:
-        raise Problem(f"the same element stands in the {kind.__name__} twice")
+        raise Problem(f"the same element is in the {kind.__name__} twice")
     return values
 
 
@@ -215,5 +210,5 @@ def _dict_without_loss(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
     except TypeError as error:
         raise Problem(f"a key cannot be hashed: {error}") from error
     if len(values) != len(pairs):
-        raise Problem("the same key stands in the dict twice")
+        raise Problem("the same key is in the dict twice")
     return values

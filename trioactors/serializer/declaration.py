@@ -1,7 +1,7 @@
-"""What a class says about its stored form: its name, its version, and the way up from older ones.
+"""The declaration of a stored class: its stored name, its version, and the upcasters from older versions.
 
-Names are promises to data that is already on disk. That is why they are declared and never derived from where a module happens to
-live: a class can move, and be renamed, without losing one record.
+A stored name is a promise to the data that is already on disk. It is therefore declared, and never derived from the module of the class:
+a class can move to another module or be renamed without losing a record.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ T = TypeVar("T")
 C = TypeVar("C", bound=type[Any])
 
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
-"""Takes an object as its version wrote it (plain JSON values) and returns it as the next version would have."""
+"""A function from an object as its version wrote it (plain JSON values) to the object as the next version writes it."""
 
 _ATTRIBUTE = "__trioactors_stored__"
 _TRANSIENT_KEY = "trioactors.transient"
@@ -41,12 +41,12 @@ TRANSIENT: Mapping[str, bool] = {_TRANSIENT_KEY: True}
 """Metadata that marks a field as transient, for `attrs.field(metadata=...)` and `dataclasses.field(metadata=...)`."""
 
 UNKNOWN_FIELDS: Mapping[str, bool] = {_UNKNOWN_KEY: True}
-"""Metadata that marks the field which keeps what the class does not know."""
+"""Metadata that marks the field which keeps fields that the class does not have."""
 
 
 @attrs.frozen(kw_only=True)
 class Declaration:
-    """A class's stored identity. `version` starts at 1; `oldest` is the first one that can still be read."""
+    """The stored identity of a class. `version` starts at 1; `oldest` is the oldest version that can still be read."""
 
     name: str
     version: int = 1
@@ -56,12 +56,12 @@ class Declaration:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every name a record of this class may bear."""
+        """The names that records of this class can have."""
         return (self.name, *self.former_names)
 
     @property
     def oldest(self) -> int:
-        """The oldest version an upcaster leads away from."""
+        """The oldest version that can be read: the first with an upcaster, or the current one if there is none."""
         return min(self.upcasters, default=self.version)
 
 
@@ -73,7 +73,15 @@ def stored(
     renamed_fields: Mapping[str, str] | None = None,
     upcasters: Mapping[int, Upcaster] | None = None,
 ) -> Callable[[C], C]:
-    """Give a class its stored name and version. `renamed_fields` maps old to new; `upcasters[n]` leads from version n to n + 1."""
+    """Give a class its stored name and version.
+
+        @stored(name="tally", version=2, former_names=("counter",), renamed_fields={"count": "total"}, upcasters={1: to_cents})
+        @define
+        class Tally: ...
+
+    `renamed_fields` maps old names to new ones; `upcasters[n]` turns an object of version n into one of version n + 1. Raises
+    `BadDeclaration` if the arguments are invalid.
+    """
     declaration = Declaration(
         name=name,
         version=version,
@@ -92,7 +100,7 @@ def stored(
 
 
 def declaration_of(cls: type[Any]) -> Declaration:
-    """What *cls* itself declared; a base class does not speak for it. By default its qualified name, without the module."""
+    """The declaration of *cls* itself, not of a base class. Without one, the stored name is its qualified name without the module."""
     declared = cls.__dict__.get(_ATTRIBUTE)
     if isinstance(declared, Declaration):
         return declared
@@ -100,17 +108,17 @@ def declaration_of(cls: type[Any]) -> Declaration:
 
 
 def _fault_in(declaration: Declaration) -> str:
-    """What is wrong with *declaration*, or nothing."""
+    """The fault in *declaration*; empty if there is none."""
     names, version = declaration.names, declaration.version
     if not all(type(name) is str and name and name.isprintable() for name in names):
-        return "a stored name is a printable text that is not empty"
+        return "a stored name must be a printable text that is not empty"
     if len(set(names)) != len(names):
-        return "a former name is the name itself or stands there twice"
+        return "a former name equals the current name, or is given twice"
     if type(version) is not int or version < 1:
-        return f"a version is a whole number from 1, not {version!r}"
+        return f"a version must be a whole number from 1, not {version!r}"
     steps = sorted(declaration.upcasters)
     if steps and steps != list(range(steps[0], version)):
-        return f"upcasters must lead from their oldest version to {version} without a gap, these start at {steps}"
+        return f"upcasters must lead from the oldest version to {version} without a gap, but there are upcasters for {steps}"
     if steps and steps[0] < 1:
         return "versions start at 1"
     return ""
@@ -121,7 +129,7 @@ def transient(*, default: T) -> T: ...
 @overload
 def transient(*, factory: Callable[[], T]) -> T: ...
 def transient(*, default: Any = attrs.NOTHING, factory: Callable[[], Any] | None = None) -> Any:
-    """An attrs field that is never stored and starts from its default after every load."""
+    """Make an attrs field that is never stored; it gets its default after every load."""
     if factory is not None:
         return attrs.field(factory=factory, metadata=dict(TRANSIENT))
     return attrs.field(default=default, metadata=dict(TRANSIENT))
@@ -132,9 +140,9 @@ def secret(*, default: T) -> T: ...
 @overload
 def secret(*, factory: Callable[[], T]) -> T: ...
 def secret(*, default: Any = attrs.NOTHING, factory: Callable[[], Any] | None = None) -> Any:
-    """An attrs field that is stored and never shown: in no repr, log, report, error, trace record or snapshot.
+    """Make an attrs field that is stored but never shown: not in a repr, log, crash report, error, trace record or snapshot.
 
-    One without a default is `attrs.field(repr=False)`, which means the same.
+    For a secret field without a default, write `attrs.field(repr=False)`, which means the same.
     """
     if factory is not None:
         return attrs.field(factory=factory, repr=False)
@@ -142,16 +150,19 @@ def secret(*, default: Any = attrs.NOTHING, factory: Callable[[], Any] | None = 
 
 
 def unknown_fields() -> dict[str, Any]:
-    """An attrs field that keeps what a record holds beyond the class's fields, and writes it back. Without it they are refused."""
+    """Make an attrs field that keeps the fields of a record which the class does not have, and writes them back.
+
+    Without such a field, a record with unknown fields is refused.
+    """
     kept: dict[str, Any] = attrs.field(factory=dict[str, Any], metadata=dict(UNKNOWN_FIELDS))
     return kept
 
 
 def is_transient(metadata: Mapping[Any, Any]) -> bool:
-    """Whether a field with this *metadata* stays out of the record."""
+    """Whether a field with this *metadata* is left out of the record."""
     return bool(metadata.get(_TRANSIENT_KEY))
 
 
 def keeps_unknown(metadata: Mapping[Any, Any]) -> bool:
-    """Whether a field with this *metadata* collects unknown fields."""
+    """Whether a field with this *metadata* keeps unknown fields."""
     return bool(metadata.get(_UNKNOWN_KEY))

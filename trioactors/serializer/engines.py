@@ -1,8 +1,9 @@
-"""JSON text to plain values and back: the standard library's, and orjson where it agrees.
+"""JSON text to plain values and back, with the standard library's json, or with orjson if both agree.
 
-The standard library is the judge. It refuses duplicate keys, NaN, lone surrogates and anything that is not UTF-8. orjson is faster and
-more lenient (the last duplicate wins, integers beyond 64 bits turn into floats), so its answer counts only when writing it again gives
-the very same bytes; whatever else it meets goes to the judge. So each reads what the other wrote, and both refuse the same.
+The standard library's engine is the reference. It refuses duplicate keys, NaN, lone surrogates and anything that is not UTF-8. orjson is
+faster and more lenient (the last duplicate wins, integers beyond 64 bits turn into floats). So a value that orjson read is used only if
+writing it again gives the same bytes; everything else goes to the reference. Thus each engine reads what the other wrote, and both refuse
+the same input.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ __all__ = ["Engine", "JsonEngine", "engine_for"]
 
 
 class Engine(enum.Enum):
-    """Which JSON implementation does the work. Records are the same."""
+    """The JSON implementation of a serializer. Records are the same with each."""
 
     STANDARD = "json"
     FAST = "orjson"
@@ -29,19 +30,19 @@ class Engine(enum.Enum):
 
 
 class JsonEngine(Protocol):
-    """Plain values to UTF-8 JSON and back."""
+    """Writes plain values as JSON in UTF-8, and reads them."""
 
     def write(self, form: Any) -> bytes:
-        """*form* without any white space; the same form gives the same bytes."""
+        """Return *form* as JSON without white space; the same form gives the same bytes."""
         ...
 
     def read(self, data: bytes) -> Any:
-        """The one value *data* holds."""
+        """Return the value in *data*."""
         ...
 
 
 def engine_for(engine: Engine) -> JsonEngine:
-    """The implementation behind a choice."""
+    """Return the implementation of *engine*. Raises `EngineMissing` if it is not installed."""
     if engine is Engine.STANDARD:
         return _StandardEngine()
     try:
@@ -59,60 +60,60 @@ class _StandardEngine:
         self._decode = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant).decode
 
     def write(self, form: Any) -> bytes:
-        """Plain values to bytes."""
+        """Return *form* as JSON."""
         try:
             return self._encode(form).encode()
         except UnicodeEncodeError:
             raise _surrogate_in(form) from None
         except RecursionError:
-            raise Problem("nested too deep to be written") from None
+            raise Problem("nested too deeply to be written") from None
 
     def read(self, data: bytes) -> Any:
-        """Bytes to plain values."""
+        """Return the value in *data*."""
         try:
             text = data.decode()
             value = self._decode(text)
             if "\\u" in text:  # escapes can spell what UTF-8 cannot
                 self._encode(value).encode()
         except RecursionError:
-            raise Problem("nested too deep to be read", "", RecordCorrupt) from None
+            raise Problem("nested too deeply to be read", "", RecordCorrupt) from None
         except ValueError as error:
             raise Problem(f"not JSON: {error}"[:300], "", RecordCorrupt) from error
         return value
 
 
 class _FastEngine:
-    """orjson, believed only where it and the judge cannot differ."""
+    """orjson; the reference engine handles everything in which the two could differ."""
 
     def __init__(self, orjson: Any) -> None:
         self._dumps = orjson.dumps
         self._loads = orjson.loads
-        self._judge = _StandardEngine()
+        self._reference = _StandardEngine()
 
     def write(self, form: Any) -> bytes:
-        """Plain values to bytes."""
+        """Return *form* as JSON."""
         try:
             data: bytes = self._dumps(form)
-        except TypeError:  # orjson.JSONEncodeError is one; the judge says what is wrong, if anything is
-            return self._judge.write(form)
+        except TypeError:  # such as orjson.JSONEncodeError; the reference may accept the value, or else says what is wrong
+            return self._reference.write(form)
         return data
 
     def read(self, data: bytes) -> Any:
-        """Bytes to plain values."""
+        """Return the value in *data*."""
         try:
             value = self._loads(data)
             if self._dumps(value) == data:
                 return value
         except (ValueError, TypeError):  # orjson.JSONDecodeError and JSONEncodeError
-            return self._judge.read(data)
-        return self._judge.read(data)
+            return self._reference.read(data)
+        return self._reference.read(data)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         twice, _ = collections.Counter(name for name, _ in pairs).most_common(1)[0]
-        raise ValueError(f"the key {shown(twice)} stands there twice")
+        raise ValueError(f"the key {shown(twice)} is there twice")
     return found
 
 
@@ -121,7 +122,7 @@ def _no_constant(name: str) -> Any:
 
 
 def _surrogate_in(form: Any) -> Problem:
-    """The problem of a text that is no Unicode, with the path to it."""
+    """The problem of a text that is not valid Unicode, with the path to it."""
     waiting: list[tuple[Any, tuple[str, ...]]] = [(form, ())]
     steps: tuple[str, ...] = ()
     while waiting:
@@ -133,7 +134,7 @@ def _surrogate_in(form: Any) -> Problem:
         elif type(value) is OBJECT:
             waiting.extend((item, (*steps, f".{key}")) for key, item in value.items())
             waiting.extend((key, steps) for key in value)
-    problem = Problem("a text with lone surrogates has no UTF-8 form", "carry it as bytes (os.fsencode), or as a Path if it is one")
+    problem = Problem("a text with lone surrogates has no UTF-8 form", "store it as bytes (os.fsencode), or as a Path if it is one")
     problem.steps = list(reversed(steps))
     return problem
 

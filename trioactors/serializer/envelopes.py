@@ -1,7 +1,7 @@
-"""What a record says about itself, for the codec, and for tools that know none of its classes.
+"""The envelope of a record, for the codec and for tools without the classes of the program that wrote it.
 
-`codec` has the form of it. Nothing here looks into the value, so a record is read the same where the program that wrote it is not
-installed. Whether the value fits its class is for the codec to say.
+The docstring of `codec` shows its format. Nothing here looks into the value, so a record can be read where its program is not installed.
+The codec checks whether the value fits its class.
 """
 
 from __future__ import annotations
@@ -27,21 +27,24 @@ _REQUIRED = {"format", "type", "version", "value"}
 
 @attrs.frozen
 class Envelope:
-    """A record, taken out of its JSON and no further."""
+    """A record as plain JSON values, not yet read as an object of its class."""
 
     name: str
     """The stored name of its class."""
 
     version: int
     classes: Mapping[str, int]
-    """The versions of the classes inside the value, where they are not 1."""
+    """The versions of the classes inside the value, if they are not 1."""
 
     value: Any = attrs.field(repr=False)
     """Plain JSON values."""
 
 
 def read_envelope(data: bytes, *, limits: Limits | None = None) -> Envelope:
-    """What the record *data* says about itself. Nothing is imported, and the value is not compared with any class."""
+    """Return the envelope of the record *data*. Nothing is imported, and the value is not checked against a class.
+
+    Raises `RecordCorrupt` if *data* is not a record, `RecordTooNew` if its format is newer, and `OverLimit`.
+    """
     check_size(data, Limits() if limits is None else limits, "")
     try:
         return unwrap(engine_for(Engine.STANDARD).read(data))
@@ -50,13 +53,17 @@ def read_envelope(data: bytes, *, limits: Limits | None = None) -> Envelope:
 
 
 def unwrap(envelope: Any) -> Envelope:
-    """The parts of an envelope, each checked."""
+    """Return the checked parts of an envelope."""
     if type(envelope) is not OBJECT or "format" not in envelope:
         raise corrupt("this is not a record of trioactors")
     if (format_version := _whole("format", envelope["format"])) > FORMAT:
-        raise Problem(f"the record has format {format_version}, this program knows {FORMAT}", "run the newer program", RecordTooNew)
+        raise Problem(
+            f"the record has format {format_version}, but this program only knows format {FORMAT}",
+            "run the newer program",
+            RecordTooNew,
+        )
     if envelope.keys() - {"classes"} != _REQUIRED:
-        raise corrupt(f"an envelope with the wrong parts: {', '.join(sorted(map(shown, envelope))[:8])}")
+        raise corrupt(f"the envelope has the wrong parts: {', '.join(sorted(map(shown, envelope))[:8])}")
     classes = envelope.get("classes", {})
     if type(classes) is not OBJECT:
         raise corrupt("`classes` in the envelope is not an object")
@@ -71,7 +78,7 @@ def unwrap(envelope: Any) -> Envelope:
 
 
 def corrupt(what: str) -> Problem:
-    """The problem of bytes that are none of ours."""
+    """The problem of bytes that are not a record of trioactors."""
     error: type[SerializationError] = RecordCorrupt
     return Problem(what, "", error)
 

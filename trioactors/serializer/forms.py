@@ -1,10 +1,11 @@
-"""The JSON form of a type: how its values become plain JSON values and come back, with nothing converted on the way.
+"""The form of a type: how its values are written as plain JSON values and read back, without any conversion.
 
-Every hook checks first. Where Python would oblige (`int(1.9)`, `list("abc")`, `True + 1`), a form refuses, on the way out as on the way
-in: what is written can be read, and what is read is what was written.
+Every hook checks its argument first. Where Python would convert (`int(1.9)`, `list("abc")`, `True + 1`), a form refuses, in both
+directions: everything that is written can be read, and is read as it was written.
 
-An `int` is a JSON number where every reader agrees on it (64 bits, signed) and hexadecimal text beyond. A `float` is a number, or one
-of three words where JSON has none. An `int` in a `float` field is what the type checkers allow, and stays an `int`.
+An `int` is written as a JSON number if it fits into 64 signed bits, on which all readers agree, and as hexadecimal text otherwise. A
+`float` is written as a number, or as `nan`, `inf` or `-inf`, for which JSON has no number. Type checkers allow an `int` in a `float`
+field, so it is accepted there and stays an `int`.
 """
 
 from __future__ import annotations
@@ -37,12 +38,12 @@ __all__ = [
 
 Dump = Callable[[Any], Any]
 Load = Callable[[Any, Any], Any]
-"""The second argument is the type cattrs passes along; nobody here needs it."""
+"""The second argument is the type that cattrs passes; it is not used."""
 
 OBJECT: Any = dict
 ARRAY: Any = list
 TEXT: Any = str
-"""What JSON's values are in Python; untyped, because what they hold is not known when they are compared with."""
+"""The Python classes of JSON's values; untyped, because the type of their items is not known where they are compared."""
 
 SMALLEST, LARGEST = -(2**63), 2**63 - 1
 _BIG = re.compile(r"-?0x[1-9a-f][0-9a-f]*")
@@ -52,19 +53,19 @@ _ENDLESS = frozenset({"nan", "inf", "-inf"})
 
 @attrs.define(eq=False)
 class Form:
-    """How one type is carried."""
+    """The stored form of one type."""
 
     name: str
-    """Marks its values inside a union."""
+    """Names its values inside a union."""
 
     runtime: tuple[type[Any], ...]
-    """The exact classes of its values; empty when they cannot be told by class."""
+    """The exact classes of its values; empty if the class of a value does not show that it is one."""
 
     dump: Dump
     load: Load
 
     text: Form | None = None
-    """The form to use as a mapping's key, when it is always text."""
+    """The form for keys of a mapping, if it is always text."""
 
     hashable: bool = True
     parts: tuple[Form, ...] = ()
@@ -75,7 +76,7 @@ class Form:
 
 
 def exactly(kind: type[Any], name: str) -> Form:
-    """A type that JSON has itself."""
+    """The form of a type that JSON has, too."""
 
     def check(value: Any, _: object = None) -> Any:
         if type(value) is not kind:
@@ -86,7 +87,7 @@ def exactly(kind: type[Any], name: str) -> Form:
 
 
 def unfinished(declaration: Declaration, kind: type[Any]) -> Form:
-    """A class's form before its fields have theirs; what refers to it meanwhile finds its hooks when it runs."""
+    """The form of a class whose fields have no forms yet. Other forms can refer to it already; they find its hooks when they run."""
 
     def dump(value: Any) -> Any:
         return form.dump(value)
@@ -108,7 +109,7 @@ def unfinished(declaration: Declaration, kind: type[Any]) -> Form:
 def by_text(
     kind: type[Any], name: str, dump: Callable[[Any], str], load: Callable[[str], Any], runtime: type[Any] | None = None
 ) -> Form:
-    """A type with one canonical text: *load* must accept it, and reading must lead back to the very same text."""
+    """The form of a type with one canonical text. Any other text is refused, even if *load* accepts it."""
     real = runtime or kind
 
     def dump_text(value: Any) -> str:
@@ -124,7 +125,7 @@ def by_text(
         except DATA_ERRORS as error:
             raise expected(name, value) from error
         if dump(loaded) != value:
-            raise Problem(f"expected {name} in its one written form, {dump(loaded)!r}, got {value[:80]!r}")
+            raise Problem(f"expected {name} in its only written form, {dump(loaded)!r}, got {value[:80]!r}")
         return loaded
 
     form = Form(name=name, runtime=(real,), dump=dump_text, load=load_text, hashable=real.__hash__ is not None)

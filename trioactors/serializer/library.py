@@ -1,7 +1,7 @@
-"""The standard library's value types that JSON does not know, each with the one text it is written as.
+"""Forms of the standard library's value types that JSON does not have. Each value is written as one text.
 
-A text is refused unless it is exactly the one that would be written: no second spelling, so no silent conversion. `ZoneInfo` keys are
-checked by their letters before they get near a file name.
+A text is refused unless it is exactly the one that would be written: there is no second spelling, so no silent conversion. The letters of
+`ZoneInfo` keys are checked before they become a part of a file name.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _MOMENT = re.compile(r"(?P<plain>[^\[\]]+)(?:\[(?P<zone>[^\[\]=]+)\])?(?P<fold>\
 _DURATION = re.compile(r"(-?)PT([0-9]+)(?:\.([0-9]{6}))?S")
 _LONGEST_DURATION = 32
 _NOT_UTF8 = "\0"
-"""Starts the written form of a path that is not text; no path can contain it."""
+"""The start of the written form of a path that is not valid text; no path can contain it."""
 
 
 def library_forms() -> Iterator[tuple[type[Any], Form]]:
-    """Each type with its form."""
+    """Yield each type with its form."""
     yield uuid.UUID, by_text(uuid.UUID, "UUID", str, uuid.UUID)
     yield Decimal, by_text(Decimal, "Decimal", str, Decimal)
     yield bytes, by_text(bytes, "bytes", _to_base64, _from_base64)
@@ -66,7 +66,7 @@ def _from_base64(text: str) -> bytes:
 
 
 def _dump_moment(moment: datetime | time) -> str:
-    """ISO 8601; a zone by its key in brackets (its rules may change, the wall time stays); the second of two equal hours is marked."""
+    """ISO 8601 with the key of the zone in brackets: if the rules of the zone change, the wall time stays. `fold=1` is marked, too."""
     zone = moment.tzinfo
     fold = "[fold=1]" if moment.fold else ""
     if zone is None or type(zone) is timezone:
@@ -86,9 +86,9 @@ def _load_moment(text: str, parse: Callable[[str], Moment]) -> Moment:
 
 def _zone_key(zone: tzinfo) -> str:
     if type(zone) is not ZoneInfo:
-        raise Problem(f"a {type(zone).__name__} cannot be carried as a time zone", "use zoneinfo.ZoneInfo or datetime.timezone")
+        raise Problem(f"a {type(zone).__name__} cannot be stored as a time zone", "use zoneinfo.ZoneInfo or datetime.timezone")
     if not _ZONE_KEY.fullmatch(str(zone.key)):
-        raise Problem("a ZoneInfo without a proper key cannot be found again", "open it by its key, not from a file")
+        raise Problem("a ZoneInfo without a proper key could not be found again", "open it by its key, not from a file")
     return zone.key
 
 
@@ -97,14 +97,14 @@ def _load_zone(key: str) -> ZoneInfo:
         raise ValueError(key)
     try:
         return ZoneInfo(key)
-    except OSError as error:  # a key that names a folder of zones
+    except OSError as error:  # the key is the name of a folder of zones
         raise ValueError(key) from error
 
 
 def _dump_offset(zone: timezone) -> str:
     offset = zone.utcoffset(None)
     if timezone(offset).tzname(None) != zone.tzname(None):
-        raise Problem(f"a timezone with a name of its own ({zone.tzname(None)!r}) cannot be carried", "use zoneinfo.ZoneInfo")
+        raise Problem(f"a timezone with a name of its own ({zone.tzname(None)!r}) cannot be stored", "use zoneinfo.ZoneInfo")
     return _dump_timedelta(offset)
 
 
@@ -138,7 +138,7 @@ def _dump_path(path: PurePath) -> str:
     except UnicodeEncodeError:
         return _NOT_UTF8 + _to_base64(text.encode("utf-8", "surrogatepass"))
     if _NOT_UTF8 in text:
-        raise Problem("no path can contain a NUL")
+        raise Problem("a path cannot contain NUL")
     return text
 
 

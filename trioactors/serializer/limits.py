@@ -1,7 +1,7 @@
-"""How much input is too much, decided before a parser sees a byte.
+"""The limits of a record, checked before a parser sees any of its bytes.
 
-The scan is linear and runs at the speed of C: whole-buffer passes, never a loop over bytes. It only counts; whether the bytes are
-JSON at all is the parser's business, so what does not balance is let through for the parser to refuse.
+The check takes linear time and runs at the speed of C: it passes over the whole buffer a few times and never loops over bytes in Python.
+It only counts. Bytes that are not JSON, such as unbalanced brackets, pass it and are refused by the parser.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from trioactors.errors import OverLimit
 
 __all__ = ["Limits", "check_size"]
 
-# Possessive, and the last alternative always matches: no input makes it go back.
+# Possessive, and the last alternative always matches: no input makes it backtrack.
 _STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 _BRACKETS_AND_COMMAS = b"[]{},"
 _ALL_BUT_STRUCTURE = bytes(byte for byte in range(256) if byte not in _BRACKETS_AND_COMMAS)
@@ -29,20 +29,20 @@ def _at_least_one(_instance: object, attribute: attrs.Attribute[int], value: int
 
 @attrs.frozen(kw_only=True)
 class Limits:
-    """The largest record that is written or read. What can be written can be read: both sides obey the same numbers."""
+    """The limits of a record. They hold for writing and for reading, so every record that can be written can be read."""
 
     bytes: int = attrs.field(default=64 * 1024 * 1024, validator=_at_least_one)
-    """Length of a record, envelope included."""
+    """The length of a record, including the envelope, in bytes."""
 
     depth: int = attrs.field(default=64, validator=_at_least_one)
-    """Nesting of arrays and objects, envelope included."""
+    """The number of levels of arrays and objects, including the envelope."""
 
     elements: int = attrs.field(default=2_000_000, validator=_at_least_one)
-    """Values in a record: its commas and opening brackets."""
+    """The number of values in a record, counted as its commas and opening brackets."""
 
 
 def check_size(data: bytes, limits: Limits, type_name: str) -> None:
-    """Refuse *data* when it is over one of *limits*; cheap upper bounds first, the exact scan only when they do not settle it."""
+    """Raise `OverLimit` if *data* is over one of *limits*. Cheap upper bounds are tried first, then the exact count."""
     if len(data) > limits.bytes:
         raise _over("bytes", f"{len(data):,} bytes", limits.bytes, type_name)
     opened = data.count(b"[") + data.count(b"{")
@@ -57,7 +57,7 @@ def check_size(data: bytes, limits: Limits, type_name: str) -> None:
 
 
 def _is_deeper(structure: bytes, depth: int) -> bool:
-    """Whether brackets nest more than *depth* deep: each pass takes the innermost level away; what never closes counts too."""
+    """Whether brackets nest more than *depth* deep. Each pass removes the innermost level; unclosed brackets count, too."""
     brackets = structure.translate(_ONE_KIND, b",")
     for levels in range(depth + 1):
         peeled = brackets.replace(b"[]", b"")
@@ -71,5 +71,5 @@ def _over(limit: str, found: str, allowed: int, type_name: str) -> OverLimit:
     return OverLimit(
         f"{found}, the limit is {allowed:,}",
         type_name=type_name,
-        next_step=f"keep less in one record, or raise Limits({limit}=...)",
+        next_step=f"store less in one record, or raise Limits({limit}=...)",
     )

@@ -1,26 +1,32 @@
-"""What goes wrong below the wall, before it has a name and a whole path.
+"""Problems inside the serializer, before they become public errors with a whole path.
 
-Hooks raise `Problem` where they find it; every container on the way out adds its step. Only the codec, which knows whether it was
-building, writing or reading, turns the result into one of the errors a caller can catch.
+A hook raises a `Problem` where it finds one, and every container around it adds its step to the path. The codec, which knows whether it
+was building, writing or reading, turns the problem into one of the errors that callers can catch.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import attrs
 from cattrs.errors import AttributeValidationNote, BaseValidationError, ForbiddenExtraKeysError
 
 from trioactors.errors import SerializationError
 
-__all__ = ["DATA_ERRORS", "Problem", "at_key", "expected", "from_group", "shown"]
+__all__ = ["DATA_ERRORS", "Problem", "at_key", "expected", "from_group", "inside", "raised", "shown"]
+
+T = TypeVar("T")
 
 DATA_ERRORS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
-"""What a user's function raises when it is handed data of the wrong shape. Anything else is a bug and stays one."""
+"""The errors that a user's function raises for data of the wrong shape. Any other error is a bug and is not caught."""
 
 _SHOWN = 40
+_ERROR_SHOWN = 500
 
 
 class Problem(Exception):
-    """Something that cannot be carried, on its way to the wall."""
+    """A value, type or record that is refused, on its way to the public error."""
 
     def __init__(self, what: str, next_step: str = "", error: type[SerializationError] | None = None) -> None:
         super().__init__(what)
@@ -28,33 +34,46 @@ class Problem(Exception):
         self.next_step = next_step
         self.error = error
         self.steps: list[str] = []
-        """The path so far, innermost step first."""
+        """The path so far, the innermost step first."""
 
     def under(self, step: str) -> Problem:
-        """This problem, seen from one level further out."""
+        """Add *step* to the path and return the problem."""
         self.steps.append(step)
         return self
 
     def as_error(self, default: type[SerializationError], type_name: str) -> SerializationError:
-        """The public error: the problem's own class, else *default*."""
+        """Return the public error, of the problem's own class or else of *default*."""
         path = "".join(reversed(self.steps)).removeprefix(".")
         return (self.error or default)(self.what, type_name=type_name, path=path, next_step=self.next_step)
 
 
 def expected(what: str, value: object) -> Problem:
-    """The problem of meeting *value* where *what* belongs."""
+    """The problem of a *value* in the place of *what*."""
     return Problem(f"expected {what}, got {shown(value)}")
 
 
+def raised(what: str, error: Exception) -> Problem:
+    """The problem of an *error* that a user's class or function raised; *what* begins its text."""
+    return Problem(f"{what}: {type(error).__name__}: {error}"[:_ERROR_SHOWN])
+
+
+def inside(step: str, hook: Callable[..., T], *arguments: Any) -> T:
+    """Call *hook*; a problem in it gets *step* added to its path."""
+    try:
+        return hook(*arguments)
+    except Problem as problem:
+        raise problem.under(step) from problem.__cause__
+
+
 def at_key(key: object) -> str:
-    """The step of a path that goes through *key*."""
+    """The step of a path through *key*."""
     if type(key) in (str, int):
         return f"[{shown(key).rpartition(' (')[0]}]"
     return f"[{shown(key)}]"
 
 
 def shown(value: object) -> str:
-    """*value* in a few words. Only plain values are spelt out: a stranger's `repr` may be long, secret or broken."""
+    """*value* in a few words. Only plain values are shown: the `repr` of another class may be long, secret or broken."""
     kind = type(value).__name__
     match value:
         case None | True | False:
@@ -68,9 +87,9 @@ def shown(value: object) -> str:
 
 
 def from_group(group: BaseValidationError, *, secretive: bool = False) -> Problem:
-    """The first problem in what cattrs gathered while it built one class; the others are only counted.
+    """The first of the problems that cattrs collected while it built one object; the others are only counted.
 
-    A class that is *secretive* has a field whose value may stand in no text, so what the class itself says is left out.
+    If *secretive*, the class has a secret field, so the text of an error that the class raised is left out.
     """
     first = group.exceptions[0]
     problem = _of_leaf(first)
@@ -97,10 +116,10 @@ def _of_leaf(leaf: Exception) -> Problem:
         case KeyError() if hasattr(leaf, "__notes__"):
             return Problem("missing, and the field has no default")
         case _:
-            problem = Problem(f"the class refused it: {type(leaf).__name__}: {leaf}"[:500])
+            problem = raised("the class refused it", leaf)
             problem.__cause__ = leaf
             for argument in leaf.args:
                 if isinstance(argument, attrs.Attribute):
-                    problem.what = f"the class refused it: {type(leaf).__name__}: {leaf.args[0]}"[:500]
+                    problem.what = f"the class refused it: {type(leaf).__name__}: {leaf.args[0]}"[:_ERROR_SHOWN]
                     problem.under(f".{argument.name}")
             return problem

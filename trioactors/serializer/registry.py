@@ -1,4 +1,4 @@
-"""The serializer: a registry of names, types and forms, all its own. Two of them share nothing."""
+"""The `Serializer`: a registry of stored names, types and forms. Two serializers share nothing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,13 @@ V = TypeVar("V")
 
 @attrs.define(eq=False)
 class Serializer:
-    """Makes codecs. It never pickles, never imports a name it reads, and never builds a class it was not asked for."""
+    """Makes the codecs of types.
+
+        codec = Serializer().codec(Tally)
+        assert codec.decode(codec.encode(Tally(3))) == Tally(3)
+
+    It never pickles, never imports a name that it reads, and only builds objects of the classes that the codec was made for.
+    """
 
     limits: Limits = attrs.field(kw_only=True, factory=Limits)
     engine: Engine = attrs.field(kw_only=True, default=Engine.STANDARD)
@@ -41,7 +47,7 @@ class Serializer:
     _codecs: dict[Any, Codec[Any]] = attrs.field(init=False, repr=False, factory=dict[Any, Codec[Any]])
 
     def __attrs_post_init__(self) -> None:
-        """Open the engine now: a missing package is known before there is anything to write."""
+        """Open the engine now, so that a missing package is reported before there is anything to write."""
         self._json = engine_for(self.engine)
         self._trail = Trail(self.limits.depth, self.limits.elements)
         self._builder = self._new_builder(None)
@@ -51,26 +57,31 @@ class Serializer:
     @overload
     def codec(self, kind: Any) -> Codec[Any]: ...
     def codec(self, kind: Any) -> Codec[Any]:
-        """The codec of *kind*, built once; a type it cannot carry is refused here, with the path of the field."""
+        """Return the codec of *kind*, which is built once. Raises `TypeRefused`, with the path of the field, if *kind* cannot be stored."""
         if get_origin(kind) is Annotated:
-            kind = kind.__origin__  # what it says beside the type may not be hashable
+            kind = kind.__origin__  # the metadata beside the type may not be hashable
         try:
             found: Codec[Any] | None = self._codecs.get(kind)
         except TypeError:
-            raise TypeRefused(f"{kind!r} is not a type that can be carried") from None
+            raise TypeRefused(f"{kind!r} is not a type that can be stored") from None
         if found is None:
             found = Codec(self._form(self._builder, kind), self.limits, self._json, lambda versions: self._reader(kind, versions))
             self._codecs[kind] = found
         return found
 
     def check(self, kind: Any) -> None:
-        """Raise `TypeRefused` when *kind* cannot be carried, `NameUnresolved` when that cannot be known yet."""
+        """Raise `TypeRefused` if *kind* cannot be stored, and `NameUnresolved` if that cannot be known yet."""
         self.codec(kind)
 
     def register(self, kind: type[T], *, name: str, via: type[V], dump: Callable[[T], V], load: Callable[[V], T]) -> None:
-        """Carry values of *kind* as a `via`, under a stored name of their own. Before anything that holds one is built."""
+        """Store values of *kind* as values of *via*, under the stored name *name*.
+
+            serializer.register(complex, name="complex", via=str, dump=str, load=complex)
+
+        Raises `BadDeclaration` if *kind* already has a form; so call it before a type that contains *kind* is used.
+        """
         if self._builder.knows(kind) or kind in self._rules:
-            raise BadDeclaration(f"{kind.__qualname__} is carried already", type_name=name, next_step="register types first")
+            raise BadDeclaration(f"{kind.__qualname__} already has a stored form", type_name=name, next_step="register types first")
         try:
             self._names.claim(Declaration(name=name), kind)
         except Problem as problem:
@@ -78,9 +89,9 @@ class Serializer:
         self._rules[kind] = Rule(name=name, runtime=kind, via=via, dump=dump, load=load)
 
     def register_family(self, base: type[Any], rule: Callable[[Any], Rule[Any, Any]]) -> None:
-        """Carry every annotation that is *base* or a subclass of it by the rule that *rule* makes for it."""
+        """Store values of *base* and of its subclasses by the `Rule` that *rule* makes for each annotation."""
         if base in self._families:
-            raise BadDeclaration(f"the family of {base.__qualname__} is registered already")
+            raise BadDeclaration(f"the family of {base.__qualname__} is already registered")
         self._families[base] = rule
 
     def knows_family(self, base: type[Any]) -> bool:

@@ -1,6 +1,6 @@
-"""Types of the user's own: carried as a type that is carried already.
+"""Rules for types without a form: they are stored as a type that has one.
 
-A rule names that type (`via`) and the way there and back. All strictness comes from `via`, so a rule is two small functions and no JSON.
+A rule names that type (`via`) and the functions to it and back. All checks come from `via`, so a rule is two small functions without JSON.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 import attrs
 
 from trioactors.serializer.forms import Form
-from trioactors.serializer.problems import DATA_ERRORS, Problem, expected
+from trioactors.serializer.problems import DATA_ERRORS, expected, raised
 
 __all__ = ["Rule", "form_by_rule"]
 
@@ -21,11 +21,11 @@ V = TypeVar("V")
 
 @attrs.frozen(kw_only=True)
 class Rule(Generic[T, V]):
-    """How values of one class are carried: `dump` makes a `via` of them, `load` takes it back and raises `ValueError` on nonsense."""
+    """A rule for values of one class: `dump` turns them into a `via`; `load` turns that back, or raises `ValueError` if it cannot."""
 
     name: str
     runtime: type[T]
-    """The exact class of the values; they may stand for another one in annotations."""
+    """The exact class of the values; annotations may name another one."""
 
     via: type[V]
     dump: Callable[[T], V]
@@ -33,7 +33,7 @@ class Rule(Generic[T, V]):
 
 
 def form_by_rule(rule: Rule[Any, Any], via: Form) -> Form:
-    """The form that *rule* describes; as a key, too, when its `via` can be one."""
+    """The form that *rule* describes; it can be a key if *via* can be one."""
     form = _through(rule, via)
     if via.text is not None:
         form.text = form if via.text is via else _through(rule, via.text)
@@ -47,7 +47,7 @@ def _through(rule: Rule[Any, Any], via: Form) -> Form:
         try:
             carried = rule.dump(value)
         except DATA_ERRORS as error:
-            raise Problem(f"{rule.name} could not be written: {type(error).__name__}: {error}"[:500]) from error
+            raise raised(f"{rule.name} could not be written", error) from error
         return via.dump(carried)
 
     def load(form: Any, _: object = None) -> Any:
@@ -55,7 +55,7 @@ def _through(rule: Rule[Any, Any], via: Form) -> Form:
         try:
             return rule.load(carried)
         except DATA_ERRORS as error:
-            raise Problem(f"{rule.name} could not be read: {type(error).__name__}: {error}"[:500]) from error
+            raise raised(f"{rule.name} could not be read", error) from error
 
     return Form(
         name=rule.name,
