@@ -263,11 +263,11 @@ def test_no_command_makes_a_store(
         (["backup", "{url}"], 2, "TO"),
         (["inspect", "{url}", "a", "b"], 2, "b"),
         (["inspect", "{url}", "--jsn"], 2, "--jsn"),
-        (["inspect", "{url}", "--space", "stat\x07"], 2, "no space is named stat\\x07; there are state, event"),
-        (["inspect", "{url}", "a\\b"], 2, "\\b is no escape"),
-        (["inspect", "{url}", "\\U00110000"], 2, "is no escape"),
-        (["inspect", "{url}", "\\ud800"], 2, "no Unicode"),
-        (["inspect", "{url}", os.fsdecode(b"\xff")], 2, "no Unicode"),
+        (["inspect", "{url}", "--space", "stat\x07"], 2, "unknown space stat\\x07; known spaces: state, event"),
+        (["inspect", "{url}", "a\\b"], 2, "\\b is not an escape"),
+        (["inspect", "{url}", "\\U00110000"], 2, "is not an escape"),
+        (["inspect", "{url}", "\\ud800"], 2, "not valid Unicode"),
+        (["inspect", "{url}", os.fsdecode(b"\xff")], 2, "not valid Unicode"),
         (["inspect", "store.db"], 2, "no scheme"),
         (["inspect", "redis:///0"], 2, "known schemes"),
         (["inspect", "{url}?durabilty=relaxed"], 2, "no option 'durabilty'"),
@@ -275,9 +275,9 @@ def test_no_command_makes_a_store(
         (["inspect", "{url}", "nobody"], 1, "nothing is stored under nobody"),
         (["reset", "{url}", "nobody"], 1, "nobody has no state"),
         (["repair", "{url}", "nobody"], 1, "nobody has no state"),
-        (["restore", "{url}", "counter"], 1, "no copy's name"),
-        (["restore", "{url}", "elsewhere/counter@1"], 1, "no copy's name"),
-        (["restore", "{url}", "state/counter@damaged"], 1, "not what was written"),
+        (["restore", "{url}", "counter"], 1, "is not the name of a copy"),
+        (["restore", "{url}", "elsewhere/counter@1"], 1, "is not the name of a copy"),
+        (["restore", "{url}", "state/counter@damaged"], 1, "is damaged, so it cannot be restored"),
         (["restore", "{url}", "state/counter@1"], 1, "there is no copy"),
     ],
 )
@@ -442,7 +442,7 @@ def test_what_another_store_does_not_allow_is_said(foreign: str, capsys: pytest.
 
     assert main(["reset", foreign, "counter"]) == 1
 
-    assert "it has 15 bytes where this store allows 10" in capsys.readouterr().err
+    assert "it has 15 bytes, and this store allows 10" in capsys.readouterr().err
     assert main(["inspect", foreign, "counter"]) == 0
 
 
@@ -451,7 +451,7 @@ def test_another_writer_is_noticed(foreign: str, monkeypatch: pytest.MonkeyPatch
 
     assert main(["reset", foreign, "counter"]) == 1
 
-    assert "somebody else wrote" in capsys.readouterr().err
+    assert "by another program" in capsys.readouterr().err
 
 
 def test_a_damaged_store_of_another_package_is_left_to_it(
@@ -464,8 +464,8 @@ def test_a_damaged_store_of_another_package_is_left_to_it(
 
     assert [main(["inspect", foreign]), main(["repair", foreign])] == [1, 1]
     assert capsys.readouterr().err.splitlines() == [
-        "trioactors: foreign: has no option verify=none, so it cannot be looked into while it is damaged",
-        "trioactors: it is damaged. It is not in a file that could be put aside. Nothing was changed.",
+        "trioactors: foreign: does not support verify=none, so it cannot be inspected while it is damaged",
+        "trioactors: it is damaged. It is not in a file that could be moved. Nothing was changed.",
     ]
 
 

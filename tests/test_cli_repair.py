@@ -109,7 +109,7 @@ def test_a_damaged_copy_is_not_put_back(url: str, tmp_path: Path, capsys: pytest
     damage_the_one(tmp_path, b"77777") if url.startswith("sqlite") else damage_last(tmp_path, b"77777")
 
     assert main(["restore", url, "state/counter@1"]) == 1
-    assert "no sound copy" in capsys.readouterr().err
+    assert "no readable copy" in capsys.readouterr().err
 
 
 def damage_last(folder: Path, what: bytes) -> None:
@@ -118,7 +118,7 @@ def damage_last(folder: Path, what: bytes) -> None:
     damage(log, what)
 
 
-# --- repair: a store that opens -----------------------------------------------------------------------------------------
+# --- repair: a store that can be opened -----------------------------------------------------------------------------------------
 
 
 def test_where_nothing_is_damaged_nothing_is_done(url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -158,8 +158,8 @@ def test_what_cannot_be_read_is_set_aside_after_a_copy(url: str, tmp_path: Path,
 
     said = capsys.readouterr().out
     copy = tmp_path / "store.before-repair-1"
-    assert said.startswith(f"Before anything was changed, 4 records were copied to {copy}\n")
-    assert "hurt starts fresh from now on" in said
+    assert said.startswith(f"Copied the store before repairing it: 4 records in {copy}\n")
+    assert "hurt will start without saved state" in said
     assert contents(f"{url}.before-repair-1") == before
     assert {key: found.data for key, found in contents(url).items() if isinstance(found, Record)} == {
         state("sound"): tally(1),
@@ -216,7 +216,7 @@ def test_damage_in_quarantine_is_named_as_such(url: str, tmp_path: Path) -> None
     assert main(["inspect", url]) == 0
 
 
-# --- repair: a store that does not open ---------------------------------------------------------------------------------
+# --- repair: a store that cannot be opened ---------------------------------------------------------------------------------
 
 
 def test_a_store_that_does_not_open_is_replaced_by_what_can_be_read(
@@ -227,16 +227,16 @@ def test_a_store_that_does_not_open_is_replaced_by_what_can_be_read(
     damage_the_one(tmp_path, b"unmistakable")
     before = data_files(tmp_path, "store")
     assert main(["inspect", url]) == 4
-    assert "does not open" in capsys.readouterr().err
+    assert "cannot be opened" in capsys.readouterr().err
     assert main(["reset", url, "first"]) == 1
     assert main(["repair", url, "first"]) == 1
-    assert "leave the name out" in capsys.readouterr().err
+    assert "omit the name" in capsys.readouterr().err
 
     assert main(["repair", url]) == 0
 
     said = capsys.readouterr().out
     assert "2 records could be read" in said
-    assert "kept as it was" in said
+    assert "kept unchanged" in said
     after = contents(url)
     assert after[state("first")].data == after[state("last")].data == tally(1)
     assert after[Key(Space.QUARANTINE, "state/junk@3")].data == b"junk"
@@ -271,7 +271,7 @@ def test_a_store_of_which_nothing_can_be_read_is_left_where_it_is(
     assert main(["repair", url]) == 1
 
     assert data_files(tmp_path, "store") == before
-    assert "put a backup in its place" in capsys.readouterr().err
+    assert "use a backup" in capsys.readouterr().err
     assert len(list(tmp_path.iterdir())) == (1 if url.startswith("file") else 2)
 
 
@@ -291,7 +291,7 @@ def test_without_room_for_a_new_store_the_damaged_one_stays_where_it_is(
     assert main(["repair", url]) == 1
 
     assert data_files(tmp_path, "store") == before
-    assert "store.salvaged-1, if it is there, can be removed" in capsys.readouterr().err
+    assert "store.salvaged-1, if it exists, can be removed" in capsys.readouterr().err
 
 
 def test_a_new_store_that_is_not_whole_is_not_put_in_place(

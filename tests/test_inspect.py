@@ -315,7 +315,7 @@ async def test_waiting_messages_tell_their_kind_sender_and_age(autojump_clock: M
     assert [(message.kind, message.age, message.exact) for message in view.waiting] == [
         ("cast", 2.0, False),  # it came before the call behind it
         ("call", 2.0, True),
-        ("cast", 1.0, False),  # it was there when it was looked at first
+        ("cast", 1.0, False),  # it was already there at the first look
     ]
     assert view.waiting[1].left == 3.0
     assert view.waiting[0].left is None

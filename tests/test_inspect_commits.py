@@ -1,4 +1,4 @@
-"""The last commits of durable actors, with what each changed."""
+"""Recent commits of durable actors, with their changes."""
 
 from __future__ import annotations
 

@@ -162,7 +162,7 @@ async def test_what_is_in_quarantine_is_told_by_name_size_and_problem(autojump_c
     ]
     problems = [row.problem for row in page.rows]
     assert problems[0] is None
-    assert problems[1] == "this is what was left of a damaged record"
+    assert problems[1] == "what is left of a damaged record"
     assert problems[2] is not None
     assert problems[3] is None
     assert "secret" not in str(page)

@@ -1,4 +1,4 @@
-"""Where trouble is asked for: each line that is typed into the terminal is a word, and each word a cast."""
+"""The terminal of the demo: each line typed is a word, and each word casts a message to one of the troublesome actors."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ WORDS: Final[Mapping[str, Callable[[ta.System], None]]] = {
 
 
 async def listen() -> None:
-    """Do what is typed, until nobody types any more."""
+    """Carry out what is typed, until the end of the input."""
     system = ta.current_system()
     typed = b""
     while some := await trio.to_thread.run_sync(os.read, STDIN, 1_000, abandon_on_cancel=True):
@@ -42,11 +42,11 @@ async def listen() -> None:
 
 
 def ask(system: ta.System, word: str) -> str:
-    """Ask for the trouble that *word* stands for; the answer says what became of it."""
+    """Send the message that *word* stands for; return a line that says so."""
     if word not in WORDS:
         return f"type {', '.join(WORDS)}"
     try:
         WORDS[word](system)
     except ta.TrioactorsError as error:
         return f"{word}: {error}"
-    return f"{word}: asked for; look at the console"
+    return f"{word}: sent; see the console"

@@ -1,7 +1,7 @@
-"""A shop that sells by itself: timers drive its tills, each sale goes from a till to the ledger and to the stock.
+"""A shop that sells by itself: timers drive its tills, and each sale goes from a till to the ledger and to the stock.
 
-Everything here remembers. Crash it, restart it, `kill -9` the program: sums and counts go on from where they were, and the number of the
-incarnation says that it was a new life that went on with them.
+All actors here are durable. Crash one, restart it, `kill -9` the program: sums and counts continue from where they were, in a new
+incarnation.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from trioactors.serializer import secret, stored
 __all__ = ["Ledger", "Stock", "Till", "shop"]
 
 PRICES: Final = {"tea": 320, "bread": 410, "soap": 275, "a lamp": 5400}
-"""In cents."""
+"""Prices in cents."""
 SHELF: Final = 40
-"""How many of each the stock has when it is full."""
+"""Units of each item on a full shelf."""
 HANDS: Final = 3
-"""So many lamps in one life, and a clumsy till drops the last."""
+"""Lamps that a clumsy till sells in one incarnation before it drops one."""
 
 
 @stored(name="demo book")
 @define
 class Book:
-    """What the ledger remembers."""
+    """The state of the ledger."""
 
     sales: int = 0
     cents: int = 0
@@ -36,11 +36,11 @@ class Book:
 
 
 class Ledger(ta.Actor[Book], persist=ta.EVERY_MESSAGE, inspect=True):
-    """Counts the money. A reply means that it is committed."""
+    """Counts the money. A reply means that the sale is committed."""
 
     @ta.handler
     def book(self, item: str, cents: int) -> int:
-        """Enter a sale; the answer is its number."""
+        """Enter a sale and return its number."""
         self.state.sales += 1
         self.state.cents += cents
         self.state.latest = [*self.state.latest, f"{self.state.sales}: {item}, by {self.context.sender}"][-5:]
@@ -50,17 +50,17 @@ class Ledger(ta.Actor[Book], persist=ta.EVERY_MESSAGE, inspect=True):
 @stored(name="demo shelves")
 @define
 class Shelves:
-    """What the stock remembers."""
+    """The state of the stock."""
 
     left: dict[str, int] = field(factory=lambda: dict.fromkeys(PRICES, SHELF))
 
 
 class Stock(ta.Actor[Shelves], persist=ta.Within(1.0), inspect=True):
-    """Knows what is left. Committed at most a second late: what that can lose is counted again on the next day."""
+    """Counts what is left. It commits at most a second late: counts lost in a crash are corrected at the next stocktaking."""
 
     @ta.handler
     def take(self, item: str) -> int:
-        """Take one; when few are left, a delivery is on its way (see it among the timers)."""
+        """Take one item. If few are left, order a delivery, which is a timer."""
         self.state.left[item] -= 1
         if self.state.left[item] < SHELF / 2:
             self.context.after(10.0, partial(self.deliver, item), key=item)
@@ -68,26 +68,27 @@ class Stock(ta.Actor[Shelves], persist=ta.Within(1.0), inspect=True):
 
     @ta.handler
     def deliver(self, item: str) -> None:
-        """The shelf is full again."""
+        """Fill the shelf."""
         self.state.left[item] = SHELF
 
 
 @stored(name="demo drawer")
 @define
 class Drawer:
-    """What a till remembers."""
+    """The state of a till."""
 
     sold: dict[str, int] = Factory(dict[str, int])
 
 
 class DroppedIt(Exception):
-    """A bug, as the clumsy till has one."""
+    """The bug of the clumsy till."""
 
 
 class Till(ta.Actor[Drawer], persist=ta.EVERY_MESSAGE, inspect=True):
-    """Sells one thing after the other; a *clumsy* one drops a lamp now and then, and crashes.
+    """Sells one item after another; a *clumsy* till drops a lamp now and then, and crashes.
 
-    What a handler called before it crashed stands: the ledger has that sale, and the till, whose own state is as before it, sells again.
+    Calls that a handler made before it crashed remain in effect: the ledger has the sale, but the state of the till is as before it, so the
+    till sells the item again.
     """
 
     def __init__(self, period: float, *, clumsy: bool = False) -> None:
@@ -96,12 +97,12 @@ class Till(ta.Actor[Drawer], persist=ta.EVERY_MESSAGE, inspect=True):
         self.lamps = 0
 
     async def on_start(self) -> None:
-        """Timers end with the incarnation that set them: each life sets its own."""
+        """Set the timer. Timers end with their incarnation, so each incarnation sets its own."""
         self.context.every(self.period, self.sell)
 
     @ta.handler
     async def sell(self) -> None:
-        """A customer comes: one sale, three actors, one correlation."""
+        """Serve a customer: one sale, three actors, one correlation."""
         item = list(PRICES)[sum(self.state.sold.values()) % len(PRICES)]
         self.state.sold[item] = self.state.sold.get(item, 0) + 1
         system = self.context.system
@@ -113,7 +114,7 @@ class Till(ta.Actor[Drawer], persist=ta.EVERY_MESSAGE, inspect=True):
 
 
 def shop() -> ta.Supervisor:
-    """Those who remember come first: the tills depend on them."""
+    """The shop. Ledger and stock come first, since the tills depend on them."""
     return ta.Supervisor(
         ta.child(Ledger, name="ledger"),
         ta.child(Stock, name="stock"),

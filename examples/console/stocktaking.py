@@ -1,7 +1,7 @@
-"""The inventory example as a part of this tree: its pool, its durable actors and its survey, imported and not changed.
+"""The inventory example as a part of this tree: its pool, its durable actors and its survey, imported unchanged.
 
-There a survey runs once and ends the program. Here it is repeated for as long as the system lives, and so that it always finds something
-to do, a function writes notes into the demo's own folder. Every fortieth file crashes the worker that hashes it.
+In that example, a survey runs once and ends the program. Here it is repeated while the system runs. A function writes notes to the demo's
+own folder, so that the survey always finds something to do. Every fortieth file crashes the worker that hashes it.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ WORKERS: Final = 2
 PAUSE: Final = 5.0
 """Seconds between two surveys."""
 NOTES: Final = 100
-"""Files that are written over and over."""
+"""Files that are written in turn."""
 CRASH_EVERY: Final = 40
 
 
 def stocktaking(folder: Path, *, leave_out: Path) -> ta.Supervisor:
-    """What `inventory` runs, over *folder*; the files whose names begin with *leave_out* are not looked at."""
+    """The inventory of *folder*, without the files whose names begin with *leave_out*."""
     survey = Survey(folder, WORKERS, Progress(say=_unsaid), leave_out=lambda path: path.startswith((str(leave_out), f"{folder}/.")))
     return ta.Supervisor(
         pool(WORKERS, Sabotage(CRASH_EVERY)),
@@ -47,14 +47,14 @@ def stocktaking(folder: Path, *, leave_out: Path) -> ta.Supervisor:
 
 
 async def survey_again_and_again(survey: Survey) -> None:
-    """What is known already is not hashed again, so most rounds are short."""
+    """Repeat the survey. Known files are not hashed again, so most rounds are short."""
     while True:
         await survey.run()
         await trio.sleep(PAUSE)
 
 
 async def write_notes(place: Path) -> None:
-    """A few new or changed files every second."""
+    """Write a few new or changed files every second."""
     await trio.Path(place).mkdir(exist_ok=True)
     for number in itertools.count():
         await trio.Path(place / f"{number % NOTES}.txt").write_text(f"note {number}\n", encoding="utf-8")
@@ -62,4 +62,4 @@ async def write_notes(place: Path) -> None:
 
 
 def _unsaid(_: str) -> None:
-    """The console shows how far it is."""
+    """Discard the progress: the console shows it."""

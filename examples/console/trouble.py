@@ -1,6 +1,6 @@
-"""Actors that misbehave when they are asked to, each in the way that its name says. asking.py asks them.
+"""Actors that misbehave on request, each in the way that its name says. asking.py sends the requests.
 
-What to look at meanwhile is in README.md. Whatever they do, the shop goes on selling.
+README.md explains what to look at. Whatever these actors do, the shop continues to sell.
 """
 
 from __future__ import annotations
@@ -21,56 +21,56 @@ LETTERS: Final = ("a bill", "a card", "a bomb")
 
 
 class AskedFor(Exception):
-    """The crash that was asked for."""
+    """A requested crash."""
 
 
 @stored(name="demo heartbeats")
 @define
 class Heartbeats:
-    """What it has lived through, all lives together."""
+    """Seconds over all incarnations."""
 
     seconds: int = 0
 
 
 class CrashesOnRequest(ta.Actor[Heartbeats], persist=ta.EVERY_MESSAGE, inspect=True):
-    """Counts seconds, durably. After a crash the count goes on."""
+    """Counts seconds in durable state. After a crash the count continues."""
 
     async def on_start(self) -> None:
-        """Count in this life too."""
+        """Start counting."""
         self.context.every(1.0, self.beat)
 
     @ta.handler
     def beat(self) -> None:
-        """One more."""
+        """Count one second."""
         self.state.seconds += 1
 
     @ta.handler
     def crash(self) -> None:
-        """What is changed before a crash is not kept: the state of the last commit comes back."""
+        """Change the state, then crash: the change is not saved, and the state of the last commit is loaded."""
         self.state.seconds = -1_000_000
         raise AskedFor("you asked for it")
 
 
 class Fuse:
-    """How often it will crash yet. It is no state: a supervisor that starts afresh must find it burnt down."""
+    """Crashes left. This is not state of the actor: it must survive a restart of the supervisor."""
 
     left = 0
 
 
 class CrashesInARow(ta.Actor[None]):
-    """Crashes at once in each new life, until its supervisor has had enough; then the one above starts both afresh."""
+    """Crashes at once in each new incarnation, until its supervisor gives up; then the supervisor above restarts both."""
 
     def __init__(self, fuse: Fuse) -> None:
         self.fuse = fuse
 
     async def on_continue(self) -> None:
-        """Right after the start."""
+        """Crash right after the start if there are crashes left."""
         if self.fuse.left:
             self.burn()
 
     @ta.handler
     def light(self, crashes: int) -> None:
-        """Crash so many times."""
+        """Crash *crashes* times."""
         self.fuse.left = crashes
         self.burn()
 
@@ -81,36 +81,36 @@ class CrashesInARow(ta.Actor[None]):
 
 
 class GrowsItsMailbox(ta.Actor[None], mailbox=100):
-    """So slow that what comes waits: also its own tick, once a second, behind all that came before."""
+    """Handles messages slowly, so that they wait; its own tick, once a second, waits behind them."""
 
     async def on_start(self) -> None:
-        """Something to do at all times."""
+        """Set a timer, so that there is always something to do."""
         self.context.every(1.0, partial(self.work, 0))
 
     @ta.handler
     async def work(self, number: int) -> int:
-        """Half a second for each."""
+        """Take half a second."""
         await trio.sleep(0.5)
         return number
 
 
 class HoldsTheLoop(ta.Actor[None]):
-    """Computes without a checkpoint: meanwhile nobody else runs, whatever a supervisor would like."""
+    """Computes without a checkpoint. Nothing else runs meanwhile, not even a supervisor."""
 
     @ta.handler
     def hold(self, seconds: float) -> None:
-        """Do not let go for so long."""
+        """Block the event loop for *seconds*."""
         end = perf_counter() + seconds
         while perf_counter() < end:
             sum(range(1_000))
 
 
 class TakesOneLetter(ta.Actor[None], mailbox=1, overflow=ta.Overflow.FAIL):
-    """Has room for one. Those that found none are dead letters, which can be sent again: try it with the bomb."""
+    """Has a mailbox for one message. Further messages become dead letters, which can be sent again: try it with the bomb."""
 
     @ta.handler
     def open(self, letter: str) -> None:
-        """Never open bombs."""
+        """Open the letter; a bomb crashes the actor."""
         if letter == "a bomb":
             raise AskedFor("it was a bomb")
 
@@ -118,17 +118,17 @@ class TakesOneLetter(ta.Actor[None], mailbox=1, overflow=ta.Overflow.FAIL):
 @stored(name="demo post")
 @define
 class Post:
-    """How many were sent."""
+    """The number of letters sent."""
 
     sent: int = 0
 
 
 class MakesDeadLetters(ta.Actor[Post], persist=ta.EVERY_MESSAGE, inspect=True):
-    """Sends more than its reader has room for. What a durable actor sends leaves after its commit, all at once."""
+    """Sends more than the mailbox of its reader holds. A durable actor sends its casts after the commit, all at once."""
 
     @ta.handler
     async def send(self) -> None:
-        """Three letters to one who can take one."""
+        """Send three letters to an actor that can take one."""
         reader = self.context.system.get(TakesOneLetter, "takes-one-letter")
         for letter in LETTERS:
             await reader.open.cast(letter)
@@ -138,28 +138,28 @@ class MakesDeadLetters(ta.Actor[Post], persist=ta.EVERY_MESSAGE, inspect=True):
 @stored(name="demo safe")
 @define
 class Safe:
-    """One field is shown, the other is in no snapshot, log, report or trace record."""
+    """One field is shown; the other is never in a snapshot, log, report or trace record."""
 
     opened: int = 0
     pin: str = secret(default="4711")
 
 
 class KeepsASecret(ta.Actor[Safe], persist=ta.EVERY_MESSAGE, inspect=True):
-    """Is told its pin every few seconds, and still nobody who looks on learns it."""
+    """Receives its pin every few seconds, yet the pin is never shown anywhere."""
 
     async def on_start(self) -> None:
-        """Somebody comes by now and then."""
+        """Set a timer that tries the pin."""
         self.context.every(3.0, partial(self.try_pin, "4711"))
 
     @ta.handler(secret=("pin",))
     def try_pin(self, pin: str) -> bool:
-        """Whether it opens."""
+        """Return whether *pin* is right."""
         self.state.opened += pin == self.state.pin
         return pin == self.state.pin
 
 
 def trouble() -> ta.Supervisor:
-    """Each may fall as often as it likes; only the one in a row makes its supervisor give up."""
+    """The troublesome actors. Their supervisor allows many restarts; only that of `crashes-in-a-row` gives up."""
     return ta.Supervisor(
         ta.child(CrashesOnRequest, name="crashes-on-request"),
         ta.Supervisor(

@@ -1,9 +1,9 @@
-"""The system under the browser: a few actors with known names, which act only on request.
+"""The system that the browser shows: a few actors with known names, which act only on request.
 
     python tests/browser/application.py PORT
 
-It prints one JSON object a line: first the address of its console, then an answer to each line on its stdin, `{"do": ..., ...}`. It ends
-when its stdin is closed.
+It prints one JSON object per line: first the address of its console, then an answer to each line on stdin, `{"do": ..., ...}`. It exits at
+the end of the input.
 """
 
 from __future__ import annotations

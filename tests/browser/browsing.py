@@ -1,6 +1,6 @@
-"""A real browser: where it is, how it is started, and what happens in it besides what it shows.
+"""A real browser: finding it, starting it, and watching for errors in it.
 
-It is the chromium of the system, or the one that `TRIOACTORS_CHROMIUM` names.
+It is Debian's chromium, or the program named by `TRIOACTORS_CHROMIUM`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FLAGS = (
     f"--host-resolver-rules=MAP {REBOUND} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
 PATIENCE = 30_000
-"""Milliseconds for what the page is expected to show. A figure comes once a second."""
+"""Milliseconds to wait for an expected change of the page. Figures arrive once a second."""
 VIEWS = {
     "overview": "#/",
     "tree": "#/tree/till-1",
@@ -69,7 +69,7 @@ class Watched:
     """Parts of the messages that a test provokes on purpose: the browser reports failed connections by itself."""
 
     def attend(self, context: Any) -> None:
-        """Listen to all pages of a *context*."""
+        """Watch all pages of a *context*."""
         context.on("console", lambda message: message.type in {"error", "warning"} and self.noise.append(message.text))
         context.on("weberror", lambda error: self.noise.append(str(error.error)))
         context.on("page", self._page)

@@ -1,7 +1,6 @@
-"""A page of a running console for each test. After every test it is checked that its pages printed nothing on their consoles, and connected
-to no other host.
+"""A page of a running console for each test. In every test, the pages log nothing to their developer consoles, and contact no other host.
 
-If chromium or playwright is missing, the tests are skipped with the way to get it; if `CI` is `true`, they fail.
+If chromium or playwright is missing, the tests are skipped with a hint how to install it; if `CI` is `true`, they fail.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ PROGRAM = Path(__file__).with_name("application.py")
 
 
 class Application(subprocess.Popen[str]):
-    """A system with a console, in a process of its own; leaving the block kills it."""
+    """A system with a console in a process of its own. Leaving the block kills it."""
 
     stdin: IO[str]
     stdout: IO[str]
@@ -53,7 +53,7 @@ class Application(subprocess.Popen[str]):
         with urllib.request.urlopen(request) as answer:
             return answer.read().decode()
 
-    # --- the truth, past any page ---
+    # --- the actual state, without a page ---
 
     def ask(self, what: str, **options: Any) -> Any:
         """The answer of the console to a program."""

@@ -1,8 +1,8 @@
-"""Takes the pictures of docs/screenshots again: every page of the demo in examples/console.
+"""Take new screenshots for docs/screenshots: every view, of the system in examples/console.
 
     nox -s screenshots
 
-It is a program, not a test: it lets the demo run for a while, so that the charts have something to show.
+This is a program, not a test: it runs for a while, so that the charts have data.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Demo(subprocess.Popen[str]):
         return next(word for line in self.stdout for word in line.split() if "/open/" in word)
 
     def ask(self, word: str) -> None:
-        """Ask for trouble."""
+        """Type a word into the terminal of the demo."""
         self.stdin.write(f"{word}\n")
         self.stdin.flush()
 
@@ -72,9 +72,9 @@ def take(page: Any, view: str, name: str) -> None:
 
 
 def main() -> None:
-    """Start the system, make trouble, look at it."""
+    """Start the system, cause trouble, take the screenshots."""
     if HOME.exists():
-        sys.exit(f"{HOME} is there already: remove it first, the pictures begin from nothing")
+        sys.exit(f"{HOME} exists: remove it first, since the screenshots show a new system")
     TO.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright, Demo() as demo:
         browser = launched(playwright, home)

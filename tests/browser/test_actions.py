@@ -79,7 +79,7 @@ def test_an_actor_that_has_died_meanwhile_is_not_restarted_in_its_place(page: An
 
     page.get_by_role("dialog").get_by_role("button", name="Restart", exact=True).click()
 
-    expect(page.locator("[data-answer=failed]")).to_contain_text("look again")
+    expect(page.locator("[data-answer=failed]")).to_contain_text("refresh and try again")
     assert application.actor("anna")["incarnation"] == 2
 
 

@@ -36,7 +36,7 @@ def test_what_was_typed_is_looked_for_at_once_when_enter_is_pressed(page: Any, a
 
     application.do("ask", name="anna", other="bert", text="pass it on")
 
-    rows = messages.get_by_role("region", name="Trace records, the newest first").locator("tbody tr[data-name]")
+    rows = messages.get_by_role("region", name="Trace records, newest first").locator("tbody tr[data-name]")
     expect(rows.first).to_have_attribute("data-name", "bert")
     expect(rows.and_(page.locator("[data-name=anna]"))).to_have_count(0)
 
@@ -50,9 +50,9 @@ def test_an_actor_that_is_gone_is_shown_as_it_was_seen_last(page: Any, applicati
     page.get_by_role("button", name="Stop carl").click()
     page.get_by_role("dialog").get_by_role("button", name="Stop").click()
 
-    expect(carl.locator("[data-gone]")).to_contain_text("as last seen")
-    expect(carl.locator("[data-status]")).to_have_text(re.compile("^was (running|stopping)$"))
-    expect(carl.locator("[data-deed]")).to_have_count(0)
+    expect(carl.locator("[data-gone]")).to_contain_text("no longer exists")
+    expect(carl.locator("[data-status]")).to_have_text(re.compile("^(running|stopping)$"))
+    expect(carl.locator("[data-action]")).to_have_count(0)
     times = carl.locator("time:not(.when)").all_inner_texts()
     assert times
     show(page, "overview")
@@ -80,7 +80,7 @@ NEXT_FIGURES = """async () => {
 }"""
 
 
-@pytest.mark.parametrize(("name", "truth"), [("carl", "forgotten"), ("anna", "stays down until somebody restarts it")])
+@pytest.mark.parametrize(("name", "truth"), [("carl", "be removed"), ("anna", "stay down until it is restarted by hand")])
 def test_the_question_before_a_stop_says_whether_the_child_is_forgotten(
     page: Any, application: Application, name: str, truth: str
 ) -> None:
@@ -140,7 +140,7 @@ def test_words_stand_apart(page: Any, application: Application) -> None:
 
     bert = show(page, "actor", "#/actor/bert")
 
-    expect(bert.locator("[data-handling=wait]")).to_have_text(re.compile(r"^Handles wait \(cast from outside[^)]*\) for \d"))
+    expect(bert.locator("[data-handling=wait]")).to_have_text(re.compile(r"^Handling wait \(cast from outside[^)]*\) for \d"))
     nobody = show(page, "actor", "#/actor/nobody")
     expect(nobody).to_contain_text("The tree · Search actors")
 

@@ -26,7 +26,7 @@ def test_a_server_that_was_started_anew_wants_a_new_link_and_with_it_the_page_go
     expect(page.locator("[data-connection=lost]")).to_be_visible()
     second = start(free_port)
 
-    expect(page.locator("[data-connection=refused]")).to_contain_text("A new link is needed")
+    expect(page.locator("[data-connection=refused]")).to_contain_text("You are signed out")
     expect(page.locator("[data-banner=refused]")).to_contain_text("new link")
     other = page.context.new_page()
     other.goto(second.link)
@@ -94,4 +94,4 @@ def test_who_is_signed_in_behind_a_proxy_that_stops_the_socket_is_told_so(
     page.goto(application.link)
 
     expect(page.get_by_text("You are signed in, but the connection cannot be opened")).to_be_visible()
-    expect(page.locator("[data-connection=open]")).to_be_visible()  # the proxy has been mended
+    expect(page.locator("[data-connection=open]")).to_be_visible()  # the proxy forwards WebSockets again

@@ -42,7 +42,7 @@ def test_a_link_that_was_used_signs_nobody_in(
     answer = thief.goto(application.link)
 
     assert answer.status == 403
-    expect(thief.locator("body")).to_contain_text("This link was used already")
+    expect(thief.locator("body")).to_contain_text("has already been used")
     assert thief.context.cookies() == []
 
 
@@ -98,7 +98,7 @@ def test_a_name_that_was_bound_to_this_machine_is_no_console(
 
     answer = page.goto(f"http://{REBOUND}:{application.port}/")
 
-    watched.hosts.discard(f"{REBOUND}:{application.port}")  # it leads here
+    watched.hosts.discard(f"{REBOUND}:{application.port}")  # it resolves to this machine
     assert answer.status == 421
 
 

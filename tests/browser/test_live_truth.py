@@ -51,7 +51,7 @@ def test_the_tree_is_that_of_the_system_and_counts_restarts(page: Any, applicati
 
 
 def flat(branch: dict[str, Any]) -> list[dict[str, Any]]:
-    """A branch and all below it."""
+    """A branch and its descendants."""
     return [branch, *(each for child in branch["children"] for each in flat(child))]
 
 
@@ -105,7 +105,7 @@ def test_an_actor_shows_what_it_handles_and_what_waits(page: Any, application: A
     truth = application.actor("bert")
     assert (truth["handling"]["handler"], truth["backlog"]) == ("wait", 3)
     expect(bert.locator("[data-handling=wait]")).to_be_visible()
-    waiting = bert.get_by_role("region", name="Waiting messages, the oldest first")
+    waiting = bert.get_by_role("region", name="Waiting messages, oldest first")
     expect(waiting.locator("tbody tr[data-name=wait]")).to_have_count(3)
 
 
@@ -115,7 +115,7 @@ def test_messages_are_traced_from_request_to_effect(page: Any, application: Appl
     application.do("ask", name="anna", other="bert", text="pass it on")
 
     assert application.actor("bert")["state"]["value"]["texts"] == ["pass it on"]
-    rows = messages.get_by_role("region", name="Trace records, the newest first").locator("tbody tr[data-name]")
+    rows = messages.get_by_role("region", name="Trace records, newest first").locator("tbody tr[data-name]")
     noted = rows.filter(has_text="accepted note from anna")
     asked = rows.filter(has_text="accepted ask")
     expect(noted).to_have_attribute("data-name", "bert")
@@ -129,9 +129,9 @@ def test_a_chain_is_shown_whole_although_one_actor_was_looked_at(page: Any, appl
 
     messages.locator("[data-correlation]").first.click()
 
-    rows = messages.get_by_role("region", name="Trace records, the newest first").locator("tbody tr[data-name=anna]")
+    rows = messages.get_by_role("region", name="Trace records, newest first").locator("tbody tr[data-name=anna]")
     expect(rows.first).to_be_visible()
-    expect(messages.locator("[data-chain]")).to_contain_text("all that followed from it")
+    expect(messages.locator("[data-chain]")).to_contain_text("everything that followed from it")
 
 
 def test_failures_are_grouped_by_cause_and_new_ones_come(page: Any, application: Application) -> None:
@@ -148,7 +148,7 @@ def test_failures_are_grouped_by_cause_and_new_ones_come(page: Any, application:
 
 def test_a_function_that_fails_is_among_the_failures_with_its_report(page: Any, application: Application) -> None:
     failures = show(page, "failures")
-    expect(failures.locator("[data-failed]")).to_contain_text("None. All is well.")
+    expect(failures.locator("[data-failed]")).to_contain_text("No failures.")
 
     application.do("hang_up")
 

@@ -129,7 +129,7 @@ FOCUSED = "(document.activeElement.ariaLabel ?? document.activeElement.textConte
 
 
 def tab_to(page: Any, name: str) -> None:
-    """Press Tab until the control of this name has the focus; the whole page has no more than two hundred."""
+    """Press Tab until the control with this name has the focus. The page has at most two hundred controls."""
     for _ in range(200):
         if page.evaluate(FOCUSED) == name:
             return

@@ -151,7 +151,7 @@ async def test_a_dead_letter_to_one_who_does_not_run_stays_one(console: Any) -> 
     assert [each["error"]["kind"] for each in answer["value"]["failed"]] == ["ActorStopped"]
 
 
-# --- whatever happens, the application lives ---
+# --- no error reaches the application ---
 
 
 async def test_a_topic_that_fails_ends_its_connection_and_the_system_goes_on(

@@ -43,7 +43,7 @@ async def test_the_failures_of_a_function_are_told_with_their_reports(console: A
     (row,) = (entry["is"] for entry in some["change"]["change"]["rows"]["list"])
     assert row["report"] == inspect.failures(console.system, name="poll").rows[0].report
     assert (row["kind"], row["text"], figures["value"]["failures"]) == ("function", "the line is dead", 1)
-    assert too_many["error"]["text"] == "look: limit=101 is more than 100, which is the most"
+    assert too_many["error"]["text"] == "look: limit=101 must be at most 100"
     assert "trioactors_failures_total 1.0" in metrics.body.decode()
 
 

@@ -53,7 +53,7 @@ async def test_a_stolen_link_is_of_no_use_once_it_was_used(console: Any) -> None
 
     assert again.status == 403
     assert "set-cookie" not in again.headers
-    assert b"signs in once" in again.body
+    assert b"each link works once" in again.body
 
 
 async def test_a_used_link_is_announced_with_who_used_it_and_the_next_one(console: Any) -> None:
@@ -375,7 +375,7 @@ async def test_a_viewer_that_is_in_stays_in_when_the_door_is_full(console: Any) 
         ({"host": "console.example"}, "authorize="),
         ({"token": "short"}, "16 characters"),
         ({"token": "with a space in it, though long"}, "16 characters"),
-        ({"token": TOKEN, "admin_token": TOKEN}, "the same"),
+        ({"token": TOKEN, "admin_token": TOKEN}, "must differ"),
         ({"link_role": "root"}, "link_role"),
         ({"host": "0.0.0.0", "token": TOKEN}, "public_url="),
         ({"host": "::", "token": TOKEN}, "public_url="),
@@ -484,7 +484,7 @@ async def test_a_function_of_the_users_that_fails_lets_nobody_in(
     async with console_with(authorize=authorize) as console:
         assert (await console.get("/metrics", X_Person="anna")).status == 401
         assert await console.system.get(console.actor, "anna").note("alive") == 1
-    assert "is refused" in caplog.text
+    assert "was refused" in caplog.text
 
 
 # --- the rules, without a network ---

@@ -48,7 +48,7 @@ async def test_ps_is_a_readable_table(console: Any, capsys: pytest.CaptureFixtur
 
     assert await said(console, ps(), "ps") is ExitCode.OK
     head, anna, bert = capsys.readouterr().out.splitlines()
-    assert head.split() == ["NAME", "CLASS", "STATUS", "LIFE", "FOR", "WAITING", "HANDLED", "CRASHED", "HANDLING", "SINCE"]
+    assert head.split() == ["NAME", "CLASS", "STATUS", "INCARNATION", "AGE", "WAITING", "HANDLED", "CRASHED", "HANDLING", "FOR"]
     assert anna.split() == ["anna", "Clerk", "running", "1", "0.0s", "0", "1", "0", "-", "-"]
     assert bert.startswith("bert")
 
@@ -102,10 +102,10 @@ async def test_top_has_the_figures_above_and_refreshes_in_place_on_a_terminal(
 @pytest.mark.parametrize(
     ("width", "gone"),
     [
-        (40, {"LIFE", "FOR", "SINCE", "CRASHED", "HANDLED"}),
-        (60, {"LIFE", "FOR", "SINCE"}),
-        (72, {"LIFE"}),
-        (10, {"LIFE", "FOR", "SINCE", "CRASHED", "HANDLED", "CLASS", "STATUS"}),
+        (40, {"INCARNATION", "AGE", "FOR", "CRASHED", "HANDLED"}),
+        (60, {"INCARNATION", "AGE", "FOR"}),
+        (72, {"INCARNATION"}),
+        (10, {"INCARNATION", "AGE", "FOR", "CRASHED", "HANDLED", "CLASS", "STATUS"}),
     ],
 )
 async def test_a_narrow_terminal_shows_who_waits_and_what_is_handled_first(console: Any, width: int, gone: set[str]) -> None:
@@ -149,7 +149,16 @@ async def test_inspect_shows_one_actor_in_full(console: Any, capsys: pytest.Capt
     await said(console, partial(_actor, name="anna"), "inspect", "anna")
 
     shown = capsys.readouterr().out
-    for part in ("name      anna", "life 2", "wait for 2m", '"hello"', ">=0.0s", "last crash, life 1", "ValueError", "stack"):
+    for part in (
+        "name      anna",
+        "incarnation 2",
+        "wait for 2m",
+        '"hello"',
+        ">=0.0s",
+        "last crash, incarnation 1",
+        "ValueError",
+        "stack",
+    ):
         assert part in shown
     assert "hunter2" not in shown
 
@@ -171,9 +180,9 @@ async def test_inspect_tells_of_a_child_that_is_no_actor_why_it_failed(console: 
     assert "last crash" not in before
     for part in (
         "name      poll",
-        "life 2, permanent",
-        "last end  crash: OSError",
-        "last crash, life 1, 1.0s ago",
+        "incarnation 2, permanent",
+        "last exit crash: OSError",
+        "last crash, incarnation 1, 1.0s ago",
         "the line is dead",
     ):
         assert part in after
@@ -224,9 +233,9 @@ async def trace(console: Any, *arguments: str) -> ExitCode:
         (("--count", "0"), r"^trace: count=0 must be a whole number, at least 1$"),
         (
             ("--kind", "MessageHandeld"),
-            r"^trace: no record is of the kind 'MessageHandeld'; there are CallTimedOut, .*MessageHandled",
+            r"^trace: unknown kind 'MessageHandeld'; known kinds: CallTimedOut, .*MessageHandled",
         ),
-        (("--kind", "TraceRecord"), r"no record is of the kind"),
+        (("--kind", "TraceRecord"), r"unknown kind"),
     ],
 )
 async def test_a_trace_that_makes_no_sense_is_refused_in_words(console: Any, arguments: tuple[str, ...], told: str) -> None:
@@ -243,7 +252,7 @@ async def test_a_trace_of_a_child_that_is_not_there_says_that_it_waits(console: 
         told = capsys.readouterr().err
         await console.system.start(console.actor, name="carl")
 
-    assert told == "trioactors: no child is named carl yet; waiting\n"
+    assert told == "trioactors: there is no child carl yet; waiting for it\n"
     assert "ChildStarted" in capsys.readouterr().out
 
 
@@ -260,7 +269,7 @@ async def test_a_link_opens_one_command(console: Any, capsys: pytest.CaptureFixt
     link = f"{URL}{console.link}"
 
     assert await said(console, _figures, "inspect", url=link, token=None) is ExitCode.OK
-    with pytest.raises(Refused, match="signs in once"):
+    with pytest.raises(Refused, match="each link works once"):
         await said(console, _figures, "inspect", url=link, token=None)
     assert "2 actors" in capsys.readouterr().out
 
@@ -295,7 +304,7 @@ async def test_what_speaks_no_http_is_no_console(console: Any) -> None:
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(trio.serve_listeners, answer, [opened.listener])
-        with pytest.raises(Refused, match="is no console"):
+        with pytest.raises(Refused, match="is not a console"):
             await said(console, _figures, "inspect", url="http://127.0.0.1:7")
         nursery.cancel_scope.cancel()
 
@@ -326,9 +335,9 @@ async def test_an_error_in_a_command_comes_out_as_itself(console: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
-        (["tree", "sqlite:///shop.db"], 2, "is no console"),
-        (["ps", "http://"], 2, "is no console"),
-        (["ps", "http://h:port"], 2, "no URL"),
+        (["tree", "sqlite:///shop.db"], 2, "is not a console"),
+        (["ps", "http://"], 2, "is not a console"),
+        (["ps", "http://h:port"], 2, "not a URL"),
         (["ps", "http://h", "--sort", "beauty"], 2, "--sort"),
         (["ps", "http://h", "--every", "0"], 2, "--every"),
         (["inspect", "http://h", "--space", "state"], 2, "--space"),
@@ -359,8 +368,8 @@ def test_the_figures_say_who_waits_and_what_holds_the_loop() -> None:
 
     assert told == [
         "3 waiting, 7 handled, 0 crashed, 0 dead letters, 0 restarts, 0 failures",
-        "3 waiting, 7 handled, 0 crashed, 0 dead letters, 0 restarts, 0 failures; the oldest call waits for 1m",
-        "3 waiting, 7 handled, 0 crashed, 0 dead letters, 0 restarts, 0 failures; a task held the loop for 0.25s",
+        "3 waiting, 7 handled, 0 crashed, 0 dead letters, 0 restarts, 0 failures; the oldest call has waited 1m",
+        "3 waiting, 7 handled, 0 crashed, 0 dead letters, 0 restarts, 0 failures; a task blocked the event loop for 0.25s",
     ]
 
 
@@ -379,7 +388,7 @@ def test_a_tree_is_drawn() -> None:
         "|-- b (supervisor) one_for_one, 1 of 3 restarts in 5 s",
         "|   |-- c (Clerk) 7 waiting",
         "|   `-- and 2 more",
-        "`-- d (actor) RESTARTING life 3 last: crash: OSError",
+        "`-- d (actor) RESTARTING incarnation 3 last exit: crash: OSError",
     ]
 
 

@@ -195,7 +195,7 @@ async def test_a_message_of_a_megabyte_ends_its_connection_and_nobody_elses(cons
 
 async def test_who_sends_too_fast_is_shown_out(console: Any) -> None:
     async with console.viewer() as viewer:
-        with contextlib.suppress(Exception):  # it is shown out while it still sends
+        with contextlib.suppress(Exception):  # it is disconnected while it still sends
             for _ in range(150):
                 await viewer.send(type="unwatch", id="a")
 

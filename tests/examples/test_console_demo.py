@@ -183,10 +183,10 @@ def test_no_secret_is_told_to_anybody(demo: Demo) -> None:
 def test_it_ends_in_order_when_it_is_told_to(tmp_path: Path, number: int, code: int) -> None:
     with Demo(tmp_path) as demo:
         os.kill(demo.pid, number)
-        last = demo.line("ended; ")
+        last = demo.line("Stopped. ")
 
         assert demo.wait() == code
-    assert last == f"ended; everything comes back when it is started with {tmp_path}"
+    assert last == f"Stopped. To continue with the same state, start it with {tmp_path}"
 
 
 def test_a_word_that_means_nothing_is_answered_with_those_that_do(demo: Demo) -> None:

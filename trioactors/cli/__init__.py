@@ -1,11 +1,12 @@
-"""The command line: look into a store, copy it, mend it, reset an actor, for stores that nobody has open; and look at a running system.
+"""The command line: inspect, back up and repair a store that no program has open, reset an actor, and inspect a running system.
 
     trioactors inspect|backup|repair|reset|restore URL ...
-    trioactors tree|ps|top|inspect|trace URL ...              of a console
+    trioactors tree|ps|top|inspect|trace URL ...              through a console
 
-The first line stands on the port of stores alone, so it serves those of other packages too, and it imports no code of the programs whose
-state it shows. It destroys nothing: a record that has to go is moved to the space `quarantine`, a damaged store is put aside as it is, and
-no file is ever overwritten. The second line only looks. `docs/command-line.md` is their page.
+The commands of the first line use only the store interface (`trioactors.persistence`), so they work with stores of other packages too, and
+they import no code of the program whose state they show. They destroy nothing: a record to be removed is moved to the space `quarantine`,
+a damaged store is kept as it is, and no file is ever overwritten. The commands of the second line are read-only. `docs/command-line.md`
+describes both.
 """
 
 from trioactors.cli.program import main

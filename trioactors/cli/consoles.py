@@ -1,7 +1,7 @@
-"""The way to a running console: from what is typed to a socket on which questions are answered.
+"""Connections to a running console: from the typed URL to an open WebSocket.
 
-A link signs in once, so what it opens lasts as long as one command. A token lasts as long as the console wants it to. Whether one may come
-in is asked with a plain request first: a refusal is then a line for a person, and no half-open socket is left behind.
+A link works once, so it is good for one command. A token can be used again. Access is checked with an ordinary request first: a refusal is
+then a readable line, and no half-open WebSocket is left behind.
 """
 
 from __future__ import annotations
@@ -24,53 +24,53 @@ __all__ = ["Address", "Connect", "Live", "connect_tcp", "is_console", "live"]
 
 _SCHEMES: Final = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 _TIME: Final = 15.0
-"""Seconds within which a console must answer."""
+"""Seconds that a console has for each answer."""
 _ANSWER: Final = 1_000_000
 _LARGEST: Final = 64 * 1024 * 1024
-"""Bytes of one message: a large tree is one."""
+"""Largest message in bytes; a whole tree is one message."""
 _UPGRADE_REQUIRED: Final = 426
 _SEE_OTHER: Final = 303
 
 
 def is_console(url: str) -> bool:
-    """Whether *url* names a console, and no store."""
+    """Whether *url* is the URL of a console, not of a store."""
     return url.partition(":")[0].lower() in _SCHEMES
 
 
 @attrs.frozen
 class Address:
-    """Where a console is, and what opens it."""
+    """The address of a console, with the link or token that signs in."""
 
     host: str
     port: int
     encrypted: bool
     link: str = attrs.field(repr=False)
-    """The path of a link; empty where none was typed."""
+    """The path of the link; empty if the URL is not a link."""
     token: str | None = attrs.field(repr=False)
 
     @classmethod
     def of(cls, url: str, token: str | None) -> Address:
-        """The address that was typed. Raises `Refused`."""
+        """Parse a typed URL. Raises `Refused`."""
         try:
             parts = urlsplit(url)
             port = parts.port
         except ValueError as error:
-            raise Refused(f"{plain(url)} is no URL: {error}", ExitCode.USAGE) from None
+            raise Refused(f"{plain(url)} is not a URL: {error}", ExitCode.USAGE) from None
         if parts.scheme not in _SCHEMES or not parts.hostname:
-            raise Refused(f"{plain(url)} is no console: give http://host:port, or the link it announced", ExitCode.USAGE)
+            raise Refused(f"{plain(url)} is not a console: use http://host:port, or the link it announced", ExitCode.USAGE)
         link = parts.path if parts.path.startswith("/open/") else ""
         encrypted = parts.scheme in {"https", "wss"}
         return cls(parts.hostname, _SCHEMES[parts.scheme] if port is None else port, encrypted, link, token)
 
     @property
     def netloc(self) -> str:
-        """As it stands in the header `Host`."""
+        """The value of the header `Host`."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _SCHEMES["https" if self.encrypted else "http"] else f"{host}:{self.port}"
 
     @property
     def origin(self) -> str:
-        """As it stands in the header `Origin`."""
+        """The value of the header `Origin`."""
         return f"{'https' if self.encrypted else 'http'}://{self.netloc}"
 
 
@@ -78,7 +78,7 @@ Connect: TypeAlias = Callable[[Address], Awaitable[trio.abc.Stream]]
 
 
 async def connect_tcp(address: Address) -> trio.abc.Stream:
-    """A stream to the console. Raises `OSError`."""
+    """Open a stream to the console. Raises `OSError`."""
     stream = await trio.open_tcp_stream(address.host, address.port)
     if not address.encrypted:
         return stream
@@ -86,7 +86,7 @@ async def connect_tcp(address: Address) -> trio.abc.Stream:
 
 
 class Live:
-    """A console that has let one in."""
+    """An open connection to a console."""
 
     def __init__(self, socket: Any, lost: type[Exception], address: Address) -> None:
         self._socket = socket
@@ -94,21 +94,21 @@ class Live:
         self._address = address
 
     async def send(self, **message: Any) -> None:
-        """Send a message. Raises `Refused` where the connection is lost."""
+        """Send a message. Raises `Refused` if the connection is lost."""
         try:
             await self._socket.send_message(json.dumps(message))
         except self._lost as error:
-            raise self._gone(error) from None
+            raise self._lost_connection(error) from None
 
     async def receive(self) -> dict[str, Any]:
-        """The next message. Raises `Refused` where the connection is lost."""
+        """Receive the next message. Raises `Refused` if the connection is lost."""
         try:
             return cast("dict[str, Any]", json.loads(await self._socket.get_message()))
         except self._lost as error:
-            raise self._gone(error) from None
+            raise self._lost_connection(error) from None
 
     async def look(self, topic: str, **options: Any) -> Any:
-        """A topic as it is now. Raises `Refused`, with what the console says against it."""
+        """The current value of a topic. Raises `Refused`, with the console's error if it answers one."""
         given = {name: value for name, value in options.items() if value is not None}
         with trio.move_on_after(_TIME):
             await self.send(type="ask", id="look", what="look", options={"topic": topic, **given})
@@ -118,13 +118,13 @@ class Live:
             raise Refused(str(answer["error"]["text"]))
         raise Refused(f"the console at {self._address.netloc} does not answer", ExitCode.UNREACHABLE)
 
-    def _gone(self, error: Exception) -> Refused:
+    def _lost_connection(self, error: Exception) -> Refused:
         return Refused(f"the console at {self._address.netloc} has closed the connection: {error}", ExitCode.UNREACHABLE)
 
 
 @asynccontextmanager
 async def live(address: Address, connect: Connect) -> AsyncGenerator[Live, None]:
-    """A console, with which one may speak while the block is open. Raises `Refused`."""
+    """Connect to a console for the duration of the block. Raises `Refused`."""
     library = sockets()
     try:
         with trio.fail_after(_TIME):
@@ -140,7 +140,7 @@ async def live(address: Address, connect: Connect) -> AsyncGenerator[Live, None]
             try:
                 yield await _opened(nursery, stream, address, headers)
             except (Refused, OutputLost, OSError, UnicodeError, KeyboardInterrupt) as error:
-                failed = error  # raised below: the nursery would put it into a group
+                failed = error  # raised below: the nursery would wrap it in a group
             nursery.cancel_scope.cancel()
     except* KeyboardInterrupt:
         failed = KeyboardInterrupt()
@@ -164,13 +164,13 @@ async def _opened(nursery: trio.Nursery, stream: trio.abc.Stream, address: Addre
         if hello.get("type") == "hello" and hello.get("version") == 1:
             return console
         raise Refused(
-            f"what answers at {address.netloc} speaks another version of the console's protocol; take the trioactors it has"
+            f"the server at {address.netloc} uses another version of the console protocol; use the same version of trioactors"
         )
     raise Refused(f"the console at {address.netloc} does not answer", ExitCode.UNREACHABLE)
 
 
 async def _signed_in(address: Address, connect: Connect) -> dict[str, str]:
-    """The headers that open the console. Raises `Refused`."""
+    """Sign in and return the request headers for it. Raises `Refused`."""
     headers: dict[str, str] = {} if address.token is None else {"Authorization": f"Bearer {address.token}"}
     if address.link:
         status, answered, text = await _get(address, connect, address.link, {})
@@ -184,7 +184,7 @@ async def _signed_in(address: Address, connect: Connect) -> dict[str, str]:
 
 
 async def _get(address: Address, connect: Connect, path: str, headers: dict[str, str]) -> tuple[int, dict[str, str], str]:
-    """Status, headers and text of an answer. Raises `Refused`."""
+    """Request *path*; return the status, headers and text of the answer. Raises `Refused`."""
     stream = await connect(address)
     lines = [f"GET {path} HTTP/1.1", f"Host: {address.netloc}", *(f"{name}: {value}" for name, value in headers.items())]
     answer = b""
@@ -198,6 +198,6 @@ async def _get(address: Address, connect: Connect, path: str, headers: dict[str,
     first, *rest = head.split("\r\n")
     words = first.split()
     if len(words) < 2 or not first.startswith("HTTP/1.") or not words[1].isdigit():  # noqa: PLR2004 - protocol and status
-        raise Refused(f"what answers at {address.netloc} is no console", ExitCode.UNREACHABLE)
+        raise Refused(f"the server at {address.netloc} is not a console", ExitCode.UNREACHABLE)
     found = {name.lower(): value for name, _, value in (line.partition(": ") for line in rest)}
     return int(words[1]), found, " ".join(body.split())[:500]

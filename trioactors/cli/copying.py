@@ -1,4 +1,4 @@
-"""`backup`: a complete copy of a store, believed only after it has been opened and compared."""
+"""`backup`: make a complete copy of a store, then open it and compare every record."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ __all__ = ["back_up", "copy_store"]
 
 
 def back_up(place: Place, to: Path) -> ExitCode:
-    """Copy the store to the path *to*, where nothing may be yet."""
+    """Copy the store to the path *to*, which must not exist."""
     with place.opened() as store:
         records, bad = copy_store(place, store, to)
-    say(f"{counted(records, 'record')} copied to {to}; the copy was opened, and each was compared")
+    say(f"{counted(records, 'record')} copied to {to} and compared")
     if bad:
-        warn(f"{counted(bad, 'record')} of them cannot be read, here as there: trioactors repair {place.typed}")
+        warn(f"{counted(bad, 'record')} cannot be read, in the store and in the copy: trioactors repair {place.typed}")
     return ExitCode.OK
 
 
 def copy_store(place: Place, store: Store, to: Path) -> tuple[int, int]:
-    """Copy the open *store* of *place*; how many records the copy has, and how many of them cannot be read."""
+    """Copy the open *store* of *place*. Return the number of records, and of those that cannot be read."""
     store.backup(to)
     try:
         with place.at(to).opened() as copy:
             return _compared(store, copy, to)
     except StoreError as error:
-        raise Refused(f"{to} was written, but cannot be compared: {error} Do not rely on it.") from error
+        raise Refused(f"{to} was written but could not be compared: {error} Do not rely on it.") from error
 
 
 def _compared(store: Store, copy: Store, to: Path) -> tuple[int, int]:
     records = bad = 0
     for original, copied in zip_longest(walked(store), walked(copy)):
         if original != copied:
-            raise Refused(f"{to} was written, but is not the same as the store. Do not rely on it.")
+            raise Refused(f"{to} was written but differs from the store. Do not rely on it.")
         records += 1
         bad += look(original[0], original[1]).status.bad
     return records, bad

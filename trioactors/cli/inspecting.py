@@ -1,4 +1,4 @@
-"""`inspect`: a table of everything that is stored, or one record in full. No record is changed."""
+"""`inspect`: list all records of a store, or show one in full. No record is changed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _ROW = "{:<11}  {:>9}  {:>11}  {:<10}  {:<24}  {}"
 
 @attrs.define
 class _Summary:
-    """What was found, in numbers."""
+    """Totals of the records found."""
 
     spaces: Counter[str] = attrs.field(factory=Counter[str])
     statuses: Counter[Status] = attrs.field(factory=Counter[Status])
@@ -45,7 +45,7 @@ class _Summary:
 
 
 def inspect_store(place: Place, space: Space | None, *, as_json: bool) -> ExitCode:
-    """Say what is in the store, record by record."""
+    """List the records of the store."""
     summary = _Summary()
     with _looked_into(place) as (store, walk, damage):
         if not as_json:
@@ -62,10 +62,10 @@ def inspect_store(place: Place, space: Space | None, *, as_json: bool) -> ExitCo
 
 
 def inspect_record(place: Place, key: Key, *, as_json: bool) -> ExitCode:
-    """Say what is under the key, in full."""
+    """Show the record of *key* in full."""
     with _looked_into(place) as (store, walk, damage):
         found = None
-        if damage:  # a search may go astray where a walk still passes by
+        if damage:  # in a damaged store a lookup may fail to find a record that a full scan still reaches
             found = next((each for passed, each in walk(store, (key.space,)) if passed == key), None)
         if found is None:
             [found] = store.read([key])
@@ -83,13 +83,13 @@ def inspect_record(place: Place, key: Key, *, as_json: bool) -> ExitCode:
 
 @contextmanager
 def _looked_into(place: Place) -> Generator[tuple[Store, _Walk, str]]:
-    """The store, a way to walk through it, and what is wrong with it as a whole."""
+    """Open the store. Yields it, a function that scans it, and a description of its damage, empty if there is none."""
     with ExitStack() as stack:
         try:
             store = stack.enter_context(place.opened())
         except StoreCorrupt as error:
             store = stack.enter_context(place.opened(Verification.NONE))
-            warn(f"the store does not open: {error} What follows is what is left of it.")
+            warn(f"the store cannot be opened: {error} The records that can still be read follow.")
             yield store, rescued, str(error)
         else:
             yield store, rescued if place.unverified else walked, ""
@@ -106,7 +106,7 @@ def _conclude(place: Place, summary: _Summary, damage: str) -> None:
     parts = [f"{count:,} {status.value}" for status in Status if (count := summary.statuses[status])]
     say(f"{total}{': ' if parts else ''}{', '.join(parts)}")
     if summary.bad or damage:
-        say(f"To set what cannot be read aside: trioactors repair {place.typed}")
+        say(f"To quarantine the unreadable records: trioactors repair {place.typed}")
 
 
 def _show(entry: Entry) -> None:
@@ -122,7 +122,7 @@ def _show(entry: Entry) -> None:
 
 
 def _described(entry: Entry) -> dict[str, Any]:
-    """A record as JSON; docs/command-line.md promises these keys."""
+    """A record as JSON. docs/command-line.md promises these keys."""
     return {
         "kind": "record",
         "space": entry.key.space.value,
@@ -144,7 +144,7 @@ def _content(entry: Entry) -> dict[str, Any]:
 
 
 def _value(entry: Entry) -> Any:
-    """The value in the record, unless there is none that is JSON again (1e999 reads as infinity)."""
+    """The value in the record, or `_NONE` if there is none that can be written as JSON (1e999 reads as infinity)."""
     if entry.envelope is None:
         return _NONE
     try:

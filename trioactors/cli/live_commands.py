@@ -1,4 +1,4 @@
-"""`tree`, `ps`, `top`, `inspect` and `trace`: a running system, seen from a terminal through its console."""
+"""`tree`, `ps`, `top`, `inspect` and `trace`: show a running system in a terminal, through its console."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from typing import Any, Final, Protocol, TypeAlias
 import trio
 
 from trioactors.cli.consoles import Address, Connect, Live, connect_tcp, live
-from trioactors.cli.refusals import ExitCode, Refused
+from trioactors.cli.refusals import ExitCode, Refused, typed_name
 from trioactors.cli.tables import actor_lines, actors_lines, child_lines, figures_lines, trace_line, tree_lines
-from trioactors.cli.words import flush, named, repaint, say, shown, warn
+from trioactors.cli.words import flush, repaint, say, shown, warn
 from trioactors.inspect import SortBy
 from trioactors.supervision.restarts import ChildStatus
 
 __all__ = ["Frame", "add_commands", "for_console", "inspect_console", "shown_live", "traced_live"]
 
 _TOKEN: Final = "TRIOACTORS_CONSOLE_TOKEN"  # noqa: S105 - the name of a variable
-_URL: Final = "the console: http://127.0.0.1:8080, or the link that it announced"
+_URL: Final = "URL of the console: http://127.0.0.1:8080, or the link that it announced"
 _DOWN: Final = {"down": ChildStatus.UNDEFINED.value}
-"""What the page calls a status, where it is another word."""
+"""Status names that differ between the page and the protocol."""
 _TOP_LINES: Final = 5
-"""Lines of `top` that are no actors."""
+"""Lines of `top` besides the actors."""
 
 Frame: TypeAlias = tuple[Any, Callable[[], list[str]]]
-"""What was told, and how it reads."""
+"""The value received, and a function that formats it."""
 _Look: TypeAlias = Callable[[Live], Awaitable[Frame]]
 
 
@@ -41,52 +41,54 @@ class _Command(Protocol):
 
 
 def add_commands(command: _Command) -> None:
-    """Add the commands that speak to consoles."""
+    """Add the commands that connect to a console."""
     statuses, sorts = [status.value for status in ChildStatus], [each.value for each in SortBy]
-    tree = command("tree", _tree, "show who supervises whom, below NAME or all of it", _URL)
+    tree = command("tree", _tree, "show the supervision tree, or the part below NAME", _URL)
     tree.add_argument("name", metavar="NAME", nargs="?")
-    tree.add_argument("--children", type=int, default=50, metavar="N", help="at most so many of each supervisor; default: 50")
+    tree.add_argument("--children", type=int, default=50, metavar="N", help="children per supervisor; default: 50")
     for_console(tree, json=True)
-    for name, run, about in (("ps", _ps, "list the actors"), ("top", _top, "list who is busy, again and again, in place")):
+    for name, run, about in (("ps", _ps, "list the actors"), ("top", _top, "list the busiest actors, updated in place")):
         listing = command(name, run, about, _URL)
         listing.add_argument("--sort", choices=sorts, default="name" if name == "ps" else "waiting")
         listing.add_argument("--reverse", action="store_true")
-        listing.add_argument("--search", metavar="TEXT", help="only those with TEXT in their name or class")
-        listing.add_argument("--status", choices=[*statuses, *_DOWN], help="down is undefined")
-        listing.add_argument("--limit", type=int, metavar="N", help="at most so many; default: 100, or what fits the screen")
+        listing.add_argument("--search", metavar="TEXT", help="only actors with TEXT in their name or class")
+        listing.add_argument(
+            "--status", choices=[*statuses, *_DOWN], help="only actors with this status; down is the same as undefined"
+        )
+        listing.add_argument("--limit", type=int, metavar="N", help="number of actors; default: 100, or what fits the screen")
         for_console(listing, json=True)
-    trace = command("trace", _trace, "show what happens, as it happens", _URL)
-    trace.add_argument("--child", metavar="NAME", help="only of this child")
-    trace.add_argument("--kind", metavar="KIND", help="only of this kind, such as MessageHandled")
-    trace.add_argument("--handler", metavar="HANDLER", help="only of this handler")
-    trace.add_argument("--correlation", type=int, metavar="N", help="only of the chain that message N began")
-    trace.add_argument("--count", type=int, metavar="N", help="end after so many records; default: with Ctrl-C")
+    trace = command("trace", _trace, "show trace records as they are emitted", _URL)
+    trace.add_argument("--child", metavar="NAME", help="only records of this child")
+    trace.add_argument("--kind", metavar="KIND", help="only records of this kind, such as MessageHandled")
+    trace.add_argument("--handler", metavar="HANDLER", help="only records of this handler")
+    trace.add_argument("--correlation", type=int, metavar="N", help="only records of the chain that message N started")
+    trace.add_argument("--count", type=int, metavar="N", help="stop after N records; default: run until Ctrl-C")
     for_console(trace, json=True, watch=False)
 
 
 def for_console(parser: argparse.ArgumentParser, *, json: bool, watch: bool = True) -> None:
-    """Add the options that all of them have."""
+    """Add the options common to all commands that connect to a console."""
     if json:
-        parser.add_argument("--json", action="store_true", help="one JSON object a line, for programs")
+        parser.add_argument("--json", action="store_true", help="print one JSON object per line, for programs")
     if watch:
-        parser.add_argument("--watch", action="store_true", help="of a console: again and again, until Ctrl-C")
-        parser.add_argument("--every", type=float, default=2.0, metavar="SECONDS", help="how often; default: 2")
-        parser.add_argument("--frames", type=int, metavar="N", help="end after so many times")
-    parser.add_argument("--token", help=f"a token of the console; default: the environment variable {_TOKEN}")
+        parser.add_argument("--watch", action="store_true", help="for a console: repeat until Ctrl-C")
+        parser.add_argument("--every", type=float, default=2.0, metavar="SECONDS", help="interval of --watch; default: 2")
+        parser.add_argument("--frames", type=int, metavar="N", help="stop after N updates")
+    parser.add_argument("--token", help=f"token for the console; default: the environment variable {_TOKEN}")
 
 
-# --- what each of them shows ---
+# --- the commands ---
 
 
 def inspect_console(options: argparse.Namespace) -> ExitCode:
-    """One child in full, or the figures of the whole."""
+    """Show one child in full, or the figures of the whole system."""
     if options.space is not None:
-        raise Refused("--space is for stores; a console shows what runs", ExitCode.USAGE)
-    return _run(options, _figures if options.name is None else partial(_actor, name=_name(options.name)))
+        raise Refused("--space applies to stores, not to a console", ExitCode.USAGE)
+    return _run(options, _figures if options.name is None else partial(_actor, name=typed_name(options.name)))
 
 
 def _tree(options: argparse.Namespace) -> ExitCode:
-    name = None if options.name is None else _name(options.name)
+    name = None if options.name is None else typed_name(options.name)
 
     async def look(console: Live) -> Frame:
         branch = await console.look("tree", name=name, children=options.children)
@@ -105,7 +107,7 @@ def _top(options: argparse.Namespace) -> ExitCode:
 
 
 def _trace(options: argparse.Namespace) -> ExitCode:
-    options.child = None if options.child is None else _name(options.child)
+    options.child = None if options.child is None else typed_name(options.child)
     address = Address.of(options.url, _token(options))
     return trio.run(traced_live, address, connect_tcp, options)
 
@@ -122,12 +124,12 @@ async def _actor(console: Live, *, name: str) -> Frame:
         actor = await console.look("actor", name=name)
         return actor, partial(actor_lines, actor, now)
     failed = (await console.look("failures", name=name))["rows"]
-    told = {**branch, "failure": failed[0] if failed else None}
-    return told, partial(child_lines, told, now)
+    child = {**branch, "failure": failed[0] if failed else None}
+    return child, partial(child_lines, child, now)
 
 
 async def _actors(console: Live, *, options: argparse.Namespace, whole: bool) -> Frame:
-    """A page of actors; with the figures above it if *whole*."""
+    """A page of actors, below the figures if *whole*."""
     figures = await console.look("figures")
     in_place = whole and sys.stdout.isatty()
     size = shutil.get_terminal_size()
@@ -141,41 +143,34 @@ async def _actors(console: Live, *, options: argparse.Namespace, whole: bool) ->
         status=_DOWN.get(options.status, options.status),
         limit=max(1, fits) if options.limit is None else options.limit,
     )
-    told = {"figures": figures, "actors": page} if whole else page
-    return told, lambda: [*([*figures_lines(figures), ""] if whole else []), *actors_lines(page, figures["time"], width)]
+    value = {"figures": figures, "actors": page} if whole else page
+    return value, lambda: [*([*figures_lines(figures), ""] if whole else []), *actors_lines(page, figures["time"], width)]
 
 
-def _name(text: str) -> str:
-    try:
-        return named(text)
-    except ValueError as error:
-        raise Refused(str(error), ExitCode.USAGE) from None
-
-
-# --- how it is shown ---
+# --- output ---
 
 
 def _token(options: argparse.Namespace) -> str | None:
-    """The token that was typed, or that the environment holds."""
+    """The token from the command line, or else from the environment."""
     given: str | None = options.token
     return given if given is not None else os.environ.get(_TOKEN)
 
 
 def _run(options: argparse.Namespace, look: _Look) -> ExitCode:
     if not options.every > 0:
-        raise Refused("--every must be a number of seconds above 0", ExitCode.USAGE)
+        raise Refused("--every must be a positive number of seconds", ExitCode.USAGE)
     address = Address.of(options.url, _token(options))
     return trio.run(shown_live, address, connect_tcp, options, look)
 
 
 async def shown_live(address: Address, connect: Connect, options: argparse.Namespace, look: _Look) -> ExitCode:
-    """Show what *look* finds: once, or again and again."""
+    """Show the result of *look* once, or repeatedly with `--watch`."""
     left = (options.frames or -1) if options.watch else 1
     in_place = options.watch and not options.json and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
     async with live(address, connect) as console:
         while True:
-            told, lines = await look(console)
-            _show(json.dumps(told) if options.json else None, lines, in_place=in_place)
+            value, lines = await look(console)
+            _show(json.dumps(value) if options.json else None, lines, in_place=in_place)
             left -= 1
             if left == 0:
                 return ExitCode.OK
@@ -198,16 +193,16 @@ def _show(text: str | None, lines: Callable[[], list[str]], *, in_place: bool) -
 
 
 async def traced_live(address: Address, connect: Connect, options: argparse.Namespace) -> ExitCode:
-    """Show trace records as they come."""
+    """Show trace records as they arrive."""
     wanted = {name: getattr(options, name) for name in ("child", "kind", "handler", "correlation", "count")}
     given = {name: value for name, value in wanted.items() if value is not None}
     async with live(address, connect) as console:
         if options.child is not None:
-            await _known(console, options.child)
+            await _warn_if_unknown(console, options.child)
         await console.send(type="watch", id="trace", topic="trace", options={**given, "limit": 1_000}, every=0.25)
         while (message := await console.receive())["type"] == "records":
             if message["lost"]:
-                warn(f"{message['lost']:,} records were lost: they came faster than they could be read")
+                warn(f"{message['lost']:,} records were lost: they arrived faster than they could be read")
             for row in message["rows"]:
                 say(json.dumps(row) if options.json else trace_line(row))
             flush()
@@ -216,12 +211,12 @@ async def traced_live(address: Address, connect: Connect, options: argparse.Name
     return ExitCode.OK
 
 
-async def _known(console: Live, child: str) -> None:
-    """Say so if there is no *child*: it may come yet, and it may be mistyped."""
+async def _warn_if_unknown(console: Live, child: str) -> None:
+    """Warn if there is no *child*: it may be started later, or its name may be mistyped."""
     await trio.lowlevel.checkpoint()
     try:
         await console.look("tree", name=child, children=0)
     except Refused as refused:
         if refused.code is not ExitCode.REFUSED:
             raise
-        warn(f"no child is named {shown(child)} yet; waiting")
+        warn(f"there is no child {shown(child)} yet; waiting for it")

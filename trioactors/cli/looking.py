@@ -1,7 +1,7 @@
-"""What can be said about a record without the program that wrote it.
+"""The records of a store, examined without the program that wrote them.
 
-Everything is read page by page, so a store of any size is looked at in the memory of a few records. In a store that is not sound a page
-may fail, and a search may go astray among damaged names: `rescued` reads each space from both ends and keeps what either end reaches.
+Records are read page by page, so a store of any size needs the memory of a few records. In a damaged store a page may fail, and a lookup
+may miss a record among damaged names: `rescued` reads each space from both ends and yields what either end reaches.
 """
 
 from __future__ import annotations
@@ -20,54 +20,54 @@ from trioactors.serializer import Envelope, read_envelope
 __all__ = ["PAGE", "Entry", "Status", "look", "rescued", "walked"]
 
 PAGE = 16
-"""How many records are in memory at a time."""
+"""Records in memory at a time."""
 
 
 class Status(enum.Enum):
-    """Whether a record can be read."""
+    """The condition of a record."""
 
     READABLE = "readable"
-    """It says what it holds."""
+    """A valid record of the serializer."""
 
     NEWER = "newer"
-    """A newer version of trioactors wrote it."""
+    """Written by a newer version of trioactors."""
 
     LARGE = "large"
-    """It is beyond the serializer's limits, and was not looked into."""
+    """Larger than the serializer's limits, so it was not parsed."""
 
     OPAQUE = "opaque"
-    """Its bytes are as they were written; nobody promised more about them."""
+    """Intact, in a space that holds arbitrary bytes."""
 
     UNREADABLE = "unreadable"
-    """Its bytes are as they were written, and they are no state of an actor."""
+    """Intact, but not a state of an actor."""
 
     DAMAGED = "damaged"
-    """Its bytes are not what was written."""
+    """Not as it was written."""
 
     @property
     def bad(self) -> bool:
-        """Whether an actor could not start from it."""
+        """Whether an actor cannot start from the record."""
         return self in (Status.UNREADABLE, Status.DAMAGED)
 
 
 @attrs.frozen
 class Entry:
-    """A record as it is in a store."""
+    """A record in a store."""
 
     key: Key
     status: Status
     revision: int | None
-    """None where it is damaged."""
+    """None if the record is damaged."""
 
     data: bytes = attrs.field(repr=False)
-    """What is there; of a damaged record, what is left."""
+    """The bytes of the record; if it is damaged, those that are left."""
 
     envelope: Envelope | None = attrs.field(repr=False)
     problem: str = ""
 
 
 def look(key: Key, found: Record | Corrupt) -> Entry:
-    """What *found* is, under *key*."""
+    """Examine the record *found* under *key*."""
     if isinstance(found, Corrupt):
         envelope = None
         with suppress(SerializationError):
@@ -85,7 +85,7 @@ def look(key: Key, found: Record | Corrupt) -> Entry:
 
 
 def walked(store: Store, spaces: Sequence[Space] = tuple(Space)) -> Iterator[Found]:
-    """Every record of the spaces, by name. Raises what reading raises."""
+    """Yield every record of the spaces, by name. Raises the errors of the store."""
     for space in spaces:
         start = ""
         while page := store.scan(space, start, limit=PAGE):
@@ -94,7 +94,7 @@ def walked(store: Store, spaces: Sequence[Space] = tuple(Space)) -> Iterator[Fou
 
 
 def rescued(store: Store, spaces: Sequence[Space] = tuple(Space)) -> Iterator[Found]:
-    """Every record that can still be reached in a store that is not sound, once each, in no order."""
+    """Yield every record of a damaged store that can still be reached, once each, in no particular order."""
     for space in spaces:
         seen: set[str] = set()
         both_ways = chain(_reached(store, space, reverse=False), _reached(store, space, reverse=True))
@@ -105,7 +105,7 @@ def rescued(store: Store, spaces: Sequence[Space] = tuple(Space)) -> Iterator[Fo
 
 
 def _reached(store: Store, space: Space, *, reverse: bool) -> Iterator[Found]:
-    """The records of the space from one end on, until damage is in the way or a search goes in circles."""
+    """Yield the records of the space from one end on, until damage blocks the scan or it stops advancing."""
     bound: str | None = None
     limit = PAGE
     while True:
@@ -115,7 +115,7 @@ def _reached(store: Store, space: Space, *, reverse: bool) -> Iterator[Found]:
         except StoreCorrupt:
             if limit == 1:
                 return
-            limit = 1  # what is on the page before the damage can still be had, one by one
+            limit = 1  # the records of the page before the damage can still be read one by one
             continue
         yield from page
         if not page:

@@ -1,4 +1,4 @@
-"""Where a store is, and opening it there: never making one, and for looking also when it is damaged."""
+"""The location of a store, and opening it there: without creating it, and for inspection also if it is damaged."""
 
 from __future__ import annotations
 
@@ -23,73 +23,73 @@ from trioactors.persistence.urls import parse, store_at
 __all__ = ["Place", "free_path"]
 
 _NO_LIMITS = Limits(key_bytes=sys.maxsize, record_bytes=sys.maxsize)
-"""Nothing is written here that was not stored already, under a name a few characters longer: sizes are the program's business."""
+"""The commands write only records that were stored before, so the size limits of the program do not apply."""
 
 
 @attrs.frozen
 class Place:
-    """The place of a store."""
+    """The location of a store."""
 
     address: Address
 
     @classmethod
     def of(cls, url: str) -> Place:
-        """The place that *url* names."""
+        """Parse a store URL. Raises `Refused` for a store in memory."""
         address = parse(url)
         if address.scheme == "memory":
-            raise Refused("a store in memory ends with its program: there is nothing to open. Give the URL of a store on a disk.")
+            raise Refused("a store in memory ends with its program, so it cannot be opened. Use the URL of a store on disk.")
         return cls(address)
 
     @property
     def url(self) -> str:
-        """As it was given."""
+        """The URL as given."""
         return self.address.url
 
     @property
     def typed(self) -> str:
-        """As it is typed in a shell."""
+        """The URL quoted for a shell."""
         return shlex.quote(self.url)
 
     @property
     def unverified(self) -> bool:
-        """Whether the URL says that nothing is to be verified."""
+        """Whether the URL turns off verification."""
         return self.address.options.get("verify") == Verification.NONE.value
 
     @property
     def path(self) -> Path | None:
-        """The file or folder of the store; None if it has none."""
+        """The file or folder of the store; None if it does not exist."""
         return Path(self.address.path) if self.address.path and os.path.lexists(self.address.path) else None
 
     def at(self, path: Path) -> Place:
-        """The same kind of store somewhere else, with the same options."""
+        """The same kind of store, with the same options, at *path*."""
         options = {name: value for name, value in self.address.options.items() if name not in ("verify", "create")}
         query = f"?{urlencode(options)}" if options else ""
         return Place(parse(f"{self.address.scheme}:///{quote(os.fsencode(path.absolute()))}{query}"))
 
     @contextmanager
     def opened(self, verify: Verification | None = None) -> Generator[Store]:
-        """The store that is there, open; without *verify*, it is verified as the URL says. Raises what opening raises."""
+        """Open the existing store. It is verified as *verify* says, by default as the URL says. Raises the errors of opening."""
         forced = {"create": Creation.REFUSE.value} | ({} if verify is None else {"verify": verify.value})
         with _open(self._store(forced, verify)) as store:
             yield store
 
     @contextmanager
     def made(self) -> Generator[Store]:
-        """A new store, open."""
+        """Create a new store and open it."""
         with _open(store_at(self.url, limits=_NO_LIMITS)) as store:
             yield store
 
     def _store(self, forced: dict[str, str], verify: Verification | None) -> Store:
-        """The store with its options overruled by *forced*, if its kind knows them."""
+        """The store with its options overridden by *forced*, if it supports them."""
         query = urlencode({**self.address.options, **forced})
         try:
             return store_at(f"{self.url.partition('?')[0]}?{query}", limits=_NO_LIMITS)
         except BackendMissing:
             raise
         except BadStoreURL:
-            store = store_at(self.url, limits=_NO_LIMITS)  # says what is wrong with the URL as it was given
+            store = store_at(self.url, limits=_NO_LIMITS)  # raises if the URL itself is wrong
             if verify is Verification.NONE:
-                raise Refused(f"{self.url} has no option verify=none, so it cannot be looked into while it is damaged") from None
+                raise Refused(f"{self.url} does not support verify=none, so it cannot be inspected while it is damaged") from None
             return store
 
 
@@ -103,6 +103,6 @@ def _open(store: Store) -> Generator[Store]:
 
 
 def free_path(path: Path, word: str) -> Path:
-    """A path beside *path* where nothing is yet."""
+    """An unused path beside *path*."""
     numbered = (path.with_name(f"{path.name}.{word}-{number}") for number in itertools.count(1))
     return next(candidate for candidate in numbered if not os.path.lexists(candidate))

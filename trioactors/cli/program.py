@@ -1,4 +1,4 @@
-"""The command `trioactors`: what is typed, and how it ends. docs/command-line.md promises the exit codes."""
+"""The command `trioactors`: its arguments and exit codes. docs/command-line.md promises the exit codes."""
 
 from __future__ import annotations
 
@@ -17,48 +17,48 @@ from trioactors.cli.inspecting import inspect_record, inspect_store
 from trioactors.cli.live_commands import add_commands, for_console, inspect_console
 from trioactors.cli.places import Place
 from trioactors.cli.quarantine import reset, restore
-from trioactors.cli.refusals import ExitCode, Refused
+from trioactors.cli.refusals import ExitCode, Refused, typed_name
 from trioactors.cli.repairing import repair
-from trioactors.cli.words import OutputLost, flush, make_encodable, named, shown, warn
+from trioactors.cli.words import OutputLost, flush, make_encodable, shown, warn
 from trioactors.errors import BackendMissing, BadStoreURL, StoreLocked, TrioactorsError
 from trioactors.persistence.store import Key, Space
 
 __all__ = ["main"]
 
 _ABOUT = (
-    "Look into a store of trioactors, copy it, mend it, let an actor start fresh; for stores that no program has open. "
-    "And look at a running system: tree, ps, top, inspect, trace."
+    "Inspect, back up or repair a store of trioactors, or reset an actor, while no program has the store open. "
+    "Inspect a running system through its console: tree, ps, top, inspect, trace."
 )
 _NOTES = (
-    "A NAME is typed as `inspect` shows it: \\\\ is a backslash; \\n, \\x1b or \\u2028 are other characters. Before a NAME that begins "
-    "with -, write --. Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 the store is in use, 4 inspect found damage, "
+    "Type a NAME as `inspect` shows it: \\\\ is a backslash; \\n, \\x1b or \\u2028 are other characters. Write -- before a NAME that "
+    "begins with -. Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 the store is in use, 4 inspect found damage, "
     "5 no console answers."
 )
-_STORE = "the store, as in its program: sqlite:///relative.db, file:////absolute/folder"
-_EITHER = f"{_STORE}; or a console: http://127.0.0.1:8080"
+_STORE = "URL of the store, as in its program: sqlite:///relative.db, file:////absolute/folder"
+_EITHER = f"{_STORE}; or of a console: http://127.0.0.1:8080"
 _HELD = "\0"
-"""Begins what stands for an argument behind "--"; no argument of a program can."""
+"""Prefix of a placeholder for an argument after "--"; no real argument can contain it."""
 
 _Run = Callable[[argparse.Namespace], ExitCode]
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that says what is wrong in one line."""
+    """A parser that reports an error in one line."""
 
     def error(self, message: str) -> NoReturn:
-        """End with that line."""
+        """Print the line and exit."""
         warn(f"{message}; see {self.prog} --help")
         self.exit(ExitCode.USAGE)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the command line says; the exit code."""
+    """Run a command and return its exit code."""
     make_encodable()
     options = _read(sys.argv[1:] if arguments is None else arguments)
     try:
-        return _done(options)
+        return _run(options)
     except OutputLost as lost:
-        _let_go_of_the_output()
+        _discard_output()
         if isinstance(lost.__cause__, BrokenPipeError):
             return ExitCode.PIPE
         return _ended(ExitCode.REFUSED, f"the output cannot be written: {lost.__cause__}")
@@ -66,8 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _ended(ExitCode.INTERRUPTED, "interrupted")
 
 
-def _done(options: argparse.Namespace) -> ExitCode:
-    """Do it, and say in one line why it could not be done."""
+def _run(options: argparse.Namespace) -> ExitCode:
+    """Run the command; report an error in one line."""
     try:
         code: ExitCode = options.run(options)
         flush()
@@ -89,15 +89,15 @@ def _ended(code: ExitCode, line: str) -> ExitCode:
     return code
 
 
-def _let_go_of_the_output() -> None:
-    """Otherwise the interpreter tries to write it once more when it ends, and complains."""
+def _discard_output() -> None:
+    """Redirect stdout to nowhere: otherwise the interpreter flushes it at exit and reports the error again."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
 
 
 def _read(arguments: Sequence[str]) -> argparse.Namespace:
-    """What was typed. Options stand anywhere before "--"; what comes after it is none, whatever it looks like."""
+    """Parse the arguments. Options may stand anywhere before "--"; nothing after it is an option."""
     parser, commands = _parsers()
     before = [*itertools.takewhile(lambda argument: argument != "--", arguments)]
     after = arguments[len(before) + 1 :]
@@ -112,7 +112,7 @@ def _read(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _parsers() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentParser]]:
-    """The parser that knows which commands there are, and each of theirs."""
+    """The parser of the command line, and those of its commands."""
     parser = _Parser(prog="trioactors", description=_ABOUT, epilog=_NOTES, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"trioactors {version('trioactors')}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
@@ -126,22 +126,20 @@ def _parsers() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentP
     inspect = command(
         "inspect",
         _inspect,
-        "show every record, or with NAME one of them in full; or, of a console, the figures or the actor NAME",
+        "list the records of a store, or show the record of NAME in full; for a console, show the figures or the actor NAME",
         _EITHER,
     )
     inspect.add_argument("name", metavar="NAME", nargs="?")
-    inspect.add_argument("--space", metavar="SPACE", help=f"one of {_spaces()}; default: all, and with NAME state")
+    inspect.add_argument("--space", metavar="SPACE", help=f"one of {_spaces()}; default: all, with NAME state")
     for_console(inspect, json=True)
-    backup = command("backup", _back_up, "write a complete copy to the path TO, where nothing may be yet, and compare it")
+    backup = command("backup", _back_up, "write a complete copy to the path TO, which must not exist, and compare it")
     backup.add_argument("to", metavar="TO")
-    mend = command(
-        "repair", _repair, "set aside what cannot be read, after a copy was made; with NAME only the state of that actor"
-    )
+    mend = command("repair", _repair, "make a copy, then quarantine the unreadable records; with NAME only the state of that actor")
     mend.add_argument("name", metavar="NAME", nargs="?")
-    mend.add_argument("--copy", metavar="TO", help="where the copy goes; default: beside the store")
-    fresh = command("reset", _reset, "let the actor NAME start fresh; its record is kept in quarantine")
+    mend.add_argument("--copy", metavar="TO", help="path of the copy; default: beside the store")
+    fresh = command("reset", _reset, "let the actor NAME start without saved state; its record is moved to quarantine")
     fresh.add_argument("name", metavar="NAME")
-    back = command("restore", _restore, "put a COPY that reset has made back in its place")
+    back = command("restore", _restore, "move the record COPY from quarantine back to its place")
     back.add_argument("name", metavar="COPY")
     add_commands(command)
     return parser, commands.choices
@@ -154,7 +152,7 @@ def _inspect(options: argparse.Namespace) -> ExitCode:
     space = _space(options.space)
     if options.name is None:
         return inspect_store(place, space, as_json=options.json)
-    return inspect_record(place, Key(space or Space.STATE, _name(options.name)), as_json=options.json)
+    return inspect_record(place, Key(space or Space.STATE, typed_name(options.name)), as_json=options.json)
 
 
 def _back_up(options: argparse.Namespace) -> ExitCode:
@@ -163,30 +161,23 @@ def _back_up(options: argparse.Namespace) -> ExitCode:
 
 def _repair(options: argparse.Namespace) -> ExitCode:
     place = Place.of(options.url)
-    name = None if options.name is None else _name(options.name)
+    name = None if options.name is None else typed_name(options.name)
     return repair(place, name, None if options.copy is None else Path(options.copy))
 
 
 def _reset(options: argparse.Namespace) -> ExitCode:
-    return reset(Place.of(options.url), _name(options.name))
+    return reset(Place.of(options.url), typed_name(options.name))
 
 
 def _restore(options: argparse.Namespace) -> ExitCode:
-    return restore(Place.of(options.url), _name(options.name))
-
-
-def _name(text: str) -> str:
-    try:
-        return named(text)
-    except ValueError as error:
-        raise Refused(str(error), ExitCode.USAGE) from None
+    return restore(Place.of(options.url), typed_name(options.name))
 
 
 def _space(text: str | None) -> Space | None:
     try:
         return None if text is None else Space(text)
     except ValueError:
-        raise Refused(f"no space is named {shown(str(text))}; there are {_spaces()}", ExitCode.USAGE) from None
+        raise Refused(f"unknown space {shown(str(text))}; known spaces: {_spaces()}", ExitCode.USAGE) from None
 
 
 def _spaces() -> str:

@@ -1,8 +1,8 @@
-"""`reset`, and the way back: a record leaves its place for the space `quarantine`, in one commit, and keeps its bytes.
+"""`reset` and `restore`: move a record to the space `quarantine` and back, in one commit, with its bytes unchanged.
 
-A copy is named after what it was: `state/counter@7` is revision 7 of the state of `counter`, and `state/counter@damaged` is what was left
-of a damaged one. Where such a name is taken, a number follows: `@7-2`. A damaged record is never put back: its bytes are not what was
-written, and in a place of their own they would pass for it.
+A quarantined record is named after its former place: `state/counter@7` is revision 7 of the state of `counter`, and
+`state/counter@damaged` is what is left of a damaged record. If the name is taken, a number follows: `@7-2`. A damaged record is never
+restored: its bytes are not those that were written, but in their former place they would pass for valid.
 """
 
 from __future__ import annotations
@@ -24,54 +24,54 @@ _COPY = re.compile(r"([a-z_]+)/(.*)@(damaged|\d+)(?:-\d+)?", re.DOTALL)
 
 
 def reset(place: Place, name: str) -> ExitCode:
-    """Let the actor *name* start fresh."""
+    """Move the state of the actor *name* to quarantine, so that it starts without saved state."""
     key = Key(Space.STATE, name)
     with place.opened(Verification.FULL) as store:
         [found] = store.read([key])
         if found is None:
-            raise Refused(f"{shown(name)} has no state in {place.url}, so it starts fresh anyhow; `trioactors inspect` lists names")
+            raise Refused(
+                f"{shown(name)} has no state in {place.url}, so there is nothing to reset; `trioactors inspect` lists names"
+            )
         entry = look(key, found)
         copy = move(store, entry)
-    say(f"{shown(name)} starts fresh from now on. Its record is kept in quarantine as {shown(copy)}")
+    say(f"{shown(name)} will start without saved state. Its record is in quarantine as {shown(copy)}")
     if entry.status is not Status.DAMAGED:
-        say(f"To put it back: trioactors restore {place.typed} {shlex.quote(shown(copy))}")
+        say(f"To undo this: trioactors restore {place.typed} {shlex.quote(shown(copy))}")
     return ExitCode.OK
 
 
 def restore(place: Place, copy: str) -> ExitCode:
-    """Put the *copy* back where it was."""
+    """Move the record *copy* from quarantine back to its place."""
     match = _COPY.fullmatch(copy)
     if match is None or match[1] not in {space.value for space in Space}:
-        raise Refused(f"{shown(copy)} is no copy's name: one looks like state/counter@7, and `trioactors inspect` lists them")
+        raise Refused(f"{shown(copy)} is not the name of a copy, such as state/counter@7; `trioactors inspect` lists them")
     if match[3] == "damaged":
-        raise Refused(
-            f"the bytes of {shown(copy)} are not what was written, so they are not put back; `trioactors inspect` shows them"
-        )
+        raise Refused(f"{shown(copy)} is damaged, so it cannot be restored; `trioactors inspect` shows its bytes")
     kept, key = Key(Space.QUARANTINE, copy), Key(Space(match[1]), match[2])
     with place.opened(Verification.FULL) as store:
         [found] = store.read([kept])
         if found is None or isinstance(found, Corrupt):
             raise Refused(
-                f"there is no {'sound ' if found else ''}copy {shown(copy)} in quarantine; `trioactors inspect` lists them"
+                f"there is no {'readable ' if found else ''}copy {shown(copy)} in quarantine; `trioactors inspect` lists them"
             )
         [answer] = store.commit(
             [Batch((Write(key, found.data, expected=ABSENT), Write(kept, None, expected=found.revision)))],
         )
     if not isinstance(answer, Committed):
         raise Refused(
-            f"{shown(key.name)} has a record again. To exchange the two: trioactors reset {place.typed} {_argument(key.name)}, then restore"
+            f"{shown(key.name)} has a new record. To replace it: trioactors reset {place.typed} {_argument(key.name)}, then restore"
         )
-    say(f"{shown(copy)} is back in its place, as revision {answer.revisions[0]} of {shown(key.name)}")
+    say(f"{shown(copy)} is restored as revision {answer.revisions[0]} of {shown(key.name)}")
     return ExitCode.OK
 
 
 def move(store: Store, entry: Entry) -> str:
-    """Move the record to quarantine; the name it has there."""
+    """Move the record to quarantine and return its name there."""
     return keep(store, entry, Write(entry.key, None, expected=entry.revision))
 
 
 def keep(store: Store, entry: Entry, *also: Write) -> str:
-    """Write the record to quarantine, and *also* that, in one commit; the name it has there."""
+    """Write the record to quarantine, with the writes *also* in the same commit; return its name there."""
     label = "damaged" if entry.revision is None else str(entry.revision)
     first = f"{entry.key.space.value}/{entry.key.name}@{label}"
     for name in itertools.chain([first], (f"{first}-{number}" for number in itertools.count(2))):
@@ -81,15 +81,15 @@ def keep(store: Store, entry: Entry, *also: Write) -> str:
             return name
         if isinstance(answer, TooLarge):
             raise Refused(
-                f"{shown(entry.key.name)} cannot go to quarantine: as {shown(name)} it has {answer.size:,} bytes where "
-                f"this store allows {answer.limit:,}. Nothing was changed."
+                f"{shown(entry.key.name)} cannot be quarantined: as {shown(name)} it has {answer.size:,} bytes, and this store allows "
+                f"{answer.limit:,}. Nothing was changed."
             )
         if answer.key != copy:
-            raise Refused(f"{shown(entry.key.name)} was changed meanwhile: somebody else wrote to the store. Nothing was changed.")
+            raise Refused(f"{shown(entry.key.name)} was changed by another program at the same time. Nothing was changed here.")
     raise AssertionError("there is always one more number")
 
 
 def _argument(name: str) -> str:
-    """The name, as it is typed in a shell."""
+    """The name quoted for a shell."""
     typed = shlex.quote(shown(name))
     return f"-- {typed}" if name.startswith("-") else typed

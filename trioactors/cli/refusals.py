@@ -1,41 +1,51 @@
-"""How a command ends when it does not do what was asked."""
+"""Exit codes, and the exception for a command that is not carried out."""
 
 from __future__ import annotations
 
 import enum
 
-__all__ = ["ExitCode", "Refused"]
+from trioactors.cli.words import named
+
+__all__ = ["ExitCode", "Refused", "typed_name"]
 
 
 class ExitCode(enum.IntEnum):
-    """What the shell is told."""
+    """The exit codes of the commands."""
 
     OK = 0
     REFUSED = 1
-    """It was refused, or it failed; the line on stderr says why."""
+    """The command was refused or failed; a line on stderr says why."""
 
     USAGE = 2
-    """The command line or the URL makes no sense."""
+    """The command line or the URL is invalid."""
 
     IN_USE = 3
-    """The store is open elsewhere."""
+    """The store is open in another program."""
 
     DAMAGED = 4
-    """`inspect` did its work, and found something that cannot be read."""
+    """`inspect` has found a record or a store that cannot be read."""
 
     UNREACHABLE = 5
-    """No console answers there, or its connection was lost."""
+    """No console answers, or the connection was lost."""
 
     INTERRUPTED = 130
-    """Ctrl-C, as shells have it."""
+    """Interrupted by Ctrl-C, as in shells."""
 
     PIPE = 141
-    """Whoever read the output went away, as shells have it."""
+    """The reader of the output has closed it, as in shells."""
 
 
 class Refused(Exception):
-    """A command does not do what was asked; the text is for the user and says what to do."""
+    """The command is not carried out. The text tells the user why and what to do."""
 
     def __init__(self, text: str, code: ExitCode = ExitCode.REFUSED) -> None:
         super().__init__(text)
         self.code = code
+
+
+def typed_name(text: str) -> str:
+    """The name that was typed as *text*. Raises `Refused` if it has an invalid escape."""
+    try:
+        return named(text)
+    except ValueError as error:
+        raise Refused(str(error), ExitCode.USAGE) from None

@@ -1,7 +1,7 @@
-"""`repair`: what can be mended without inventing anything.
+"""`repair`: quarantine the records that cannot be read.
 
-In a store that opens, records that cannot be read are moved to quarantine, after a complete copy has been made beside it. A store that
-does not open is `salvage`'s business.
+In a store that can be opened, they are moved to quarantine after a complete copy has been made beside the store. `salvage` handles a store
+that cannot be opened.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["repair"]
 
 
 def repair(place: Place, name: str | None, to: Path | None) -> ExitCode:
-    """Set aside what cannot be read: of the actor *name*, or of everybody. The copy goes to the path *to*."""
+    """Quarantine the unreadable records, or only the state of the actor *name*. The copy is written to the path *to*."""
     try:
         with place.opened(Verification.FULL) as store:
             _set_aside(place, store, name, to)
@@ -31,7 +31,7 @@ def repair(place: Place, name: str | None, to: Path | None) -> ExitCode:
             return ExitCode.OK
     except StoreCorrupt as damage:
         if name is not None:
-            raise Refused(f"the store itself is damaged: {damage} To repair it, leave the name out.") from damage
+            raise Refused(f"the store itself is damaged: {damage} To repair it, omit the name.") from damage
         return salvage(place, damage)
 
 
@@ -41,17 +41,17 @@ def _set_aside(place: Place, store: Store, name: str | None, to: Path | None) ->
         return
     copy = _path_of_copy(place) if to is None else to
     records, _ = copy_store(place, store, copy)
-    say(f"Before anything was changed, {counted(records, 'record')} were copied to {copy}")
+    say(f"Copied the store before repairing it: {counted(records, 'record')} in {copy}")
     for key in keys:
         entry = _entry(store, key)
         moved = move(store, entry)
         say(f"{key.space.value} of {shown(key.name)}: {entry.problem}. Moved to quarantine as {shown(moved)}")
         if key.space is Space.STATE:
-            say(f"{shown(key.name)} starts fresh from now on")
+            say(f"{shown(key.name)} will start without saved state")
 
 
 def _unreadable(store: Store) -> list[Key]:
-    """The keys of all records that cannot be read, outside quarantine and in it."""
+    """The keys of all records that cannot be read, including quarantined ones."""
     records = 0
     keys: list[Key] = []
     for key, found in walked(store):
@@ -59,7 +59,7 @@ def _unreadable(store: Store) -> list[Key]:
         if look(key, found).status.bad:
             keys.append(key)
     if not keys:
-        say(f"Nothing to repair: the store opens, and of its {counted(records, 'record')} none is damaged")
+        say(f"Nothing to repair: {counted(records, 'record')}, none damaged")
     return keys
 
 
@@ -71,18 +71,18 @@ def _unreadable_state(place: Place, store: Store, name: str) -> list[Key]:
     if entry.status.bad:
         return [key]
     holds = f"{shown(entry.envelope.name)} {entry.envelope.version}" if entry.envelope else f"{entry.status.value}: {entry.problem}"
-    say(f"Nothing to repair: {shown(name)} is as it was written ({holds}). To let it start fresh: trioactors reset")
+    say(f"Nothing to repair: {shown(name)} is intact ({holds}). To remove its state: trioactors reset")
     return []
 
 
 def _entry(store: Store, key: Key) -> Entry:
     [found] = store.read([key])
     if found is None:
-        raise Refused(f"{shown(key.name)} is gone: somebody else wrote to the store")
+        raise Refused(f"{shown(key.name)} was removed by another program")
     return look(key, found)
 
 
 def _path_of_copy(place: Place) -> Path:
     if place.path is None:
-        raise Refused("this store has no path to put a copy beside; say with --copy where it goes. Nothing was changed.")
+        raise Refused("this store has no path beside which to put a copy; pass --copy. Nothing was changed.")
     return free_path(place.path, "before-repair")

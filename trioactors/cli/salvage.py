@@ -1,10 +1,10 @@
-"""A store that does not open: carry what can still be read into a new one, and put that in its place.
+"""Salvage a store that cannot be opened: copy the records that can still be read to a new store, and replace the damaged one by it.
 
-The damaged store is only read, never written: whoever knows more about the damage will find every bit of it. When the new store is
-complete and has been opened, the two change places, by renaming. What this cannot know is what is *not* there any more: a record whose
-last commit is lost is missing, or shows an older state. It says so; what that means is for people to decide.
+The damaged store is only read, never written, so it stays available for a closer analysis. When the new store is complete and has been
+opened, the two change places by renaming. Lost records cannot be detected: a record whose last commit is lost is missing, or holds an older
+state. The command says so and leaves the conclusion to the user.
 
-A store in one file has more files beside it, with names that begin like its own and go on with "-" (logs, locks): they move with it.
+A store in one file has companion files (logs, locks), named like it with a suffix that begins with "-". They are moved together with it.
 """
 
 from __future__ import annotations
@@ -26,33 +26,33 @@ __all__ = ["salvage"]
 
 
 def salvage(place: Place, damage: StoreCorrupt) -> ExitCode:
-    """Put a new store with everything that can be read in the place of one that does not open."""
+    """Replace a store that cannot be opened by a new one with every record that can be read."""
     path = place.path
     if path is None:
-        raise Refused(f"{damage} It is not in a file that could be put aside. Nothing was changed.") from damage
+        raise Refused(f"{damage} It is not in a file that could be moved. Nothing was changed.") from damage
     fresh = place.at(free_path(path, "salvaged"))
     try:
         with place.opened(Verification.NONE) as old:
             if next(rescued(old), None) is None:
-                raise Refused(f"{damage} No record in it can be read any more. Nothing was changed; put a backup in its place.")
-            carried, kept = _carry(old, fresh)
+                raise Refused(f"{damage} No record in it can be read. Nothing was changed; use a backup.")
+            carried, kept = _copy_readable(old, fresh)
     except StoreCorrupt as error:
-        raise Refused(f"{error} Even unverified it does not open. Nothing was changed; put a backup in its place.") from error
+        raise Refused(f"{error} It cannot be opened even without verification. Nothing was changed; use a backup.") from error
     except StoreError as error:
-        raise Refused(f"{error} The damaged store is as it was; {fresh.address.path}, if it is there, can be removed.") from error
-    _see_that_it_is_whole(fresh, carried + kept)
-    say(f"The store did not open: {damage}")
-    say(f"{counted(carried, 'record')} could be read, and {kept:,} went to quarantine, in a new store: {fresh.address.path}")
-    aside = _put_aside(path)
-    _put_in_place(Path(fresh.address.path), path)
-    say(f"The damaged store is kept as it was: {aside}")
-    say(f"The new store is in its place: {path}")
-    say("What it has lost cannot be told: a record may be missing, or be older than the last one. If there is a backup, compare.")
+        raise Refused(f"{error} The damaged store was not changed; {fresh.address.path}, if it exists, can be removed.") from error
+    _check_complete(fresh, carried + kept)
+    say(f"The store could not be opened: {damage}")
+    say(f"{counted(carried, 'record')} could be read, {kept:,} were quarantined; the new store: {fresh.address.path}")
+    aside = _move_aside(path)
+    _move_into_place(Path(fresh.address.path), path)
+    say(f"The damaged store is kept unchanged: {aside}")
+    say(f"The new store has replaced it: {path}")
+    say("Lost records cannot be detected: a record may be missing, or older than its last commit. If you have a backup, compare.")
     return ExitCode.OK
 
 
-def _carry(old: Store, fresh: Place) -> tuple[int, int]:
-    """Write everything that can be read to the new store; how much went to its place, and how much to quarantine."""
+def _copy_readable(old: Store, fresh: Place) -> tuple[int, int]:
+    """Copy the records to the new store. Return the numbers of those copied and of those quarantined."""
     carried = kept = 0
     with fresh.made() as new:
         page: list[Batch] = []
@@ -70,17 +70,17 @@ def _carry(old: Store, fresh: Place) -> tuple[int, int]:
     return carried, kept
 
 
-def _see_that_it_is_whole(fresh: Place, records: int) -> None:
+def _check_complete(fresh: Place, records: int) -> None:
     with fresh.opened(Verification.FULL) as new:
         found = sum(1 for _ in walked(new))
     if found != records:
         raise Refused(
-            f"{fresh.address.path} has {found} records instead of {records}: do not rely on it. The store was left as it is."
+            f"{fresh.address.path} has {found} records instead of {records}: do not rely on it. The damaged store was not changed."
         )
 
 
-def _put_aside(path: Path) -> Path:
-    """Give the store at *path* another name; the path of the folder where it is."""
+def _move_aside(path: Path) -> Path:
+    """Rename the store at *path*. Return the folder that contains it."""
     aside = free_path(path, "damaged")
     if path.is_dir():
         path.rename(aside)
@@ -92,15 +92,15 @@ def _put_aside(path: Path) -> Path:
     return aside
 
 
-def _put_in_place(fresh: Path, path: Path) -> None:
-    """Give the new store the name of the old one: first what is beside it, so that it is never there without."""
+def _move_into_place(fresh: Path, path: Path) -> None:
+    """Rename the new store to the name of the old one. Its companion files come first, so that it never exists without them."""
     for file in _with_companions(fresh):
         file.rename(path.with_name(path.name + file.name.removeprefix(fresh.name)))
     RealDisk().sync_folder(path.parent)
 
 
 def _with_companions(path: Path) -> Iterator[Path]:
-    """The files beside the store at *path* that belong to it, and then the store itself."""
+    """Yield the companion files of the store at *path*, then the store itself."""
     if path.is_file():
         yield from [file for file in path.parent.iterdir() if file.name.startswith(f"{path.name}-") and file.is_file()]
     yield path

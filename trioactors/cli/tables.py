@@ -1,4 +1,4 @@
-"""What a console tells, as lines for a terminal. Names are anybody's, so each is shown in the form that can be typed."""
+"""The values received from a console, formatted for a terminal. Names are shown escaped, in the form in which they can be typed."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ __all__ = ["actor_lines", "actors_lines", "child_lines", "figures_lines", "trace
 
 _MINUTE, _HOUR, _DAY = 60.0, 3_600.0, 86_400.0
 _REPORT_LINES = 60
-_NUMBERS = frozenset({"LIFE", "FOR", "WAITING", "HANDLED", "CRASHED", "SINCE"})
-_MATTER_LEAST = ("LIFE", "FOR", "SINCE", "CRASHED", "HANDLED", "CLASS", "STATUS")
-"""Which columns of actors go first where there is no room for all."""
+_NUMBERS = frozenset({"INCARNATION", "AGE", "WAITING", "HANDLED", "CRASHED", "FOR"})
+_EXPENDABLE = ("INCARNATION", "AGE", "FOR", "CRASHED", "HANDLED", "CLASS", "STATUS")
+"""The columns of the table of actors that are dropped, in this order, if it is too wide."""
 
 
 def _span(seconds: float | None) -> str:
-    """Seconds, for people."""
+    """A duration in seconds as short text."""
     if seconds is None:
         return "-"
     if seconds < _MINUTE:
@@ -42,7 +42,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]], right: frozenset[
 
 
 def figures_lines(figures: dict[str, Any]) -> list[str]:
-    """The whole in figures."""
+    """The figures of the whole system."""
     ledger = figures["ledger"]
     store = (
         "" if figures["store"] is None else f"; store {shown(str(figures['store']))}{' BROKEN' if figures['store_broken'] else ''}"
@@ -56,14 +56,14 @@ def figures_lines(figures: dict[str, Any]) -> list[str]:
         f"{counted(figures['dead_letters'], 'dead letter')}, {counted(figures['restarts'], 'restart')}, "
         f"{counted(figures.get('failures', 0), 'failure')}"
     )
-    waits = f"; the oldest call waits for {_span(figures['mailbox_wait'])}" if figures.get("mailbox_wait") else ""
-    held = f"; a task held the loop for {figures['loop_lag']:.2g}s" if figures.get("loop_lag") else ""
+    waits = f"; the oldest call has waited {_span(figures['mailbox_wait'])}" if figures.get("mailbox_wait") else ""
+    held = f"; a task blocked the event loop for {figures['loop_lag']:.2g}s" if figures.get("loop_lag") else ""
     return [now, f"{so_far}{waits}{held}"]
 
 
 def actors_lines(page: dict[str, Any], now: float, width: int | None = None) -> list[str]:
-    """A page of actors; where it is wider than *width*, without the columns that matter least."""
-    head = ("NAME", "CLASS", "STATUS", "LIFE", "FOR", "WAITING", "HANDLED", "CRASHED", "HANDLING", "SINCE")
+    """A page of actors. If it is wider than *width*, the least important columns are dropped."""
+    head = ("NAME", "CLASS", "STATUS", "INCARNATION", "AGE", "WAITING", "HANDLED", "CRASHED", "HANDLING", "FOR")
     rows = [
         (
             shown(row["name"]),
@@ -87,10 +87,10 @@ def actors_lines(page: dict[str, Any], now: float, width: int | None = None) -> 
 
 
 def _fitting(head: Sequence[str], rows: Sequence[Sequence[str]], width: int | None) -> list[str]:
-    """The table of actors, without as many columns as it takes to fit."""
+    """The table of actors, without as many columns as necessary to fit."""
     left = list(head)
     lines = _columns(head, rows, left)
-    for least in _MATTER_LEAST:
+    for least in _EXPENDABLE:
         if width is None or max(len(line) for line in lines) <= width:
             break
         left.remove(least)
@@ -105,7 +105,7 @@ def _columns(head: Sequence[str], rows: Sequence[Sequence[str]], chosen: Sequenc
 
 
 def tree_lines(branch: dict[str, Any]) -> list[str]:
-    """A branch, with all below it."""
+    """A branch and its descendants."""
     return list(_branches(branch, "", ""))
 
 
@@ -124,19 +124,22 @@ def _branch(branch: dict[str, Any]) -> str:
     if branch["status"] != "running":
         words.append(str(branch["status"]).upper())
     if branch["budget"] is not None:
-        budget = branch["budget"]
-        words.append(f"{budget['strategy']}, {budget['used']} of {budget['allowed']} restarts in {budget['period']:g} s")
+        words.append(_budget(branch["budget"]))
     elif branch["incarnation"] > 1:
-        words.append(f"life {branch['incarnation']}")
+        words.append(f"incarnation {branch['incarnation']}")
     if branch["backlog"]:
         words.append(f"{branch['backlog']:,} waiting")
     if branch["last_exit"] is not None and branch["kind"] != "supervisor":
-        words.append(f"last: {shown(str(branch['last_exit']))}")
+        words.append(f"last exit: {shown(str(branch['last_exit']))}")
     return " ".join(words)
 
 
+def _budget(budget: dict[str, Any]) -> str:
+    return f"{budget['strategy']}, {budget['used']} of {budget['allowed']} restarts in {budget['period']:g} s"
+
+
 def actor_lines(actor: dict[str, Any], now: float) -> list[str]:
-    """One actor, in full."""
+    """One actor in full."""
     handling = actor["handling"]
     busy = (
         "nothing" if handling is None else f"{handling['handler']} for {_span(now - handling['since'])}, from {handling['sender']}"
@@ -145,20 +148,27 @@ def actor_lines(actor: dict[str, Any], now: float) -> list[str]:
         "name": actor["name"],
         "path": actor["path"],
         "class": actor["actor"],
-        "status": f"{actor['status']} for {_span(now - actor['since'])}, life {actor['incarnation']}, {actor['restart']}",
+        "status": _status(actor, now),
         "handling": busy,
-        "waits for": ", ".join(actor["waits_for"]) or "nobody",
-        "mailbox": f"{actor['backlog']:,} of {actor['mailbox_limit']:,}, at most {actor['mailbox_peak']:,}, "
-        f"{actor['mailbox_rejected']:,} turned away",
+        "waits for": ", ".join(actor["waits_for"]) or "-",
+        "mailbox": f"{actor['backlog']:,} of {actor['mailbox_limit']:,}, peak {actor['mailbox_peak']:,}, "
+        f"{actor['mailbox_rejected']:,} rejected",
         "handled": f"{actor['ledger']['handled']:,}, crashed {actor['ledger']['crashed']:,}",
-        "watchers": ", ".join(actor["watchers"]) or "nobody",
-        "last end": actor["last_exit"] or "-",
+        "watchers": ", ".join(actor["watchers"]) or "-",
+        "last exit": actor["last_exit"] or "-",
     }
     if actor["durable"] is not None:
         durable = actor["durable"]
         facts["durable"] = f"{durable['policy']}, revision {durable['revision']:,}, {durable['size']:,} bytes"
-    lines = [f"{what:<10}{shown(str(value))}" for what, value in facts.items()]
-    return [*lines, *_details(actor, now)]
+    return [*_facts(facts), *_details(actor, now)]
+
+
+def _status(child: dict[str, Any], now: float) -> str:
+    return f"{child['status']} for {_span(now - child['since'])}, incarnation {child['incarnation']}, {child['restart']}"
+
+
+def _facts(facts: dict[str, Any]) -> list[str]:
+    return [f"{what:<10}{shown(str(value))}" for what, value in facts.items()]
 
 
 def _details(actor: dict[str, Any], now: float) -> Iterator[str]:
@@ -166,7 +176,7 @@ def _details(actor: dict[str, Any], now: float) -> Iterator[str]:
         yield f"\nstate ({shown(actor['state']['type'])})"
         yield from (f"  {line}" for line in pretty(actor["state"]["value"]))
     elif not actor["state_allowed"]:
-        yield f"{'state':<10}not shown: its class does not say inspect=True"
+        yield f"{'state':<10}not shown: the class does not say inspect=True"
     if actor["waiting"]:
         head = ("WAITING", "KIND", "FROM", "FOR")
         rows = [
@@ -185,28 +195,27 @@ def _details(actor: dict[str, Any], now: float) -> Iterator[str]:
 
 
 def child_lines(child: dict[str, Any], now: float) -> list[str]:
-    """A child that is no actor: its branch of the tree, with its last failure."""
+    """A child that is not an actor: its place in the tree, and its last failure."""
     facts = {
         "name": child["name"],
         "path": child["path"],
         "kind": child["kind"],
-        "status": f"{child['status']} for {_span(now - child['since'])}, life {child['incarnation']}, {child['restart']}",
-        "last end": child["last_exit"] or "-",
+        "status": _status(child, now),
+        "last exit": child["last_exit"] or "-",
     }
     if child["budget"] is not None:
-        budget = child["budget"]
-        facts["budget"] = f"{budget['strategy']}, {budget['used']} of {budget['allowed']} restarts in {budget['period']:g} s"
-    return [*(f"{what:<10}{shown(str(value))}" for what, value in facts.items()), *_failure(child["failure"], now)]
+        facts["budget"] = _budget(child["budget"])
+    return [*_facts(facts), *_failure(child["failure"], now)]
 
 
 def _failure(failure: dict[str, Any] | None, now: float) -> Iterator[str]:
     if failure is not None:
-        yield f"\nlast crash, life {failure['incarnation']}, {_span(now - failure['time'])} ago"
+        yield f"\nlast crash, incarnation {failure['incarnation']}, {_span(now - failure['time'])} ago"
         yield from (f"  {line}" for line in str(failure["report"]).split("\n")[:_REPORT_LINES])
 
 
 def trace_line(row: dict[str, Any]) -> str:
-    """One trace record."""
+    """A trace record."""
     fields = " ".join(
         f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in row["fields"].items() if value is not None
     )

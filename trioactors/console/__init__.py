@@ -1,10 +1,10 @@
-"""See a running system, and act on it safely: page and WebSocket on one port. The extra `console` brings what it stands on.
+"""A web console for a running system: a page and a WebSocket on one port. It needs the extra `console`.
 
-    ta.child(partial(serve_console, port=8080), name="console")    under any supervisor of yours
+    ta.child(partial(serve_console, port=8080), name="console")    under a supervisor of your own
     open_system(..., console="127.0.0.1:0")                        beside the tree
 
-The page is docs/console.md, the protocol docs/console-protocol.md. Whatever happens in a console, the application lives: a connection that
-fails is closed and logged, an action answers errors. Nobody looking costs nothing.
+docs/console.md describes the page, docs/console-protocol.md the protocol. No error in a console affects the application: a connection that
+fails is closed and logged, and a failed action is answered with the error. A console costs nothing while no viewer is connected.
 """
 
 from trioactors.console.access import Role

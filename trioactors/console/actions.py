@@ -1,7 +1,7 @@
-"""What can be asked, and what can be done: each with an answer, errors included; and every deed in the audit log.
+"""Questions and actions of viewers. Each one is answered, also when it fails, and every action is in the audit log.
 
-A deed is told to the log twice, when it is asked for and when it has ended, so that one which takes the process with it is on record.
-Answers never raise: what the runtime says against it is the answer.
+An action is logged when it is requested and again when it has ended, so an action that ends the process is on record. Answering never
+raises: an error of the runtime becomes the answer.
 """
 
 from __future__ import annotations
@@ -17,33 +17,33 @@ from trioactors.actors.calls import RemoteHandler
 from trioactors.actors.child import ActorChild
 from trioactors.console.access import Role
 from trioactors.console.options import Options
-from trioactors.console.topics import TOPICS, Message, Source, told_error
+from trioactors.console.topics import TOPICS, Message, Source, error_fields
 from trioactors.errors import SpecError, TrioactorsError, UnknownName, UsageError
 from trioactors.inspect import plain, quarantine
-from trioactors.messaging.ledger import DeadLetter
+from trioactors.inspect.letters import numbered
 from trioactors.supervision.child import Child, Parent, current_incarnation
 from trioactors.supervision.handle import restart_child_of, stop_child
 from trioactors.supervision.specs import INTERNAL
-from trioactors.system.system import registry_of, runtime_of
+from trioactors.system.system import registry_of
 
-__all__ = ["DEEDS", "QUESTIONS", "Asker", "NotAllowed", "answered"]
+__all__ = ["ACTIONS", "QUESTIONS", "Client", "NotAllowed", "answered"]
 
 _audit = logging.getLogger("trioactors.console.audit")
 
 
 @attrs.frozen
-class Asker:
-    """Who asks."""
+class Client:
+    """The sender of a request."""
 
     address: str
     role: Role
 
 
 class NotAllowed(UsageError):
-    """The viewer's role does not allow it."""
+    """The viewer's role does not allow the action."""
 
 
-# --- questions: nothing changes ---
+# --- questions change nothing ---
 
 
 def _explain(source: Source, options: Options) -> object:
@@ -54,18 +54,18 @@ def _explain(source: Source, options: Options) -> object:
 
 
 def _look(source: Source, options: Options) -> object:
-    """A topic, once."""
+    """The value of a topic, once."""
     topic = options.needed("topic")
     rest = options.rest("topic")
     if topic not in TOPICS:
-        raise SpecError(f"no topic is named {topic[:100]!r}; there are {', '.join(TOPICS)}")
+        raise SpecError(f"unknown topic {topic[:100]!r}; known topics: {', '.join(TOPICS)}")
     value = TOPICS[topic](source, rest)
     rest.end()
     return value()
 
 
 async def _quarantine(source: Source, options: Options) -> object:
-    """What is in quarantine, from the store; the topic `durable` tells from then on how much it was."""
+    """The quarantined records, read from the store. From then on the topic `durable` includes their number."""
     limit = options.number("limit", 100, most=source.limits.rows)
     options.end()
     page = await quarantine(source.system, limit=limit)
@@ -78,10 +78,10 @@ QUESTIONS: Final[Mapping[str, Callable[[Source, Options], object]]] = {
     "look": _look,
     "quarantine": _quarantine,
 }
-"""Each gives its answer, or, where it has to ask the store, something to await."""
+"""Each returns its answer, or an awaitable of it if it reads the store."""
 
 
-# --- deeds ---
+# --- actions ---
 
 
 async def _restart(source: Source, options: Options) -> object:
@@ -97,20 +97,20 @@ async def _stop(source: Source, options: Options) -> object:
 
 
 async def _resend(source: Source, options: Options) -> object:
-    """Send the dead letter of a number again, as a cast."""
+    """Send one dead letter again, as a cast."""
     number = options.number("number", -1, most=2**53, least=-1)
     options.end()
     return {"number": number, "target": await _sent_again(source, number)}
 
 
 async def _resend_all(source: Source, options: Options) -> object:
-    """Send all that match again; what cannot be sent is told, and the rest is sent all the same."""
+    """Send all matching dead letters again. Those that cannot be sent are listed with their errors; the others are sent all the same."""
     await trio.lowlevel.checkpoint()
     cause, target = options.text("cause"), options.text("target")
     options.end()
     sent: list[int] = []
     failed: list[Message] = []
-    for number, letter in _kept(source).items():
+    for number, letter in numbered(source.system):
         if (
             number in source.resent
             or (cause is not None and letter.cause != cause)
@@ -121,11 +121,11 @@ async def _resend_all(source: Source, options: Options) -> object:
             await _sent_again(source, number)
             sent.append(number)
         except TrioactorsError as error:
-            failed.append({"number": number, "error": told_error(error)})
+            failed.append({"number": number, "error": error_fields(error)})
     return {"sent": sent, "failed": failed}
 
 
-DEEDS: Final[Mapping[str, Callable[[Source, Options], Awaitable[object]]]] = {
+ACTIONS: Final[Mapping[str, Callable[[Source, Options], Awaitable[object]]]] = {
     "restart": _restart,
     "stop": _stop,
     "resend": _resend,
@@ -134,35 +134,30 @@ DEEDS: Final[Mapping[str, Callable[[Source, Options], Awaitable[object]]]] = {
 
 
 def _target(source: Source, options: Options) -> Child:
-    """The child that is meant; if an incarnation is named, only that one. Raises `UnknownName`, `UsageError`."""
+    """The child to act on. Raises `UnknownName`, or `UsageError` if it is off limits or a given incarnation has exited."""
     name, seen = options.needed("name"), options.optional_number("incarnation")
     options.end()
     child = registry_of(source.system).find(name)
     if name.startswith(INTERNAL):
-        raise UsageError(f"{name} is the system's own; leave the block of open_system to stop it")
+        raise UsageError(f"{name} is internal to the system; to stop the system, leave the open_system block")
     incarnation = current_incarnation.get()
     above: Child | Parent | None = None if incarnation is None else incarnation.child
     while above is not None:
         if above is child:
-            raise UsageError(f"this console runs in {name}: it cannot stop or restart that, since nobody would be left to answer")
+            raise UsageError(f"this console runs under {name}, so it cannot stop or restart it: the connection would be lost")
         above = above.parent
     if seen is not None and seen != child.incarnation:
-        raise UsageError(f"{name} is in its incarnation {child.incarnation} by now, not in {seen}: look again")
+        raise UsageError(f"{name} is now in incarnation {child.incarnation}, not {seen}: refresh and try again")
     return child
 
 
-def _kept(source: Source) -> dict[int, DeadLetter]:
-    runtime = runtime_of(source.system)
-    return dict(enumerate(tuple(runtime.accounts.dead_letters), start=runtime.accounts.dead - len(runtime.accounts.dead_letters)))
-
-
 async def _sent_again(source: Source, number: int) -> str:
-    """Raises `UnknownName`, `UsageError`, and what sending raises."""
-    letter = _kept(source).get(number)
+    """Cast the dead letter again and return its target. Raises `UnknownName`, `UsageError`, and the errors of sending."""
+    letter = dict(numbered(source.system)).get(number)
     if letter is None:
-        raise UsageError(f"no dead letter has the number {number}: it is not kept any more, or never was")
+        raise UsageError(f"there is no dead letter {number}: it is no longer kept, or never existed")
     if number in source.resent:
-        raise UsageError(f"dead letter {number} was sent again already")
+        raise UsageError(f"dead letter {number} has already been sent again")
     child = registry_of(source.system).find(letter.target)
     spec = None
     if isinstance(child, ActorChild):
@@ -181,40 +176,40 @@ async def _sent_again(source: Source, number: int) -> str:
 # --- answers ---
 
 
-async def answered(source: Source, asker: Asker, message: Mapping[str, Any]) -> Message:
-    """The answer to a request, whatever comes of it."""
+async def answered(source: Source, client: Client, message: Mapping[str, Any]) -> Message:
+    """Carry out the request and return its answer, also if it fails."""
     await trio.lowlevel.checkpoint()
-    deed = message.get("type") == "act"
+    action = message.get("type") == "act"
     what, given = message.get("what"), message.get("options", {})
     try:
         options = Options(given, str(what)[:100])
-        value = await _done(source, asker, what, options) if deed else await _told(source, what, options)
+        value = await _act(source, client, what, options) if action else await _ask(source, what, options)
         return {"type": "answer", "ok": True, "value": plain(value)}
     except TrioactorsError as error:
-        if deed:
-            _audit.warning("%s (%s): %s %r failed: %s", asker.address, asker.role.value, _spelled(what), given, _spelled(error))
-        return {"type": "answer", "ok": False, "error": told_error(error)}
+        if action:
+            _audit.warning("%s (%s): %s %r failed: %s", client.address, client.role.value, _spelled(what), given, _spelled(error))
+        return {"type": "answer", "ok": False, "error": error_fields(error)}
 
 
-async def _told(source: Source, what: object, options: Options) -> object:
+async def _ask(source: Source, what: object, options: Options) -> object:
     await trio.lowlevel.checkpoint()
     if not isinstance(what, str) or what not in QUESTIONS:
-        raise SpecError(f"nobody can ask {str(what)[:100]!r}; there are {', '.join(QUESTIONS)}")
+        raise SpecError(f"unknown question {str(what)[:100]!r}; known questions: {', '.join(QUESTIONS)}")
     answer = QUESTIONS[what](source, options)
     return await cast("Awaitable[object]", answer) if isinstance(answer, Awaitable) else answer
 
 
-async def _done(source: Source, asker: Asker, what: object, options: Options) -> object:
-    if not isinstance(what, str) or what not in DEEDS:
-        raise SpecError(f"nobody can do {str(what)[:100]!r}; there are {', '.join(DEEDS)}")
-    if asker.role is not Role.ADMIN:
-        raise NotAllowed(f"{what} needs the role admin, and you are a {asker.role.value}")
-    _audit.warning("%s (%s): %s %r", asker.address, asker.role.value, what, options)
-    value = await DEEDS[what](source, options)
-    _audit.warning("%s (%s): %s %r done", asker.address, asker.role.value, what, options)
+async def _act(source: Source, client: Client, what: object, options: Options) -> object:
+    if not isinstance(what, str) or what not in ACTIONS:
+        raise SpecError(f"unknown action {str(what)[:100]!r}; known actions: {', '.join(ACTIONS)}")
+    if client.role is not Role.ADMIN:
+        raise NotAllowed(f"{what} requires the role admin; your role is {client.role.value}")
+    _audit.warning("%s (%s): %s %r", client.address, client.role.value, what, options)
+    value = await ACTIONS[what](source, options)
+    _audit.warning("%s (%s): %s %r done", client.address, client.role.value, what, options)
     return value
 
 
 def _spelled(value: object) -> str:
-    """In one line of at most 200 characters: what comes from outside must not fake an entry."""
+    """*value* in one line of at most 200 characters: text from a client must not forge a log entry."""
     return repr(str(value))[:200]

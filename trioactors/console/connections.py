@@ -1,4 +1,4 @@
-"""One connection, from its first byte to its end. Whatever goes wrong in it ends it, is logged, and concerns nobody else."""
+"""Connections to a console. An error in one connection closes it and is logged; the others and the application are not affected."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import attrs
 import trio
 
 from trioactors.console.access import Access, Head, Refusal, Role
-from trioactors.console.actions import Asker
+from trioactors.console.actions import Client
 from trioactors.console.heads import Answer, Replayed, read_head, send_answer, wants_socket
 from trioactors.console.health import health
 from trioactors.console.metrics import metrics
@@ -27,39 +27,39 @@ __all__ = ["LINK", "LIVE", "SESSION", "Connections"]
 _log = logging.getLogger("trioactors.console")
 
 LIVE: Final = "/live"
-"""Where a viewer opens its socket."""
+"""The path of the WebSocket."""
 SESSION: Final = "/session"
-"""Where a page asks whether it is signed in."""
+"""The path at which a page asks whether it is signed in."""
 LINK: Final = "/open/"
-"""How the path of a link begins."""
+"""The beginning of the path of a link."""
 _HEALTH: Final = ("/health", "/health/live")
 _SHORT_HEAD: Final = 4_096
 _SHORT_TIME: Final = 1.0
-"""Bytes of the head, and seconds until it is there, of whoever comes when too many are here."""
+"""Longest head in bytes, and its deadline in seconds, for a connection beyond the limit."""
 _WAITING: Final = 16
-"""So many of them are waited for at once."""
+"""Connections beyond the limit whose head is read at the same time."""
 _FAREWELL: Final = 1.0
-"""How many seconds the end of a socket may take."""
+"""Seconds that closing a socket may take."""
 _LOST: Final = (trio.BrokenResourceError, trio.ClosedResourceError, OSError)
-"""What a peer that goes away looks like."""
+"""The errors that are raised when the peer disconnects."""
 
 
 @attrs.define(eq=False)
 class Connections:
-    """Everybody who is connected to one console."""
+    """The connections to one console."""
 
     source: Source
     access: Access
     base: str
-    """How the console is reached: scheme, host and port."""
+    """The URL of the console: scheme, host and port."""
     used: Callable[[str], None] = attrs.field(repr=False)
-    """Told of the address from which a link was used."""
+    """Called with the address from which a link was used."""
     connected: int = attrs.field(default=0, init=False)
     _waiting: deque[trio.CancelScope] = attrs.field(factory=deque[trio.CancelScope], init=False, repr=False)
-    """Those beyond the limit whose head is read."""
+    """The connections beyond the limit whose head is being read."""
 
     async def serve(self, stream: trio.abc.Stream) -> None:
-        """Serve one connection to its end. This is the wall behind which the application lives."""
+        """Serve one connection until it is closed. No error in it reaches the application."""
         address = _address(stream)
         self.connected += 1
         try:
@@ -67,7 +67,7 @@ class Connections:
         except* _LOST:
             pass
         except* Exception:
-            _log.exception("the console's connection from %s failed, and was closed", address)
+            _log.exception("the connection from %s failed and was closed", address)
         finally:
             self.connected -= 1
             await trio.aclose_forcefully(stream)
@@ -76,31 +76,31 @@ class Connections:
         admitted: tuple[bytes, Role] | None = None
         with trio.move_on_after(self.source.limits.head_time):
             if self.connected > self.source.limits.connections:
-                answer, head_only = await self._beyond(stream)
-                await self._give(stream, answer, head_only=head_only)
+                answer, head_only = await self._over_limit(stream)
+                await self._send(stream, answer, head_only=head_only)
             else:
-                admitted = await self._exchange(stream, address)
+                admitted = await self._respond(stream, address)
         if admitted is not None:
-            await self._live(Replayed(admitted[0], stream), Asker(address, admitted[1]))
+            await self._live(Replayed(admitted[0], stream), Client(address, admitted[1]))
 
-    async def _beyond(self, stream: trio.abc.Stream) -> tuple[Answer, bool]:
-        """What one gets who comes when too many are here, and whether the head of it is enough.
+    async def _over_limit(self, stream: trio.abc.Stream) -> tuple[Answer, bool]:
+        """The answer to a connection beyond the limit, and whether to send only its head.
 
-        It is the health if that is asked for, since whoever asks would else end the program. The head must be short and come soon. Only a
-        few are waited for; one more, and the oldest of them has waited long enough.
+        A health check is answered even now: a process manager would end the program without an answer. Its head must be short and arrive
+        soon. Only a few such heads are read at a time; with one more, the oldest is given up.
         """
         found = None
         scope = trio.CancelScope(deadline=trio.current_time() + _SHORT_TIME)
         self._waiting.append(scope)
         if len(self._waiting) > _WAITING:
-            self._waiting.popleft().cancel(reason="others came")
+            self._waiting.popleft().cancel(reason="newer connections arrived")
         try:
             with scope:
                 found = await self._health_only(stream)
         finally:
             with suppress(ValueError):
                 self._waiting.remove(scope)
-        return found or (Answer.text(503, "Too many connections are open here already."), False)
+        return found or (Answer.text(503, "Too many connections are open."), False)
 
     async def _health_only(self, stream: trio.abc.Stream) -> tuple[Answer, bool] | None:
         await trio.lowlevel.checkpoint()
@@ -116,11 +116,11 @@ class Connections:
     def _health(self, head: Head) -> Answer:
         return health(self.source.system, readiness=head.path == _HEALTH[0])
 
-    async def _give(self, stream: trio.abc.Stream, answer: Answer, *, head_only: bool) -> None:
+    async def _send(self, stream: trio.abc.Stream, answer: Answer, *, head_only: bool) -> None:
         await send_answer(stream, answer, head_only=head_only, isolated=self.access.isolated)
 
-    async def _exchange(self, stream: trio.abc.Stream, address: str) -> tuple[bytes, Role] | None:
-        """Answer one request. Where it asks for a socket, and may have one: what was read of it, and the role."""
+    async def _respond(self, stream: trio.abc.Stream, address: str) -> tuple[bytes, Role] | None:
+        """Answer one request. If it asks for a WebSocket and is allowed to, return the bytes read so far and the role instead."""
         head_only = False
         try:
             found = await read_head(stream, self.source.limits.head_bytes)
@@ -133,15 +133,15 @@ class Connections:
                 return read, self.access.check_socket(head, trio.current_time())
             answer = self._answer(head, address)
         except Refusal as refusal:
-            _log.info("refused a request of %s: %s", address, refusal)
+            _log.info("refused a request from %s: %s", address, refusal)
             answer = Answer.of(refusal)
-        await self._give(stream, answer, head_only=head_only)
+        await self._send(stream, answer, head_only=head_only)
         return None
 
     def _answer(self, head: Head, address: str) -> Answer:
-        """What one request gets. Raises `Refusal`."""
+        """The answer to one request. Raises `Refusal`."""
         if head.method not in {"GET", "HEAD"}:
-            raise Refusal(405, "Only GET and HEAD are served here; what acts goes through the socket.")
+            raise Refusal(405, "Only GET and HEAD are served here; actions go through the WebSocket.")
         if head.path in _HEALTH:
             return self._health(head)
         self.access.check_host(head)
@@ -159,8 +159,8 @@ class Connections:
             return self._session(head)
         if head.path == LIVE:
             self.access.role_of(head, trio.current_time())
-            raise Refusal(426, "A WebSocket is served here, and nothing else.")
-        raise Refusal(404, "Nothing is here. There are /, /live, /health and /metrics.")
+            raise Refusal(426, "Only a WebSocket is served here.")
+        raise Refusal(404, "Not found. Try /, /live, /health or /metrics.")
 
     def _signed_in(self, key: str, address: str) -> Answer:
         session = self.access.redeem(key, trio.current_time())
@@ -168,7 +168,7 @@ class Connections:
         return Answer(303, headers={"Location": "/", "Set-Cookie": self.access.set_cookie(session)})
 
     def _session(self, head: Head) -> Answer:
-        """Who asks, as far as we know: a socket that is refused cannot tell a page why, and this is no error in a browser."""
+        """The role of the client, or null. A page asks here first, because a browser does not say why a WebSocket was refused."""
         try:
             role = self.access.role_of(head, trio.current_time()).value
         except Refusal:
@@ -181,8 +181,8 @@ class Connections:
         except SpecError as missing:
             return Answer.text(501, str(missing))
 
-    async def _live(self, stream: trio.abc.Stream, asker: Asker) -> None:
-        """Open the socket, and serve the viewer on it."""
+    async def _live(self, stream: trio.abc.Stream, client: Client) -> None:
+        """Open the WebSocket and serve the viewer on it."""
         library = sockets()
         async with trio.open_nursery() as nursery:
             socket = None
@@ -190,15 +190,15 @@ class Connections:
                 request = await library.wrap_server_stream(nursery, stream, max_message_size=self.source.limits.message_bytes)
                 socket = await request.accept()
             if socket is not None:
-                _log.info("%s looks (%s)", asker.address, asker.role.value)
-                await Viewer(socket, self.source, asker, lost=library.ConnectionClosed).serve()
+                _log.info("%s connected (%s)", client.address, client.role.value)
+                await Viewer(socket, self.source, client, lost=library.ConnectionClosed).serve()
                 with trio.move_on_after(_FAREWELL):
                     await socket.aclose()
             nursery.cancel_scope.cancel()
 
 
 def _address(stream: trio.abc.Stream) -> str:
-    """Where a connection comes from."""
+    """The remote address of a connection."""
     if not isinstance(stream, trio.SocketStream):
         return repr(type(stream).__name__)
     host, port = stream.socket.getpeername()[:2]

@@ -1,14 +1,16 @@
-"""What changed between two snapshots, as plain data; and how the newer one is made of the older one and that.
+"""Differences between two snapshots as plain data, and their application to the older one.
 
-A change is one of three objects. docs/console-protocol.md promises them, and shows the twenty lines that apply them in a browser.
+A change is one of three objects. docs/console-protocol.md specifies them and shows how a browser applies them.
 
-    {"is": value}                                        this value, whatever was there
-    {"set": {...}, "change": {...}, "gone": [...]}       an object: keys with new values, keys whose value changes, keys that are gone
+    {"is": value}                                        a new value
+    {"set": {...}, "change": {...}, "gone": [...]}       an object: keys with new values, keys with changed values, removed keys
     {"list": [[first, count], {"from": i, "change": c}, {"is": value}, ...]}
-                                                         a list, built of runs and changed items of the old one, and of new items
+                                                         a list, built from runs of the old list, changed items of it, and new items
 
-Rows are known again by their `name`, `number`, `key` or `path`, so a table that is sorted anew costs a few runs and not every row.
-Values are compared with their types: JSON keeps true and 1 apart, and Python does not.
+Table rows are recognized by their `name`, `number`, `key`, `path` or `cause`, so sorting a table anew costs a few runs, not every row.
+Values of different types are different: JSON distinguishes true from 1, Python does not.
+
+A commit view needs paths and the values before and after, for people to read: that is `trioactors.inspect.changes`.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ _IDENTITIES = ("name", "number", "key", "path", "cause")
 
 
 def difference(old: Plain, new: Plain) -> Change | None:
-    """What makes *new* of *old*; None where they are the same."""
+    """The change from *old* to *new*; None if they are equal."""
     if isinstance(old, dict) and isinstance(new, dict):
         return _of_objects(old, new)
     if isinstance(old, list) and isinstance(new, list):
@@ -35,7 +37,7 @@ def difference(old: Plain, new: Plain) -> Change | None:
 
 
 def applied(old: Any, change: Change) -> Any:
-    """The value that *change* makes of *old*, which stays as it is."""
+    """The result of applying *change* to *old*, which is not modified."""
     if "is" in change:
         return change["is"]
     if "list" in change:
@@ -88,18 +90,18 @@ def _of_lists(old: list[Plain], new: list[Plain]) -> Change | None:
 
 
 def _run(entries: list[list[int] | Change]) -> list[int] | None:
-    """The run that the list ends with, if it does."""
+    """The run at the end of the list, or None."""
     return entries[-1] if entries and isinstance(entries[-1], list) else None
 
 
 def _places(items: list[Plain]) -> dict[object, int]:
-    """Where each row is, where all of them have a name and no two the same; otherwise nothing."""
+    """The index of each row by its identity; empty if a row has no identity, or two rows have the same."""
     places = {_identity(item): index for index, item in enumerate(items)}
     return places if len(places) == len(items) and None not in places else {}
 
 
 def _identity(item: Plain) -> object:
-    """What a row is known by. Text and number are kept apart."""
+    """The identity of a row, with its type: the string "1" is not the number 1."""
     if not isinstance(item, dict):
         return None
     known = next((item[key] for key in _IDENTITIES if key in item), None)

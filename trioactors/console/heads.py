@@ -1,8 +1,8 @@
-"""The HTTP of a console: one head is read, one answer is given, and the connection is closed; or it becomes a socket.
+"""The HTTP of a console: read one request head, send one answer, and close the connection, or hand it to the WebSocket library.
 
-Page and socket share a port. The head is read with h11, which comes with the library of the sockets; if it asks for a socket, what was
-read is put back in front of the stream (`Replayed`), and that library reads it once more. A head that is too long, cut short or none at
-all never gets further than here.
+The page and the WebSocket share a port. The head is parsed with h11, which the WebSocket library depends on. If it asks for a WebSocket,
+the bytes read so far are put back in front of the stream (`Replayed`), and that library parses them again. A head that is too long,
+incomplete or invalid is refused here.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ _HEADERS = {
     "Connection": "close",
 }
 _ISOLATED = {"Cross-Origin-Opener-Policy": "same-origin"}
-"""Browsers heed it over https and on this machine only, and complain of it elsewhere."""
+"""Browsers accept it only over https and on this machine, and log a warning elsewhere."""
 
 
 @attrs.frozen
 class Answer:
-    """What is answered to one request."""
+    """The answer to one request."""
 
     status: int = 200
     body: bytes = b""
@@ -49,30 +49,30 @@ class Answer:
 
     @classmethod
     def text(cls, status: int, line: str) -> Answer:
-        """A line for a person."""
+        """A line of text."""
         return cls(status, f"{line}\n".encode("utf-8", "backslashreplace"))
 
     @classmethod
     def data(cls, value: Any, status: int = 200) -> Answer:
-        """JSON, for a program."""
+        """A JSON value."""
         return cls(status, f"{json.dumps(value)}\n".encode(), "application/json")
 
     @classmethod
     def of(cls, refusal: Refusal) -> Answer:
-        """What whoever is refused gets to see."""
+        """The answer to a refused request."""
         headers = {"WWW-Authenticate": 'Bearer realm="trioactors"'} if refusal.status == HTTPStatus.UNAUTHORIZED else {}
         return attrs.evolve(cls.text(refusal.status, str(refusal)), headers=headers)
 
 
 class Replayed(trio.abc.Stream):
-    """A stream of which the beginning was read already, and is read again."""
+    """A stream whose beginning has been read and is delivered once more."""
 
     def __init__(self, beginning: bytes, stream: trio.abc.Stream) -> None:
         self._beginning = beginning
         self._stream = stream
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        """First what was read before."""
+        """Receive the beginning first, then the rest of the stream."""
         if not self._beginning:
             return await self._stream.receive_some(max_bytes)
         await trio.lowlevel.checkpoint()
@@ -80,20 +80,20 @@ class Replayed(trio.abc.Stream):
         return some
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """To the stream itself."""
+        """Send to the underlying stream."""
         await self._stream.send_all(data)
 
     async def wait_send_all_might_not_block(self) -> None:
-        """Of the stream itself."""
+        """Wait for the underlying stream."""
         await self._stream.wait_send_all_might_not_block()
 
     async def aclose(self) -> None:
-        """Close the stream itself."""
+        """Close the underlying stream."""
         await self._stream.aclose()
 
 
 async def read_head(stream: trio.abc.Stream, limit: int) -> tuple[Head, bytes] | None:
-    """The head of a request and all bytes that were read; None where the peer went away first. Raises `Refusal`."""
+    """Read the head of a request. Return it with all bytes read, or None if the peer disconnected first. Raises `Refusal`."""
     await trio.lowlevel.checkpoint()
     library = h11()
     connection = library.Connection(library.SERVER, max_incomplete_event_size=limit)
@@ -102,13 +102,13 @@ async def read_head(stream: trio.abc.Stream, limit: int) -> tuple[Head, bytes] |
         try:
             event = connection.next_event()
         except library.RemoteProtocolError as error:
-            raise Refusal(getattr(error, "error_status_hint", 400), f"That is no request: {error}.") from None
+            raise Refusal(error.error_status_hint, f"Invalid request: {error}.") from None
         if isinstance(event, library.Request):
             return _head(event), read
         if isinstance(event, library.ConnectionClosed):
             return None
         if len(read) >= limit:
-            raise Refusal(431, f"That is no request: its head is longer than {limit:,} bytes.")
+            raise Refusal(431, f"Invalid request: its head is longer than {limit:,} bytes.")
         data = await stream.receive_some(min(_CHUNK, limit - len(read)))
         read += data
         connection.receive_data(data)
@@ -122,12 +122,12 @@ def _head(request: Any) -> Head:
 
 
 def wants_socket(head: Head) -> bool:
-    """Whether it asks for a socket."""
+    """Whether the request asks for a WebSocket."""
     return head.headers.get("upgrade", "").lower() == "websocket"
 
 
 async def send_answer(stream: trio.abc.Stream, answer: Answer, *, head_only: bool, isolated: bool) -> None:
-    """Give the answer. The caller sets the deadline, and closes the stream."""
+    """Send the answer. The caller sets the deadline and closes the stream."""
     headers = {
         "Content-Type": answer.kind,
         "Content-Length": str(len(answer.body)),

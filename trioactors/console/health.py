@@ -1,7 +1,7 @@
-"""Whether the system lives, and whether it is ready: for whoever starts processes and sends them work.
+"""Liveness and readiness of a system, for process managers and load balancers.
 
-`/health` answers 200 where both hold, and 503 otherwise; it says nothing else, so nobody has to sign in for it. *live* is true whenever
-this answer comes, as long as the tree has not ended. *ready* means that the store is not broken, and that no child waits for its restart.
+`/health` answers 200 if the system is live and ready, and 503 otherwise. It reveals nothing else, so it needs no sign-in. *live* means that
+the supervision tree is running. *ready* means that the store is not broken and no child is waiting for its restart.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["health"]
 
 
 def health(system: System, *, readiness: bool) -> Answer:
-    """The answer; without *readiness* the status tells only whether the system lives."""
+    """The answer of `/health`. Without *readiness*, its status depends only on whether the system is live."""
     runtime = runtime_of(system)
     restarting = sum(
         child.status is ChildStatus.RESTARTING for child in registry_of(system).children() if not child.name.startswith(INTERNAL)

@@ -1,4 +1,4 @@
-"""What a console puts up with from those who connect, in numbers that can be changed."""
+"""The limits of a console on its connections."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ _SHORTEST: Final = 0.01
 
 @attrs.frozen(kw_only=True)
 class ConsoleLimits:
-    """Each of them ends or refuses one connection; none concerns the others. Times are seconds."""
+    """Limits on connections. Exceeding one closes or refuses that connection only. Times are in seconds."""
 
     connections: int = 100
-    """How many are open at once; one more is refused."""
+    """Open connections; further ones are refused."""
     head_bytes: int = 16_384
-    """How long the head of a request may be."""
+    """Size of a request head, in bytes."""
     head_time: float = 10.0
-    """How long a connection may take until its request is answered, or its handshake done."""
+    """Time until a request is answered or a handshake is complete."""
     message_bytes: int = 65_536
-    """How long a message of a viewer may be."""
+    """Size of a viewer's message, in bytes."""
     messages: int = 20
-    """How many messages a viewer may send in a second, on average; five times as many in one go."""
+    """Messages per second from one viewer, on average; five times as many in a burst."""
     send_time: float = 20.0
-    """How long a viewer may take to read what it was sent."""
+    """Time that a viewer may take to read a message."""
     ping_every: float = 30.0
-    """How often a viewer is asked whether it is still there; it has as long to answer."""
+    """Interval of pings, and time for their answer."""
     subscriptions: int = 32
-    """How many topics one viewer watches at once."""
+    """Topics that one viewer may watch at the same time."""
     least_interval: float = 0.1
-    """How often a topic is looked at, at most."""
+    """Shortest interval between two updates of a topic."""
     rows: int = 1_000
-    """How many rows of a table, or records in one go, a viewer gets at most."""
+    """Rows of a table, or records of one message, sent to a viewer."""
     sessions: int = 100
-    """How many sign-ins are remembered; the oldest is forgotten first."""
+    """Sign-ins kept; the oldest is dropped first."""
     session_time: float = 43_200.0
-    """How long a sign-in lasts."""
+    """Lifetime of a sign-in."""
 
     def __attrs_post_init__(self) -> None:
         for field in attrs.fields(type(self)):

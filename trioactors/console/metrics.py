@@ -1,4 +1,4 @@
-"""The figures of a system in the form of Prometheus. No names of actors are in them: they would make a time series each."""
+"""The figures of a system as Prometheus metrics. They do not contain names of actors, since each would become a time series."""
 
 from __future__ import annotations
 
@@ -15,29 +15,31 @@ from trioactors.system.system import System
 
 __all__ = ["metrics"]
 
-_NOW = {"in_progress": "Messages that are being handled, or wait for their commit.", "waiting": "Messages that wait."}
+_NOW = {"in_progress": "Messages being handled or waiting for their commit.", "waiting": "Waiting messages."}
 
 
 class _Collector:
-    """What is told when Prometheus asks; nothing is kept in between."""
+    """The metrics of one request by Prometheus; nothing is kept between requests."""
 
     def __init__(self, known: Figures, core: Any) -> None:
         self._figures = known
         self._core = core
 
     def collect(self) -> Iterator[Any]:
-        """Every metric with its value."""
+        """Yield every metric with its value."""
         known, gauge, counter = self._figures, self._core.GaugeMetricFamily, self._core.CounterMetricFamily
         yield gauge("trioactors_children", "Children of all supervisors.", value=known.children)
-        yield gauge("trioactors_actors", "Actors among them.", value=known.actors)
-        yield gauge("trioactors_children_down", "Children that do not run.", value=known.down)
-        yield gauge("trioactors_actors_busy", "Actors with something to do.", value=known.busy)
-        yield gauge("trioactors_restarts", "Lives after the first, of all children that are known.", value=known.restarts)
-        yield counter("trioactors_failures", "Lives that did not end in order.", value=known.failures)
-        yield gauge("trioactors_mailbox_wait_seconds", "How long the oldest call or tick has waited.", value=known.mailbox_wait)
+        yield gauge("trioactors_actors", "Actors in the system.", value=known.actors)
+        yield gauge("trioactors_children_down", "Children that are not running.", value=known.down)
+        yield gauge("trioactors_actors_busy", "Actors that handle a message or have messages waiting.", value=known.busy)
+        yield gauge("trioactors_restarts", "Restarts of all children in the system.", value=known.restarts)
+        yield counter("trioactors_failures", "Failures of children.", value=known.failures)
+        yield gauge("trioactors_mailbox_wait_seconds", "Time that the oldest call or tick has waited.", value=known.mailbox_wait)
         if known.loop_lag is not None:
-            yield gauge("trioactors_loop_lag_seconds", "The longest that one task held the loop of late.", value=known.loop_lag)
-        yield gauge("trioactors_store_broken", "Whether the store must be opened again.", value=int(known.store_broken))
+            yield gauge(
+                "trioactors_loop_lag_seconds", "Longest time that one task blocked the event loop recently.", value=known.loop_lag
+            )
+        yield gauge("trioactors_store_broken", "Whether the store must be reopened.", value=int(known.store_broken))
         yield counter("trioactors_dead_letters", "Messages that could not be delivered.", value=known.dead_letters)
         for field in attrs.fields(Ledger):
             value = getattr(known.ledger, field.name)
@@ -48,7 +50,7 @@ class _Collector:
 
 
 def metrics(system: System) -> Answer:
-    """The answer to Prometheus. Raises `SpecError` where its package is missing."""
+    """The answer to Prometheus. Raises `SpecError` if the package `prometheus_client` is missing."""
     library = prometheus()
     registry = library.CollectorRegistry(auto_describe=False)
     registry.register(_Collector(figures(system), library.core))

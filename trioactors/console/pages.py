@@ -1,9 +1,9 @@
-"""The files that a browser is given: those in `static/`, read once. What is not in that folder cannot be asked for.
+"""The static files of the page: the contents of `static/`, read once. No other file can be requested.
 
-They are the same for everybody and hold nothing of the system, so nobody has to sign in for them.
+The files contain no data of the system, so they need no sign-in.
 
-A browser keeps them, and asks each time whether what it has is still right; but for `/`, which is never kept. The files of others stand in
-folders with their versions (`static/vendor`): those never change, and are not asked for again.
+Browsers cache them and revalidate them on each use, except for `/`, which is never cached. Third-party files are in folders with a version
+(`static/vendor`): they never change and are cached for good.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ _KINDS: Mapping[str, str] = {
 
 @lru_cache(maxsize=1)
 def pages() -> Mapping[str, Answer]:
-    """Every page by its path: `index.html` is `/`, others are below `/static/`."""
+    """The answers by path: `index.html` is `/`, the others are below `/static/`."""
     found = _found(files("trioactors.console").joinpath("static"), "/static/")
     return {**found, "/": attrs.evolve(found["/static/index.html"], headers={})}
 
 
 def page(head: Head) -> Answer | None:
-    """The page that *head* asks for; a browser that says it has this very one is told to use it. None where there is none."""
+    """The answer to a request for a file, 304 if the browser has the current version; None if there is no such file."""
     found = pages().get(head.path)
     if found is None or found.headers.get("ETag") not in head.headers.get("if-none-match", "").split(", "):
         return found
@@ -65,7 +65,7 @@ def _found(folder: Traversable, path: str) -> dict[str, Answer]:
 
 
 def _kept(path: str, body: bytes) -> dict[str, str]:
-    """How a browser may keep a file."""
+    """The caching headers of a file."""
     if path.startswith("/static/vendor/"):
         return {"Cache-Control": _FOR_EVER}
     return {"Cache-Control": "no-cache", "ETag": f'"{hashlib.sha256(body).hexdigest()[:32]}"'}

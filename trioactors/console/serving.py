@@ -1,4 +1,4 @@
-"""`serve_console`: the console of the system in which it is a child."""
+"""`serve_console`: a child that serves the console of its own system."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import re
 import sys
 from collections.abc import Callable
 from functools import partial
-from http.client import HTTP_PORT
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
@@ -34,17 +33,18 @@ _log = logging.getLogger("trioactors.console")
 
 _SHORTEST_TOKEN: Final = 16
 _LAST_PORT: Final = 65_535
+_HTTP_PORT: Final = 80
 _ADDRESS: Final = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^:\[\]]+):(?P<port>[0-9]{1,5})")
 _CANNOT_LISTEN: Final = (
-    "the console cannot listen on %s: %s. The application goes on without it, and it is tried again in %g s; end whatever has that port,"
-    " or open the system with another one, such as console='%s:0'"
+    "the console cannot listen on %s: %s. The application runs without it; the next attempt is in %g s. Free that port, or open the system"
+    " with another one, such as console='%s:0'"
 )
 _PAUSE: Final = Backoff(base=2.0, jitter=0.0)
 _LOOPBACK_NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
 
 
 def _announce(line: str) -> None:
-    """The line goes to stderr, where it is seen whatever logging is set to."""
+    """Write the line to stderr, so that it is visible whatever the logging configuration is."""
     sys.stderr.write(f"{line}\n")
 
 
@@ -61,12 +61,15 @@ async def serve_console(
     announce: Callable[[str], None] = _announce,
     task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve the console of the system in which this is a child: `ta.child(partial(serve_console, port=8080), name="console")`.
+    """Serve the console of the system in which this function runs as a child.
 
-    One link is *announced*, by default on stderr; it signs one browser in, with *link_role*. *token* lets programs look, *admin_token*
-    lets them act too; *authorize* tells by the headers of a request (names in lower case) which role somebody has, or None. A *host*
-    other than this machine's own needs one of these three. *public_url* is the address that people type: behind a proxy, and where *host*
-    is every address (0.0.0.0, ::) and so none that could be typed. Raises `SpecError`, `OSError`.
+        ta.child(partial(serve_console, port=8080), name="console")
+
+    *announce* is called with a line that contains a link, by default it writes to stderr. The link signs one browser in with *link_role*.
+    *token* gives programs read-only access, *admin_token* also lets them act. *authorize* receives the request headers, with names in lower
+    case, and returns a role, or None to refuse. If *host* is reachable from other machines, one of these three is required. *public_url* is
+    the address that users type; it is needed behind a proxy, and if *host* is a wildcard (0.0.0.0, ::). Raises `SpecError` if an argument
+    is invalid or the extra `console` is not installed, and `OSError` if the address is not available.
     """
     wanted = _Wanted(
         host=host,
@@ -90,7 +93,7 @@ async def serve_console(
 
 @attrs.frozen(kw_only=True)
 class _Wanted:
-    """What somebody wants of a console, checked. Raises `SpecError`."""
+    """The validated options of a console. Raises `SpecError` if one is invalid."""
 
     host: str
     port: int
@@ -105,21 +108,21 @@ class _Wanted:
     def __attrs_post_init__(self) -> None:
         _check_kinds(self.host, self.limits, self.authorize, self.announce)
         if count(self.port, "port") > _LAST_PORT:
-            raise SpecError(f"port={self.port} is no port: take one from 1 to {_LAST_PORT}, or 0 for any that is free")
+            raise SpecError(f"port={self.port} is not a port: use 1 to {_LAST_PORT}, or 0 for any free port")
         _check_access(self.host, self.token, self.admin_token, self.authorize)
         if _is_wildcard(self.host) and self.public is None:
             raise SpecError(
-                f"host={self.host!r} is every address of this machine and none that can be typed: say with public_url= how people reach"
-                f" it, as in public_url='http://192.0.2.7:{self.port or 8080}'"
+                f"host={self.host!r} is a wildcard address, which a browser cannot open: pass the address that users type, as in"
+                f" public_url='http://192.0.2.7:{self.port or 8080}'"
             )
 
     def base(self, port: int) -> str:
-        """How the console is reached that listens on *port*."""
+        """The URL of the console if it listens on *port*."""
         return f"http://{_named(self.host)}:{port}" if self.public is None else self.public
 
 
 def _connections(wanted: _Wanted, system: System, port: int) -> Connections:
-    """What serves those who come in; the first link is announced."""
+    """Make the connections of a console and announce the first link."""
     base = wanted.base(port)
     access = Access(
         new_secret=runtime_of(system).environment.new_secret,
@@ -138,8 +141,8 @@ def _connections(wanted: _Wanted, system: System, port: int) -> Connections:
     return Connections(Source(system, wanted.limits, TraceRing()), access, base, used)
 
 
-async def _serve_at_last(wanted: _Wanted, *, task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED) -> None:
-    """Serve, as soon as the address can be had. The application starts meanwhile: it does not depend on who looks at it."""
+async def _serve_when_free(wanted: _Wanted, *, task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED) -> None:
+    """Serve as soon as the address is available. The start of the application does not wait for it."""
     system = current_system()
     listen = runtime_of(system).environment.listen
     failed = 0
@@ -163,7 +166,7 @@ async def _serve_at_last(wanted: _Wanted, *, task_status: trio.TaskStatus[int] =
 
 
 def _announce_the_next(announce: Callable[[str], None], base: str, access: Access, address: str) -> None:
-    """A link was used from *address*: say so, and give the next one."""
+    """Announce that a link was used from *address*, and the next link."""
     role = access.link_role.value
     announce(f"console: {address} signed in. The next link, good for one sign-in ({role}): {base}{LINK}{access.new_link()}")
 
@@ -171,26 +174,29 @@ def _announce_the_next(announce: Callable[[str], None], base: str, access: Acces
 def console_tree(address: object) -> Supervisor:
     """The console of `open_system(console=...)`, under a supervisor of its own.
 
-    An address that cannot be had is an error in the log, and tried again and again. Should serving fail, it is started again with a pause
-    in between; should that never help, it stays down. Nothing of it concerns the application. Raises `SpecError`.
+    If the address is not available, this is logged as an error and tried again until it is. If serving fails, the supervisor restarts it
+    after a pause; if that does not help, the console stays down. The application is not affected. Raises `SpecError` if *address* is
+    invalid or the extra `console` is not installed.
     """
     found = _ADDRESS.fullmatch(address) if isinstance(address, str) else None
     if found is None or int(found["port"]) > _LAST_PORT:
-        raise SpecError(f"console={address!r} is no host and port, as in '127.0.0.1:0' or '[::1]:8080'")
+        raise SpecError(f"console={address!r} must be a host and a port, as in '127.0.0.1:0' or '[::1]:8080'")
     wanted = _Wanted(host=found["host"].strip("[]"), port=int(found["port"]))
     check_installed()
-    server = partial(_serve_at_last, wanted)
+    server = partial(_serve_when_free, wanted)
     return Supervisor(child(server, name="console.server"), name="console", restart=Restart.TRANSIENT, backoff=_PAUSE)
 
 
 def _check_kinds(host: object, limits: object, authorize: object, announce: object) -> None:
-    """Each is what it has to be. Raises `SpecError`."""
+    """Check the types of the options. Raises `SpecError`."""
     if not isinstance(host, str) or not host:
-        raise SpecError(f"host={host!r} must be a name or an address to listen on, as in '127.0.0.1'")
+        raise SpecError(f"host={host!r} must be a host name or an address to listen on, as in '127.0.0.1'")
     if not isinstance(limits, ConsoleLimits):
         raise SpecError(f"limits={limits!r} must be ConsoleLimits, as in ConsoleLimits(connections=20)")
     if authorize is not None and not callable(authorize):
-        raise SpecError(f"authorize={authorize!r} must be a function that takes the headers of a request and gives a role or None")
+        raise SpecError(
+            f"authorize={authorize!r} must be a function that takes the headers of a request and returns a role or None"
+        )
     if not callable(announce):
         raise SpecError(f"announce={announce!r} must be a function that takes a line of text")
 
@@ -200,12 +206,12 @@ def _check_access(host: str, token: str | None, admin_token: str | None, authori
     for name, secret in secrets.items():
         good = isinstance(secret, str) and re.fullmatch(rf"[!-~]{{{_SHORTEST_TOKEN},1000}}", secret)
         if secret is not None and not good:
-            raise SpecError(f"{name} must have at least {_SHORTEST_TOKEN} characters, printable ASCII without spaces")
+            raise SpecError(f"{name} must be at least {_SHORTEST_TOKEN} characters of printable ASCII without spaces")
     if token is not None and token == admin_token:
-        raise SpecError("token and admin_token are the same: whoever may look could act as well")
+        raise SpecError("token and admin_token must differ: otherwise every viewer is an admin")
     if not _is_loopback(host) and token is None and admin_token is None and authorize is None:
         raise SpecError(
-            f"host={host!r} can be reached from other machines: say who may come in, with token=, admin_token= or authorize=, or listen on"
+            f"host={host!r} can be reached from other machines: pass token=, admin_token= or authorize= to control access, or listen on"
             " 127.0.0.1"
         )
 
@@ -225,7 +231,7 @@ def _is_wildcard(host: str) -> bool:
 
 
 def _named(host: str) -> str:
-    """*host* as it stands in a URL."""
+    """*host* as written in a URL."""
     return f"[{host}]" if ":" in host else host
 
 
@@ -237,8 +243,8 @@ def _public(url: object) -> str:
 
 
 def _hosts(host: str, port: int, public: str | None) -> frozenset[str]:
-    """What may stand in the header `Host`."""
+    """The accepted values of the header `Host`."""
     names = [] if _is_wildcard(host) else [_named(host)]
     names += _LOOPBACK_NAMES if _is_loopback(host) or _is_wildcard(host) else ()
-    known = [f"{name}:{port}" for name in names] + (names if port == HTTP_PORT else [])
+    known = [f"{name}:{port}" for name in names] + (names if port == _HTTP_PORT else [])
     return frozenset(name.lower() for name in known + ([] if public is None else [urlsplit(public).netloc]))

@@ -1,7 +1,7 @@
-"""What can be watched: each topic is a function that makes the value as it is now, and is called only when somebody is to be told.
+"""The topics that a viewer can watch. A topic is a function that returns the current value; it is called only when an update is due.
 
-A `Watched` is one viewer's view of a topic. It keeps what that viewer was last sent, and answers a tick with the message that leads on
-from there: a snapshot first, then differences, nothing where nothing has changed. Nothing is queued: who ticks seldom gets larger steps.
+A `Watched` is one viewer's view of a topic. It keeps the value that this viewer was last sent, and each tick returns the messages that lead
+on from there: first a snapshot, then differences, nothing if nothing has changed. Nothing is queued: rare ticks mean larger steps.
 """
 
 from __future__ import annotations
@@ -20,14 +20,17 @@ from trioactors.console.limits import ConsoleLimits
 from trioactors.console.options import Options
 from trioactors.errors import SpecError, TrioactorsError
 from trioactors.inspect import CommitPage, CommitRing, Marks, Plain, TracePage, TraceRing, plain
+from trioactors.inspect.watching import Ring
 from trioactors.system.system import System
 from trioactors.trace import records as trace
 
-__all__ = ["KINDS", "STREAMS", "TOPICS", "Message", "Source", "Stream", "Topic", "Watched", "told_error", "watched"]
+__all__ = ["KINDS", "STREAMS", "TOPICS", "Message", "Read", "Source", "Stream", "Topic", "Watched", "error_fields", "watched"]
 
 Message: TypeAlias = dict[str, Any]
 Topic: TypeAlias = Callable[[], object]
-"""The value as it is now."""
+"""Returns the current value."""
+Read: TypeAlias = Callable[[int, int], TracePage | CommitPage]
+"""Reads the records from a cursor on, up to a limit."""
 
 _ROWS: Final = 100
 
@@ -43,24 +46,24 @@ KINDS: Final = tuple(
 
 @attrs.frozen
 class Source:
-    """Where topics come from."""
+    """The system and the rings that topics read."""
 
     system: System
     limits: ConsoleLimits
     ring: TraceRing
     commits: CommitRing = attrs.field(factory=CommitRing)
     resent: set[int] = attrs.field(factory=set[int])
-    """The numbers of dead letters that were sent again."""
+    """The numbers of the dead letters that have been sent again."""
     found: dict[str, Message] = attrs.field(factory=dict[str, "Message"])
-    """What the store answered last, to those who asked it."""
+    """The last answers of questions that read the store, by question."""
 
 
-def told_error(error: TrioactorsError) -> Message:
-    """An error as a viewer gets it."""
+def error_fields(error: TrioactorsError) -> Message:
+    """An error as sent to a viewer."""
     return {"kind": type(error).__name__, "text": str(plain(str(error), inspect.STATE_LIMITS))}
 
 
-# --- topics: a value, and what changes in it ---
+# --- topics with a value ---
 
 
 def _figures(source: Source, _: Options) -> Topic:
@@ -166,20 +169,20 @@ class Watched(ABC):
 
     @abstractmethod
     def messages(self) -> list[Message]:
-        """What leads on from what the viewer was last sent."""
+        """The messages that lead on from what the viewer was last sent."""
 
     @abstractmethod
     def resync(self) -> None:
-        """Begin anew at the next tick."""
+        """Start again with a snapshot at the next tick."""
 
     @contextmanager
     def open(self) -> Generator[Watched, None, None]:
-        """It costs something only while this is open."""
+        """Watch while this block is open. Only then does watching cost anything."""
         yield self
 
 
 class _Value(Watched):
-    """A value: a snapshot, then differences."""
+    """A topic with a value: a snapshot, then differences."""
 
     def __init__(self, topic: Topic, cost: Callable[[], AbstractContextManager[object]]) -> None:
         self._topic = topic
@@ -190,16 +193,16 @@ class _Value(Watched):
 
     @contextmanager
     def open(self) -> Generator[Watched, None, None]:
-        """What must be measured for it is measured meanwhile."""
+        """Take the measurements that the topic needs while this block is open."""
         with self._cost():
             yield self
 
     def messages(self) -> list[Message]:
-        """A snapshot, a difference, a failure that is new, or nothing."""
+        """A snapshot, a difference, a new failure, or nothing."""
         try:
             value = plain(self._topic())
         except TrioactorsError as error:
-            return self._failure(told_error(error))
+            return self._failure(error_fields(error))
         self._failed = None
         sent, self._sent = self._sent, value
         if self._fresh:
@@ -213,17 +216,18 @@ class _Value(Watched):
         return [] if known == error else [{"type": "failed", "error": error}]
 
     def resync(self) -> None:
-        """The next message is a snapshot."""
+        """Make the next message a snapshot."""
         self._fresh = True
         self._failed = None
 
 
 class Stream(Watched):
-    """What has happened, read from a ring by a number; the reader is told what had left the ring before it came."""
+    """A topic of records, read from a ring by cursor."""
 
-    def __init__(self, source: Source, options: Options, ring: TraceRing | CommitRing) -> None:
+    def __init__(self, source: Source, options: Options, ring: Ring, read: Read) -> None:
         self._system = source.system
         self._ring = ring
+        self._read = read
         self._limit = options.number("limit", _ROWS, most=source.limits.rows, least=1)
         self._left = options.number("count", 100_000, most=1_000_000, least=1)
         cursor = options.optional_number("cursor")
@@ -231,69 +235,55 @@ class Stream(Watched):
 
     @contextmanager
     def open(self) -> Generator[Watched, None, None]:
-        """The ring listens while somebody watches."""
+        """Let the ring listen while this block is open."""
         with self._ring.watching(self._system):
             yield self
 
-    @abstractmethod
-    def _read(self, cursor: int, limit: int) -> TracePage | CommitPage:
-        """What has come since *cursor*."""
-
     def messages(self) -> list[Message]:
-        """The records that have come since, at most `limit` of them; and after `count` in all, the end."""
+        """The records since the last tick, at most `limit` of them; after `count` records in total, the end."""
         page = self._read(self._cursor, min(self._limit, self._left))
         self._cursor = page.cursor
         self._left -= len(page.rows)
-        told: list[Message] = []
+        messages: list[Message] = []
         if page.rows or page.lost:
-            told.append({"type": "records", "rows": plain(page.rows), "cursor": page.cursor, "lost": page.lost})
-        return told if self._left else [*told, {"type": "end", "cursor": page.cursor}]
+            messages.append({"type": "records", "rows": plain(page.rows), "cursor": page.cursor, "lost": page.lost})
+        return messages if self._left else [*messages, {"type": "end", "cursor": page.cursor}]
 
     def resync(self) -> None:
-        """Nothing is remembered of what was sent; the cursor stays."""
+        """Do nothing: a stream has no snapshot, and its cursor stays."""
 
 
-class _Trace(Stream):
-    """Trace records."""
+def _trace(source: Source, options: Options) -> Stream:
+    child, kind, handler = (options.text(name) for name in ("child", "kind", "handler"))
+    if kind not in {None, *KINDS}:
+        raise SpecError(f"trace: unknown kind {kind!r}; known kinds: {', '.join(KINDS)}")
+    correlation = options.optional_number("correlation")
 
-    def __init__(self, source: Source, options: Options) -> None:
-        super().__init__(source, options, source.ring)
-        self._records = source.ring
-        self._child, self._kind, self._handler = (options.text(name) for name in ("child", "kind", "handler"))
-        if self._kind not in {None, *KINDS}:
-            raise SpecError(f"trace: no record is of the kind {self._kind!r}; there are {', '.join(KINDS)}")
-        self._correlation = options.optional_number("correlation")
-
-    def _read(self, cursor: int, limit: int) -> TracePage:
-        page = self._records.read(cursor, limit=limit, child=self._child, kind=self._kind, correlation=self._correlation)
-        rows = tuple(row for row in page.rows if self._handler is None or row.fields.get("handler") == self._handler)
+    def read(cursor: int, limit: int) -> TracePage:
+        page = source.ring.read(cursor, limit=limit, child=child, kind=kind, correlation=correlation)
+        rows = tuple(row for row in page.rows if handler is None or row.fields.get("handler") == handler)
         return attrs.evolve(page, rows=rows)
 
-
-class _Commits(Stream):
-    """Commits of durable actors, with what each changed."""
-
-    def __init__(self, source: Source, options: Options) -> None:
-        super().__init__(source, options, source.commits)
-        self._commits = source.commits
-        self._child = options.text("child")
-
-    def _read(self, cursor: int, limit: int) -> CommitPage:
-        return self._commits.read(cursor, limit=limit, child=self._child)
+    return Stream(source, options, source.ring, read)
 
 
-STREAMS: Final[Mapping[str, Callable[[Source, Options], Stream]]] = {"trace": _Trace, "commits": _Commits}
+def _commits(source: Source, options: Options) -> Stream:
+    child = options.text("child")
+    return Stream(source, options, source.commits, lambda cursor, limit: source.commits.read(cursor, limit=limit, child=child))
+
+
+STREAMS: Final[Mapping[str, Callable[[Source, Options], Stream]]] = {"trace": _trace, "commits": _commits}
 
 
 def watched(source: Source, topic: object, given: object) -> Watched:
-    """What a viewer wants to watch. Raises `SpecError`, and what the topic raises at once."""
+    """The view of *topic* for one viewer. Raises `SpecError` if the topic or its options are invalid."""
     if isinstance(topic, str) and topic in STREAMS:
         options = Options(given, topic)
         stream = STREAMS[topic](source, options)
         options.end()
         return stream
     if not isinstance(topic, str) or topic not in TOPICS:
-        raise SpecError(f"no topic is named {str(topic)[:100]!r}; there are {', '.join([*TOPICS, *STREAMS])}")
+        raise SpecError(f"unknown topic {str(topic)[:100]!r}; known topics: {', '.join([*TOPICS, *STREAMS])}")
     options = Options(given, topic)
     value = TOPICS[topic](source, options)
     options.end()

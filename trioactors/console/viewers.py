@@ -1,11 +1,11 @@
-"""One viewer on its socket: it is told what it watches, tick by tick, and answered what it asks.
+"""One viewer on its WebSocket: it receives updates of the topics it watches, and answers to its questions and actions.
 
-Three tasks, and no queue between them. One reads messages and answers them, one at a time. One sleeps until the next topic is due, makes
-what leads on from what this viewer has, and sends it; while a slow viewer does not read, nothing is made for it, and nobody else waits.
-One asks from time to time whether anybody is still there. The end of any of them is the end of the viewer.
+A viewer has three tasks and no queue between them. One reads messages and answers them, one at a time. One sleeps until the next topic is
+due, makes the update from what this viewer was last sent, and sends it. While a slow viewer does not read, nothing is made for it, and no
+other viewer waits. One sends pings. If one of the three ends, so does the viewer.
 
-What a viewer sends is not believed. A message that makes no sense is answered with an error; one that is too long, or comes too fast,
-ends the connection with a close code that says so.
+Messages of a viewer are not trusted. An invalid message is answered with an error. A message that is too long, or too many messages, closes
+the connection with a matching close code.
 """
 
 from __future__ import annotations
@@ -19,33 +19,33 @@ from typing import Final, Protocol, cast
 import attrs
 import trio
 
-from trioactors.console.actions import DEEDS, QUESTIONS, Asker, answered
+from trioactors.console.actions import ACTIONS, QUESTIONS, Client, answered
 from trioactors.console.options import Options
-from trioactors.console.topics import STREAMS, TOPICS, Message, Source, Watched, told_error, watched
+from trioactors.console.topics import STREAMS, TOPICS, Message, Source, Watched, error_fields, watched
 from trioactors.errors import SpecError, TrioactorsError
 
 __all__ = ["VERSION", "Rate", "Socket", "Viewer"]
 
 VERSION: Final = 1
-"""Of the protocol: docs/console-protocol.md."""
+"""The version of the protocol, docs/console-protocol.md."""
 
 _POLICY_VIOLATION: Final = 1008
 _ID: Final = 100
 
 
 class Socket(Protocol):
-    """What is used of a WebSocket connection."""
+    """The part of a WebSocket connection that is used here."""
 
     async def get_message(self) -> str | bytes:
         """The next message."""
         ...
 
     async def send_message(self, message: str) -> None:
-        """Send one."""
+        """Send a message."""
         ...
 
     async def ping(self, payload: bytes | None = None) -> None:
-        """Ask whether the other side is there, and wait for its answer."""
+        """Send a ping and wait for the answer."""
         ...
 
     async def aclose(self, code: int = 1000, reason: str | None = None) -> None:
@@ -55,7 +55,7 @@ class Socket(Protocol):
 
 @attrs.define
 class Rate:
-    """How many messages may come: *limit* in a second, five times as many in one go."""
+    """A rate limiter: *limit* messages per second, five times as many in a burst."""
 
     limit: float
     now: float
@@ -65,7 +65,7 @@ class Rate:
         self._left = 5 * self.limit
 
     def allows(self, now: float) -> bool:
-        """Whether one more may come at *now*; it is counted."""
+        """Count a message at *now* and return whether it is within the limit."""
         self._left = min(5 * self.limit, self._left + (now - self.now) * self.limit)
         self.now = now
         self._left -= 1
@@ -74,7 +74,7 @@ class Rate:
 
 @attrs.define(eq=False)
 class _Subscription:
-    """A topic that is watched under an id of the viewer's."""
+    """A topic watched under an id of the viewer."""
 
     id: str
     watched: Watched
@@ -84,8 +84,8 @@ class _Subscription:
     ends: float = math.inf
 
 
-class _Gone(Exception):
-    """The viewer's connection is to be closed; with a code, it is told why."""
+class _Closing(Exception):
+    """The close code and reason of a connection that is to be closed."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
@@ -94,25 +94,25 @@ class _Gone(Exception):
 
 
 class Viewer:
-    """Somebody who looks."""
+    """A client on an open WebSocket."""
 
-    def __init__(self, socket: Socket, source: Source, asker: Asker, *, lost: type[Exception]) -> None:
+    def __init__(self, socket: Socket, source: Source, client: Client, *, lost: type[Exception]) -> None:
         self._socket = socket
         self._lost = lost
         self._source = source
-        self._asker = asker
+        self._client = client
         self._limits = source.limits
         self._subscriptions: dict[str, _Subscription] = {}
         self._changed = trio.Event()
         self._scope = trio.CancelScope()
-        self._end: _Gone | None = None
+        self._end: _Closing | None = None
 
     def __repr__(self) -> str:
-        """Who it is, and what it watches."""
-        return f"<viewer {self._asker.address} ({self._asker.role.value}): {len(self._subscriptions)} topics>"
+        """The client, and the number of topics it watches."""
+        return f"<viewer {self._client.address} ({self._client.role.value}): {len(self._subscriptions)} topics>"
 
     async def serve(self) -> None:
-        """Serve it until its connection is over."""
+        """Serve the viewer until its connection is closed."""
         try:
             with self._scope:
                 await self._talk()
@@ -126,11 +126,11 @@ class Viewer:
 
     async def _talk(self) -> None:
         async with trio.open_nursery() as nursery:
-            for part in (self._listen, self._tell, self._keep_alive):
+            for part in (self._receive, self._update, self._keep_alive):
                 nursery.start_soon(self._until_lost, part, name=f"console: {part.__name__}")
 
     async def _until_lost(self, part: Callable[[], Awaitable[None]]) -> None:
-        """Do one part of the work; a connection that is lost ends all of it, and is no failure."""
+        """Run one of the tasks. A lost connection ends all of them and is not a failure."""
         await trio.lowlevel.checkpoint()
         try:
             await part()
@@ -142,27 +142,27 @@ class Viewer:
         return {
             "type": "hello",
             "version": VERSION,
-            "role": self._asker.role.value,
+            "role": self._client.role.value,
             "topics": [*TOPICS, *STREAMS],
             "questions": [*QUESTIONS],
-            "actions": [*DEEDS],
+            "actions": [*ACTIONS],
             "limits": {name: limits[name] for name in ("message_bytes", "messages", "subscriptions", "least_interval", "rows")},
         }
 
-    # --- what is sent ---
+    # --- sending ---
 
     async def _send(self, message: Message) -> None:
-        """Send it, within the time that a viewer may take to read."""
+        """Send the message. The viewer must read it within `send_time`."""
         await self._in_time(self._socket.send_message(json.dumps(message)), self._limits.send_time, "read too slowly")
 
     async def _in_time(self, sending: Awaitable[None], seconds: float, reason: str) -> None:
         with trio.move_on_after(seconds) as scope:
             await sending
         if scope.cancelled_caught:
-            self._leave(_Gone(_POLICY_VIOLATION, reason))
+            self._leave(_Closing(_POLICY_VIOLATION, reason))
             await trio.lowlevel.checkpoint()
 
-    def _leave(self, end: _Gone) -> None:
+    def _leave(self, end: _Closing) -> None:
         self._end = self._end or end
         self._scope.cancel(reason=end.reason)
 
@@ -171,8 +171,8 @@ class Viewer:
             await trio.sleep(self._limits.ping_every)
             await self._in_time(self._socket.ping(), self._limits.ping_every, "did not answer a ping")
 
-    async def _tell(self) -> None:
-        """Tell it what it watches, whenever something is due."""
+    async def _update(self) -> None:
+        """Send updates of the watched topics when they are due."""
         while True:
             now = trio.current_time()
             for subscription in [each for each in self._subscriptions.values() if each.due <= now]:
@@ -185,7 +185,7 @@ class Viewer:
     async def _tick(self, subscription: _Subscription) -> None:
         await trio.lowlevel.checkpoint()
         if self._subscriptions.get(subscription.id) is not subscription:
-            return  # it was let go while another message was sent
+            return  # it was unwatched while another message was being sent
         now = trio.current_time()
         subscription.due = now + subscription.every
         messages = subscription.watched.messages()
@@ -196,15 +196,15 @@ class Viewer:
                 self._drop(subscription.id)
             await self._send({**message, "id": subscription.id})
 
-    # --- what is read ---
+    # --- receiving ---
 
-    async def _listen(self) -> None:
+    async def _receive(self) -> None:
         await self._send(self._hello())
         rate = Rate(self._limits.messages, trio.current_time())
         while True:
             text = await self._socket.get_message()
             if not rate.allows(trio.current_time()):
-                self._leave(_Gone(_POLICY_VIOLATION, f"more than {self._limits.messages} messages a second"))
+                self._leave(_Closing(_POLICY_VIOLATION, f"more than {self._limits.messages} messages a second"))
                 await trio.lowlevel.checkpoint()
             for answer in await self._answers(text):
                 await self._send(answer)
@@ -214,11 +214,11 @@ class Viewer:
         try:
             message = _read(text)
         except SpecError as error:
-            return [{"type": "error", "id": None, "error": told_error(error)}]
+            return [{"type": "error", "id": None, "error": error_fields(error)}]
         name = message["id"]
         match message["type"]:
             case "ask" | "act":
-                return [{**await answered(self._source, self._asker, message), "id": name}]
+                return [{**await answered(self._source, self._client, message), "id": name}]
             case "watch":
                 return self._tried(name, lambda: self._watch(name, message))
             case "resync":
@@ -227,22 +227,22 @@ class Viewer:
                 self._drop(name)
                 return [{"type": "end", "id": name}]
             case other:
-                known = SpecError(f"no message has the type {str(other)[:100]!r}; there are ask, act, watch, resync, unwatch")
-                return [{"type": "error", "id": name, "error": told_error(known)}]
+                problem = SpecError(f"unknown message type {str(other)[:100]!r}; known types: ask, act, watch, resync, unwatch")
+                return [{"type": "error", "id": name, "error": error_fields(problem)}]
 
     def _tried(self, name: str, step: Callable[[], None]) -> list[Message]:
         try:
             step()
         except TrioactorsError as error:
-            return [{"type": "error", "id": name, "error": told_error(error)}]
+            return [{"type": "error", "id": name, "error": error_fields(error)}]
         self._changed.set()
         return []
 
     def _watch(self, name: str, message: Message) -> None:
-        """Watch a topic; one that is watched under the same id is let go. Raises `SpecError`."""
+        """Watch a topic instead of the one watched under the same id, if any. Raises `SpecError`."""
         self._drop(name)
         if len(self._subscriptions) >= self._limits.subscriptions:
-            raise SpecError(f"{self._limits.subscriptions} topics are watched already, which is the most; unwatch one")
+            raise SpecError(f"{self._limits.subscriptions} topics are already being watched, which is the limit; unwatch one first")
         timing = _timing(message, self._limits.least_interval)
         view = watched(self._source, message.get("topic"), message.get("options", {}))
         scope = ExitStack()
@@ -253,7 +253,7 @@ class Viewer:
     def _resync(self, name: str) -> None:
         subscription = self._subscriptions.get(name)
         if subscription is None:
-            raise SpecError(f"nothing is watched under the id {name!r}")
+            raise SpecError(f"no topic is being watched under the id {name!r}")
         subscription.watched.resync()
         subscription.due = trio.current_time()
 
@@ -264,23 +264,23 @@ class Viewer:
 
 
 def _timing(message: Message, least: float) -> tuple[float, float]:
-    """How often it is looked at, and for how long. Raises `SpecError`."""
+    """The interval of the updates, and the total time, in seconds. Raises `SpecError`."""
     options = Options({name: message[name] for name in ("every", "seconds") if name in message}, "watch")
     return options.duration("every", 1.0, least=least), options.duration("seconds", math.inf, least=least, most=1e9)
 
 
 def _read(text: str | bytes) -> Message:
-    """The object that *text* holds, with its id and type. Raises `SpecError`."""
+    """Parse a message; it has an id and a type. Raises `SpecError`."""
     if isinstance(text, bytes):
-        raise SpecError("a message is text, and holds one JSON object")
+        raise SpecError("a message must be text that contains one JSON object")
     try:
         message = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise SpecError(f"that is no JSON: {str(error)[:200]}") from None
+        raise SpecError(f"invalid JSON: {str(error)[:200]}") from None
     if not isinstance(message, dict):
-        raise SpecError("a message is one JSON object")
-    told = cast("Message", message)
-    name = told.get("id")
+        raise SpecError("a message must be one JSON object")
+    fields = cast("Message", message)
+    name = fields.get("id")
     if not isinstance(name, str) or len(name) > _ID:
-        raise SpecError(f"a message has an id, a text of at most {_ID} characters; answers carry it")
-    return {"type": None, **told}
+        raise SpecError(f"a message must have an id, a string of at most {_ID} characters")
+    return {"type": None, **fields}

@@ -1,21 +1,21 @@
-"""A running system as plain data, for consoles, terminals and tests.
+"""Snapshots of a running system as plain data, for consoles, terminals and tests.
 
-    figures(system)              the whole in figures, with the ledger; in `with measured(system)` with the lag of the loop
-    tree(system)                 who supervises whom: strategy, budget, backlog
-    actors(system, sort=...)     rows: sorted, searched, limited
-    actor(system, name)          one of them, in full
-    durable(system, sort=...)    the durable actors, as rows
-    failures(system)             who has failed, of any kind, with the crash reports
+    figures(system)              totals for the whole system; within `with measured(system)` also the loop lag
+    tree(system)                 the supervision tree: strategies, budgets, backlogs
+    actors(system, sort=...)     the actors as rows: sorted, searched, limited
+    actor(system, name)          one actor in full
+    durable(system, sort=...)    the durable actors as rows
+    failures(system)             children of any kind that have failed, with their crash reports
     timers(system), budgets(system)
     dead_letters(system), dead_letter_groups(system)
-    TraceRing().watching(system) trace records, read by cursor
-    CommitRing().watching(system) commits and what each changed, read by cursor
-    await quarantine(system)     the records that were set aside; it asks the store
-    plain(snapshot)              any of it as dicts, lists, texts and numbers
+    TraceRing().watching(system) recent trace records, read by cursor
+    CommitRing().watching(system) recent commits and what each changed, read by cursor
+    await quarantine(system)     the quarantined records; reads the store
+    plain(snapshot)              any snapshot as dicts, lists, strings and numbers
 
-A snapshot is a frozen value: nothing in it changes any more, and it holds nothing of the system. Taking one touches nothing, waits for
-nothing (but for the store, where that is asked) and leaves nothing behind; nobody looking costs nothing. A state is shown only where its
-actor's class says `inspect=True`, and a field with `repr=False` never.
+A snapshot is a frozen value: it never changes and holds no reference to the system. Taking one has no side effects and does not wait;
+only `quarantine` waits, for the store. Inspection costs nothing while it is not used. An actor's state is shown only if its class
+says `inspect=True`, and a field with `repr=False` is never shown.
 """
 
 from trioactors.inspect.actors import ActorPage, ActorRow, SortBy, actors

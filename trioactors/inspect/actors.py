@@ -1,4 +1,4 @@
-"""All actors as rows: sorted, searched and limited here, so that thousands of them cost whoever asks no more than the page it shows."""
+"""The actors as rows. They are sorted, searched and limited here, so a client with thousands of actors pays only for the page it shows."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from trioactors.settings import choice, count
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.system.system import System, registry_of
 
-__all__ = ["ActorPage", "ActorRow", "SortBy", "actors", "first_of", "searched"]
+__all__ = ["ActorPage", "ActorRow", "SortBy", "actor_children", "actors", "first_of", "searched"]
 
 
 class SortBy(enum.Enum):
-    """What rows are sorted by; the largest first, but for names and classes."""
+    """The sort key of the rows. Names and classes sort ascending, everything else descending."""
 
     NAME = "name"
     ACTOR = "actor"
@@ -26,9 +26,9 @@ class SortBy(enum.Enum):
     RESTARTS = "restarts"
     HANDLED = "handled"
     BUSY = "busy"
-    """How long the handler in progress has been at it."""
+    """How long the current handler has been running."""
     AGE = "age"
-    """How long this life has lasted, or the actor has been down."""
+    """How long the actor has been running, or down."""
 
 
 @attrs.frozen(kw_only=True)
@@ -41,7 +41,7 @@ class ActorRow:
     status: ChildStatus
     incarnation: int
     since: float
-    """When this life began, or the last one ended; on Trio's clock."""
+    """When the current incarnation started, or the last one exited; on Trio's clock."""
     handling: str | None
     handling_since: float | None
     waiting: int
@@ -54,12 +54,12 @@ class ActorRow:
 
 @attrs.frozen(kw_only=True)
 class ActorPage:
-    """A part of the list."""
+    """One page of actors."""
 
     total: int
-    """How many actors there are."""
+    """Actors in the system."""
     matched: int
-    """How many of them were searched for."""
+    """Actors that match the search and the status."""
     rows: tuple[ActorRow, ...]
 
 
@@ -90,15 +90,15 @@ def actors(
     limit: int = 100,
     offset: int = 0,
 ) -> ActorPage:
-    """The actors of *system*, *limit* of them from *offset* on.
+    """Return a page of the actors of *system*: *limit* rows, starting at *offset*.
 
-    *search* is a part of the name or the class, whatever its case. Rows that sort alike come in the order in which the actors were started.
-    Raises `SpecError`.
+    *search* matches a part of the name or class, ignoring case. Rows with equal keys keep the order in which the actors were started.
+    Raises `SpecError` if an argument is invalid.
     """
     sort = choice(sort, SortBy, "sort")
     wanted = None if status is None else choice(status, ChildStatus, "status")
     last = count(offset, "offset") + count(limit, "limit")
-    children = [child for child in registry_of(system).children() if isinstance(child, ActorChild)]
+    children = actor_children(system)
     total = len(children)
     children = searched(children, search)
     if wanted is not None:
@@ -108,8 +108,13 @@ def actors(
     return ActorPage(total=total, matched=len(children), rows=tuple(_row(child) for child in chosen[offset:]))
 
 
+def actor_children(system: System) -> list[ActorChild]:
+    """The actors of *system*, in the order in which they were started."""
+    return [child for child in registry_of(system).children() if isinstance(child, ActorChild)]
+
+
 def searched(children: list[ActorChild], search: str) -> list[ActorChild]:
-    """Those in whose name or class *search* is a part, whatever its case."""
+    """The *cells* whose name or class contains *search*, ignoring case."""
     part = search.casefold()
     return (
         [child for child in children if part in child.name.casefold() or part in child.plan.name.casefold()] if part else children
@@ -117,7 +122,7 @@ def searched(children: list[ActorChild], search: str) -> list[ActorChild]:
 
 
 def first_of(children: list[ActorChild], key: Callable[[ActorChild], object], number: int, *, smallest: bool) -> list[ActorChild]:
-    """The first *number* in order: without sorting all of them where few are wanted, which is the usual case."""
+    """The first *number* of *cells* in order. Usually few are wanted, so this does not sort all of them."""
     pick = heapq.nsmallest if smallest else heapq.nlargest
     return pick(number, children, key=key)  # type: ignore[arg-type]  # keys of one kind compare
 

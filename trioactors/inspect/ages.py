@@ -1,8 +1,9 @@
-"""How long the messages in a mailbox have waited.
+"""The ages of the messages that wait in a mailbox.
 
-Calls carry the time at which they were made, and a tick that of its timer. Casts carry none: to read a clock for each would make every cast
-dearer, whether or not anybody looks. Of a cast it is known that it came before what stands behind it, and, from the second look on, that it
-was there already: `Marks` remembers how many messages a mailbox had accepted at each look. So its age is told as "at least".
+A call carries the time at which it was made, and a tick the time at which its timer fired. A cast carries no time: reading the clock for
+each one would make every cast slower, inspected or not. A cast is known to be older than the messages behind it. From the second look on,
+`Marks` also knows that it was already there, because it remembers how many messages the mailbox had accepted at each look. The age of a
+cast is therefore a lower bound.
 """
 
 from __future__ import annotations
@@ -20,49 +21,49 @@ from trioactors.messaging.messages import Call, Envelope
 __all__ = ["Age", "Marks", "ages", "came"]
 
 _MARKS: Final = 120
-"""How many looks at one mailbox are remembered."""
+"""Looks at one mailbox that are remembered."""
 
 
 @attrs.frozen
 class Age:
-    """How many seconds a message has waited."""
+    """The age of a waiting message."""
 
     seconds: float
     exact: bool
-    """Otherwise it has waited at least so long."""
+    """False if *seconds* is a lower bound."""
 
 
 class Marks:
-    """What a viewer remembers of the mailbox that it looks at again and again."""
+    """The looks that one viewer has taken at a mailbox. If you poll, pass the same `Marks` each time."""
 
     def __init__(self) -> None:
         self._child: ActorChild | None = None
         self._marks: deque[tuple[float, int]] = deque(maxlen=_MARKS)
 
     def __repr__(self) -> str:
-        """Whose mailbox, and how often it was looked at."""
+        """The actor, and the number of looks remembered."""
         return f"<marks of {self._child!r}: {len(self._marks)}>"
 
     def look(self, child: ActorChild) -> None:
-        """*cell* is looked at now."""
+        """Note that *child* is looked at now."""
         if child is not self._child:
             self._child = child
             self._marks.clear()
         self._marks.append((child.runtime.now(), child.mailbox.accepted))
 
     def seen(self, ordinal: int) -> float:
-        """When the message that was accepted as the *ordinal*th was first seen; infinite for one that was not."""
+        """When the *ordinal*th accepted message was first seen; infinity if it was not."""
         return next((time for time, accepted in self._marks if accepted >= ordinal), math.inf)
 
 
 def ages(child: ActorChild, marks: Marks) -> list[Age]:
-    """The ages of all waiting messages, oldest message first."""
+    """The ages of all waiting messages, in mailbox order."""
     now = child.runtime.now()
     return [Age(max(0.0, now - time), exact) for time, exact in reversed(list(_times(child, marks)))]
 
 
 def _times(child: ActorChild, marks: Marks) -> Iterator[tuple[float, bool]]:
-    """When each came, or the latest that it can have come; from the last message to the first."""
+    """The arrival time of each message, or the latest possible one, from the last message to the first."""
     later = child.runtime.now()
     ordinal = child.mailbox.accepted
     for envelope in reversed(child.mailbox.queue):
@@ -74,7 +75,7 @@ def _times(child: ActorChild, marks: Marks) -> Iterator[tuple[float, bool]]:
 
 
 def came(envelope: Envelope) -> float | None:
-    """When *envelope* was sent, where it says so."""
+    """When *envelope* was sent, or None if it carries no time."""
     if isinstance(envelope, Call):
         return envelope.sent
     if envelope.tick is not None:

@@ -1,4 +1,4 @@
-"""How many restarts a supervisor has used, of how many it is allowed."""
+"""The restart budgets of supervisors: restarts used, and restarts allowed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Budget", "CountedRestart", "budget_of", "budgets"]
 
 @attrs.frozen(kw_only=True)
 class CountedRestart:
-    """A restart that still counts: when, of whom, and what had happened."""
+    """A restart that still counts against the budget."""
 
     time: float
     child: str
@@ -23,27 +23,28 @@ class CountedRestart:
 
 @attrs.frozen(kw_only=True)
 class Budget:
-    """The restarts of one supervisor that count now."""
+    """The restarts that count against one supervisor now."""
 
     name: str
     path: str
     strategy: Strategy
     used: int
     allowed: int
-    """One more than that, and it gives up."""
+    """Restarts allowed within *period*; one more, and the supervisor gives up."""
     period: float
+    """Seconds."""
     restarts: tuple[CountedRestart, ...]
     """Oldest first."""
 
 
 def budgets(system: System) -> tuple[Budget, ...]:
-    """The budget of every supervisor, the system's own among them."""
+    """Return the budget of every supervisor, including the system's own."""
     children = registry_of(system).children()
     return tuple(budget_of(child) for child in children if isinstance(child, SupervisorChild))
 
 
 def budget_of(child: SupervisorChild) -> Budget:
-    """What *cell* has used by now."""
+    """The budget of *child* now."""
     intensity = child.plan.intensity or child.runtime.settings.intensity
     history = RestartHistory(intensity) if child.loop is None else child.loop.history
     counting = history.counting(child.runtime.now())

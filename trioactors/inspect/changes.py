@@ -1,8 +1,11 @@
-"""What changed between two plain values, as a list: where, what was there, what is there now.
+"""The changes between two plain values, as a list: where, the value before, and the value after.
 
-The changes are steps. Made one after another on the older value they give the newer one, so an index is that of a list on which the steps
-before it were made: what is gone from a list is told from its end, what was added from its beginning. A list that lost or got items in one
-place is told as just that, and not as all that moved.
+The changes are steps. Applied in order to the older value, they produce the newer one, so each index refers to a list to which the earlier
+steps have been applied: removals are listed from the end of a list, additions from its beginning. If items were added or removed in one
+place of a list, only they are reported, not every item that moved.
+
+A viewer that rebuilds a value needs something else: few bytes, and table rows recognized after a new sort. That is
+`trioactors.console.differences`.
 """
 
 from __future__ import annotations
@@ -19,15 +22,15 @@ from trioactors.inspect.plain import Plain
 __all__ = ["Change", "ChangeKind", "Path", "changes"]
 
 Path: TypeAlias = tuple[str | int, ...]
-"""Keys and indexes, from the outside in; empty for the whole value."""
+"""Keys and indexes from the outside in; empty for the whole value."""
 
 
 class ChangeKind(enum.Enum):
-    """What a step does."""
+    """The kind of a step."""
 
     CHANGED = "changed"
     ADDED = "added"
-    """A key that was not there, or an item that is put into a list."""
+    """A new key, or an item inserted into a list."""
     GONE = "gone"
 
 
@@ -38,13 +41,13 @@ class Change:
     path: Path
     kind: ChangeKind
     before: Plain
-    """None too where nothing was."""
+    """Also None if there was nothing."""
     after: Plain
-    """None too where nothing is."""
+    """Also None if there is nothing."""
 
 
 def changes(before: Plain, after: Plain, *, limit: int) -> tuple[tuple[Change, ...], int]:
-    """The first *limit* steps from *before* to *after*, and how many more there are. Values are compared with their types."""
+    """Return the first *limit* steps from *before* to *after*, and the number of further steps. `True` and `1` are different values."""
     steps = _steps((), before, after)
     first = tuple(itertools.islice(steps, limit))
     return first, sum(1 for _ in steps)
@@ -84,7 +87,7 @@ def _in_list(path: Path, before: Sequence[Plain], after: Sequence[Plain]) -> Ite
 
 
 def _alike(one: Sequence[Plain], other: Sequence[Plain]) -> int:
-    """How many items at the beginning are the same."""
+    """The number of equal items at the beginning."""
     return next(
         (index for index, (mine, theirs) in enumerate(zip(one, other, strict=False)) if not _same(mine, theirs)),
         min(len(one), len(other)),

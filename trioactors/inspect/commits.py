@@ -1,16 +1,14 @@
-"""The last commits of durable actors, with what each changed: kept while somebody watches, told when somebody reads.
+"""Recent commits of durable actors, with what each changed.
 
-A commit is kept as two records, the one before and the one now, and nothing is made of them while the actors work: whoever reads has them
-decoded, by the actor's own codec, and told as its state is told. So the same rules hold: nothing but where the class says `inspect=True`,
-and no field with `repr=False`. Records are large where states are, so the ring is bounded by bytes as well, one look decodes so many of
-them at the most, and of a very large one the differences are not told.
+A commit is kept as two stored records, the previous and the new one. They are decoded and compared only when a reader asks for them, with
+the actor's own codec and the rules that apply to its state: only if the class says `inspect=True`, and without fields with `repr=False`.
+Records can be large, so the ring is also bounded by bytes, one read decodes a limited number of bytes, and very large records are not
+compared.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator
-from contextlib import contextmanager
 from typing import Final
 
 import attrs
@@ -18,7 +16,7 @@ import attrs
 from trioactors.errors import SerializationError
 from trioactors.inspect.changes import Change, changes
 from trioactors.inspect.plain import Limits, plain
-from trioactors.inspect.watching import Watchers
+from trioactors.inspect.watching import Ring
 from trioactors.persistence.committer import Kept
 from trioactors.settings import count
 from trioactors.system.system import System, runtime_of
@@ -26,84 +24,72 @@ from trioactors.system.system import System, runtime_of
 __all__ = ["CommitPage", "CommitRing", "CommitRow"]
 
 _STATES: Final = Limits(text=10_000, items=2_000, total=20_000)
-"""How much of two states is compared."""
+"""Limits of the states that are compared."""
 _VALUES: Final = Limits(text=200, items=10, depth=3, total=30)
-"""How much of what was there, and of what is there now, is told."""
+"""Limits of the values shown in a change."""
 _CHANGES: Final = 20
-"""How many differences of one commit are told."""
+"""Changes listed per commit."""
 _LARGEST: Final = 256 * 1024
-"""Bytes of a record, beyond which its differences are not told."""
-_LOOK: Final = 512 * 1024
-"""Bytes of records after which one look ends."""
+"""Largest record that is compared, in bytes."""
+_READ: Final = 512 * 1024
+"""Bytes of records after which one read ends."""
 
 
 @attrs.frozen(kw_only=True)
 class CommitRow:
-    """One commit."""
+    """A commit."""
 
     number: int
-    """Counted from 0 over the life of the ring."""
+    """Counted from 0 since the ring was made."""
     time: float
     child: str
     revision: int
     size: int
-    """Bytes of the record."""
+    """Of the record, in bytes."""
     correlation: int | None
-    """The chain of messages that led to it, where somebody listened and it was one."""
+    """The chain of messages that led to the commit, if it was a single one and an observer was attached."""
     changes: tuple[Change, ...] | None
-    """The first of them. None where the actor's class does not say `inspect=True`, or the record is too large to look into."""
+    """The first changes. None if the actor's class does not say `inspect=True`, or the record is too large to compare."""
     more: int
-    """How many changes are left out."""
+    """Changes left out."""
 
 
 @attrs.frozen(kw_only=True)
 class CommitPage:
-    """What a reader has not seen yet."""
+    """The commits that a reader has not seen yet."""
 
     rows: tuple[CommitRow, ...]
     cursor: int
-    """Where to read on."""
+    """The cursor for the next read."""
     lost: int
-    """How many commits had left the ring before they were read."""
+    """Commits that had left the ring before they were read."""
 
 
 @attrs.define(eq=False)
 class _Entry:
-    """A commit in the ring: as it came, until somebody reads it."""
+    """A commit in the ring: as submitted until it is read, then as a row."""
 
     kept: Kept | CommitRow
     weight: int
-    """Bytes that it holds, or held before it was read."""
+    """Bytes that it holds, or held until it was read."""
 
 
-class CommitRing:
-    """Keeps the last *limit* commits, of at most *size* bytes together, while somebody watches."""
+class CommitRing(Ring):
+    """The last *limit* commits, at most *size* bytes in total, kept while the ring is watched."""
 
     def __init__(self, limit: int = 1_000, size: int = 4 * 1024 * 1024) -> None:
+        super().__init__(
+            self._listen,
+            self._unlisten,
+        )
         self._limit = count(limit, "CommitRing: limit", least=1)
         self._size = count(size, "CommitRing: size", least=1)
         self._entries: deque[_Entry] = deque()
         self._held = 0
-        self._next = 0
-        self._watchers = Watchers(
-            self._listen,
-            self._unlisten,
-        )
 
     def __repr__(self) -> str:
-        """How full it is, and whether anybody watches."""
-        return f"<commit ring: {len(self._entries)} commits, {self._held} bytes, {len(self._watchers)} watch>"
-
-    @property
-    def cursor(self) -> int:
-        """Where one begins to read who wants what comes from now on."""
-        return self._next
-
-    @contextmanager
-    def watching(self, system: System) -> Generator[CommitRing, None, None]:
-        """Listen to *system* while this block, or another one like it, is open."""
-        with self._watchers.watching(system):
-            yield self
+        """The number of commits, bytes and watchers."""
+        return f"<commit ring: {len(self._entries)} commits, {self._held} bytes, {self._watched.total()} watch>"
 
     def _listen(self, system: System) -> None:
         if (committer := runtime_of(system).committer) is not None:  # without a store there are no commits
@@ -126,33 +112,32 @@ class CommitRing:
             self._held -= self._entries.popleft().weight
 
     def read(self, cursor: int, *, limit: int = 100, child: str | None = None) -> CommitPage:
-        """The commits from *cursor* on, at most *limit* and about half a megabyte of records: of one *child*, or all.
+        """Return at most *limit* commits and about half a megabyte of records from *cursor* on, optionally only those of a *child*.
 
-        A reader that comes from before what is kept is told what it has lost; one with a number that this ring never gave begins anew.
-        Raises `SpecError`.
+        `CommitPage.lost` counts the commits that left the ring before this read. A cursor that this ring has not given out starts with the
+        oldest commit. Raises `SpecError` if an argument is invalid.
         """
         oldest = self._next - len(self._entries)
-        cursor = oldest if count(cursor, "cursor") > self._next else cursor
-        at = max(cursor, oldest)
+        at, lost = self._start(cursor, len(self._entries))
         limit = count(limit, "limit", least=1)
         rows: list[CommitRow] = []
         weight = 0
-        while at < self._next and len(rows) < limit and weight < _LOOK:
+        while at < self._next and len(rows) < limit and weight < _READ:
             entry = self._entries[at - oldest]
             if child in {None, entry.kept.child}:
-                rows.append(_told(at, entry))
+                rows.append(_compared(at, entry))
                 weight += entry.weight
             at += 1
-        return CommitPage(rows=tuple(rows), cursor=at, lost=max(0, oldest - cursor))
+        return CommitPage(rows=tuple(rows), cursor=at, lost=lost)
 
 
-def _told(number: int, entry: _Entry) -> CommitRow:
-    """What is told of *entry*; it is made once, and its records are let go."""
+def _compared(number: int, entry: _Entry) -> CommitRow:
+    """The row of *entry*. It is made once; then the stored records are released."""
     kept = entry.kept
     if isinstance(kept, Kept):
         try:
             old, new = (plain(kept.decode(data), _STATES) for data in (kept.before, kept.after))
-        except SerializationError:  # a rule of the user's may refuse to read what another one wrote
+        except SerializationError:  # a user's rule may refuse to read what another rule wrote
             kept = _row(number, kept, None, 0)
         else:
             first, more = changes(old, new, limit=_CHANGES)
@@ -165,7 +150,7 @@ def _cut(change: Change) -> Change:
     return attrs.evolve(change, before=plain(change.before, _VALUES), after=plain(change.after, _VALUES))
 
 
-def _row(number: int, kept: Kept, told: tuple[Change, ...] | None, more: int) -> CommitRow:
+def _row(number: int, kept: Kept, shown: tuple[Change, ...] | None, more: int) -> CommitRow:
     return CommitRow(
         number=number,
         time=kept.time,
@@ -173,6 +158,6 @@ def _row(number: int, kept: Kept, told: tuple[Change, ...] | None, more: int) ->
         revision=kept.revision,
         size=len(kept.after),
         correlation=kept.correlation,
-        changes=told,
+        changes=shown,
         more=more,
     )

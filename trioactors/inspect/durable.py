@@ -1,4 +1,4 @@
-"""The durable actors of a system: what is stored of each, since when, and why one does not start."""
+"""The durable actors as rows: the stored record of each, its last commit, and why it cannot start."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import attrs
 
 from trioactors.actors.child import ActorChild
 from trioactors.errors import StateUnreadable
-from trioactors.inspect.actors import first_of, searched
+from trioactors.inspect.actors import actor_children, first_of, searched
 from trioactors.inspect.plain import STATE_LIMITS, plain
 from trioactors.settings import choice, count
 from trioactors.supervision.restarts import ChildStatus
-from trioactors.system.system import System, registry_of
+from trioactors.system.system import System
 
 __all__ = ["DurablePage", "DurableRow", "DurableSort", "durable"]
 
 
 class DurableSort(enum.Enum):
-    """What rows are sorted by; the largest or latest first, but for names."""
+    """The sort key of the rows. Names sort ascending, everything else descending."""
 
     NAME = "name"
     REVISION = "revision"
@@ -36,26 +36,26 @@ class DurableRow:
     actor: str
     policy: str
     revision: int | None
-    """Of the record that is kept, 0 for none yet; None where it was not read."""
+    """Of the saved record; 0 if there is none yet, None if the record was not read."""
     size: int | None
-    """Bytes of the record."""
+    """Of the saved record, in bytes."""
     committed_at: float | None
-    """When the last commit of this life was done, on Trio's clock; None for none yet."""
+    """When the last commit of this incarnation completed, on Trio's clock; None if there was none."""
     committing_since: float | None
-    """When the commit that is on its way was handed in."""
+    """When the commit in progress was submitted."""
     status: ChildStatus
     problem: str | None
-    """Why it does not run, where its record cannot be read."""
+    """Why the actor is down, if its record cannot be read."""
 
 
 @attrs.frozen(kw_only=True)
 class DurablePage:
-    """A part of the list."""
+    """One page of durable actors."""
 
     total: int
-    """How many durable actors there are."""
+    """Durable actors in the system."""
     matched: int
-    """How many of them were searched for."""
+    """Durable actors that match the search."""
     rows: tuple[DurableRow, ...]
 
 
@@ -68,12 +68,13 @@ def durable(
     limit: int = 100,
     offset: int = 0,
 ) -> DurablePage:
-    """The durable actors of *system*, *limit* of them from *offset* on. *search* is a part of the name or the class. Raises `SpecError`."""
+    """Return a page of the durable actors of *system*: *limit* rows, starting at *offset*.
+
+    *search* matches a part of the name or class, ignoring case. Raises `SpecError` if an argument is invalid.
+    """
     sort = choice(sort, DurableSort, "sort")
     last = count(offset, "offset") + count(limit, "limit")
-    children = [
-        child for child in registry_of(system).children() if isinstance(child, ActorChild) and child.plan.durable_state is not None
-    ]
+    children = [child for child in actor_children(system) if child.plan.durable_state is not None]
     total = len(children)
     children = searched(children, search)
     chosen = first_of(children, _KEYS[sort], last, smallest=(sort is DurableSort.NAME) is not reverse)

@@ -1,4 +1,4 @@
-"""Who has failed, and why: every child of any kind, with the report of the last of its lives that did not end in order."""
+"""The children of any kind that have failed, each with the crash report of its last failure."""
 
 from __future__ import annotations
 
@@ -20,48 +20,48 @@ from trioactors.trace.formatting import described
 __all__ = ["FailurePage", "FailureRow", "failures", "report"]
 
 _REPORT: Final = 20_000
-"""Characters of a crash report."""
+"""Longest crash report, in characters."""
 _TEXT: Final = 200
 
 
 @attrs.frozen(kw_only=True)
 class FailureRow:
-    """A child that has failed."""
+    """The last failure of a child."""
 
     name: str
-    """Names that begin with a colon are the system's own."""
+    """A name that begins with a colon is internal to the system."""
     path: str
     kind: ChildKind
     actor: str | None
-    """The class, where it is an actor."""
+    """The class, if the child is an actor."""
     incarnation: int
-    """Of the life that failed."""
+    """The incarnation that failed."""
     time: float
-    """When that was, on Trio's clock."""
+    """When it failed, on Trio's clock."""
     reason: str
     text: str
-    """What the error says, in few words; empty where there was none."""
+    """The text of the error, shortened; empty if there was no error."""
     report: str
-    """As in the log, with the traceback."""
+    """The crash report as logged, with the traceback."""
     status: ChildStatus
-    """Now."""
+    """The status of the child now."""
     restarts: int
-    """Its lives after the first."""
+    """Restarts of the child so far."""
 
 
 @attrs.frozen(kw_only=True)
 class FailurePage:
-    """Those that failed last."""
+    """The most recent failures."""
 
     total: int
-    """How many children there are that have failed."""
+    """Children that have failed."""
     rows: tuple[FailureRow, ...]
 
 
 def failures(system: System, *, name: str | None = None, limit: int = 100) -> FailurePage:
-    """The children that have failed, the newest failure first, at most so many; with *name* only this one, if it has.
+    """Return the children that have failed, newest failure first, at most *limit* of them; with *name*, only that child.
 
-    Raises `UnknownName`, `SpecError`.
+    Raises `UnknownName` if no child has that *name*, and `SpecError` if *limit* is invalid.
     """
     registry, most = registry_of(system), count(limit, "limit")
     children = registry.children() if name is None else [registry.find(name)]
@@ -73,7 +73,7 @@ def failures(system: System, *, name: str | None = None, limit: int = 100) -> Fa
 
 
 def report(failure: Failure) -> str:
-    """The crash report, cut where it is very long."""
+    """The crash report of *failure*, shortened if it is very long."""
     text = report_of(failure)
     return text if len(text) <= _REPORT else f"{text[:_REPORT]}\n\u2026 {len(text):,} characters"
 

@@ -1,4 +1,4 @@
-"""The system in figures."""
+"""Totals for the whole system."""
 
 from __future__ import annotations
 
@@ -20,50 +20,50 @@ from trioactors.system.system import System, registry_of, runtime_of
 __all__ = ["Figures", "figures", "measured"]
 
 _DATED: Final = 10
-"""How many messages of a mailbox are looked at for one that says when it came."""
+"""Messages of a mailbox that are searched for one that carries a time."""
 
 
 @attrs.frozen(kw_only=True)
 class Figures:
-    """A system as it is now, in figures."""
+    """Totals for a system at one moment."""
 
     time: float
-    """On Trio's clock, like all times in snapshots."""
+    """The time on Trio's clock, like all times in snapshots."""
     wall_time: float
-    """The same moment in seconds since 1970."""
+    """The same moment on the wall clock, in seconds since 1970."""
     children: int
     actors: int
     down: int
-    """Children that do not run."""
+    """Children that are not running."""
     busy: int
-    """Actors with something to do."""
+    """Actors that are handling a message or have messages waiting."""
     backlog: int
-    """Messages that wait."""
+    """Waiting messages."""
     restarts: int
-    """Lives after the first, of all children that are known."""
+    """Restarts of all children in the system."""
     failures: int
-    """Lives of any child that did not end in order, also of children that are gone."""
+    """Failures of children of any kind, including children that have been removed."""
     dead_letters: int
-    """How many there were, also those that are not kept any more."""
+    """Dead letters so far, including those no longer kept."""
     ledger: Ledger
     store: str | None
-    """Where durable state is kept."""
+    """The store of durable state."""
     store_broken: bool
     mailbox_wait: float
-    """How long the call or tick has waited that has waited longest. Casts do not say; a call behind very many of them is not seen."""
+    """Seconds that the oldest waiting call or tick has waited. Casts carry no time, and a call behind very many casts is not found."""
     loop_lag: float | None
-    """The longest time in the last 10 seconds that one task held the loop; None where nobody measures."""
+    """The longest that one task blocked the event loop in the last 10 seconds, in seconds; None if it is not measured."""
 
 
 @contextmanager
 def measured(system: System) -> Generator[None, None, None]:
-    """While this block is open, `figures` tell the lag of the loop. It is measured too while an observer is attached."""
+    """Measure the loop lag while this block is open, so that `figures` reports it. It is also measured while an observer is attached."""
     with runtime_of(system).lag.wanted():
         yield
 
 
 def figures(system: System) -> Figures:
-    """The figures of *system*."""
+    """Return the totals for *system*."""
     runtime, committer = runtime_of(system), runtime_of(system).committer
     children = actors = down = busy = restarts = handled = 0
     unsettled: list[Mailbox] = []
@@ -73,7 +73,7 @@ def figures(system: System) -> Figures:
             actors += 1
             mailbox = child.mailbox
             busy += mailbox.active
-            if mailbox.accepted == mailbox.handled:  # then nothing else is in its account
+            if mailbox.accepted == mailbox.handled:  # then all its other counts are 0
                 handled += mailbox.handled
             else:
                 unsettled.append(mailbox)
@@ -109,5 +109,5 @@ def _longest_wait(mailboxes: Iterable[Mailbox], now: float) -> float:
 
 
 def _oldest(mailbox: Mailbox) -> float | None:
-    """When the first waiting message came that says so."""
+    """When the first waiting message that carries a time was sent."""
     return next((time for envelope in itertools.islice(mailbox.queue, _DATED) if (time := came(envelope)) is not None), None)

@@ -1,4 +1,4 @@
-"""Dead letters: one by one, the newest first, and grouped by cause."""
+"""Dead letters: as rows, newest first, and grouped by cause."""
 
 from __future__ import annotations
 
@@ -12,38 +12,39 @@ from trioactors.settings import count
 from trioactors.system.system import System, runtime_of
 from trioactors.trace.formatting import described, told
 
-__all__ = ["DeadLetterGroup", "DeadLetterPage", "DeadLetterRow", "dead_letter_groups", "dead_letters"]
+__all__ = ["DeadLetterGroup", "DeadLetterPage", "DeadLetterRow", "dead_letter_groups", "dead_letters", "numbered"]
 
 _TARGETS = 20
-"""How many targets of a group are named."""
+"""Targets listed for a group."""
 
 
 @attrs.frozen(kw_only=True)
 class DeadLetterRow:
-    """One message that could not be delivered."""
+    """A message that could not be delivered."""
 
     number: int
-    """Counted from 0 over the life of the system; it names this letter as long as it is kept."""
+    """Counted from 0 since the system was opened; it identifies the dead letter."""
     time: float
     target: str
     cause: str
     type: str
     """The class of the message."""
     fields: Plain
-    """Its arguments, but for those that are secret."""
+    """The arguments, without secret ones."""
     text: str
-    """The message as reports show it."""
+    """The message as in crash reports."""
 
 
 @attrs.frozen(kw_only=True)
 class DeadLetterPage:
-    """A part of the list."""
+    """One page of dead letters."""
 
     total: int
-    """How many are kept."""
+    """Dead letters that are kept."""
     lost: int
-    """How many older ones are not kept any more."""
+    """Older dead letters that are no longer kept."""
     matched: int
+    """Dead letters that match the cause and the target."""
     rows: tuple[DeadLetterRow, ...]
 
 
@@ -55,7 +56,7 @@ class DeadLetterGroup:
     count: int
     types: tuple[str, ...]
     targets: tuple[str, ...]
-    """The first of them."""
+    """The first few."""
     first: float
     last: float
 
@@ -63,12 +64,15 @@ class DeadLetterGroup:
 def dead_letters(
     system: System, *, cause: str | None = None, target: str | None = None, limit: int = 100, offset: int = 0
 ) -> DeadLetterPage:
-    """The dead letters that are kept, the newest first: of one *cause*, to one *target*, or all. Raises `SpecError`."""
+    """Return a page of the dead letters, newest first, optionally only those with *cause* or to *target*.
+
+    Raises `SpecError` if *limit* or *offset* is invalid.
+    """
     runtime = runtime_of(system)
     last = count(offset, "offset") + count(limit, "limit")
     found = [
         (number, letter)
-        for number, letter in _numbered(system)
+        for number, letter in numbered(system)
         if (cause is None or letter.cause == cause) and (target is None or letter.target == target)
     ]
     total = len(runtime.accounts.dead_letters)
@@ -77,14 +81,15 @@ def dead_letters(
 
 
 def dead_letter_groups(system: System) -> tuple[DeadLetterGroup, ...]:
-    """The dead letters that are kept, by cause; the largest group first."""
+    """Return the dead letters grouped by cause, largest group first."""
     groups: dict[str, list[DeadLetter]] = {}
-    for _, letter in _numbered(system):
+    for _, letter in numbered(system):
         groups.setdefault(letter.cause, []).append(letter)
     return tuple(_group(cause, letters) for cause, letters in sorted(groups.items(), key=lambda item: -len(item[1])))
 
 
-def _numbered(system: System) -> Iterator[tuple[int, DeadLetter]]:
+def numbered(system: System) -> Iterator[tuple[int, DeadLetter]]:
+    """The dead letters that are kept with their numbers, oldest first."""
     runtime = runtime_of(system)
     return enumerate(tuple(runtime.accounts.dead_letters), start=runtime.accounts.dead - len(runtime.accounts.dead_letters))
 

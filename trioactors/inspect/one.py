@@ -1,4 +1,4 @@
-"""One actor, in full: what it does now, for whom and since when, what waits, what it remembers, and how it ended last."""
+"""One actor in full: the message in progress, waiting messages, timers, state and last failure."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import itertools
 import linecache
 import math
 from collections.abc import Callable, Iterator
+from types import MethodType
 from typing import Final
 
 import attrs
@@ -13,6 +14,7 @@ import attrs
 from trioactors.actors.child import ActorChild, ActorIncarnation
 from trioactors.actors.watch import Watch
 from trioactors.errors import WrongClass
+from trioactors.inspect.actors import actor_children
 from trioactors.inspect.ages import Marks, ages
 from trioactors.inspect.failures import report
 from trioactors.inspect.plain import STATE_LIMITS, Plain, plain
@@ -37,23 +39,23 @@ __all__ = [
 ]
 
 _FRAMES: Final = 100
-"""Lines of a stack."""
+"""Frames shown of a stack."""
 
 
 @attrs.frozen(kw_only=True)
 class WaitingMessage:
-    """A message in a mailbox."""
+    """A message that waits in a mailbox."""
 
     handler: str
     kind: str
     """`call`, `cast` or `tick`."""
     sender: str
     age: float
-    """Seconds that it has waited."""
+    """Seconds that the message has waited."""
     exact: bool
-    """Whether *age* is exact. Of a cast it is a lower bound: casts carry no time."""
+    """Whether *age* is exact. For a cast it is a lower bound, since casts carry no time."""
     left: float | None
-    """Seconds until its deadline, where it has one."""
+    """Seconds until the deadline; None if there is none."""
 
 
 @attrs.frozen(kw_only=True)
@@ -64,7 +66,7 @@ class Handling:
     kind: str
     sender: str
     since: float
-    """When its handler was begun; on Trio's clock."""
+    """When the handler started, on Trio's clock."""
 
 
 @attrs.frozen(kw_only=True)
@@ -73,55 +75,56 @@ class TimerRow:
 
     actor: str
     key: str
-    """Empty where none was given."""
+    """Empty if none was given."""
     handler: str
     due: float
-    """When it rings next; on Trio's clock."""
+    """When the timer fires next, on Trio's clock."""
     period: float | None
+    """Seconds; None for a timer that fires once."""
     waiting: bool
-    """Whether its tick is in the mailbox."""
+    """Whether its tick waits in the mailbox."""
 
 
 @attrs.frozen(kw_only=True)
 class FailureView:
-    """The last life that did not end in order."""
+    """The last failure of an actor."""
 
     incarnation: int
     time: float
     reason: str
     report: str
-    """As in the log: the message, its sender, the traceback."""
+    """The crash report as logged: the message, its sender, the traceback."""
 
 
 @attrs.frozen(kw_only=True)
 class Durability:
-    """How a durable actor's state is kept."""
+    """The durable state of an actor."""
 
     policy: str
     revision: int
-    """Of the record that is kept; 0 for none yet."""
+    """Of the saved record; 0 if there is none yet."""
     committed_at: float | None
-    """When the last commit of this life was done, on Trio's clock; None for none yet."""
+    """When the last commit of this incarnation completed, on Trio's clock; None if there was none."""
     committing_since: float | None
-    """When the commit that is on its way was handed in."""
+    """When the commit in progress was submitted."""
     size: int
-    """Bytes of the record."""
+    """Of the saved record, in bytes."""
 
 
 @attrs.frozen(kw_only=True)
 class StateView:
-    """A state, as far as it may be told: no field with `repr=False` is in it."""
+    """An actor's state as far as it may be shown: without fields with `repr=False`."""
 
     type: str
     value: Plain
-    """Cut where it is too large, with a note of how large it is."""
+    """Shortened if it is too large, with a note of its size."""
     in_progress: bool
-    """Whether a handler is at work, and the state perhaps half changed."""
+    """Whether a handler is running, so that the state may be half changed."""
 
 
 @attrs.frozen(kw_only=True)
 class ActorView:
-    """One actor as it is now."""
+    """One actor at one moment."""
 
     name: str
     path: str
@@ -129,16 +132,16 @@ class ActorView:
     status: ChildStatus
     incarnation: int
     since: float
-    """When this life began, or the last one ended; on Trio's clock."""
+    """When the current incarnation started, or the last one exited; on Trio's clock."""
     restart: Restart
     dynamic: bool
-    """Whether `start` made it, or a dynamic supervisor: then it is forgotten when it is stopped, as a temporary child is."""
+    """Whether it was started by `start` or a dynamic supervisor. Like a temporary child, it is then removed when it is stopped."""
     handlers: tuple[str, ...]
     handling: Handling | None
     waiting: tuple[WaitingMessage, ...]
-    """Oldest first; the first of them, where there are very many."""
+    """Oldest first; if there are very many, only the first of them."""
     backlog: int
-    """How many wait."""
+    """Number of waiting messages."""
     mailbox_limit: int
     mailbox_peak: int
     mailbox_rejected: int
@@ -148,23 +151,25 @@ class ActorView:
     deferred_replies: int
     held_replies: int
     watchers: tuple[str, ...]
-    """Who watches it (`ta.watch`): the names of children, and `outside the system` for everybody else."""
+    """The children that watch it (`ta.watch`); `outside the system` for any other watcher."""
     waits_for: tuple[str, ...]
-    """Whose answer, room or start its handler waits for; its supervisor, where it does not run."""
+    """The actors whose reply, free mailbox slot or start its handler waits for; its supervisor if the actor is down."""
     stack: tuple[str, ...]
-    """Where its task stands, the outermost frame first."""
+    """The stack of its task, outermost frame first."""
     last_exit: str | None
     failure: FailureView | None
     durable: Durability | None
     state: StateView | None
-    """None where the actor's class does not allow it (`inspect=True`), or where it does not run."""
+    """None if the class does not say `inspect=True`, or the actor is down."""
     state_allowed: bool
+    """Whether the class says `inspect=True`."""
 
 
 def actor(system: System, name: str, *, marks: Marks | None = None, waiting: int = 100) -> ActorView:
-    """The actor *name*, with at most so many of the *waiting* messages. Raises `UnknownName`, `WrongClass`.
+    """Return the actor *name* in full, with at most *waiting* of its waiting messages.
 
-    Who looks again and again hands in the same *marks* each time; then the ages of casts become better known.
+    If you poll, pass the same *marks* each time: the ages of casts become more precise. Raises `UnknownName` if no child has that *name*,
+    and `WrongClass` if the child is not an actor.
     """
     child = registry_of(system).find(name)
     if not isinstance(child, ActorChild):
@@ -205,9 +210,8 @@ def actor(system: System, name: str, *, marks: Marks | None = None, waiting: int
 
 
 def timers(system: System) -> tuple[TimerRow, ...]:
-    """The timers of all actors, the next one first."""
-    children = [child for child in registry_of(system).children() if isinstance(child, ActorChild)]
-    return tuple(sorted((row for child in children for row in _timers(child)), key=lambda row: row.due))
+    """Return the timers of all actors, the next to fire first."""
+    return tuple(sorted((row for child in actor_children(system) for row in _timers(child)), key=lambda row: row.due))
 
 
 def _kind(envelope: Envelope) -> str:
@@ -261,8 +265,8 @@ def _failure(child: ActorChild) -> FailureView | None:
     failure = child.failure
     if failure is None:
         return None
-    told_so = report(failure)
-    return FailureView(incarnation=failure.incarnation, time=failure.time, reason=str(failure.reason), report=told_so)
+    text = report(failure)
+    return FailureView(incarnation=failure.incarnation, time=failure.time, reason=str(failure.reason), report=text)
 
 
 def _durability(child: ActorChild) -> Durability | None:
@@ -278,8 +282,9 @@ def _durability(child: ActorChild) -> Durability | None:
     )
 
 
-def _watcher(told: Callable[[Incarnation], None]) -> str:
-    watch = getattr(told, "__self__", None)
+def _watcher(notify: Callable[[Incarnation], None]) -> str:
+    """The name of the child whose `Watch` *notify* belongs to."""
+    watch = notify.__self__ if isinstance(notify, MethodType) else None
     return watch.watcher if isinstance(watch, Watch) and watch.watcher is not None else OUTSIDE
 
 

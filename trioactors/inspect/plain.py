@@ -1,8 +1,8 @@
-"""Any value as plain data: dicts with text keys, lists, texts, numbers, booleans and None; bounded, and without what is secret.
+"""Any value as plain data: dicts with string keys, lists, strings, numbers, booleans and None; bounded in size, and without secrets.
 
-Classes of fields (attrs, dataclasses) become their fields, those with `repr=False` left out. Of anything else that a JSON text cannot
-hold, its `repr` is told, in few characters. Nothing is escaped: a name with markup in it stays the text that it is, and whoever draws it
-must draw text. What is too long is cut, and a note in its place says how large it was.
+An attrs class or dataclass becomes a dict of its fields, without those with `repr=False`. Anything else that JSON cannot express becomes
+its `repr`, shortened. Nothing is escaped: a name that contains markup stays as it is, so a page must insert it as text. A value that is too
+long is cut, and a note in its place gives the full size.
 """
 
 from __future__ import annotations
@@ -25,48 +25,50 @@ __all__ = ["CUT", "SNAPSHOT_LIMITS", "STATE_LIMITS", "Limits", "Plain", "plain"]
 Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
 
 CUT: Final = "\u2026"
-"""How a note about what was cut begins; also the key under which it stands in an object."""
+"""The beginning of a note about a cut; in an object, also its key."""
 
 _SAFE_INTEGER: Final = 2**53
-"""Beyond it a browser rounds, so a number is told as text."""
+"""Browsers round larger numbers, so those become strings."""
 
 _SPELT_BITS: Final = 4_096
+"""Longer integers are replaced by a note of their size: Python refuses to convert very long ones to decimal."""
 
 _CONTAINERS: Final = (dict, list, tuple, set, frozenset, deque)
-"""What is looked into. A container of somebody else's class is told by its own `repr`."""
+"""Containers whose items are converted. Any other container becomes its own `repr`."""
 
 
 @attrs.frozen(kw_only=True)
 class Limits:
-    """How much of a value is told."""
+    """Limits on the size of plain data."""
 
     text: int = 1_000
-    """Characters of one text."""
+    """Characters per string."""
     items: int = 100
-    """Items of one container, or fields of one object."""
+    """Items per container, or fields per object."""
     depth: int = 8
+    """Levels of nesting."""
     total: int = 5_000
-    """Values in all."""
+    """Values in total."""
 
 
 STATE_LIMITS: Final = Limits()
 SNAPSHOT_LIMITS: Final = Limits(text=100_000, items=10_000, depth=250, total=1_000_000)
-"""For snapshots, which are bounded by what was asked for."""
+"""Limits for snapshots, whose size the caller has already limited."""
 
 
 def plain(value: object, limits: Limits = SNAPSHOT_LIMITS) -> Plain:
-    """*value* as plain data that `json.dumps` takes."""
-    return _Telling(limits).tell(value, 0)
+    """Return *value* as plain data that `json.dumps` accepts."""
+    return _Conversion(limits).convert(value, 0)
 
 
-class _Telling:
-    """One value on its way to plain data."""
+class _Conversion:
+    """The conversion of one value to plain data."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._left = limits.total
 
-    def tell(self, value: object, depth: int) -> Plain:
+    def convert(self, value: object, depth: int) -> Plain:
         self._left -= 1
         while isinstance(value, enum.Enum):
             value = value.value
@@ -98,7 +100,7 @@ class _Telling:
         for key, value in itertools.islice(pairs, self._limits.items):
             if self._left <= 0:
                 break
-            found[self._text(key) if isinstance(key, str) else self._other(key)] = self.tell(value, depth + 1)
+            found[self._text(key) if isinstance(key, str) else self._other(key)] = self.convert(value, depth + 1)
         if len(found) < count:
             found[CUT] = f"and {count - len(found):,} more of {count:,}"
         return found
@@ -108,7 +110,7 @@ class _Telling:
         for item in itertools.islice(items, self._limits.items):
             if self._left <= 0:
                 break
-            found.append(self.tell(item, depth + 1))
+            found.append(self.convert(item, depth + 1))
         if len(found) < len(items):
             found.append(f"{CUT} and {len(items) - len(found):,} more of {len(items):,}")
         return found
@@ -123,7 +125,7 @@ class _Telling:
 
 
 def _number(value: float) -> int | float | str:
-    """A number, as text where JSON or a browser would lose it; one that Python would refuse to spell out is told by its size."""
+    """A number, or a string if JSON or a browser would not preserve it."""
     if not isinstance(value, int):
         return float(value) if math.isfinite(value) else str(float(value))
     if abs(value) <= _SAFE_INTEGER:
@@ -133,19 +135,19 @@ def _number(value: float) -> int | float | str:
 
 
 def _fields(value: object) -> list[tuple[str, object]] | None:
-    """The fields that may be told of an attrs class or a dataclass; None for anything else."""
-    told_fields = _told_of(cast("Hashable", type(value)))
-    if told_fields is None:
+    """The visible fields of an instance of an attrs class or dataclass; None for anything else."""
+    visible = _visible_fields(cast("Hashable", type(value)))
+    if visible is None:
         return None
     return [
         (name, getattr(value, name, None) if form is None else described(getattr(value, name, None), form))
-        for name, form in told_fields
+        for name, form in visible
     ]
 
 
 @lru_cache(maxsize=1_024)
-def _told_of(known: Hashable) -> tuple[tuple[str, Callable[[object], str] | None], ...] | None:
-    """Which fields of the class *known* may be told, and how where they say so themselves; None where it is no class of fields."""
+def _visible_fields(known: Hashable) -> tuple[tuple[str, Callable[[object], str] | None], ...] | None:
+    """The visible fields of an attrs class or dataclass, each with its own `repr` function if it has one; None for other classes."""
     kind = cast("type[object]", known)
     if attrs.has(kind):
         return tuple((field.name, _form_of(field)) for field in attrs.fields(kind) if field.repr is not False)
@@ -159,5 +161,5 @@ def _form_of(field: attrs.Attribute[Any]) -> Callable[[object], str] | None:
 
 
 def _formatted(form: Callable[[object], str], value: object) -> str:
-    """*value* as its field wants it shown; nothing at all must not look as if there had been no wish."""
+    """*value* formatted by the `repr` function of its field, never empty: `described` would replace an empty text by the full `repr`."""
     return form(value) or "-"

@@ -1,7 +1,7 @@
-"""What is in quarantine: the records that were set aside since nobody could read them, or by hand.
+"""The quarantine: records that were set aside because they could not be read, or by hand.
 
-The open store is asked, between commits and a few records at a time; whatever it answers, nobody stops for it. This is the one look that
-waits, so it has a deadline, and what was found until then is told.
+The open store is read between commits, a few records at a time, and no error in it affects the actors. This is the only snapshot that
+waits, so it has a timeout, after which it returns what it has found.
 """
 
 from __future__ import annotations
@@ -21,52 +21,52 @@ from trioactors.system.system import System, runtime_of
 __all__ = ["QuarantinePage", "QuarantineRow", "quarantine"]
 
 _PAGE: Final = 16
-"""How many records are in memory at a time."""
+"""Records in memory at a time."""
 _LARGEST: Final = 256 * 1024
-"""Bytes of a record that is looked into."""
+"""Largest record that is parsed, in bytes."""
 
 
 @attrs.frozen(kw_only=True)
 class QuarantineRow:
-    """A record that was set aside."""
+    """A quarantined record."""
 
     name: str
-    """Where it was, and its revision there: `state/counter@7`, or `state/counter@damaged`."""
+    """Its former place and revision: `state/counter@7`, or `state/counter@damaged`."""
     size: int
     """Bytes."""
     problem: str | None
-    """What is wrong with its bytes, where that can be seen without the program that wrote them."""
+    """What is wrong with its bytes, if that can be seen without the program that wrote them."""
 
 
 @attrs.frozen(kw_only=True)
 class QuarantinePage:
-    """The first records in quarantine."""
+    """The first quarantined records."""
 
     total: int
-    """How many were found."""
+    """Records found."""
     complete: bool
-    """Whether all were found before time ran out."""
+    """Whether all records were found before the timeout."""
     rows: tuple[QuarantineRow, ...]
 
 
 async def quarantine(system: System, *, limit: int = 100, timeout: float = 5.0) -> QuarantinePage:
-    """The first *limit* records in quarantine, by name, and how many there are; as far as *timeout* seconds go.
+    """Return the first *limit* quarantined records by name, and the number of all that are found within *timeout* seconds.
 
-    Raises `SpecError`, and `StoreError` where the store cannot be asked.
+    Raises `StoreError` if the store cannot be read, and `SpecError` if an argument is invalid.
     """
     await trio.lowlevel.checkpoint()
     count(limit, "limit")
     seconds(timeout, "timeout")
     committer = runtime_of(system).committer
-    looking = _Looking(limit)
+    search = _Search(limit)
     if committer is not None:
         with trio.move_on_after(timeout):
-            await looking.through(committer)
-    return QuarantinePage(total=looking.total, complete=looking.done or committer is None, rows=tuple(looking.rows))
+            await search.run(committer)
+    return QuarantinePage(total=search.total, complete=search.done or committer is None, rows=tuple(search.rows))
 
 
-class _Looking:
-    """What has been found so far."""
+class _Search:
+    """The records found so far."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -74,8 +74,8 @@ class _Looking:
         self.total = 0
         self.done = False
 
-    async def through(self, committer: Committer) -> None:
-        """Look at all records, page by page. A checkpoint."""
+    async def run(self, committer: Committer) -> None:
+        """Read all records, page by page. A checkpoint."""
         start = ""
         while page := await committer.look(Space.QUARANTINE, start, limit=_PAGE):
             self.total += len(page)
@@ -98,4 +98,4 @@ def _problem(found: Found) -> str | None:
             read_envelope(record.data)
         except SerializationError as error:
             return str(error)
-    return "this is what was left of a damaged record" if "@damaged" in key.name else None
+    return "what is left of a damaged record" if "@damaged" in key.name else None

@@ -1,78 +1,59 @@
-"""Trace records for those who watch: one ring, read by cursor.
-
-Nothing is queued for a reader. Each brings the number up to which it has read, and gets what came after it; one that was too slow is told
-how many records it has missed. The ring listens only while somebody watches, so it costs nothing before and after.
-"""
+"""Recent trace records, read by cursor."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator
-from contextlib import contextmanager
 from typing import Any, Final
 
 import attrs
 
 from trioactors.errors.exits import Exit
 from trioactors.inspect.plain import STATE_LIMITS, Plain, plain
-from trioactors.inspect.watching import Watchers
+from trioactors.inspect.watching import Ring
 from trioactors.settings import count
-from trioactors.system.system import System
-from trioactors.trace.records import ChildExited, ChildStartFailed, TraceRecord
+from trioactors.trace.records import ChildExited, ChildStartFailed, MessageRecord, StateCommitted, TraceRecord
 
 __all__ = ["TracePage", "TraceRing", "TraceRow"]
 
 _WITH_ERRORS: Final = (ChildExited, ChildStartFailed)
-"""Records that hold an error, and with its traceback whatever was at hand when it was raised: they are told at once, and not kept."""
+"""Records with an error, whose traceback refers to local variables. They are converted at once, so that the ring keeps nothing alive."""
 
 
 @attrs.frozen(kw_only=True)
 class TraceRow:
-    """One trace record."""
+    """A trace record."""
 
     number: int
-    """Counted from 0 over the life of the ring."""
+    """Counted from 0 since the ring was made."""
     kind: str
     """The name of its class."""
     time: float
     child: str
     fields: dict[str, Plain]
-    """What else it says."""
+    """The other fields of the record."""
 
 
 @attrs.frozen(kw_only=True)
 class TracePage:
-    """What a reader has not seen yet."""
+    """The records that a reader has not seen yet."""
 
     rows: tuple[TraceRow, ...]
     cursor: int
-    """Where to read on."""
+    """The cursor for the next read."""
     lost: int
-    """How many records had left the ring before they were read."""
+    """Records that had left the ring before they were read."""
 
 
-class TraceRing:
-    """Keeps the last *limit* trace records while somebody watches."""
+class TraceRing(Ring):
+    """The last *limit* trace records, kept while the ring is watched: `with ring.watching(system): ...`, then `ring.read(0)`."""
 
     def __init__(self, limit: int = 10_000) -> None:
+        super().__init__(lambda system: system.observe(self._keep), lambda system: system.unobserve(self._keep))
         self._kept: deque[TraceRecord | TraceRow] = deque(maxlen=count(limit, "TraceRing: limit", least=1))
-        self._next = 0
-        self._watchers = Watchers(lambda system: system.observe(self._keep), lambda system: system.unobserve(self._keep))
 
     def __repr__(self) -> str:
-        """How full it is, and whether anybody watches."""
-        return f"<trace ring: {len(self._kept)} records, {len(self._watchers)} watch>"
-
-    @property
-    def cursor(self) -> int:
-        """Where one begins to read who wants what comes from now on."""
-        return self._next
-
-    @contextmanager
-    def watching(self, system: System) -> Generator[TraceRing, None, None]:
-        """Listen to *system* while this block, or another one like it, is open."""
-        with self._watchers.watching(system):
-            yield self
+        """The number of records and of watchers."""
+        return f"<trace ring: {len(self._kept)} records, {self._watched.total()} watch>"
 
     def _keep(self, record: TraceRecord) -> None:
         self._kept.append(_row(self._next, record) if isinstance(record, _WITH_ERRORS) else record)
@@ -81,14 +62,13 @@ class TraceRing:
     def read(
         self, cursor: int, *, limit: int = 1_000, child: str | None = None, kind: str | None = None, correlation: int | None = None
     ) -> TracePage:
-        """The records from *cursor* on, at most *limit*: of one *child*, one *kind* (the name of a class), one chain of messages, or all.
+        """Return at most *limit* records from *cursor* on; only those of a *child*, a *kind* (class name) or a chain, if given.
 
-        A reader that comes from before what is kept is told what it has lost; one with a number that this ring never gave begins anew.
-        Raises `SpecError`.
+        `TracePage.lost` counts the records that left the ring before this read. A cursor that this ring has not given out starts with the
+        oldest record. Raises `SpecError` if an argument is invalid.
         """
         oldest = self._next - len(self._kept)
-        cursor = oldest if count(cursor, "cursor") > self._next else cursor
-        at = max(cursor, oldest)
+        at, lost = self._start(cursor, len(self._kept))
         limit = count(limit, "limit", least=1)
         rows: list[TraceRow] = []
         while at < self._next and len(rows) < limit:
@@ -96,14 +76,14 @@ class TraceRing:
             if _wanted(kept, child, kind, correlation):
                 rows.append(kept if isinstance(kept, TraceRow) else _row(at, kept))
             at += 1
-        return TracePage(rows=tuple(rows), cursor=at, lost=max(0, oldest - cursor))
+        return TracePage(rows=tuple(rows), cursor=at, lost=lost)
 
 
 def _wanted(kept: TraceRecord | TraceRow, child: str | None, kind: str | None, correlation: int | None) -> bool:
     return (
         child in {None, kept.child}
         and kind in {None, kept.kind if isinstance(kept, TraceRow) else type(kept).__name__}
-        and (correlation is None or getattr(kept, "correlation", None) == correlation)
+        and (correlation is None or (isinstance(kept, MessageRecord | StateCommitted) and kept.correlation == correlation))
     )
 
 
@@ -111,5 +91,5 @@ def _row(number: int, record: TraceRecord) -> TraceRow:
     known = [field for field in attrs.fields(type(record)) if field.name not in {"time", "child"}]
     own_first = sorted(known, key=lambda field: field.inherited)
     fields: dict[str, Any] = {field.name: getattr(record, field.name) for field in own_first}
-    told = {name: str(value) if isinstance(value, Exit) else plain(value, STATE_LIMITS) for name, value in fields.items()}
-    return TraceRow(number=number, kind=type(record).__name__, time=record.time, child=record.child, fields=told)
+    values = {name: str(value) if isinstance(value, Exit) else plain(value, STATE_LIMITS) for name, value in fields.items()}
+    return TraceRow(number=number, kind=type(record).__name__, time=record.time, child=record.child, fields=values)

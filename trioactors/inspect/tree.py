@@ -1,4 +1,4 @@
-"""The tree as it is now: who supervises whom, by what strategy, with how much of the budget used, and where messages pile up."""
+"""The supervision tree: strategies, restart budgets, backlogs."""
 
 from __future__ import annotations
 
@@ -19,44 +19,47 @@ from trioactors.system.system import System, registry_of
 __all__ = ["CHILDREN", "Branch", "tree"]
 
 CHILDREN: Final = 200
-"""How many children of one supervisor are shown, if nothing else is asked for."""
+"""Children shown per supervisor by default."""
 
 
 @attrs.frozen(kw_only=True)
 class Branch:
-    """A child, and all below it."""
+    """A child and its descendants."""
 
     name: str
-    """Names that begin with a colon are the system's own."""
+    """A name that begins with a colon is internal to the system."""
     path: str
     kind: ChildKind
     actor: str | None
-    """The class, where it is an actor."""
+    """The class, if the child is an actor."""
     status: ChildStatus
     incarnation: int
     since: float
-    """When this life began, or the last one ended; on Trio's clock."""
+    """When the current incarnation started, or the last one exited; on Trio's clock."""
     restart: Restart
     dynamic: bool
-    """Whether `start` made it, or a dynamic supervisor: then it is forgotten when it is stopped, as a temporary child is."""
+    """Whether it was started by `start` or a dynamic supervisor. Like a temporary child, it is then removed when it is stopped."""
     significant: bool
     last_exit: str | None
     backlog: int
-    """Messages that wait, in it and everywhere below."""
+    """Waiting messages of the child and its descendants."""
     restarts: int
-    """Lives after the first, in it and everywhere below."""
+    """Restarts of the child and its descendants."""
     down: int
-    """How many of those below do not run."""
+    """Descendants that are not running."""
     budget: Budget | None
-    """Where it is a supervisor."""
+    """None if the child is not a supervisor."""
     children: tuple[Branch, ...]
-    """In start order; the first of them, where there are very many."""
+    """In start order; if there are very many, only the first of them."""
     more: int
-    """How many children are left out."""
+    """Children left out."""
 
 
 def tree(system: System, *, name: str | None = None, children: int = CHILDREN) -> Branch:
-    """The tree from the child *name* on, by default all of it, at most so many *children* of each supervisor. Raises `UnknownName`."""
+    """Return the tree below the child *name*, by default the whole tree, with at most *children* children per supervisor.
+
+    Raises `UnknownName` if no child has that *name*.
+    """
     registry = registry_of(system)
     child = next(iter(registry.children())) if name is None else registry.find(name)
     return _branch(child, children)
@@ -93,7 +96,7 @@ def _branch(child: Child, width: int) -> Branch:
 
 
 class _Sums:
-    """What is added up over a branch."""
+    """Sums over a branch."""
 
     def __init__(self, child: Child, below: tuple[Branch, ...]) -> None:
         self.backlog = len(child.mailbox) if isinstance(child, ActorChild) else 0
@@ -105,19 +108,19 @@ class _Sums:
             self.down += branch.down + (branch.status is not ChildStatus.RUNNING)
 
     def add_hidden(self, children: Iterable[Child]) -> int:
-        """Count children that are not shown; how many there are."""
+        """Add children that are not shown; return their number."""
         count = backlog = down = 0
-        lives, running = 0, ChildStatus.RUNNING
-        for child in children:  # ten thousand of them are looked at each second
+        incarnations, running = 0, ChildStatus.RUNNING
+        for child in children:  # a hot loop: a console may go through ten thousand cells each second
             count += 1
             if isinstance(child, ActorChild):
                 backlog += len(child.mailbox.queue)
             elif isinstance(child, SupervisorChild):
                 self.add_hidden(child.children.values())
-            lives += child.incarnation or 1
+            incarnations += child.incarnation or 1
             if child.status is not running:
                 down += 1
         self.backlog += backlog
-        self.restarts += lives - count
+        self.restarts += incarnations - count
         self.down += down
         return count

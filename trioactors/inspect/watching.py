@@ -1,38 +1,56 @@
-"""Who watches which system: what listens there begins with the first of them, and ends with the last."""
+"""Rings: the most recent records of a system, kept only while the ring is watched and read by cursor.
+
+Nothing is queued for a reader. Each reader passes the number up to which it has read and gets the entries after it; a slow reader learns
+how many entries it has missed. A ring listens to a system only while it is watched, so it costs nothing before and after.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from typing import Self
 
+from trioactors.settings import count
 from trioactors.system.system import System
 
-__all__ = ["Watchers"]
+__all__ = ["Ring"]
 
 
-class Watchers:
-    """Counts them. *begin* and *end* are told of a system that is watched from now on, or no longer."""
+class Ring:
+    """Entries numbered from 0. *attach* and *detach* are called for a system with its first and its last watcher."""
 
-    def __init__(self, begin: Callable[[System], object], end: Callable[[System], object]) -> None:
-        self._begin = begin
-        self._end = end
-        self._counted: Counter[System] = Counter()
+    def __init__(self, attach: Callable[[System], object], detach: Callable[[System], object]) -> None:
+        self._attach = attach
+        self._detach = detach
+        self._watched: Counter[System] = Counter()
+        self._next: int = 0
 
-    def __len__(self) -> int:
-        """How many watch, whatever they watch."""
-        return self._counted.total()
+    @property
+    def cursor(self) -> int:
+        """The number of the next entry: read from here to get only what happens from now on."""
+        return self._next
 
     @contextmanager
-    def watching(self, system: System) -> Generator[None, None, None]:
-        """Be one of them while this block is open."""
-        self._counted[system] += 1
-        if self._counted[system] == 1:
-            self._begin(system)
+    def watching(self, system: System) -> Generator[Self, None, None]:
+        """Listen to *system* while this block, or another one like it, is open."""
+        self._watched[system] += 1
+        if self._watched[system] == 1:
+            self._attach(system)
         try:
-            yield
+            yield self
         finally:
-            self._counted[system] -= 1
-            if not self._counted[system]:
-                del self._counted[system]
-                self._end(system)
+            self._watched[system] -= 1
+            if not self._watched[system]:
+                del self._watched[system]
+                self._detach(system)
+
+    def _start(self, cursor: int, kept: int) -> tuple[int, int]:
+        """The number at which a reader at *cursor* goes on, and how many entries it has lost, if *kept* entries are in the ring.
+
+        A number that this ring has not given out yet comes from another ring: that reader starts with the oldest entry. Raises `SpecError`.
+        """
+        oldest = self._next - kept
+        if count(cursor, "cursor") > self._next:
+            return oldest, 0
+        return max(cursor, oldest), max(0, oldest - cursor)

@@ -1,10 +1,10 @@
 // @ts-check
-/** The page: its frame, which view is shown, and what is said about the connection. */
+/** The page: its frame, the current view, and the state of the connection. */
 
 import {follow, useFigures} from "/static/figures.js";
 import {live} from "/static/live.js";
 import {Component, html, render, useEffect, useRef} from "/static/parts/dom.js";
-import {Answers, Confirmation, tell} from "/static/parts/deeds.js";
+import {Answers, Confirmation, report} from "/static/parts/actions.js";
 import {number} from "/static/parts/format.js";
 import {Keys} from "/static/parts/keys.js";
 import {useConnection, useRoute} from "/static/parts/watching.js";
@@ -44,8 +44,8 @@ function Navigation({current}) {
 const PHASES = {
   starting: ["lost", "Connecting…"],
   open: ["open", "Live"],
-  lost: ["lost", "Connection lost, trying again…"],
-  refused: ["refused", "A new link is needed"],
+  lost: ["lost", "Connection lost, reconnecting…"],
+  refused: ["refused", "You are signed out"],
 };
 
 function Connection() {
@@ -54,17 +54,17 @@ function Connection() {
   return html`<p role="status" data-connection=${state} class="connection">${text}</p>`;
 }
 
-/** What helps when the console does not know us any more. */
+/** The banner that explains how to sign in again. */
 function NewLink() {
   return html`<div class="banner" data-banner="refused">
-    <strong>The console does not know this browser any more.</strong> It was started anew, or the sign-in has run out. Open a new link: the terminal that
-    runs the program printed it, as <code>console: ${location.origin}/open/…</code>. What is shown here is from before. As soon as you have signed in,
-    also in another tab, it goes on.
+    <strong>You are signed out.</strong> The console was restarted, or your sign-in has expired. Open a new link: the program has printed it in its
+    terminal, as <code>console: ${location.origin}/open/…</code>. This page shows old data, and continues as soon as you have signed in, in this tab or
+    another one.
   </div>`;
 }
 
-/** A mistake in one view leaves the others in reach. */
-class Wall extends Component {
+/** Catches an error in one view, so that the others stay usable. */
+class ErrorBoundary extends Component {
   constructor(props) {
     super(props);
     this.state = {failed: null};
@@ -80,7 +80,7 @@ class Wall extends Component {
 
   render({children}, {failed}) {
     if (failed === null) return children;
-    return html`<div class="card"><h1>This view has failed</h1><p>${String(failed)}</p>
+    return html`<div class="card"><h1>This view failed</h1><p>${String(failed)}</p>
       <button onClick=${() => this.setState({failed: null})}>Try again</button></div>`;
   }
 }
@@ -88,19 +88,19 @@ class Wall extends Component {
 function Frame() {
   const {phase, hello} = useConnection();
   const here = useRoute();
-  const nobody = here.view === "actor" && here.name === null;
-  const view = nobody ? "actors" : Object.hasOwn(VIEWS, here.view) ? here.view : "overview";
+  const unnamed = here.view === "actor" && here.name === null;
+  const view = unnamed ? "actors" : Object.hasOwn(VIEWS, here.view) ? here.view : "overview";
   const main = useRef(/** @type {HTMLElement|null} */ (null));
   const place = `${view}/${view === "actor" ? here.name : ""}`;
   const before = useRef(place);
   useEffect(() => {
-    if (nobody) location.replace(address("actors"));
-  }, [nobody]);
+    if (unnamed) location.replace(address("actors"));
+  }, [unnamed]);
   useEffect(() => {
     document.title = `${view === "actor" && here.name ? here.name : VIEWS[view].title} · trioactors console`;
     if (before.current === place) return;
     before.current = place;
-    tell("");
+    report("");
     main.current?.querySelector("h1")?.focus({preventScroll: true});
     window.scrollTo(0, 0);
   }, [place]);
@@ -112,14 +112,14 @@ function Frame() {
       <${Navigation} current=${view} />
       <div class="foot">
         <${Connection} />
-        ${hello && html`<p class="role" data-role=${hello.role}><span class="words">signed in as </span>${hello.role}</p>`}
+        ${hello && html`<p class="role" data-role=${hello.role}><span class="words">Signed in as </span>${hello.role}</p>`}
         <button class="plain keys-button" data-keys onClick=${() => document.dispatchEvent(new Event("keys"))}>Keys <kbd>?</kbd></button>
       </div>
     </header>
     <main id="main" ref=${main} class=${phase === "open" ? "" : "behind"}>
       ${phase === "refused" && html`<${NewLink} />`}
       <${Answers} />
-      ${hello && html`<${Wall} key=${place}><${View} here=${here} /><//>`}
+      ${hello && html`<${ErrorBoundary} key=${place}><${View} here=${here} /><//>`}
     </main>
     <${Confirmation} />
     <${Keys} />`;

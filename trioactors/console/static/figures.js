@@ -1,16 +1,16 @@
 // @ts-check
 /**
- * The figures of the system, watched as long as the page is seen: for its clock, and for what the charts are made of.
+ * The figures of the system, watched while the page is visible: they provide its clock and the data of the charts.
  *
- * All times come from there, so it does not matter what the browser's own clock says: only how much time has gone by since.
+ * All times come from the figures. From the browser's clock only the time passed since the last figures is used, so it may be wrong.
  */
 
 import {live} from "/static/live.js";
 import {useEffect, useReducer} from "/static/parts/dom.js";
 
-/** How many looks are kept: ten minutes. */
+/** Samples kept: ten minutes. */
 const KEPT = 600;
-/** A look this late leaves a gap in the charts. */
+/** Seconds between two samples after which the charts have a gap. */
 const GAP = 5;
 
 /** @typedef {{at: number, accepted: number|null, handled: number|null, wait: number|null, restarts: number|null,
@@ -24,7 +24,7 @@ let samples = [];
 /** @type {Set<() => void>} */
 const listeners = new Set();
 
-/** Begin to watch. */
+/** Start watching. */
 export function follow() {
   const subscription = live.watch("figures", {}, 1, () => {
     if (subscription.value === undefined || subscription.value === latest) return;
@@ -38,7 +38,7 @@ export function follow() {
 /** @param {any} before @param {any} now */
 function remember(before, now) {
   const passed = before === null ? 0 : now.time - before.time;
-  if (passed < 0) samples = []; // another system: the console was started anew
+  if (passed < 0) samples = []; // a new system: the program was restarted
   if (before !== null && (passed <= 0 || passed > GAP)) samples.push(empty(now.wall_time - 0.001));
   const rate = (/** @type {number|undefined} */ newer, /** @type {number|undefined} */ older) =>
     passed > 0 && passed <= GAP && newer !== undefined && older !== undefined ? Math.max(0, newer - older) / passed : null;
@@ -60,7 +60,7 @@ function empty(at) {
   return {at, accepted: null, handled: null, wait: null, restarts: null, failed: null, buried: null, lag: null};
 }
 
-/** The figures, the looks that are kept, and the clock; whoever asks is drawn anew each second. */
+/** A hook for the figures, the samples and the clock. It redraws the component each second. */
 export function useFigures() {
   const [, redraw] = useReducer((/** @type {number} */ n) => n + 1, 0);
   useEffect(() => {
@@ -70,12 +70,12 @@ export function useFigures() {
   return {figures: latest, samples, now: systemTime()};
 }
 
-/** The time on the clock of the system, now. @returns {number|null} */
+/** The current time on the clock of the system. @returns {number|null} */
 export function systemTime() {
   return latest === null ? null : latest.time + (performance.now() - seen) / 1000;
 }
 
-/** The wall clock's time of a moment on the clock of the system. @param {number|null|undefined} time @returns {number|null} */
+/** Convert a time on the clock of the system to the wall clock. @param {number|null|undefined} time @returns {number|null} */
 export function wallTime(time) {
   return latest === null || time === null || time === undefined ? null : latest.wall_time + (time - latest.time);
 }

@@ -1,18 +1,17 @@
 // @ts-check
 /**
- * The socket to the console, and everything that is watched over it.
+ * The WebSocket to the console, and the subscriptions on it.
  *
- * What is wanted is a set of subscriptions; the socket is only a means. A view says what it watches and forgets about
- * connections. Whenever a socket has been greeted, every subscription is asked for anew under a fresh number, so a late answer
- * to an old number is nobody's. A value begins again with a snapshot. A stream remembers its cursor and reads on from there: what
- * happened while the connection was lost is told afterwards, as far as the console has kept it.
+ * A view subscribes to a topic and does not deal with connections. After each hello of the console, every subscription is renewed
+ * under a new id, so a late message to an old id is ignored. A topic with a value starts again with a snapshot. A stream continues
+ * at its cursor, so records from the time without a connection arrive afterwards, as far as the console has kept them.
  *
- * Before each socket, `/session` is asked who we are. It tells three things apart that look the same from a socket that fails:
- * nobody answers (lost: try again, after pauses that grow, with a jitter so that many pages do not come at once), we are not
- * signed in any more (refused: the console was started anew, only a new link helps), and all is well.
+ * Before each WebSocket, `/session` is requested. It distinguishes three cases that look the same to a WebSocket that fails: no
+ * answer (lost: try again, after growing pauses with jitter, so that many pages do not reconnect at once), not signed in (refused:
+ * only a new link helps), and signed in.
  *
- * Nobody looks at a hidden page: then everything is let go, and watched again when it is seen. However much comes in, each
- * subscriber is told at most once a frame.
+ * A hidden page unsubscribes from everything and subscribes again when it is shown. Each subscriber is notified at most once per
+ * frame.
  */
 
 const SHORTEST = 400;
@@ -21,7 +20,7 @@ const LONGEST = 15_000;
 /** @typedef {{kind: string, text: string}} Problem */
 /** @typedef {"starting"|"open"|"lost"|"refused"} Phase */
 
-/** The value that a change makes of the old one, which stays as it is. See docs/console-protocol.md.
+/** The result of applying a change to a value, which is not modified. See docs/console-protocol.md.
  * @param {any} old @param {any} change @returns {any} */
 export function applied(old, change) {
   if ("is" in change) return change.is;
@@ -30,25 +29,25 @@ export function applied(old, change) {
       Array.isArray(entry) ? old.slice(entry[0], entry[0] + entry[1])
       : "from" in entry ? [applied(old[entry.from], entry.change)]
       : [entry.is]);
-  const value = new Map(Object.entries(old)); // any text may be a key, also one that means something to an object
+  const value = new Map(Object.entries(old)); // any text may be a key, also "__proto__"
   for (const key of change.gone ?? []) value.delete(key);
   for (const [key, each] of Object.entries(change.change ?? {})) value.set(key, applied(value.get(key), each));
   for (const [key, each] of Object.entries(change.set ?? {})) value.set(key, each);
   return Object.fromEntries(value);
 }
 
-/** Something that is watched, whatever becomes of the connection. */
+/** A topic that is watched across reconnects. */
 export class Subscription {
   /** @param {Live} live @param {string} topic @param {object} options @param {number} every
-   *  @param {() => void} told @param {((rows: any[], lost: number) => void) | null} took where it is a stream */
-  constructor(live, topic, options, every, told, took) {
+   *  @param {() => void} changed @param {((rows: any[], lost: number) => void) | null} received for streams */
+  constructor(live, topic, options, every, changed, received) {
     this.live = live;
     this.topic = topic;
     this.options = options;
     this.every = every;
-    this.told = told;
-    this.took = took;
-    /** @type {string|null} the number under which it is watched now */
+    this.changed = changed;
+    this.received = received;
+    /** @type {string|null} the current id */
     this.id = null;
     this.value = undefined;
     /** @type {Problem|null} */
@@ -70,11 +69,11 @@ export class Subscription {
     else if (message.type === "end") [this.ended, this.id] = [true, null];
     else if (message.type === "records") {
       this.cursor = message.cursor;
-      this.took?.(message.rows, message.lost);
+      this.received?.(message.rows, message.lost);
     }
   }
 
-  /** Streams that are behind may jump to what happens now. */
+  /** Let a stream that is behind continue with the newest records. */
   skip() {
     this.cursor = undefined;
     this.live.renew(this);
@@ -85,14 +84,14 @@ export class Live {
   constructor() {
     /** @type {Phase} */
     this.phase = "starting";
-    /** @type {any} what the console said when it greeted us */
+    /** @type {any} the hello message of the console */
     this.hello = null;
-    /** @type {Set<() => void>} told of each change of phase */
+    /** @type {Set<() => void>} called after each change of phase */
     this.listeners = new Set();
     /** @type {Set<Subscription>} */
     this.wanted = new Set();
     /** @type {Map<string, Subscription>} */
-    this.numbered = new Map();
+    this.byId = new Map();
     /** @type {Map<string, {resolve: (value: any) => void, reject: (problem: Problem) => void}>} */
     this.asked = new Map();
     /** @type {Set<Subscription>} */
@@ -104,18 +103,18 @@ export class Live {
     /** @type {number|undefined} */
     this.timer = undefined;
     this.connecting = false;
-    /** Signed in, and yet no socket was ever opened: something on the way does not let it through. */
+    /** Signed in, but no WebSocket could be opened so far: something between browser and program blocks it. */
     this.blocked = false;
   }
 
-  /** Connect, and stay connected. */
+  /** Connect, and reconnect whenever necessary. */
   start() {
-    document.addEventListener("visibilitychange", () => (document.hidden ? this.#rest() : this.#wake()));
-    window.addEventListener("online", () => this.#soon());
+    document.addEventListener("visibilitychange", () => (document.hidden ? this.#pause() : this.#resume()));
+    window.addEventListener("online", () => this.#connectNow());
     return this.#connect();
   }
 
-  /** Whether the console knows a topic, a question or an action. @param {"topics"|"questions"|"actions"} what @param {string} name */
+  /** Whether the console supports a topic, a question or an action. @param {"topics"|"questions"|"actions"} what @param {string} name */
   knows(what, name) {
     return Boolean(this.hello?.[what]?.includes(name));
   }
@@ -124,23 +123,23 @@ export class Live {
     return this.hello?.role === "admin";
   }
 
-  /** @param {string} topic @param {object} options @param {number} every @param {() => void} told */
-  watch(topic, options, every, told) {
-    return this.#want(new Subscription(this, topic, options, every, told, null));
+  /** @param {string} topic @param {object} options @param {number} every @param {() => void} changed */
+  watch(topic, options, every, changed) {
+    return this.#want(new Subscription(this, topic, options, every, changed, null));
   }
 
-  /** @param {string} topic @param {object} options @param {number} every @param {() => void} told
-   *  @param {(rows: any[], lost: number) => void} took */
-  stream(topic, options, every, told, took) {
-    return this.#want(new Subscription(this, topic, options, every, told, took));
+  /** @param {string} topic @param {object} options @param {number} every @param {() => void} changed
+   *  @param {(rows: any[], lost: number) => void} received */
+  stream(topic, options, every, changed, received) {
+    return this.#want(new Subscription(this, topic, options, every, changed, received));
   }
 
-  /** A question. Rejects with a `Problem`. @param {string} what @param {object} options @returns {Promise<any>} */
+  /** Ask a question. Rejects with a `Problem`. @param {string} what @param {object} options @returns {Promise<any>} */
   ask(what, options) {
     return this.#request("ask", what, options);
   }
 
-  /** An action. Rejects with a `Problem`. @param {string} what @param {object} options @returns {Promise<any>} */
+  /** Carry out an action. Rejects with a `Problem`. @param {string} what @param {object} options @returns {Promise<any>} */
   act(what, options) {
     return this.#request("act", what, options);
   }
@@ -152,13 +151,13 @@ export class Live {
     this.#unwatch(subscription);
   }
 
-  /** Ask for it anew. @param {Subscription} subscription */
+  /** Subscribe again. @param {Subscription} subscription */
   renew(subscription) {
     this.#unwatch(subscription);
     this.#watch(subscription);
   }
 
-  // --- what is sent ---
+  // --- sending ---
 
   /** @param {Subscription} subscription */
   #want(subscription) {
@@ -171,7 +170,7 @@ export class Live {
   #watch(subscription) {
     if (this.phase !== "open" || document.hidden || subscription.ended) return;
     const id = (subscription.id = `w${++this.count}`);
-    this.numbered.set(id, subscription);
+    this.byId.set(id, subscription);
     const {topic, options, every, cursor} = subscription;
     this.#send({type: "watch", id, topic, every, options: cursor === undefined ? options : {...options, cursor}});
   }
@@ -179,7 +178,7 @@ export class Live {
   /** @param {Subscription} subscription */
   #unwatch(subscription) {
     if (subscription.id === null) return;
-    this.numbered.delete(subscription.id);
+    this.byId.delete(subscription.id);
     if (this.phase === "open") this.#send({type: "unwatch", id: subscription.id});
     subscription.id = null;
   }
@@ -187,7 +186,7 @@ export class Live {
   /** @param {"ask"|"act"} type @param {string} what @param {object} options */
   #request(type, what, options) {
     return new Promise((resolve, reject) => {
-      if (this.phase !== "open") return reject({kind: "NotConnected", text: "The console cannot be reached now."});
+      if (this.phase !== "open") return reject({kind: "NotConnected", text: "The console is not connected."});
       const id = `r${++this.count}`;
       this.asked.set(id, {resolve, reject});
       this.#send({type, id, what, options});
@@ -199,22 +198,22 @@ export class Live {
     if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
   }
 
-  #rest() {
+  #pause() {
     for (const subscription of this.wanted) this.#unwatch(subscription);
   }
 
-  #wake() {
+  #resume() {
     if (this.phase === "open") for (const subscription of this.wanted) this.#watch(subscription);
-    else this.#soon();
+    else this.#connectNow();
   }
 
-  // --- what is read ---
+  // --- receiving ---
 
   /** @param {any} message */
   #take(message) {
     if (message.type === "hello") return this.#greeted(message);
     if (message.type === "answer") return this.#answered(message);
-    const subscription = this.numbered.get(message.id);
+    const subscription = this.byId.get(message.id);
     if (subscription === undefined) {
       if (this.asked.has(message.id)) this.#answered({...message, ok: false});
       return;
@@ -224,7 +223,7 @@ export class Live {
     } catch {
       this.#send({type: "resync", id: message.id});
     }
-    this.#tell(subscription);
+    this.#schedule(subscription);
   }
 
   /** @param {any} hello */
@@ -245,7 +244,7 @@ export class Live {
   }
 
   /** @param {Subscription} subscription */
-  #tell(subscription) {
+  #schedule(subscription) {
     if (this.dirty.size === 0) requestAnimationFrame(() => this.#draw());
     this.dirty.add(subscription);
   }
@@ -253,7 +252,7 @@ export class Live {
   #draw() {
     const dirty = [...this.dirty];
     this.dirty.clear();
-    for (const subscription of dirty) subscription.told();
+    for (const subscription of dirty) subscription.changed();
   }
 
   // --- the connection ---
@@ -271,7 +270,7 @@ export class Live {
     } finally {
       this.connecting = false;
     }
-    this.#later();
+    this.#connectLater();
   }
 
   #open() {
@@ -284,23 +283,23 @@ export class Live {
   #closed() {
     this.socket = null;
     for (const subscription of this.wanted) subscription.id = null;
-    this.numbered.clear();
+    this.byId.clear();
     const waiting = [...this.asked.values()];
     this.asked.clear();
     for (const each of waiting)
-      each.reject({kind: "ConnectionLost", text: "The connection was lost before the answer came. Look whether it was done."});
+      each.reject({kind: "ConnectionLost", text: "The connection was lost before the answer arrived. Check whether the action was carried out."});
     this.blocked = this.hello === null;
     this.#turn("lost");
-    this.#later();
+    this.#connectLater();
   }
 
-  #later() {
+  #connectLater() {
     clearTimeout(this.timer);
     const pause = Math.min(LONGEST, SHORTEST * 2 ** this.failures++);
     this.timer = setTimeout(() => this.#connect(), pause * (0.5 + Math.random() / 2));
   }
 
-  #soon() {
+  #connectNow() {
     clearTimeout(this.timer);
     this.#connect();
   }
@@ -313,5 +312,5 @@ export class Live {
   }
 }
 
-/** The one connection of this page. */
+/** The connection of this page. */
 export const live = new Live();

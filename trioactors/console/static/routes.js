@@ -1,5 +1,5 @@
 // @ts-check
-/** Where we are. The address says everything that can be chosen, so it can be sent to somebody, and back and forward work. */
+/** The current route. The address contains every choice in a view, so that it can be shared, and that back and forward work. */
 
 /** @typedef {{view: string, name: string|null, query: Record<string, string>}} Route */
 
@@ -10,7 +10,7 @@ export function route() {
   return {view: view || "overview", name: name || null, query: Object.fromEntries(new URLSearchParams(query))};
 }
 
-/** An address that was typed may be no good encoding. @param {string} text */
+/** A typed address may not be validly encoded. @param {string} text */
 function decoded(text) {
   try {
     return decodeURIComponent(text);
@@ -19,7 +19,7 @@ function decoded(text) {
   }
 }
 
-/** The address of a view. What is empty stands for the default and is left out.
+/** The address of a view. Empty values mean the default and are left out.
  * @param {string} view @param {string|null} [name] @param {Record<string, any>} [query] */
 export function address(view, name = null, query = {}) {
   const chosen = Object.entries(query).filter(([, value]) => value !== "" && value !== null && value !== undefined && value !== false);
@@ -28,7 +28,7 @@ export function address(view, name = null, query = {}) {
   return `#/${path}${search && `?${search}`}`;
 }
 
-/** Change what is chosen in this view; what is typed letter by letter should not fill the history.
+/** Change choices in this view. Use *replace* for typed text, which would fill the history letter by letter.
  * @param {Record<string, any>} change @param {{replace?: boolean, name?: string|null}} [how] */
 export function choose(change, {replace = false, name} = {}) {
   const now = route();

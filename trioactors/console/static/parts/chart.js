@@ -1,11 +1,11 @@
 // @ts-check
-/** A chart of the last minutes. It draws on a canvas, so its caption says the newest values as text. */
+/** A chart of the last minutes. It is drawn on a canvas, so its caption repeats the newest values as text. */
 
 import uPlot from "/static/vendor/uplot-1.6.32/uPlot.esm.js";
 import {html, useEffect, useRef} from "/static/parts/dom.js";
 
 const HEIGHT = 132;
-/** How many seconds are shown at least, so that a chart that has just begun is not stretched. */
+/** The least number of seconds shown, so that a new chart is not stretched. */
 const SHOWN = 120;
 
 /** @typedef {{label: string, color: string, values: (number|null)[]}} Line */
@@ -69,7 +69,7 @@ export function Chart({name, title, times, lines, format}) {
         <b>${newest(line.values, format)}</b></span>`)}
     </figcaption>
     <div ref=${place} class="canvas" aria-hidden="true"></div>
-    ${!known && times.length > 2 && html`<p class="over muted">not measured here</p>`}
+    ${!known && times.length > 2 && html`<p class="over muted">not measured</p>`}
   </figure>`;
 }
 

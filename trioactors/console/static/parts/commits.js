@@ -1,5 +1,5 @@
 // @ts-check
-/** The last commits of a durable actor, with what each has changed. */
+/** The recent commits of one or all durable actors, with their changes. */
 
 import {html} from "/static/parts/dom.js";
 import {bytes, counted, number} from "/static/parts/format.js";
@@ -13,26 +13,26 @@ const KEPT = 30;
 
 /** @param {{child?: string|null, withChild?: boolean}} props */
 export function Commits({child = null, withChild = false}) {
-  const told = live.knows("topics", "commits");
+  const known = live.knows("topics", "commits");
   const options = child === null ? {limit: 100} : {child, limit: 100};
-  const commits = useStream(told ? "commits" : null, options, {keep: KEPT, sample: child === null});
-  const records = useStream(told ? null : "trace", {...options, kind: "StateCommitted"}, {keep: KEPT, sample: child === null});
-  const {rows, error, lost, skipped} = told ? commits : records;
+  const commits = useStream(known ? "commits" : null, options, {keep: KEPT, sample: child === null});
+  const records = useStream(known ? null : "trace", {...options, kind: "StateCommitted"}, {keep: KEPT, sample: child === null});
+  const {rows, error, lost, skipped} = known ? commits : records;
   const newest = [...rows].reverse();
   return html`<div data-commits>
     ${error && html`<${Problem} error=${error} />`}
-    ${lost > 0 && html`<p class="muted">${counted(lost, "commit was", "commits were")} gone before they could be read.</p>`}
-    ${skipped && html`<p class="muted">A sample: more is committed than can be read.</p>`}
-    ${newest.length === 0 && html`<p class="muted">Nothing has been committed since you look.</p>`}
-    <ol class="commits" tabindex="0" aria-label="Commits, the newest first">${newest.map((row) => html`<${Commit} key=${row.number} row=${told ? row : {...row, ...row.fields}} withChild=${withChild} told=${told} />`)}</ol>
+    ${lost > 0 && html`<p class="muted">${counted(lost, "commit was", "commits were")} lost before they could be read.</p>`}
+    ${skipped && html`<p class="muted">A sample: there are too many commits to show all.</p>`}
+    ${newest.length === 0 && html`<p class="muted">No commits since you opened this view.</p>`}
+    <ol class="commits" tabindex="0" aria-label="Commits, newest first">${newest.map((row) => html`<${Commit} key=${row.number} row=${known ? row : {...row, ...row.fields}} withChild=${withChild} withChanges=${known} />`)}</ol>
   </div>`;
 }
 
-function Commit({row, withChild, told}) {
+function Commit({row, withChild, withChanges}) {
   const {correlation} = row;
   return html`<li data-revision=${row.revision} data-name=${row.child}>
     <p class="spread"><span><${When} time=${row.time} /> ${withChild && html`<${ActorLink} name=${row.child} /> `}<span class="muted">revision</span> ${number(row.revision)}</span>
       <span class="muted">${bytes(row.size)}${typeof correlation === "number" && html` · <a href=${address("messages", null, {correlation})}>chain ${correlation}</a>`}</span></p>
-    ${told && html`<${Changes} changes=${row.changes ?? null} more=${row.more} />`}
+    ${withChanges && html`<${Changes} changes=${row.changes ?? null} more=${row.more} />`}
   </li>`;
 }

@@ -1,9 +1,9 @@
 // @ts-check
 /**
- * The one place that knows where drawing comes from. Texts go in as texts: nothing here can make markup of them.
+ * The only module that imports the rendering library. Strings are inserted as text, never as markup.
  *
- * htm would make what never changes in a template once, and hand out the same node for ever. Such a node holds on to the last tree that it
- * stood in, so a page that is looked at for a day would keep much of what it has ever shown. `this[0] = 3` tells htm not to.
+ * By default htm creates the constant parts of a template once and returns the same node each time. Such a node keeps a reference to the
+ * last tree that contained it, so a page left open for a day would retain much of what it has shown. `this[0] = 3` turns this off.
  */
 import htm from "/static/vendor/htm-3.1.1/htm.module.js";
 import {h} from "/static/vendor/htm-3.1.1/standalone.module.js";

@@ -1,12 +1,12 @@
 // @ts-check
-/** Numbers and times as texts. */
+/** Numbers and times as text. */
 
 const whole = new Intl.NumberFormat("en", {maximumFractionDigits: 0});
 const short = new Intl.NumberFormat("en", {notation: "compact", maximumFractionDigits: 1});
 const clock = new Intl.DateTimeFormat("en-GB", {hour: "2-digit", minute: "2-digit", second: "2-digit"});
 const day = new Intl.DateTimeFormat("en-GB", {day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit"});
 
-/** What stands where nothing is known. */
+/** The placeholder for a missing value. */
 export const NOTHING = "\u2013";
 
 /** @param {any} value */
@@ -14,13 +14,13 @@ export function number(value) {
   return typeof value === "number" ? whole.format(value) : NOTHING;
 }
 
-/** A number in few letters: 12.3K. @param {any} value */
+/** A number in compact form: 12.3K. @param {any} value */
 export function compact(value) {
   if (typeof value !== "number") return NOTHING;
   return Math.abs(value) < 10_000 ? (Number.isInteger(value) || Math.abs(value) >= 100 ? whole.format(value) : value.toPrecision(2)) : short.format(value);
 }
 
-/** How long something takes. @param {any} seconds */
+/** A duration in seconds as text. @param {any} seconds */
 export function duration(seconds) {
   if (typeof seconds !== "number") return NOTHING;
   const value = Math.max(0, seconds);
@@ -45,7 +45,7 @@ export function bytes(value) {
   return value < 1e6 ? `${trimmed(value / 1000)} kB` : `${trimmed(value / 1e6)} MB`;
 }
 
-/** A moment on the wall clock of the system, in the time zone of whoever looks. @param {number} wall seconds since 1970
+/** A moment on the wall clock of the system, in the user's time zone. @param {number} wall seconds since 1970
  *  @param {boolean} [fine] with milliseconds */
 export function moment(wall, fine = false) {
   const date = new Date(wall * 1000);
@@ -53,7 +53,7 @@ export function moment(wall, fine = false) {
   return fine ? `${text}.${String(date.getMilliseconds()).padStart(3, "0")}` : text;
 }
 
-/** With its day. @param {number} wall */
+/** A moment with its date. @param {number} wall */
 export function dated(wall) {
   return day.format(new Date(wall * 1000));
 }

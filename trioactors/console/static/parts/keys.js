@@ -1,12 +1,12 @@
 // @ts-check
-/** Keys: `/` searches, `?` shows them, `g` and a letter goes to a view. Not while somebody types, or a dialog is open. */
+/** Keyboard shortcuts: `/` searches, `?` shows the list, `g` and a letter goes to a view. Ignored while typing or in a dialog. */
 
 import {html, useEffect, useRef} from "/static/parts/dom.js";
 import {address} from "/static/routes.js";
 
 /** @type {Record<string, string>} */
 const PLACES = {o: "overview", t: "tree", a: "actors", m: "messages", f: "failures", d: "durable"};
-/** How long the second letter may take, in milliseconds. */
+/** Milliseconds until the second key must be pressed. */
 const PATIENCE = 1500;
 
 /** @param {EventTarget|null} target */
@@ -41,8 +41,8 @@ export function Keys() {
       document.removeEventListener("keys", shown);
     };
   }, []);
-  const rows = [["/", "search in this view"], ["?", "these keys"], ...Object.entries(PLACES).map(([key, view]) => [`g ${key}`, `go to ${view}`]),
-    ["← → ↑ ↓", "in the tree: fold, unfold, move"], ["Enter", "in the tree: select; on a link: follow it"], ["Esc", "close a dialog"]];
+  const rows = [["/", "search in this view"], ["?", "show this list"], ...Object.entries(PLACES).map(([key, view]) => [`g ${key}`, `go to ${view}`]),
+    ["← → ↑ ↓", "in the tree: fold, unfold, move"], ["Enter", "in the tree: select; on a link: open it"], ["Esc", "close a dialog"]];
   return html`<dialog ref=${box} class="dialog" aria-labelledby="keys">
     <h2 id="keys">Keys</h2>
     <dl class="keys">${rows.map(([keys, text]) => html`<div key=${keys}><dt>${keys.split(" ").map((key) => html`<kbd>${key}</kbd> `)}</dt><dd>${text}</dd></div>`)}</dl>

@@ -1,5 +1,5 @@
 // @ts-check
-/** Parts of the page of one actor. */
+/** Parts of the view of one actor. */
 
 import {html} from "/static/parts/dom.js";
 import {counted, duration, number} from "/static/parts/format.js";
@@ -12,7 +12,7 @@ const WAITING = [
   {key: "handler", label: "Message", cell: (row) => html`<code>${row.handler}</code>`},
   {key: "kind", label: "Kind", cell: (row) => row.kind},
   {key: "sender", label: "From", cell: (row) => row.sender},
-  {key: "age", label: "Waits", numeric: true, cell: (row) => html`<span title=${row.exact ? "" : "Casts carry no time: at least so long"}>${row.exact ? "" : "≥ "}${duration(row.age)}</span>`},
+  {key: "age", label: "Waiting", numeric: true, cell: (row) => html`<span title=${row.exact ? "" : "A lower bound: casts carry no time"}>${row.exact ? "" : "≥ "}${duration(row.age)}</span>`},
   {key: "left", label: "Time left", numeric: true, cell: (row) => duration(row.left)},
 ];
 
@@ -20,14 +20,14 @@ export function Waiting({value}) {
   const {waiting, backlog} = value;
   const rows = waiting.map((row, place) => ({...row, place}));
   return html`<div class="card"><div class="spread"><h2>Waiting messages</h2><${Share} used=${backlog} of=${value.mailbox_limit} label="Mailbox" /></div>
-    ${backlog === 0 ? html`<p class="muted">None. The most that have waited: ${number(value.mailbox_peak)}.</p>`
-      : html`<${Table} label="Waiting messages, the oldest first" columns=${WAITING} rows=${rows} name=${(row) => row.handler} identity=${(row) => row.place} />
+    ${backlog === 0 ? html`<p class="muted">None. Peak: ${number(value.mailbox_peak)}.</p>`
+      : html`<${Table} label="Waiting messages, oldest first" columns=${WAITING} rows=${rows} name=${(row) => row.handler} identity=${(row) => row.place} />
         ${backlog > rows.length && html`<p class="muted">and ${number(backlog - rows.length)} more</p>`}`}
   </div>`;
 }
 
-/** What became of a message, by its record. */
-const ENDS = {MessageHandled: null, MessageShed: "let go unhandled", MessageDeadLettered: "dead letter", CallTimedOut: "took too long"};
+/** The outcome of a message by the kind of its record. */
+const ENDS = {MessageHandled: null, MessageShed: "discarded", MessageDeadLettered: "dead letter", CallTimedOut: "timed out"};
 
 const MESSAGES = [
   {key: "handler", label: "Message", cell: (row) => html`<code>${row.fields.handler}</code>`},
@@ -45,19 +45,19 @@ function outcome(row) {
   return typeof correlation === "number" ? html`<a href=${address("messages", null, {correlation})}>done</a>` : "done";
 }
 
-/** The last messages of one actor, with who sent them and how long they took. @param {{name: string}} props */
+/** The recent messages of one actor, with sender and duration. @param {{name: string}} props */
 export function LastMessages({name}) {
   const {rows, skipped} = useStream("trace", {child: name, limit: 100}, {keep: 100, sample: true});
   const ended = rows.filter((row) => Object.hasOwn(ENDS, row.kind)).slice(-15).reverse();
-  return html`${skipped && html`<p class="muted">A sample: more happens than can be read.</p>`}
-    ${ended.length === 0 ? html`<p class="muted">None since you look.</p>`
-      : html`<${Table} label="Last messages, the newest first" columns=${MESSAGES} rows=${ended} name=${(row) => row.fields.handler} identity=${(row) => row.number} />`}`;
+  return html`${skipped && html`<p class="muted">A sample: there are too many to show all.</p>`}
+    ${ended.length === 0 ? html`<p class="muted">None since you opened this view.</p>`
+      : html`<${Table} label="Recent messages, newest first" columns=${MESSAGES} rows=${ended} name=${(row) => row.fields.handler} identity=${(row) => row.number} />`}`;
 }
 
 const TIMERS = [
   {key: "handler", label: "Message", cell: (row) => html`<code>${row.handler}</code>`},
   {key: "key", label: "Key", cell: (row) => row.key || html`<span class="muted">none</span>`},
-  {key: "due", label: "Rings in", numeric: true, cell: (row) => (row.waiting ? "its tick waits" : html`<${Left} due=${row.due} />`)},
+  {key: "due", label: "Fires in", numeric: true, cell: (row) => (row.waiting ? "waiting in the mailbox" : html`<${Left} due=${row.due} />`)},
   {key: "period", label: "Every", numeric: true, cell: (row) => duration(row.period)},
 ];
 
@@ -75,22 +75,22 @@ export function Failure({value}) {
   const {failure} = value;
   return html`<div class="card" data-failure><h2>Last crash</h2>
     ${failure === null
-      ? html`<p class="muted">None is known.${value.last_exit && orderly(value.last_exit) ? html` Its last life ended in order: <${Ended} text=${value.last_exit} />.` : ""}</p>`
+      ? html`<p class="muted">No crash recorded.${value.last_exit && orderly(value.last_exit) ? html` The last exit was orderly: <${Ended} text=${value.last_exit} />.` : ""}</p>`
       : html`<p><span class="chip bad">${failure.reason}</span> <span class="muted">incarnation ${failure.incarnation}, <${Ago} time=${failure.time} /></span></p>
         <pre data-report tabindex="0">${failure.report}</pre>`}
   </div>`;
 }
 
-/** The account of its messages, and what else there is to know. */
+/** Message counts and other details. */
 export function Facts({value}) {
   const {ledger, watchers} = value;
   const names = Array.isArray(watchers) ? watchers : null;
   const spent = Object.entries(ledger ?? {}).filter(([, count]) => count > 0);
-  return html`<div class="card"><h2>More</h2><dl class="facts">
+  return html`<div class="card"><h2>Details</h2><dl class="facts">
     <div><dt>Messages</dt><dd>${spent.length === 0 ? "none yet" : spent.map(([key, count]) => html`<span key=${key} class="pair"><span class="muted">${key.replace("_", " ")}</span> ${number(count)}</span> `)}</dd></div>
-    <div><dt>Refused</dt><dd>${counted(value.mailbox_rejected, "message")} for want of room</dd></div>
+    <div><dt>Rejected</dt><dd>${counted(value.mailbox_rejected, "message")} (mailbox full)</dd></div>
     <div><dt>Watchers</dt><dd data-watchers>${names === null ? number(watchers) : names.length === 0 ? "none" : names.join(", ")}</dd></div>
-    <div><dt>Beside it</dt><dd>${counted(value.tasks, "task")}, ${counted(value.deferred_replies, "reply", "replies")} deferred, ${number(value.held_replies)} held back until a commit</dd></div>
+    <div><dt>Child tasks and replies</dt><dd>${counted(value.tasks, "task")}, ${counted(value.deferred_replies, "deferred reply", "deferred replies")}, ${number(value.held_replies)} held until a commit</dd></div>
     <div><dt>Restart</dt><dd>${value.restart}</dd></div>
     <div><dt>Handlers</dt><dd>${value.handlers.map((name) => html`<code key=${name}>${name}</code> `)}</dd></div>
     <div><dt>Path</dt><dd><code>${value.path}</code></dd></div>

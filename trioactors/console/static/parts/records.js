@@ -1,5 +1,5 @@
 // @ts-check
-/** Trace records, as a person reads them. */
+/** Trace records as readable text. */
 
 import {html} from "/static/parts/dom.js";
 import {counted, duration} from "/static/parts/format.js";
@@ -7,10 +7,10 @@ import {ActorLink, When} from "/static/parts/signs.js";
 
 /** @typedef {{number: number, kind: string, time: number, child: string, fields: Record<string, any>}} TraceRow */
 
-/** What became of lives. */
-export const LIVES = ["ChildStarted", "ChildExited", "ChildStartFailed", "RestartScheduled", "GaveUp"];
+/** The kinds of records about starts and exits. */
+export const LIFECYCLE = ["ChildStarted", "ChildExited", "ChildStartFailed", "RestartScheduled", "GaveUp"];
 
-/** Kinds that can be chosen. */
+/** The kinds of records offered by the filter. */
 export const KINDS = [
   "MessageAccepted", "MessageHandled", "MessageShed", "MessageDeadLettered", "CallTimedOut", "ChildStarted", "ChildExited", "ChildStartFailed",
   "ChildIgnored", "RestartScheduled", "GaveUp", "TimerFired", "StateCommitted", "CommitFailed", "StoreCommitted", "LoopHeld",
@@ -19,21 +19,21 @@ export const KINDS = [
 /** @type {Record<string, (fields: any) => string>} */
 const SAID = {
   ChildStarted: (f) => `started, incarnation ${f.incarnation}`,
-  ChildIgnored: () => "was not started, as it asks",
+  ChildIgnored: () => "declined to start",
   ChildStartFailed: (f) => `could not start: ${f.reason}`,
-  ChildExited: (f) => `ended (${f.reason}), incarnation ${f.incarnation}`,
+  ChildExited: (f) => `exited (${f.reason}), incarnation ${f.incarnation}`,
   RestartScheduled: (f) => `will be restarted ${f.delay > 0 ? `after ${duration(f.delay)}` : "at once"}${f.group?.length > 1 ? ` with ${f.group.join(", ")}` : ""}`,
   GaveUp: (f) => `gave up after ${f.restarts} restarts`,
   MessageAccepted: (f) => `accepted ${f.handler}${f.sender ? ` from ${f.sender}` : ""}`,
   MessageHandled: (f) => `handled ${f.handler} in ${duration(f.seconds)}${f.error ? `, raised ${f.error}` : ""}`,
-  MessageShed: (f) => `let ${f.handler} go unhandled`,
-  MessageDeadLettered: (f) => `will never get ${f.handler}: ${f.cause_text ?? f.reason ?? textual(f.cause)}`,
-  CallTimedOut: (f) => `took too long over ${f.handler}${f.begun ? "" : ", which was not begun"}`,
-  TimerFired: (f) => `timer rang for ${f.handler}`,
-  StateCommitted: (f) => `kept revision ${f.revision}, ${f.size} bytes`,
-  CommitFailed: (f) => `could not keep its state: ${f.error}`,
-  StoreCommitted: (f) => f.error ? `store could not keep ${counted(f.batches, "state")}: ${f.error}` : `store kept ${counted(f.batches, "state")}`,
-  LoopHeld: (f) => `held the loop for ${duration(f.seconds)}`,
+  MessageShed: (f) => `discarded ${f.handler}`,
+  MessageDeadLettered: (f) => `${f.handler} became a dead letter: ${f.cause_text ?? f.reason ?? textual(f.cause)}`,
+  CallTimedOut: (f) => `${f.handler} timed out${f.begun ? "" : " before it was handled"}`,
+  TimerFired: (f) => `timer fired for ${f.handler}`,
+  StateCommitted: (f) => `saved revision ${f.revision}, ${f.size} bytes`,
+  CommitFailed: (f) => `could not save its state: ${f.error}`,
+  StoreCommitted: (f) => f.error ? `store could not save ${counted(f.batches, "state")}: ${f.error}` : `store saved ${counted(f.batches, "state")}`,
+  LoopHeld: (f) => `blocked the event loop for ${duration(f.seconds)}`,
 };
 
 /** @param {any} value */
@@ -48,7 +48,7 @@ export function said(row) {
   return `${row.kind} ${Object.entries(row.fields).map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(" ")}`;
 }
 
-/** How bad a record is. @param {TraceRow} row @returns {""|"good"|"warn"|"bad"} */
+/** The severity of a record. @param {TraceRow} row @returns {""|"good"|"warn"|"bad"} */
 export function weight(row) {
   const {kind, fields} = row;
   if (kind === "ChildStarted") return "good";
@@ -59,7 +59,7 @@ export function weight(row) {
 }
 
 /** @param {{rows: TraceRow[], empty?: string, withChild?: boolean}} props */
-export function Records({rows, empty = "Nothing has happened since you look.", withChild = true}) {
+export function Records({rows, empty = "No records since you opened this view.", withChild = true}) {
   if (rows.length === 0) return html`<p class="muted none">${empty}</p>`;
   return html`<ol class="records">${rows.map((row) => html`<li key=${row.number} data-kind=${row.kind} data-name=${row.child} class=${weight(row)}>
     <${When} time=${row.time} /><span>${withChild && html`<${ActorLink} name=${row.child} /> `}${said(row)}</span></li>`)}</ol>`;

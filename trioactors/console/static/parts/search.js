@@ -1,20 +1,20 @@
 // @ts-check
-/** Searching by the console. What is searched for is in the address. */
+/** Search fields. The console searches; the search text is in the address. */
 
 import {html, useEffect, useRef, useState} from "/static/parts/dom.js";
 import {choose} from "/static/routes.js";
 
-/** How long somebody must stop typing until it is searched for, in milliseconds. */
+/** Milliseconds after the last key press until the search starts. */
 const PAUSE = 180;
 
-/** What is being typed, and the handlers of its field. It is taken when somebody stops typing, presses Enter or leaves; meanwhile it is the
- * field's own, however often the page is drawn. @param {string} value what was taken last @param {(text: string) => void} take @param {number} pause */
+/** The text of a field while it is being typed, and the handlers of the field. The text is taken over after a pause, on Enter, or when the
+ * field loses the focus. Until then redrawing the page does not change it. @param {string} value the text taken over last @param {(text: string) => void} take @param {number} pause */
 export function useTyped(value, take, pause) {
   const [text, type] = useState(value);
   const timer = useRef(/** @type {any} */ (0));
   const known = useRef(value);
   useEffect(() => {
-    if (value !== known.current) type(value); // chosen elsewhere: it is not what was typed here
+    if (value !== known.current) type(value); // it was changed elsewhere, not typed here
     known.current = value;
   }, [value]);
   const settle = (event) => {
@@ -33,7 +33,7 @@ export function useTyped(value, take, pause) {
   return {value: text, onInput: typed, onChange: settle};
 }
 
-/** A field for what is searched for: the console is asked when somebody stops typing.
+/** A search field.
  * @param {{value: string, label?: string|null, hint?: string}} props */
 export function Search({value, label = null, hint = "Search  /"}) {
   const typed = useTyped(value, (search) => choose({search, offset: ""}, {replace: true}), PAUSE);

@@ -1,9 +1,9 @@
 // @ts-check
 /**
- * Trace records as a sequence diagram: a lifeline for each who takes part, time runs down, one line for each thing that happened.
+ * Trace records as a sequence diagram: one lifeline per participant, time runs down, one line per record.
  *
- * `messages` decides what is drawn, in plain data. A record says the number of its message where somebody listened when it was sent;
- * where it does not, the oldest message of the same handler that has not ended is taken, since mailboxes are first in, first out.
+ * `read` decides in plain data what is drawn. A record carries the number of its message if an observer was attached when it was sent.
+ * If not, it belongs to the oldest unfinished message of the same handler, since mailboxes are first in, first out.
  */
 
 import {wallTime} from "/static/figures.js";
@@ -26,7 +26,7 @@ const ENDS = new Set(["MessageHandled", "MessageShed", "MessageDeadLettered", "C
  *   number: number|null, correlation: number|null}} Message */
 /** @typedef {{row: TraceRow, line: number, child: string}} Event */
 
-/** Which messages there are in *rows*, and what else has happened. @param {TraceRow[]} rows
+/** The messages in *rows*, and the other events. @param {TraceRow[]} rows
  *  @returns {{messages: Message[], events: Event[], who: string[], lines: number}} */
 export function read(rows) {
   /** @type {Message[]} */
@@ -44,11 +44,11 @@ export function read(rows) {
       else events.push({row, line, child: row.child});
     }
   });
-  return {messages, events, who: takingPart([...messages.flatMap((each) => [each.from, each.to]), ...events.map((each) => each.child)]), lines: rows.length};
+  return {messages, events, who: participants([...messages.flatMap((each) => [each.from, each.to]), ...events.map((each) => each.child)]), lines: rows.length};
 }
 
-/** Those who have most to do with it, in the order in which they come; the others share a line. @param {string[]} named */
-function takingPart(named) {
+/** The most frequent participants, in order of appearance; the others share a lifeline. @param {string[]} named */
+function participants(named) {
   /** @type {Map<string, number>} */
   const times = new Map(named.includes(OUTSIDE) ? [[OUTSIDE, Infinity]] : []);
   for (const name of named) times.set(name, (times.get(name) ?? 0) + 1);
@@ -79,7 +79,7 @@ export function Sequence({rows, chosen = null, onChoose}) {
   return html`<div class="box sequence" ref=${box} role="region" aria-label="Sequence diagram" tabindex="0">
     <svg class="heads" width=${width} height=${TOP} aria-hidden="true">${who.map((name) => html`<g key=${name} class="lifeline"><title>${name}</title>
       <rect x=${x(name) - ACROSS / 2 + 6} y="8" width=${ACROSS - 12} height="27" rx="7" /><text x=${x(name)} y="26">${cut(name)}</text></g>`)}</svg>
-    <svg width=${width} height=${height} viewBox=${`0 0 ${width} ${height}`} role="img" aria-label="The messages as a sequence; the table below says the same">
+    <svg width=${width} height=${height} viewBox=${`0 0 ${width} ${height}`} role="img" aria-label="The messages as a sequence diagram; the table below has the same content">
       <defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto-start-reverse"><path d="M0 0 8 4 0 8z" /></marker></defs>
       ${who.map((name) => html`<g key=${name} class="lifeline" data-lifeline=${name}><title>${name}</title>
         <path d=${`M${x(name)},0V${height}`} /></g>`)}
@@ -90,7 +90,7 @@ export function Sequence({rows, chosen = null, onChoose}) {
     </svg></div>`;
 }
 
-/** The box stays at its end while rows come, unless somebody has scrolled away from there. @param {TraceRow[]} rows */
+/** Keep the box scrolled to its end while rows arrive, unless the user has scrolled away. @param {TraceRow[]} rows */
 function useFollowing(rows) {
   const box = useRef(/** @type {HTMLElement|null} */ (null));
   const follows = useRef(true);
@@ -145,5 +145,5 @@ function Arrow({message, x, y, last, chosen, onChoose}) {
 /** @param {TraceRow} row */
 function outcome(row) {
   if (row.kind === "MessageHandled") return row.fields.error ?? duration(row.fields.seconds);
-  return {MessageShed: "let go", MessageDeadLettered: "dead letter", CallTimedOut: "too late"}[row.kind] ?? row.kind;
+  return {MessageShed: "discarded", MessageDeadLettered: "dead letter", CallTimedOut: "timed out"}[row.kind] ?? row.kind;
 }

@@ -1,5 +1,5 @@
 // @ts-check
-/** Small things that say one fact: a state, a name, a share, a time. */
+/** Small components for one fact: a status, a name, a share, a time. */
 
 import {systemTime, wallTime} from "/static/figures.js";
 import {createContext, html, useContext} from "/static/parts/dom.js";
@@ -8,10 +8,10 @@ import {address} from "/static/routes.js";
 
 const MEANING = {running: "good", starting: "busy", restarting: "warn", stopping: "warn", undefined: "bad"};
 
-/** The moment as of which something is shown, where that is not now. */
+/** The time as of which something is shown, if not now. */
 export const AsOf = createContext(/** @type {number|null} */ (null));
 
-/** The time on the clock of the system; it stands still where something is shown as it was. @returns {number|null} */
+/** The time on the clock of the system, or that of `AsOf`. @returns {number|null} */
 export function useNow() {
   return useContext(AsOf) ?? systemTime();
 }
@@ -27,25 +27,25 @@ export function ActorLink({name}) {
   return html`<a class="name" href=${address("actor", name)}>${name}</a>`;
 }
 
-/** How long ago. @param {{time: number|null|undefined, ago?: boolean}} props */
+/** The time since a moment. @param {{time: number|null|undefined, ago?: boolean}} props */
 export function Ago({time, ago = true}) {
   const now = useNow();
   if (now === null || time === null || time === undefined) return html`${NOTHING}`;
   return html`<time title=${dated(wallTime(time) ?? 0)}>${duration(seconds(now - time))}${ago ? " ago" : ""}</time>`;
 }
 
-/** Times that count up in steps of a second are calmer. @param {number} value */
+/** Count up in whole seconds, which is easier on the eye. @param {number} value */
 function seconds(value) {
   return value < 1 ? 0 : Math.floor(value);
 }
 
-/** When, on the wall clock. @param {{time: number|null|undefined}} props */
+/** A moment on the wall clock. @param {{time: number|null|undefined}} props */
 export function When({time}) {
   const wall = wallTime(time);
   return wall === null ? html`${NOTHING}` : html`<time class="when" title=${dated(wall)}>${moment(wall, true)}</time>`;
 }
 
-/** So much of so much. @param {{used: number, of: number, label: string}} props */
+/** A share of a whole. @param {{used: number, of: number, label: string}} props */
 export function Share({used, of, label}) {
   const share = of > 0 ? Math.min(1, used / of) : 0;
   const level = share >= 1 ? "bad" : share >= 0.6 ? "warn" : "";
@@ -54,18 +54,18 @@ export function Share({used, of, label}) {
     <span class=${`bar ${level}`} aria-hidden="true"><i style=${{width: `${share * 100}%`}}></i></span></span>`;
 }
 
-/** How a life ended. @param {{text: string|null|undefined}} props */
+/** The reason of an exit. @param {{text: string|null|undefined}} props */
 export function Ended({text}) {
   if (!text) return html`<span class="muted">${NOTHING}</span>`;
   return html`<span class=${orderly(text) ? "muted" : "bad-text"}>${text}</span>`;
 }
 
-/** Whether nothing was wrong with an end. @param {string|null|undefined} text */
+/** Whether an exit was orderly. @param {string|null|undefined} text */
 export function orderly(text) {
   return !text || /^(normal|shutdown)\b/.test(text);
 }
 
-/** A problem that was told. @param {{error: import("/static/live.js").Problem}} props */
+/** An error of the console. @param {{error: import("/static/live.js").Problem}} props */
 export function Problem({error}) {
   return html`<div class="banner bad" data-problem=${error.kind}><strong>${error.kind}</strong> ${error.text}</div>`;
 }

@@ -1,5 +1,5 @@
 // @ts-check
-/** A table of one page of rows; wide ones scroll in a box of their own. */
+/** A table of rows. A wide table scrolls in its own box. */
 
 import {html} from "/static/parts/dom.js";
 
@@ -9,7 +9,7 @@ import {html} from "/static/parts/dom.js";
  * @param {{label: string, columns: Column[], rows: any[], name: (row: any) => string, empty?: any, sort?: string, down?: boolean,
  *   onSort?: (key: string) => void, stale?: boolean, tall?: boolean, mark?: (row: any) => string|null, identity?: (row: any) => any}} props
  */
-export function Table({label, columns, rows, name, empty = "Nothing here.", sort, down, onSort, stale = false, tall = false, mark, identity = name}) {
+export function Table({label, columns, rows, name, empty = "No rows.", sort, down, onSort, stale = false, tall = false, mark, identity = name}) {
   return html`<div class=${tall ? "box tall" : "box"} role="region" aria-label=${label} tabindex="0">
     <table class=${stale ? "stale" : ""}>
       <caption class="unseen">${label}</caption>
@@ -41,7 +41,7 @@ function Head({column, sort, down, onSort}) {
   </th>`;
 }
 
-/** Which rows are shown, and the way to the others. @param {{total: number, offset: number, limit: number, onTurn: (offset: number) => void}} props */
+/** The range of rows shown, and buttons for the other pages. @param {{total: number, offset: number, limit: number, onTurn: (offset: number) => void}} props */
 export function Pager({total, offset, limit, onTurn}) {
   const last = Math.min(total, offset + limit);
   return html`<div class="pager" role="group" aria-label="Pages">

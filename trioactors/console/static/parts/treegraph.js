@@ -1,17 +1,17 @@
 // @ts-check
-/** The tree as a drawing, for the eye; the list beside it says the same to everybody. */
+/** The tree as a drawing. The list has the same content in accessible form. */
 
 import {hierarchy, tree} from "/static/vendor/d3-hierarchy-3.1.3/d3-hierarchy.mjs";
 import {html, useLayoutEffect, useMemo, useRef} from "/static/parts/dom.js";
 import {number} from "/static/parts/format.js";
 
-/** So many children of one supervisor are drawn; the rest is one node that says how many. */
+/** Children drawn per supervisor. The rest is one node with their number. */
 const WIDE = 12;
 const DOWN = 26;
 const ACROSS = 178;
 const LETTERS = 20;
 
-/** What is drawn of a branch. @param {any} branch @param {string|null} chosen */
+/** The drawn part of a branch. @param {any} branch @param {string|null} chosen */
 function pruned(branch, chosen) {
   const kept = branch.children.filter((child, index) => index < WIDE || child.name === chosen);
   const more = branch.more + branch.children.length - kept.length;
@@ -20,8 +20,8 @@ function pruned(branch, chosen) {
   return {branch, more: 0, children};
 }
 
-/** @param {{top: any, chosen: string|null, search: string, hit: (branch: any, search: string) => boolean, falls: Map<string, string>, onSelect: (name: string) => void}} props */
-export function TreeGraph({top, chosen, search, hit, falls, onSelect}) {
+/** @param {{top: any, chosen: string|null, search: string, hit: (branch: any, search: string) => boolean, marks: Map<string, string>, onSelect: (name: string) => void}} props */
+export function TreeGraph({top, chosen, search, hit, marks, onSelect}) {
   const box = useRef(/** @type {HTMLElement|null} */ (null));
   const drawn = useMemo(() => {
     const root = hierarchy(pruned(top, chosen));
@@ -35,14 +35,14 @@ export function TreeGraph({top, chosen, search, hit, falls, onSelect}) {
   const drawsChosen = nodes.some((node) => node.data.branch?.name === chosen);
   useLayoutEffect(() => bring(box.current, drawsChosen), [chosen, drawsChosen]);
   return html`<div class="box graph" ref=${box} role="region" aria-label="Drawing of the tree" tabindex="0">
-    <svg width=${width} height=${height} viewBox=${`-14 ${low} ${width} ${height}`} role="img" aria-label="The tree, drawn; the list below says the same">
+    <svg width=${width} height=${height} viewBox=${`-14 ${low} ${width} ${height}`} role="img" aria-label="The tree as a drawing; the list below has the same content">
       ${drawn.links().map(({source, target}) => html`<path key=${key(target)} class="link"
         d=${`M${source.y},${source.x}C${(source.y + target.y) / 2},${source.x} ${(source.y + target.y) / 2},${target.x} ${target.y},${target.x}`} />`)}
-      ${nodes.map((node) => html`<${Node} key=${key(node)} node=${node} chosen=${chosen} hit=${node.data.branch !== null && hit(node.data.branch, search)} mark=${falls.get(node.data.branch?.name)} onSelect=${onSelect} />`)}
+      ${nodes.map((node) => html`<${Node} key=${key(node)} node=${node} chosen=${chosen} hit=${node.data.branch !== null && hit(node.data.branch, search)} mark=${marks.get(node.data.branch?.name)} onSelect=${onSelect} />`)}
     </svg></div>`;
 }
 
-/** Scroll the box, and nothing but the box, so that the chosen node is seen, or else the root, with which the drawing begins.
+/** Scroll the box, but not the page, to the selected node, or to the root if none is selected.
  * @param {HTMLElement|null} box @param {boolean} chosen */
 function bring(box, chosen) {
   const node = box?.querySelector(chosen ? ".node.chosen" : ".node");

@@ -1,5 +1,5 @@
 // @ts-check
-/** The tree as a list: an ARIA tree, with one line in the tab order, moved through with the arrow keys. */
+/** The tree as a list: an ARIA tree with one line in the tab order, navigated with the arrow keys. */
 
 import {html, useLayoutEffect, useRef, useState} from "/static/parts/dom.js";
 import {NOTHING, number} from "/static/parts/format.js";

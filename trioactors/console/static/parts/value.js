@@ -1,14 +1,14 @@
 // @ts-check
-/** A state as it is told: plain data, drawn as text; and what has changed between two of them. */
+/** Plain data, drawn as text, and the differences between two values. */
 
 import {html} from "/static/parts/dom.js";
 import {NOTHING} from "/static/parts/format.js";
 
-/** Deeper parts begin folded. */
+/** Deeper parts start folded. */
 const OPEN = 2;
-/** So many changes of one step are told. */
-const TOLD = 20;
-/** Letters of a value in a line. */
+/** Changes shown per step. */
+const SHOWN = 20;
+/** Characters of a value in one line. */
 const LETTERS = 160;
 
 /** @typedef {{path: string, before?: any, after?: any}} Change */
@@ -46,14 +46,14 @@ function kind(value) {
   return typeof value === "number" ? "of-number" : "of-text";
 }
 
-/** What is under a key; of a text that only means something to every object, nothing. @param {any} value @param {string} key */
+/** The value of an own key; undefined for an inherited one. @param {any} value @param {string} key */
 function own(value, key) {
   return Object.hasOwn(value, key) ? value[key] : undefined;
 }
 
-/** What is different, path by path. @param {any} before @param {any} after @param {string} [path] @param {Change[]} [found] @returns {Change[]} */
+/** The differences, path by path. @param {any} before @param {any} after @param {string} [path] @param {Change[]} [found] @returns {Change[]} */
 export function differences(before, after, path = "", found = []) {
-  if (found.length > TOLD || before === after) return found;
+  if (found.length > SHOWN || before === after) return found;
   if (!compound(before) || !compound(after) || Array.isArray(before) !== Array.isArray(after)) {
     found.push({path: path || "state", before, after});
     return found;
@@ -65,7 +65,7 @@ export function differences(before, after, path = "", found = []) {
   return found;
 }
 
-/** A list that has lost items at its beginning, got some at its end, or both, has changed only there.
+/** Report only the items removed at the beginning of a list and added at its end, if there are no other changes.
  * @param {any[]} before @param {any[]} after @param {string} path @param {Change[]} found */
 function moved(before, after, path, found) {
   const [old, now] = [before.map((item) => JSON.stringify(item)), after.map((item) => JSON.stringify(item))];
@@ -81,14 +81,14 @@ function moved(before, after, path, found) {
   return false;
 }
 
-/** What has changed in one step. @param {{changes: Change[]|null, more?: number|boolean}} props */
+/** The changes of one step. @param {{changes: Change[]|null, more?: number|boolean}} props */
 export function Changes({changes, more = 0}) {
-  if (changes === null) return html`<p class="muted">What changed is not told: the class does not say <code>inspect=True</code>.</p>`;
-  if (changes.length === 0) return html`<p class="muted">Nothing that is told has changed.</p>`;
-  return html`<ul class="changes">${changes.slice(0, TOLD).map(({path, before, after}, index) => html`<li key=${index} data-path=${named(path)}>
+  if (changes === null) return html`<p class="muted">Changes are not shown: the class does not say <code>inspect=True</code>.</p>`;
+  if (changes.length === 0) return html`<p class="muted">No visible changes.</p>`;
+  return html`<ul class="changes">${changes.slice(0, SHOWN).map(({path, before, after}, index) => html`<li key=${index} data-path=${named(path)}>
       <code class="path">${named(path)}</code> ${before === undefined ? html`<span class="muted">new</span>` : html`<code class="was">${inLine(before)}</code>`}${" "}
-      ${after === undefined ? html`<span class="muted">gone</span>` : html`<span class="muted">→</span> <code class="is">${inLine(after)}</code>`}</li>`)}
-    ${(Number(more) > 0 || changes.length > TOLD) && html`<li class="muted">and ${Number(more) > 1 ? `${more} more` : "more"}</li>`}</ul>`;
+      ${after === undefined ? html`<span class="muted">removed</span>` : html`<span class="muted">→</span> <code class="is">${inLine(after)}</code>`}</li>`)}
+    ${(Number(more) > 0 || changes.length > SHOWN) && html`<li class="muted">and ${Number(more) > 1 ? `${more} more` : "more"}</li>`}</ul>`;
 }
 
 /** @param {any} path */

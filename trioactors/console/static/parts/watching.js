@@ -1,5 +1,5 @@
 // @ts-check
-/** Hooks: what a view watches while it is shown, and no longer. */
+/** Hooks with which a view watches topics while it is shown. */
 
 import {live} from "/static/live.js";
 import {useEffect, useReducer, useRef, useState} from "/static/parts/dom.js";
@@ -19,7 +19,7 @@ export function useConnection() {
   return live;
 }
 
-/** Where we are. */
+/** The current route. */
 export function useRoute() {
   const [here, turn] = useState(route());
   useEffect(() => {
@@ -30,7 +30,7 @@ export function useRoute() {
   return here;
 }
 
-/** A topic; null watches nothing. Until new options are answered, the value is still that of the old ones (`stale`).
+/** Watch a topic; null watches nothing. After a change of options, the old value stays until the new one arrives (`stale`).
  * @param {string|null} topic @param {object} [options] @param {number} [every]
  * @returns {{value: any, error: import("/static/live.js").Problem|null, stale: boolean, absent: boolean}} */
 export function useWatch(topic, options = {}, every = 1) {
@@ -53,9 +53,9 @@ export function useWatch(topic, options = {}, every = 1) {
 }
 
 /**
- * Records as they come, the newest last, at most *keep* of them.
+ * Watch a stream: its last *keep* records, newest last.
  *
- * With *sample*, whoever falls behind jumps to what happens now and says so: for a glance. Without, nothing is left out that the
+ * With *sample*, a stream that falls behind skips to the newest records and says so (`skipped`). Otherwise no record is left out that the
  * console still has.
  * @param {string|null} topic @param {object} [options] @param {{every?: number, keep?: number, sample?: boolean, again?: any}} [how]
  */
@@ -77,7 +77,7 @@ export function useStream(topic, options = {}, {every = 1, keep = 200, sample = 
         mine.subscription.skip();
       }
     });
-    redraw(undefined); // what was asked for before is gone
+    redraw(undefined); // the records of the old options are gone
     return () => mine.subscription.close();
   }, [key]);
   const {rows, lost, skipped, subscription} = held.current;

@@ -1,5 +1,5 @@
 // @ts-check
-/** All actors: the console sorts, searches and cuts; here is one page of them. */
+/** One page of the actors. The console sorts, searches and limits them. */
 
 import {html, useEffect} from "/static/parts/dom.js";
 import {NOTHING, number} from "/static/parts/format.js";
@@ -14,7 +14,7 @@ const SMALLEST_FIRST = new Set(["name", "actor"]);
 const STATUSES = {running: "running", undefined: "down", restarting: "restarting", starting: "starting", stopping: "stopping"};
 
 const COLUMNS = [
-  {key: "name", label: "Actor", sort: "name", cell: (row) => html`<${ActorLink} name=${row.name} />${row.durable && html` <small class="chip" title="Its state is kept">durable</small>`}`},
+  {key: "name", label: "Actor", sort: "name", cell: (row) => html`<${ActorLink} name=${row.name} />${row.durable && html` <small class="chip" title="Its state is saved">durable</small>`}`},
   {key: "actor", label: "Class", sort: "actor", cell: (row) => html`<code>${row.actor}</code>`},
   {key: "status", label: "Status", cell: (row) => html`<${Status} status=${row.status} />`},
   {key: "busy", label: "Busy with", sort: "busy", cell: (row) => (row.handling === null ? NOTHING : html`<code>${row.handling}</code> <span class="muted"><${Ago} time=${row.handling_since} ago=${false} /></span>`)},
@@ -22,10 +22,10 @@ const COLUMNS = [
   {key: "handled", label: "Handled", sort: "handled", numeric: true, cell: (row) => number(row.handled)},
   {key: "restarts", label: "Restarts", sort: "restarts", numeric: true, cell: (row) => (row.incarnation > 1 ? number(row.incarnation - 1) : NOTHING)},
   {key: "age", label: "Age", sort: "age", numeric: true, cell: (row) => html`<${Ago} time=${row.since} ago=${false} />`},
-  {key: "last", label: "Last end", cell: (row) => html`<${Ended} text=${row.last_exit} />${row.crashed > 1 && html` <small class="muted">${number(row.crashed)} crashes</small>`}`},
+  {key: "last", label: "Last exit", cell: (row) => html`<${Ended} text=${row.last_exit} />${row.crashed > 1 && html` <small class="muted">${number(row.crashed)} crashes</small>`}`},
 ];
 
-/** What the console is asked for. @param {Record<string, string>} query */
+/** The options of the topic. @param {Record<string, string>} query */
 function asked(query) {
   const sort = COLUMNS.some((column) => column.sort === query.sort) ? query.sort : "name";
   return {
@@ -51,7 +51,7 @@ export function Actors({here}) {
     </div>
     ${error && html`<${Problem} error=${error} />`}
     <${Table} label="Actors" columns=${COLUMNS} rows=${value?.rows ?? []} name=${(row) => row.name} stale=${stale} sort=${options.sort}
-      down=${SMALLEST_FIRST.has(options.sort) === options.reverse} onSort=${sorted} empty=${value ? "No actor is like that." : "Asking…"} />
+      down=${SMALLEST_FIRST.has(options.sort) === options.reverse} onSort=${sorted} empty=${value ? "No matches." : "Loading…"} />
     ${value && html`<${Pager} total=${value.matched} offset=${options.offset} limit=${PAGE} onTurn=${(offset) => choose({offset: offset || ""})} />`}
   </section>`;
 }

@@ -1,5 +1,5 @@
 // @ts-check
-/** What is kept: durable actors with their revisions, the commits as they come, and what lies in quarantine. */
+/** Durable state: the durable actors with their revisions, recent commits, and the quarantine. */
 
 import {live} from "/static/live.js";
 import {Commits} from "/static/parts/commits.js";
@@ -23,13 +23,13 @@ const COLUMNS = [
   {key: "name", label: "Actor", sort: "name", cell: (row) => html`<a class="name" href=${address("durable", row.name)}>${row.name}</a>`},
   {key: "actor", label: "Class", cell: (row) => html`<code>${row.actor}</code>`},
   {key: "status", label: "Status", cell: (row) => html`<${Status} status=${row.status} />${row.problem && html`<p class="bad-text" data-problem>${row.problem}</p>`}`},
-  {key: "policy", label: "Kept", cell: (row) => row.policy ?? NOTHING},
+  {key: "policy", label: "Policy", cell: (row) => row.policy ?? NOTHING},
   {key: "revision", label: "Revision", sort: "revision", numeric: true, cell: (row) => number(row.revision)},
   {key: "size", label: "Size", sort: "size", numeric: true, cell: (row) => bytes(row.size)},
   {key: "committed", label: "Last commit", sort: "committed", numeric: true, cell: (row) => html`<${Ago} time=${row.committed_at} />${typeof row.committing_since === "number"
-    && html` <span class="chip warn">on its way for <${Ago} time=${row.committing_since} ago=${false} /></span>`}`},
+    && html` <span class="chip warn">commit in progress for <${Ago} time=${row.committing_since} ago=${false} /></span>`}`},
 ];
-/** Without the topic, what the list of actors says. */
+/** The columns for a console without this topic, from the list of actors. */
 const FEWER = COLUMNS.filter((column) => ["name", "actor", "status"].includes(column.key)).map((column) => ({...column, sort: undefined}));
 
 function All({here}) {
@@ -49,65 +49,65 @@ function All({here}) {
     ${error && html`<${Problem} error=${error} />`}
     <${Table} label="Durable actors" columns=${known ? COLUMNS : FEWER} rows=${rows} name=${(row) => row.name} stale=${stale} sort=${sort}
       down=${(sort === "name") === reverse} onSort=${(key) => choose({sort: key, reverse: key === sort && !reverse, offset: ""})}
-      empty=${value ? (search ? "None is called that." : "No actor here is durable (persist=...).") : "Asking…"} />
+      empty=${value ? (search ? "No matches." : "No durable actors (persist=...).") : "Loading…"} />
     ${known && value && html`<${Pager} total=${total} offset=${offset} limit=${PAGE} onTurn=${(next) => choose({offset: next || ""})} />`}
     <div class="columns">
-      <div class="card"><h2>Latest commits</h2><${Commits} withChild /></div>
+      <div class="card"><h2>Recent commits</h2><${Commits} withChild /></div>
       <${Quarantine} watched=${value?.quarantine} />
     </div>
   </section>`;
 }
 
-const LYING = [
+const QUARANTINED = [
   {key: "name", label: "Name", cell: (row) => html`<span class="name">${row.name}</span>`},
   {key: "size", label: "Size", numeric: true, cell: (row) => bytes(row.size)},
-  {key: "problem", label: "Why", wide: true, cell: (row) => html`<span class="bad-text">${row.problem ?? NOTHING}</span>`},
+  {key: "problem", label: "Problem", wide: true, cell: (row) => html`<span class="bad-text">${row.problem ?? NOTHING}</span>`},
 ];
 
-/** Records that were put aside since nobody could read them. The store is asked, so only when somebody wants to know. */
+/** The quarantined records. They are read from the store, so only when this view is opened, or on request. */
 function Quarantine({watched}) {
   const [answer, set] = useState(/** @type {any} */ (null));
   const [problem, fail] = useState(/** @type {any} */ (null));
   const can = live.knows("questions", "quarantine");
-  const ask = () => live.ask("quarantine", {}).then((told) => { set(told); fail(null); }, fail);
+  const ask = () => live.ask("quarantine", {}).then((found) => { set(found); fail(null); }, fail);
   const seen = JSON.stringify(watched ?? null);
   useEffect(() => {
     if (can) ask();
   }, [can, seen]);
   const rows = Array.isArray(answer) ? answer : answer?.rows ?? (Array.isArray(watched?.rows) ? watched.rows : null);
   return html`<div class="card" data-quarantine>
-    <div class="spread"><h2>Quarantine</h2>${can && html`<button onClick=${ask}>Look again</button>`}</div>
+    <div class="spread"><h2>Quarantine</h2>${can && html`<button onClick=${ask}>Refresh</button>`}</div>
     ${problem && html`<${Problem} error=${problem} />`}
-    ${rows ? html`<${Table} label="Records in quarantine" columns=${LYING} rows=${rows.slice(0, 100)} name=${(row) => row.name} empty="Nothing lies in quarantine." />
-      ${answer?.complete === false && html`<p class="muted">The store took too long to answer: there may be more.</p>`}
+    ${rows ? html`<${Table} label="Records in quarantine" columns=${QUARANTINED} rows=${rows.slice(0, 100)} name=${(row) => row.name} empty="The quarantine is empty." />
+      ${answer?.complete === false && html`<p class="muted">The store took too long to answer. There may be more records.</p>`}
       ${answer?.total > rows.length && html`<p class="muted">and ${number(answer.total - rows.length)} more</p>`}`
-      : !problem && html`<p class="muted">${can ? "Asking the store…" : "This console does not tell."}</p>`}
+      : !problem && html`<p class="muted">${can ? "Reading the store…" : "Not supported by this console."}</p>`}
   </div>`;
 }
 
 /** One durable actor. @param {{name: string}} props */
 function One({name}) {
   const {value, error} = useWatch("actor", {name, waiting: 1});
-  const told = useWatch(live.knows("topics", "durable") ? "durable" : null, {search: name, limit: 50});
-  const row = told.value?.rows?.find((each) => each.name === name);
+  const found = useWatch(live.knows("topics", "durable") ? "durable" : null, {search: name, limit: 50});
+  const row = found.value?.rows?.find((each) => each.name === name);
   const durable = value?.durable ?? row ?? null;
   return html`<section data-view="durable" data-name=${name}>
     <div class="spread"><h1 tabindex="-1"><code>${name}</code></h1><p><a href=${address("durable")}>All durable actors</a> · <${ActorLink} name=${name} /></p></div>
     ${error && html`<${Problem} error=${error} />`}
-    ${row?.problem && html`<div class="banner bad" data-problem="Unreadable"><strong>It does not start.</strong> ${row.problem}</div>`}
-    ${value && durable === null && html`<p>This actor keeps nothing: its class says no <code>persist=</code>.</p>`}
+    ${row?.problem && html`<div class="banner bad" data-problem="Unreadable"><strong>This actor cannot start.</strong> ${row.problem}</div>`}
+    ${value && durable === null && html`<p>This actor is not durable: its class does not say <code>persist=</code>.</p>`}
     ${durable && html`<dl class="figures">
         <${Fact} name="revision" label="Revision">${number(durable.revision)}<//>
         <${Fact} name="size" label="Size of the record">${bytes(durable.size)}<//>
         <${Fact} name="committed_at" label="Last commit"><${Ago} time=${durable.committed_at} /><//>
-        <${Fact} name="committing_since" label="On its way"><${Ago} time=${durable.committing_since} ago=${false} /><//>
-        <${Fact} name="policy" label="Kept" small>${durable.policy}<//>
+        <${Fact} name="committing_since" label="Commit in progress"><${Ago} time=${durable.committing_since} ago=${false} /><//>
+        <${Fact} name="policy" label="Policy" small>${durable.policy}<//>
       </dl>
       <div class="columns">
-        <div class="card" data-state><h2>${value?.state ? "State" : "What is stored"}</h2>${value?.state ? html`<${Value} value=${value.state.value} />
-          ${value.state.in_progress && html`<p class="muted">A handler is at work on it: not all of this is stored yet.</p>`}`
-          : html`<p class="muted">Not shown: ${value?.state_allowed ? "it does not run." : html`its class does not say <code>inspect=True</code>.`}</p>`}</div>
-        <div class="card"><h2>Commits since you look</h2><${Commits} child=${name} /></div>
+        <div class="card" data-state><h2>${value?.state ? "State" : "Stored state"}</h2>${value?.state ? html`<${Value} value=${value.state.value} />
+          ${value.state.in_progress && html`<p class="muted">A handler is running: some of this may not be saved yet.</p>`}`
+          : html`<p class="muted">Not shown: ${value?.state_allowed ? "the actor is not running." : html`the class does not say <code>inspect=True</code>.`}</p>`}</div>
+        <div class="card"><h2>Commits since you opened this view</h2><${Commits} child=${name} /></div>
       </div>`}
   </section>`;
 }

@@ -1,5 +1,5 @@
 // @ts-check
-/** A trace: records of messages as they are sent and handled, limited in what, how many and how long; as a sequence and as a table. */
+/** A trace of messages, filtered and limited in number and time, as a sequence diagram and as a table. */
 
 import {html, useEffect, useState} from "/static/parts/dom.js";
 import {counted, number} from "/static/parts/format.js";
@@ -13,14 +13,14 @@ import {choose} from "/static/routes.js";
 
 const COUNTS = [100, 500, 2000];
 const SECONDS = [10, 60, 600];
-/** So many records are drawn, and so many stand in the table. */
+/** Records in the diagram, and in the table. */
 const DRAWN = 60;
 const ROWS = 200;
-/** A trace begins anew when somebody has stopped typing for so long, in milliseconds. */
+/** Milliseconds after the last key press until the trace starts again. */
 const PAUSE = 500;
-/** Of a chain, what has happened before is read too. */
+/** A chain is also read from the records before now. */
 const FROM_THE_BEGINNING = 0;
-const ON_LINE = ["MessageAccepted", "MessageHandled", "MessageShed", "MessageDeadLettered", "CallTimedOut", "ChildExited", "ChildStarted", "TimerFired", "LoopHeld"];
+const DRAWN_KINDS = ["MessageAccepted", "MessageHandled", "MessageShed", "MessageDeadLettered", "CallTimedOut", "ChildExited", "ChildStarted", "TimerFired", "LoopHeld"];
 
 /** @param {Record<string, string>} query */
 function asked(query) {
@@ -33,8 +33,8 @@ function asked(query) {
   };
 }
 
-/** A chain goes through many actors and handlers, so it is shown without the other filters. @param {number} correlation */
-function whole(correlation) {
+/** Show a chain, without the other filters: it passes through many actors and handlers. @param {number} correlation */
+function showChain(correlation) {
   choose({correlation, child: "", handler: "", kind: ""});
 }
 
@@ -71,10 +71,10 @@ export function Messages({here}) {
         ${over ? html`<button class="primary" data-trace-start onClick=${begin}>Start</button>` : html`<button data-trace-stop onClick=${() => turn(false)}>Stop</button>`}
       </div></div>
     <${Filters} wanted=${wanted} />
-    ${correlation !== null && html`<div class="banner spread" data-chain=${correlation}><span><strong>Chain ${correlation}:</strong> the message that began it, and all that followed from it.</span>
+    ${correlation !== null && html`<div class="banner spread" data-chain=${correlation}><span><strong>Chain ${correlation}:</strong> its first message, and everything that followed from it.</span>
       <button onClick=${() => choose({correlation: ""})}>Show all</button></div>`}
     ${trace.error && html`<${Problem} error=${trace.error} />`}
-    ${trace.lost > 0 && correlation === null && html`<p class="muted">${counted(trace.lost, "record was", "records were")} gone before they could be read.</p>`}
+    ${trace.lost > 0 && correlation === null && html`<p class="muted">${counted(trace.lost, "record was", "records were")} lost before they could be read.</p>`}
     <${Drawn} rows=${trace.rows} chosen=${correlation} over=${over} />
   </section>`;
 }
@@ -82,9 +82,9 @@ export function Messages({here}) {
 /** @param {any} trace @param {boolean} over @param {boolean} late @param {any} wanted */
 function state(trace, over, late, {count, seconds}) {
   const had = counted(trace.rows.length, "record");
-  if (!over) return `${had}; until ${number(count)}, or for ${seconds} s`;
-  if (late) return `${had}; the ${seconds} s are over`;
-  return trace.ended ? `${had}; the ${number(count)} are full` : `${had}; stopped`;
+  if (!over) return `${had}; stops after ${number(count)}, or ${seconds} s`;
+  if (late) return `${had}; stopped after ${seconds} s`;
+  return trace.ended ? `${had}; limit reached` : `${had}; stopped`;
 }
 
 function Filter({name, label, value, hint, searches = false}) {
@@ -106,27 +106,27 @@ function Filters({wanted}) {
 }
 
 function Drawn({rows, chosen, over}) {
-  const lines = rows.filter((row) => ON_LINE.includes(row.kind)).slice(-DRAWN);
+  const lines = rows.filter((row) => DRAWN_KINDS.includes(row.kind)).slice(-DRAWN);
   if (rows.length === 0)
-    return html`<p class="card hint muted">${over ? "Nothing was recorded." : chosen === null ? "Waiting for something to happen…" : "Nothing of this chain is kept any more, or nothing has happened in it yet."}</p>`;
+    return html`<p class="card hint muted">${over ? "No records." : chosen === null ? "Waiting for records…" : "No records of this chain: they are no longer kept, or there are none yet."}</p>`;
   return html`
     <h2>Sequence</h2>
-    <p class="muted">A bar lasts from when a message was accepted until it was handled; the dashed line goes back to who sent it, and takes the answer along where that
-      was a call. Choose a message to see its chain.${rows.length > lines.length && ` The last ${lines.length} are drawn.`}</p>
-    ${lines.length > 0 && html`<${Sequence} rows=${lines} chosen=${chosen} onChoose=${whole} />`}
+    <p class="muted">A bar begins when a message is accepted and ends when it has been handled. The dashed line goes back to the sender, with the reply if it was
+      a call. Select a message to see its chain.${rows.length > lines.length && ` The last ${lines.length} records are shown.`}</p>
+    ${lines.length > 0 && html`<${Sequence} rows=${lines} chosen=${chosen} onChoose=${showChain} />`}
     <h2>Records</h2>
-    <${Table} label="Trace records, the newest first" columns=${COLUMNS} rows=${rows.slice(-ROWS).reverse()} name=${(row) => row.child} identity=${(row) => row.number}
+    <${Table} label="Trace records, newest first" columns=${COLUMNS} rows=${rows.slice(-ROWS).reverse()} name=${(row) => row.child} identity=${(row) => row.number}
       mark=${(row) => weight(row) || null} tall />
-    ${rows.length > ROWS && html`<p class="muted">The last ${ROWS} of ${number(rows.length)}.</p>`}`;
+    ${rows.length > ROWS && html`<p class="muted">The last ${ROWS} of ${number(rows.length)} are shown.</p>`}`;
 }
 
 const COLUMNS = [
   {key: "child", label: "Actor", cell: (row) => html`<${ActorLink} name=${row.child} />`},
   {key: "time", label: "When", cell: (row) => html`<${When} time=${row.time} />`},
   {key: "kind", label: "Kind", cell: (row) => row.kind},
-  {key: "what", label: "What happened", wide: true, cell: (row) => html`<span class=${weight(row) === "bad" ? "bad-text" : null}>${said(row)}</span>`},
+  {key: "what", label: "Event", wide: true, cell: (row) => html`<span class=${weight(row) === "bad" ? "bad-text" : null}>${said(row)}</span>`},
   {key: "message", label: "Message", numeric: true, cell: (row) => row.fields.message ?? "–"},
   {key: "cause", label: "Caused by", numeric: true, cell: (row) => (typeof row.fields.cause === "number" ? row.fields.cause : "–")},
   {key: "chain", label: "Chain", numeric: true, cell: (row) => (typeof row.fields.correlation === "number"
-    ? html`<button class="plain" data-correlation=${row.fields.correlation} aria-label=${`Chain ${row.fields.correlation}`} onClick=${() => whole(row.fields.correlation)}>${row.fields.correlation}</button>` : "–")},
+    ? html`<button class="plain" data-correlation=${row.fields.correlation} aria-label=${`Chain ${row.fields.correlation}`} onClick=${() => showChain(row.fields.correlation)}>${row.fields.correlation}</button>` : "–")},
 ];

@@ -1,17 +1,17 @@
 // @ts-check
-/** How the whole is doing: figures, charts of the time watched, who has most to do, and what has just happened. */
+/** An overview of the system: figures, charts, the busiest actors, and recent events. */
 
 import {useFigures} from "/static/figures.js";
 import {Chart} from "/static/parts/chart.js";
 import {html} from "/static/parts/dom.js";
 import {compact, duration, number} from "/static/parts/format.js";
-import {LIVES, Records} from "/static/parts/records.js";
+import {LIFECYCLE, Records} from "/static/parts/records.js";
 import {ActorLink, Ago, Share, Status} from "/static/parts/signs.js";
 import {Table} from "/static/parts/table.js";
 import {useStream, useWatch} from "/static/parts/watching.js";
 import {address} from "/static/routes.js";
 
-const WORST = {sort: "waiting", limit: 5};
+const BUSIEST = {sort: "waiting", limit: 5};
 const NEWEST = 12;
 
 /** @type {{key: string, label: string, of?: (figures: any) => any, format?: (value: any) => string, bad?: boolean, to?: string}[]} */
@@ -25,7 +25,7 @@ const FIGURES = [
   {key: "restarts", label: "Restarts", to: address("actors", null, {sort: "restarts"})},
   {key: "dead_letters", label: "Dead letters", bad: true, to: address("failures")},
   {key: "mailbox_wait", label: "Longest wait", format: duration},
-  {key: "loop_lag", label: "Loop held", format: duration},
+  {key: "loop_lag", label: "Event-loop delay", format: duration},
 ];
 
 export function Overview() {
@@ -36,7 +36,7 @@ export function Overview() {
     <dl class="figures">${FIGURES.map((each) => html`<${Figure} key=${each.key} ...${each} figures=${figures} name=${each.key} />`)}</dl>
     <${Charts} samples=${samples} />
     <div class="columns">
-      <${Worst} />
+      <${Busiest} />
       <${Latest} />
     </div>
   </section>`;
@@ -52,8 +52,8 @@ function Figure({name, label, of, format = number, bad = false, to, figures}) {
 function Store({figures}) {
   if (!figures?.store) return null;
   if (figures.store_broken)
-    return html`<div class="banner bad" data-problem="StoreBroken"><strong>The store has failed.</strong> Nothing more is kept in <code>${figures.store}</code>.</div>`;
-  return html`<p class="muted">Durable state is kept in <code>${figures.store}</code>.</p>`;
+    return html`<div class="banner bad" data-problem="StoreBroken"><strong>The store has failed.</strong> Nothing more is saved in <code>${figures.store}</code>.</div>`;
+  return html`<p class="muted">Durable state is stored in <code>${figures.store}</code>.</p>`;
 }
 
 function Charts({samples}) {
@@ -63,11 +63,11 @@ function Charts({samples}) {
   return html`<div class="charts">
     <${Chart} name="messages" title="Messages per second" times=${times} format=${rate}
       lines=${[line("accepted", "accent", "accepted"), line("handled", "good", "handled")]} />
-    <${Chart} name="wait" title="Mailbox waiting time" times=${times} format=${duration} lines=${[line("longest", "violet", "wait")]} />
+    <${Chart} name="wait" title="Mailbox wait" times=${times} format=${duration} lines=${[line("longest", "violet", "wait")]} />
     <${Chart} name="restarts" title="Restarts per second" times=${times} format=${rate} lines=${[line("restarts", "warn", "restarts")]} />
     <${Chart} name="failures" title="Failures per second" times=${times} format=${rate}
-      lines=${[line("lives", "bad", "failed"), line("dead letters", "muted", "buried")]} />
-    <${Chart} name="lag" title="Loop lag" times=${times} format=${duration} lines=${[line("longest in 10 s", "accent", "lag")]} />
+      lines=${[line("failures", "bad", "failed"), line("dead letters", "muted", "buried")]} />
+    <${Chart} name="lag" title="Event-loop delay" times=${times} format=${duration} lines=${[line("longest in 10 s", "accent", "lag")]} />
   </div>`;
 }
 
@@ -78,22 +78,22 @@ const COLUMNS = [
   {key: "waiting", label: "Waiting", cell: (row) => html`<${Share} used=${row.waiting} of=${row.limit} label="Mailbox" />`},
 ];
 
-function Worst() {
-  const {value} = useWatch("actors", WORST);
-  return html`<div class="card"><h2>Most to do</h2>
-    <${Table} label="The five actors with most messages waiting" columns=${COLUMNS} rows=${value?.rows ?? []} name=${(row) => row.name} empty="There are no actors." />
+function Busiest() {
+  const {value} = useWatch("actors", BUSIEST);
+  return html`<div class="card"><h2>Busiest actors</h2>
+    <${Table} label="The five actors with the most waiting messages" columns=${COLUMNS} rows=${value?.rows ?? []} name=${(row) => row.name} empty="No actors." />
     <p class="more"><a href=${address("actors", null, {sort: "waiting"})}>All actors</a></p></div>`;
 }
 
 function Latest() {
-  const lives = LIVES.map((kind) => useStream("trace", {kind, limit: 50}, {keep: NEWEST}));
+  const lifecycle = LIFECYCLE.map((kind) => useStream("trace", {kind, limit: 50}, {keep: NEWEST}));
   const all = useStream("trace", {limit: 50}, {keep: 50, sample: true});
-  const happened = newest(lives.flatMap((each) => each.rows));
-  const messages = newest(all.rows.filter((row) => !LIVES.includes(row.kind)));
-  return html`<div class="card"><h2>Latest</h2>
-    <h3>Lives</h3>
-    <${Records} rows=${happened} empty="Nobody has started or ended since you look." />
-    <h3>Messages ${all.skipped && html`<small class="muted">a sample: more happens than can be read</small>`}</h3>
+  const exits = newest(lifecycle.flatMap((each) => each.rows));
+  const messages = newest(all.rows.filter((row) => !LIFECYCLE.includes(row.kind)));
+  return html`<div class="card"><h2>Recent events</h2>
+    <h3>Starts and exits</h3>
+    <${Records} rows=${exits} empty="No starts or exits since you opened this view." />
+    <h3>Messages ${all.skipped && html`<small class="muted">a sample: there are too many to show all</small>`}</h3>
     <${Records} rows=${messages} />
     <p class="more"><a href=${address("messages")}>Trace messages</a></p></div>`;
 }

@@ -1,8 +1,8 @@
 // @ts-check
-/** Who supervises whom: a list to fold, a drawing of it, and for the one that is chosen, what would stop and start if it ended now. */
+/** The supervision tree: a foldable list, a drawing, and for the selected child, what would stop and start if it exited now. */
 
 import {html, useMemo, useState} from "/static/parts/dom.js";
-import {Foresight, useForesight} from "/static/parts/foresight.js";
+import {Explanation, useExplanation} from "/static/parts/explanation.js";
 import {counted} from "/static/parts/format.js";
 import {Problem} from "/static/parts/signs.js";
 import {TreeGraph} from "/static/parts/treegraph.js";
@@ -11,17 +11,17 @@ import {useWatch} from "/static/parts/watching.js";
 import {choose} from "/static/routes.js";
 
 const OPTIONS = {children: 100};
-/** So many lines are shown at most. */
+/** Lines shown. */
 const LINES = 400;
-/** A tree that is larger begins folded below its second level. */
+/** A larger tree starts folded below its second level. */
 const SMALL = 150;
 
 /** @typedef {{branch: any, level: number, place: number, among: number, parent: string|null, open: boolean, folds: boolean}} Line */
 
-/** What somebody has folded or unfolded, by path, while the page is open. @type {Map<string, boolean>} */
+/** The branches that the user has folded or unfolded, by path. @type {Map<string, boolean>} */
 const folded = new Map();
 
-/** Whether a search means this one. @param {any} branch @param {string} search */
+/** Whether the search matches a branch. @param {any} branch @param {string} search */
 function hit(branch, search) {
   const part = search.toLowerCase();
   return part !== "" && (branch.name.toLowerCase().includes(part) || (branch.actor ?? "").toLowerCase().includes(part));
@@ -36,7 +36,7 @@ export function Tree({here}) {
   const beyond = useWatch(value && here.name !== null && !shown ? "tree" : null, {...OPTIONS, name: here.name});
   const chosen = shown ?? (here.name !== null && beyond.value?.name === here.name && !beyond.error ? beyond.value : null);
   const below = useMemo(() => (chosen ? sizes.get(chosen.path) ?? measured(chosen, new Map()) : 0), [chosen, sizes]);
-  const foresight = useForesight(here.name, here.query.reason ?? "crash", chosen && `${chosen.incarnation} ${chosen.status} ${chosen.budget?.used}`);
+  const explanation = useExplanation(here.name, here.query.reason ?? "crash", chosen && `${chosen.incarnation} ${chosen.status} ${chosen.budget?.used}`);
   const select = (name) => choose({}, {name});
   const fold = (line, open) => {
     folded.set(line.branch.path, !open);
@@ -53,18 +53,18 @@ export function Tree({here}) {
     ${error && html`<${Problem} error=${error} />`}
     <div class="sides">
       <div class="stack">
-        ${value && graph !== "off" && html`<${TreeGraph} top=${value} chosen=${here.name} search=${search} hit=${hit} falls=${foresight.marks} onSelect=${select} />`}
-        ${value && html`<${TreeList} lines=${lines} chosen=${here.name} search=${search} hit=${hit} marks=${foresight.marks} onSelect=${select} onFold=${fold} />`}
-        ${value && lines.length === 0 && html`<p class="muted">Nothing here is called that. Where a supervisor has very many children, only the first are
-          here; <a href=${`#/actors?search=${encodeURIComponent(search)}`}>search all actors</a>.</p>`}
-        ${left > 0 && html`<p class="muted" data-left>${counted(left, "line is", "lines are")} left out; search, or fold something.</p>`}
+        ${value && graph !== "off" && html`<${TreeGraph} top=${value} chosen=${here.name} search=${search} hit=${hit} marks=${explanation.marks} onSelect=${select} />`}
+        ${value && html`<${TreeList} lines=${lines} chosen=${here.name} search=${search} hit=${hit} marks=${explanation.marks} onSelect=${select} onFold=${fold} />`}
+        ${value && lines.length === 0 && html`<p class="muted">No matches. If a supervisor has very many children, only the first are
+          shown; <a href=${`#/actors?search=${encodeURIComponent(search)}`}>search all actors</a>.</p>`}
+        ${left > 0 && html`<p class="muted" data-left>${counted(left, "line is", "lines are")} not shown; search, or fold a branch.</p>`}
       </div>
-      <${Foresight} name=${here.name} branch=${chosen} below=${below} foresight=${foresight} reason=${here.query.reason ?? "crash"} />
+      <${Explanation} name=${here.name} branch=${chosen} below=${below} explanation=${explanation} reason=${here.query.reason ?? "crash"} />
     </div>
   </section>`;
 }
 
-/** The lines to be shown. @param {any} top @param {string} search @returns {{lines: Line[], left: number, sizes: Map<string, number>}} */
+/** The lines to show. @param {any} top @param {string} search @returns {{lines: Line[], left: number, sizes: Map<string, number>}} */
 function flattened(top, search) {
   /** @type {Line[]} */
   const lines = [];
@@ -89,7 +89,7 @@ function flattened(top, search) {
   return {lines, left, sizes};
 }
 
-/** How many there are below each. @param {any} branch @param {Map<string, number>} sizes @returns {number} */
+/** The number of descendants of each branch. @param {any} branch @param {Map<string, number>} sizes @returns {number} */
 function measured(branch, sizes) {
   const size = branch.more + branch.children.reduce((sum, child) => sum + 1 + measured(child, sizes), 0);
   sizes.set(branch.path, size);

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * Buttons that act. Each asks first, and says in its question what else would follow, by the rules that decide (`explain`); the
- * answer is told where it is heard. Whoever may not act sees the button and why it is off.
+ * Buttons for actions. Each asks for confirmation first and shows the consequences that `explain` computes. The answer is announced in a
+ * live region. For a viewer without the role admin, the buttons are disabled and say why.
  */
 
 import {live} from "/static/live.js";
@@ -29,7 +29,7 @@ function useChanges() {
 }
 
 /** @param {string} text @param {boolean} [bad] */
-export function tell(text, bad = false) {
+export function report(text, bad = false) {
   answer = {text, bad, count: answer.count + 1};
   changed();
 }
@@ -40,16 +40,16 @@ export function confirm(asked) {
   changed();
 }
 
-/** What came of the last action. */
+/** The answer of the last action. */
 export function Answers() {
   useChanges();
   return html`<div class="answers" aria-live="polite" data-answers>
     ${answer.text && html`<p key=${answer.count} data-answer=${answer.bad ? "failed" : "done"} class=${answer.bad ? "answer bad" : "answer"}>
-      ${answer.text} <button class="plain" aria-label="Dismiss" onClick=${() => tell("")}>✕</button></p>`}
+      ${answer.text} <button class="plain" aria-label="Dismiss" onClick=${() => report("")}>✕</button></p>`}
   </div>`;
 }
 
-/** The one dialog that asks. */
+/** The dialog that asks for confirmation. */
 export function Confirmation() {
   useChanges();
   const box = useRef(/** @type {HTMLDialogElement|null} */ (null));
@@ -61,16 +61,16 @@ export function Confirmation() {
     explain(null);
     box.current?.showModal();
     if (asked.explain)
-      live.ask("explain", {name: asked.explain}).then((told) => explain(told.text), (problem) => explain(`Nobody can say: ${problem.text}`));
+      live.ask("explain", {name: asked.explain}).then((value) => explain(value.text), (problem) => explain(`Not available: ${problem.text}`));
     return undefined;
   }, [asked]);
   const carryOut = async () => {
     if (asked === null) return;
     work(true);
     try {
-      tell(await asked.act());
+      report(await asked.act());
     } catch (problem) {
-      tell(problem.text ?? String(problem), true);
+      report(problem.text ?? String(problem), true);
     }
     work(false);
     confirm(/** @type {any} */ (null));
@@ -79,8 +79,8 @@ export function Confirmation() {
     ${asked !== null && html`
       <h2 id="asked">${asked.title}</h2>
       <p>${asked.text}</p>
-      ${asked.explain && html`<p class="muted">What supervision would do if it failed instead, as things are now:</p>
-        <pre data-explanation>${explained ?? "Asking…"}</pre>`}
+      ${asked.explain && html`<p class="muted">For comparison, this would follow if it crashed now:</p>
+        <pre data-explanation>${explained ?? "Loading…"}</pre>`}
       <div class="buttons">
         <button onClick=${() => box.current?.close()}>Cancel</button>
         <button class=${asked.danger ? "danger" : "primary"} disabled=${busy} onClick=${carryOut}>${asked.verb}</button>
@@ -88,53 +88,53 @@ export function Confirmation() {
   </dialog>`;
 }
 
-/** Why this cannot be done now, or null. @param {string} what */
+/** The reason why an action is not possible now, or null. @param {string} what */
 export function obstacle(what) {
-  if (live.phase !== "open") return "The console cannot be reached now.";
-  if (!live.admin) return "You are signed in as a viewer; to act needs the role admin.";
-  return live.knows("actions", what) ? null : "This console cannot do that.";
+  if (live.phase !== "open") return "The console is not connected.";
+  if (!live.admin) return "Read-only: this requires the role admin.";
+  return live.knows("actions", what) ? null : "Not supported by this console.";
 }
 
-/** A button that acts. @param {{what: string, label: string, children?: any, danger?: boolean, off?: string|null, ask: () => Question}} props */
-export function Deed({what, label, children, danger = false, off = null, ask}) {
+/** A button for an action. @param {{what: string, label: string, children?: any, danger?: boolean, off?: string|null, ask: () => Question}} props */
+export function ActionButton({what, label, children, danger = false, off = null, ask}) {
   const why = off ?? obstacle(what);
-  return html`<button class=${danger ? "danger quiet" : "quiet"} data-deed=${what} aria-label=${label} disabled=${why !== null} title=${why ?? label}
+  return html`<button class=${danger ? "danger quiet" : "quiet"} data-action=${what} aria-label=${label} disabled=${why !== null} title=${why ?? label}
     onClick=${() => confirm(ask())}>${children ?? label}</button>`;
 }
 
-/** Says it where somebody cannot hover. */
-export function OnlyLooks() {
-  return live.hello !== null && !live.admin ? html`<small class="muted" data-only-looks>a viewer looks only; to act needs the role admin</small>` : null;
+/** A note for users who cannot see the tooltips of disabled buttons. */
+export function ReadOnly() {
+  return live.hello !== null && !live.admin ? html`<small class="muted" data-read-only>read-only; actions require the role admin</small>` : null;
 }
 
-/** What becomes of a child that is stopped by hand. @param {{dynamic: boolean, restart: string}} child */
+/** The fate of a child that is stopped by hand. @param {{dynamic: boolean, restart: string}} child */
 function stopped({dynamic, restart}) {
-  if (!dynamic && restart !== "temporary") return "stays down until somebody restarts it";
-  return `is forgotten, for it is a ${dynamic ? "dynamic" : "temporary"} child: nobody can restart it, only start another one under its name`;
+  if (!dynamic && restart !== "temporary") return "stay down until it is restarted by hand";
+  return `be removed, since it is a ${dynamic ? "dynamic" : "temporary"} child: it cannot be restarted, but a new child can use its name`;
 }
 
-/** Restart and stop of one child. @param {{child: any, below?: number}} props its `ActorView` or `Branch`, and how many there are below it */
-export function LifeButtons({child, below = 0}) {
+/** The buttons to restart and stop a child. @param {{child: any, below?: number}} props its `ActorView` or `Branch`, and its descendants */
+export function ChildButtons({child, below = 0}) {
   const {name, incarnation} = child;
-  const own = name.startsWith(":") ? "The system's own supervisors are left alone." : null;
+  const own = name.startsWith(":") ? "This supervisor is internal to the system." : null;
   const all = below > 0 ? ` and everything below it (${below})` : "";
   const options = {name, incarnation};
   return html`<span class="buttons">
-    <${Deed} what="restart" label=${`Restart ${name}`} off=${own} ask=${() => ({
+    <${ActionButton} what="restart" label=${`Restart ${name}`} off=${own} ask=${() => ({
       title: `Restart ${name}?`,
-      text: `By hand, ${name}${all} is stopped and started again. Nothing beside it falls, waiting messages are kept, and no restart is counted.`,
+      text: `${name}${all} will restart; its siblings are not affected. Waiting messages are kept, and the restart does not count against the budget.`,
       explain: name, verb: "Restart",
       act: async () => `${name} was restarted: incarnation ${(await live.act("restart", options)).incarnation}.`,
     })}>Restart<//>
-    <${Deed} what="stop" danger label=${`Stop ${name}`} off=${own ?? (child.status === "undefined" ? "It does not run." : null)} ask=${() => ({
+    <${ActionButton} what="stop" danger label=${`Stop ${name}`} off=${own ?? (child.status === "undefined" ? "Not running." : null)} ask=${() => ({
       title: `Stop ${name}?`,
-      text: `By hand, ${name}${all} is stopped and ${stopped(child)}. Waiting casts become dead letters.`,
+      text: `${name}${all} will stop and ${stopped(child)}. Waiting casts become dead letters.`,
       explain: name, verb: "Stop", danger: true,
       act: async () => {
         await live.act("stop", options);
         return `${name} was stopped.`;
       },
     })}>Stop<//>
-    <${OnlyLooks} />
+    <${ReadOnly} />
   </span>`;
 }

@@ -1,35 +1,35 @@
 // @ts-check
-/** What would follow if one child ended now, as `explain` tells it: by the rules that decide, on a model of the tree. */
+/** The consequences if a child exited now, computed by `explain` with the supervision rules on a model of the tree. */
 
 import {live} from "/static/live.js";
-import {LifeButtons} from "/static/parts/deeds.js";
+import {ChildButtons} from "/static/parts/actions.js";
 import {html, useEffect, useState} from "/static/parts/dom.js";
 import {counted, duration} from "/static/parts/format.js";
 import {Ago, Ended, Problem, Share, Status} from "/static/parts/signs.js";
 import {useWatch} from "/static/parts/watching.js";
 import {address, choose} from "/static/routes.js";
 
-const REASONS = {crash: "it crashed", killed: "it were killed", normal: "it ended by itself", shutdown: "it were shut down"};
+const REASONS = {crash: "it crashed", killed: "it was killed", normal: "it exited by itself", shutdown: "it was shut down"};
 
 /** @typedef {"stops"|"starts"|"both"} Mark */
 
-/** Asked again whenever *version* changes. @param {string|null} name @param {string} reason @param {any} version
- *  @returns {{told: any, error: any, marks: Map<string, Mark>}} */
-export function useForesight(name, reason, version) {
-  const [answer, set] = useState(/** @type {any} */ ({told: null, error: null, marks: new Map(), of: ""}));
+/** The explanation for a child, requested again whenever *version* changes. @param {string|null} name @param {string} reason @param {any} version
+ *  @returns {{value: any, error: any, marks: Map<string, Mark>}} */
+export function useExplanation(name, reason, version) {
+  const [answer, set] = useState(/** @type {any} */ ({value: null, error: null, marks: new Map(), of: ""}));
   const of = JSON.stringify([name, reason]);
   useEffect(() => {
     let wanted = true;
     if (name === null) return undefined;
     live.ask("explain", {name, reason}).then(
-      (told) => wanted && set({told, error: null, marks: marked(told.consequences), of}),
-      (error) => wanted && set({told: null, error, marks: new Map(), of}),
+      (value) => wanted && set({value, error: null, marks: marked(value.consequences), of}),
+      (error) => wanted && set({value: null, error, marks: new Map(), of}),
     );
     return () => {
       wanted = false;
     };
   }, [name, reason, version]);
-  return name !== null && answer.of === of ? answer : {told: null, error: null, marks: new Map()};
+  return name !== null && answer.of === of ? answer : {value: null, error: null, marks: new Map()};
 }
 
 /** @param {{kind: string, name: string}[]} consequences */
@@ -43,23 +43,23 @@ function marked(consequences) {
   return marks;
 }
 
-/** The side that tells of the one that is chosen. */
-export function Foresight({name, branch, below, foresight, reason}) {
+/** The side panel about the selected child. */
+export function Explanation({name, branch, below, explanation, reason}) {
   if (name === null)
-    return html`<aside class="card hint muted">Choose a child: what it is, and what would stop and start if it ended now.</aside>`;
-  const {told, error} = foresight;
+    return html`<aside class="card hint muted">Select a child to see its details, and what would stop and start if it exited now.</aside>`;
+  const {value, error} = explanation;
   return html`<aside class="card" aria-label=${`About ${name}`} data-chosen=${name}>
     <h2><code>${name}</code></h2>
     ${branch && html`<${About} branch=${branch} below=${below} />`}
     <div class="spread"><h3>If <select aria-label="Reason" value=${reason} onChange=${(event) => choose({reason: event.target.value === "crash" ? "" : event.target.value}, {replace: true})}>
-        ${Object.entries(REASONS).map(([value, text]) => html`<option key=${value} value=${value} selected=${value === reason}>${text}</option>`)}
+        ${Object.entries(REASONS).map(([key, text]) => html`<option key=${key} value=${key} selected=${key === reason}>${text}</option>`)}
       </select> now</h3></div>
     ${error && html`<${Problem} error=${error} />`}
-    ${told && html`<${Verdict} told=${told} /><pre data-explanation>${told.text}</pre>`}
+    ${value && html`<${Summary} value=${value} /><pre data-explanation>${value.text}</pre>`}
   </aside>`;
 }
 
-/** How a child of any kind failed last. @param {{name: string}} props */
+/** The last failure of a child of any kind. @param {{name: string}} props */
 function LastFailure({name}) {
   const {value} = useWatch("failures", {name, limit: 1});
   const row = value?.rows[0];
@@ -77,20 +77,20 @@ function About({branch, below}) {
       <div><dt>Restart</dt><dd>${branch.restart}${branch.significant ? ", significant" : ""}</dd></div>
       ${budget && html`<div><dt>Strategy</dt><dd>${budget.strategy}</dd></div>
         <div><dt>Budget</dt><dd><${Share} used=${budget.used} of=${budget.allowed} label="Restarts" /> <span class="muted">in ${duration(budget.period)}</span></dd></div>`}
-      <div><dt>Last end</dt><dd><${Ended} text=${branch.last_exit} /></dd></div>
+      <div><dt>Last exit</dt><dd><${Ended} text=${branch.last_exit} /></dd></div>
     </dl>
     <${LastFailure} key=${branch.name} name=${branch.name} />
-    <p class="buttons"><${LifeButtons} child=${branch} below=${below} />
+    <p class="buttons"><${ChildButtons} child=${branch} below=${below} />
       ${branch.actor && html`<a class="button" href=${address("actor", branch.name)}>Open</a>`}</p>`;
 }
 
-/** In short. */
-function Verdict({told}) {
-  const count = (kind) => new Set(told.consequences.filter((each) => each.kind === kind).map((each) => each.name)).size;
+/** The numbers of stops and starts. */
+function Summary({value}) {
+  const count = (kind) => new Set(value.consequences.filter((each) => each.kind === kind).map((each) => each.name)).size;
   const [stops, starts, gives] = [count("stop"), count("start"), count("give_up")];
-  if (told.consequences.length === 0) return null;
+  if (value.consequences.length === 0) return null;
   return html`<p class="verdict">
     <span class="chip warn">${counted(stops, "stops", "stop")}</span> <span class="chip good">${counted(starts, "starts", "start")}</span>
     ${gives > 0 && html` <span class="chip bad">${counted(gives, "gives up", "give up")}</span>`}
-    ${told.ends_system && html` <span class="chip bad">the system ends</span>`}</p>`;
+    ${value.ends_system && html` <span class="chip bad">the system ends</span>`}</p>`;
 }
