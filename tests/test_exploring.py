@@ -198,7 +198,7 @@ def test_what_is_no_failure_is_not_examined(make: Callable[[], BaseException]) -
 
     assert isinstance(found, outcome.Error)
     assert type(found.error) is type(make())
-    assert found.error.__notes__ == ['explore: it came in schedule 2 of 200: seeds=[1], policy="step"']
+    assert found.error.__notes__ == ['explore: it was raised in schedule 2 of 200: seeds=[1], policy="step"']
     assert len(runs) == 2
 
 
@@ -222,7 +222,8 @@ def test_what_is_no_failure_ends_the_shrinking_and_tells_what_had_been_found(mak
     assert type(found.error) is type(make())
     [note] = found.error.__notes__
     assert re.match(
-        r"explore: schedule \d+ of 1000 fails\. Repeat it .*; while it was made small, this came\. .* AssertionError", note
+        r"explore: schedule \d+ of 1000 fails\. Repeat it .*; this was raised while the failure was being shrunk\. .* AssertionError",
+        note,
     )
     assert len(after) == late
 
@@ -269,12 +270,12 @@ def test_a_failure_that_needs_no_jump_shrinks_to_none() -> None:
 
 
 def test_nothing_to_try_is_refused() -> None:
-    with pytest.raises(ta.UsageError, match=r"explore\(seeds=0\) would try nothing"):
+    with pytest.raises(ta.UsageError, match=r"explore\(seeds=0\): this would try nothing"):
         explore(lost_update, seeds=0)
 
 
 def test_an_unknown_policy_is_refused_by_name() -> None:
-    with pytest.raises(ta.UsageError, match="policy 'chaos' is none of mix, batch, step, priorities"):
+    with pytest.raises(ta.UsageError, match="unknown policy 'chaos'; use one of mix, batch, step, priorities"):
         explore(policy="chaos")
 
 
@@ -291,7 +292,7 @@ def test_fixtures_of_one_run_are_refused(fixture: str) -> None:
     namespace: dict[str, Callable[..., Awaitable[None]]] = {}
     exec(f"async def test_it({fixture}): ...", namespace)
 
-    with pytest.raises(ta.UsageError, match=f"test_it cannot have {fixture}"):
+    with pytest.raises(ta.UsageError, match=f"test_it cannot use {fixture}"):
         explore()(namespace["test_it"])
 
 
@@ -374,7 +375,7 @@ def test_the_command_line_may_not_ask_for_none(outcome_of: Run, number: int) -> 
     result = outcome_of(RACE, f"--trioactors-seeds={number}")
 
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines([f"*UsageError: --trioactors-seeds={number} would try nothing: give a number above zero"])
+    result.stdout.fnmatch_lines([f"*UsageError: --trioactors-seeds={number}: this would try nothing; expected a number above zero"])
 
 
 def test_the_command_line_may_ask_for_one(outcome_of: Run) -> None:
@@ -457,7 +458,7 @@ async def test_it(system):
 """)
 
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines([f"*UsageError: {fixture} would be one for all schedules*"])
+    result.stdout.fnmatch_lines([f"*UsageError: {fixture} would be shared by all schedules*"])
 
 
 def test_fixtures_parameters_classes_and_request_work(outcome_of: Run) -> None:

@@ -12,7 +12,7 @@ import trio
 
 import trioactors as ta
 from trioactors.testing import explore, isolated_system, sweep_cancellation
-from trioactors.testing.given import look_at_function
+from trioactors.testing.given import require_function
 
 
 class Plain(ta.Actor[None]):
@@ -61,7 +61,7 @@ LAMBDA: Callable[[ta.System], Awaitable[None]] = lambda system: of_system(system
     [of_system, Scenes().scene, Scenes(), gives_something_to_wait_for, partial(and_more, 1), LAMBDA],
 )
 def test_whatever_can_be_called_so_and_waited_for_is_taken(given: Any) -> None:
-    look_at_function("sweep_cancellation(...)", given, "the system")
+    require_function("sweep_cancellation(...)", given, "the system")
 
     assert sweep_cancellation(given).moments
 
@@ -73,49 +73,55 @@ Use = Callable[[], object]
 STRANGE: dict[str, tuple[Use, str]] = {
     "explore a plain function": (
         lambda: explored(plain),
-        "explore(plain): that is no async function; write `async def`, for an async function of nothing, or @explore() above a test",
+        "explore(plain): this is not an async function; expected an async function that takes no arguments, or @explore() above a test",
     ),
-    "explore what was called": (lambda: explored(main()), "): hand in the function itself, not what it gives when it is called"),
+    "explore what was called": (
+        lambda: explored(main()),
+        "): pass the function itself, not what it returns; expected an async function",
+    ),
     "explore nothing of the kind": (
         lambda: explored(3),
-        "explore(3): write an async function of nothing, or @explore() above a test",
+        "explore(3): expected an async function that takes no arguments, or @explore() above a test",
     ),
-    "explore a class": (lambda: explored(Plain), "explore(Plain): write an async function of nothing"),
-    "explore a generator": (lambda: explored(with_a_yield), "explore(with_a_yield): that is no async function"),
+    "explore a class": (lambda: explored(Plain), "explore(Plain): expected an async function that takes no arguments"),
+    "explore a generator": (lambda: explored(with_a_yield), "explore(with_a_yield): this is not an async function"),
     "explore a test with a fixture": (
         lambda: explored(of_system),
-        "explore(of_system): it is called with nothing, and takes (system: 'ta.System') -> 'None' (missing a required argument: 'system')",
+        "explore(of_system): it is called with no arguments, but takes (system: 'ta.System') -> 'None' (missing",
     ),
-    "explore half a seed": (lambda: explored(seeds=2.5), "explore(seeds=2.5): write how many, or the seeds themselves, in a list"),
-    "explore seeds of text": (lambda: explored(seeds=["a"]), "explore(seeds=['a']): 'a' is no seed; a seed is an integer"),
-    "explore no step": (lambda: explored(main, steps=0), "explore(steps=0): write how many steps a run may take, one at least"),
+    "explore half a seed": (lambda: explored(seeds=2.5), "explore(seeds=2.5): expected a number of seeds, or a list of seeds"),
+    "explore seeds of text": (lambda: explored(seeds=["a"]), "explore(seeds=['a']): expected an integer"),
+    "explore no step": (
+        lambda: explored(main, steps=0),
+        "explore(steps=0): expected the number of steps a run may take, at least 1",
+    ),
     "sweep a plain function": (
         lambda: swept(plainly_of_system),
-        "sweep_cancellation(plainly_of_system): that is no async function; write `async def`, for an async function of the system",
+        "sweep_cancellation(plainly_of_system): this is not an async function; expected an async function that takes the system",
     ),
     "sweep without the system": (
         lambda: swept(main),
-        "sweep_cancellation(main): it is called with the system, and takes () -> 'None' (too many positional arguments)",
+        "sweep_cancellation(main): it is called with the system, but takes () -> 'None' (too many positional arguments)",
     ),
     "sweep with a plain check": (
         lambda: swept(of_system, check=plainly_of_system),
-        "sweep_cancellation(check=plainly_of_system): that is no async function",
+        "sweep_cancellation(check=plainly_of_system): this is not an async function",
     ),
     "sweep in a system that is open": (
         lambda: swept(of_system, opening=isolated_system()),
-        "): write a function that opens a system, as isolated_system does",
+        "): expected a function that opens a system, such as isolated_system",
     ),
     "sweep one letter after another": (
         lambda: swept(of_system, actors="plain"),
-        "sweep_cancellation(actors='plain'): write the names of actors, in a list",
+        "sweep_cancellation(actors='plain'): expected a list of the names of actors",
     ),
     "sweep an actor that never lives": (
         lambda: swept(of_system, actors=["plane"]),
-        "sweep_cancellation(actors=['plane']): 'plane' never lives in it; those that do: ['plain']",
+        "sweep_cancellation(actors=['plane']): 'plane' never runs in the scenario; actors that do: ['plain']",
     ),
     "sweep only a number": (
         lambda: swept(of_system, only=17),
-        'sweep_cancellation(only=17): write "cancel 17" or "crash',
+        'sweep_cancellation(only=17): expected "cancel 17" or "crash',
     ),
 }
 

@@ -57,7 +57,7 @@ async def test_work_that_was_begun_and_never_ended_is_told(autojump_clock: MockC
         runtime_of(system).activity.busy += 1
         await trio.lowlevel.checkpoint()
 
-    assert "1 more things were begun than ended" in await leak_of(plant)
+    assert "1 activities were begun and not ended" in await leak_of(plant)
 
 
 async def test_a_task_that_still_runs_is_named(autojump_clock: MockClock) -> None:
@@ -132,7 +132,7 @@ async def test_a_timer_that_still_waits_is_named(autojump_clock: MockClock) -> N
     async def plant(system: ta.System) -> None:
         runtime_of(system).deadlines.at(100, lambda: None)
 
-    assert "timer: Alarm(due=100, pending=True) still waits" in await leak_of(plant)
+    assert "timer: Alarm(due=100, pending=True) is still pending" in await leak_of(plant)
 
 
 async def test_a_reply_that_is_still_owed_is_named(autojump_clock: MockClock) -> None:

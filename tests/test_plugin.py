@@ -144,7 +144,7 @@ async def test_it(system):
 """)
 
     assert result.parseoutcomes().get("passed", 0) == 0
-    result.stdout.fnmatch_lines(["*Leak: the test left something behind:*", "*watch: echo is still watched*"])
+    result.stdout.fnmatch_lines(["*Leak: the test left these behind:*", "*watch: echo is still watched*"])
 
 
 def test_giving_up_fails_the_test(outcome_of: Callable[[str], pytest.RunResult]) -> None:

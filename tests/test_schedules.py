@@ -42,7 +42,7 @@ def test_zeros_at_the_end_of_a_tape_say_nothing() -> None:
 
 @pytest.mark.parametrize("text", ["", "0,1", "mix:0", "priorities:1", "step:x", "step:1*y", "step:-1"])
 def test_what_is_no_tape_is_refused(text: str) -> None:
-    with pytest.raises(ta.UsageError, match="is no tape"):
+    with pytest.raises(ta.UsageError, match="is not a tape"):
         Tape.parse(text)
 
 

@@ -111,7 +111,7 @@ def test_the_collector_stays_off_where_it_was_off() -> None:
 
 def test_exploring_inside_an_exploration_is_refused() -> None:
     async def main() -> None:
-        with pytest.raises(ta.UsageError, match="decided in this process already"):
+        with pytest.raises(ta.UsageError, match="under a schedule in this process"):
             explore(trio.lowlevel.checkpoint)
         await trio.lowlevel.checkpoint()
 
@@ -120,7 +120,7 @@ def test_exploring_inside_an_exploration_is_refused() -> None:
 
 def test_exploring_in_another_thread_meanwhile_is_refused() -> None:
     def elsewhere() -> None:
-        with pytest.raises(ta.UsageError, match="decided in this process already"):
+        with pytest.raises(ta.UsageError, match="under a schedule in this process"):
             explore(trio.lowlevel.checkpoint)
 
     async def main() -> None:

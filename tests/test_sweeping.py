@@ -109,9 +109,9 @@ def test_one_run_counts_what_was_disturbed_in_it() -> None:
 @pytest.mark.parametrize(
     ("only", "says"),
     [
-        ("cancel 99999", r"the scenario has \d+ moments, and the first is 0; those that live at some moment: \['counter'\]"),
+        ("cancel 99999", r"the scenario has \d+ moments, the first of which is 0; actors that run at some moment: \['counter'\]"),
         ("crash 99999 counter", r"the scenario has \d+ moments"),
-        ("crash 10 nobody", r"those that live at that moment: \['counter'\]; those that live at some moment: \['counter'\]"),
+        ("crash 10 nobody", r"actors that run at that moment: \['counter'\]; actors that run at some moment: \['counter'\]"),
     ],
 )
 def test_one_run_that_disturbs_nothing_is_refused(only: str, says: str) -> None:
@@ -140,7 +140,7 @@ def test_what_is_no_failure_ends_the_sweep_and_nothing_says_how_to_repeat_it() -
     swept = outcome.capture(lambda: sweep_cancellation(interrupted, actors=[]))
 
     assert len(runs) == 2
-    assert note_of(swept) == "sweep_cancellation: it came in a run with this disturbance: cancel 0"
+    assert note_of(swept) == "sweep_cancellation: it was raised in a run with this disturbance: cancel 0"
 
 
 def test_a_cancellation_that_breaks_something_is_found() -> None:
@@ -294,5 +294,5 @@ def test_a_disturbance_that_is_printed_can_be_read_back(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "cancel", "cancel x", "crash 17", "kill 3 x", "cancel -1"])
 def test_what_is_no_disturbance_is_refused(text: str) -> None:
-    with pytest.raises(ta.UsageError, match="is no disturbance"):
+    with pytest.raises(ta.UsageError, match="is not a disturbance"):
         sweep_cancellation(Story().scenario, only=text)

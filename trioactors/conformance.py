@@ -1,9 +1,9 @@
-"""_Replay recorded OTP scenarios with real children under the real supervisor: `python -m trioactors.conformance FILE...`.
+"""Replay recorded OTP scenarios with real children under the real supervisor: `python -m trioactors.conformance FILE...`.
 
-A file holds one JSON object a line, plain or gzipped: a supervisor's flags, its children (workers and supervisors) with a plan of what
-each start attempt does, and steps. A step is an action and what OTP did: the result, the ordered events, the children and whether the
-supervisor lives. Each scenario runs in a system of its own; nothing answers in the supervisor's place. The last line printed is
-"N of M scenarios match", and the exit code is 0 only when all do.
+A file, plain or gzipped, holds one JSON object per line: the flags of a supervisor, its children (workers and supervisors) with the result
+of each start attempt, and steps. A step is an action and what OTP did: the result, the ordered events, the children and whether the
+supervisor runs. Each scenario runs in its own system; nothing replaces the supervisor. The last printed line is "N of M scenarios match",
+and the exit code is 0 only if all do.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ import json
 import math
 import sys
 from collections import Counter
-from collections.abc import Generator, Iterable, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
@@ -38,10 +37,11 @@ from trioactors.errors import (
 from trioactors.messaging.handlers import handler
 from trioactors.running import open_system
 from trioactors.settings import Intensity, Settings
-from trioactors.supervision.child import Child, Parent
+from trioactors.supervision.child import Child
 from trioactors.supervision.specs import BRUTAL_KILL, ChildKind, ChildSpec, Supervisor, child
 from trioactors.supervision.tree import SupervisorChild
 from trioactors.system.system import System, registry_of
+from trioactors.testing.driving import suspended
 from trioactors.trace.records import ChildExited, ChildStarted, ChildStartFailed, TraceRecord
 
 __all__ = ["Mismatch", "load", "main", "replay"]
@@ -52,12 +52,12 @@ _QUIET: Final = Settings(crash_logs=1, crash_logs_period=math.inf)
 
 
 class _Boom(Exception):
-    """What a worker raises when it is told to crash, or its plan says so."""
+    """The error of a worker that crashes, by a step or by its plan."""
 
 
 @attrs.frozen
 class Mismatch:
-    """The first step of a scenario in which trioactors did something else than OTP."""
+    """The first step of a scenario in which trioactors and OTP differ."""
 
     scenario: str
     step: int
@@ -67,19 +67,19 @@ class Mismatch:
 
 
 class _Worker(Actor[None]):
-    """A child that does at each start what its plan says, and dies as it is told."""
+    """A child whose starts follow its plan, and that exits as the steps say."""
 
     def __init__(self, path: str, replay: _Replay) -> None:
         self.path = path
         self.replay = replay
 
     async def on_start(self) -> None:
-        """Do what the plan says for this attempt."""
+        """Follow the plan for this attempt."""
         self.replay.attempt(self.path)
 
     @handler
     def die(self, reason: str) -> None:
-        """End for *reason*."""
+        """Exit with *reason*."""
         kind, _, detail = reason.partition(":")
         match kind:
             case "normal":
@@ -92,7 +92,7 @@ class _Worker(Actor[None]):
 
 @attrs.define
 class _Replay:
-    """One scenario on its way."""
+    """A scenario that is being replayed."""
 
     scenario: _Json
     plans: dict[str, list[str]] = attrs.field(factory=dict[str, list[str]])
@@ -105,7 +105,7 @@ class _Replay:
     # --- what happens ---
 
     def attempt(self, path: str) -> None:
-        """A worker starts: succeed, fail or ignore by its plan, and leave a trace of it."""
+        """Start a worker: succeed, fail or ignore by its plan, and record the event."""
         plan, number = self.plans[path], self.attempts[path]
         self.attempts[path] += 1
         match plan[number] if number < len(plan) else "ok":
@@ -119,7 +119,7 @@ class _Replay:
                 raise _Boom("start")
 
     def observe(self, record: TraceRecord) -> None:
-        """Note the ends of all children, and the starts of supervisors; workers note their own."""
+        """Record the exits of all children and the starts of supervisors; workers record their own starts."""
         if record.child.startswith(":") or record.child == _ROOT:
             return
         if isinstance(record, ChildStarted):
@@ -136,7 +136,7 @@ class _Replay:
     # --- the tree ---
 
     def spec(self, row: _Json, prefix: str) -> ChildSpec | Supervisor:
-        """One recorded child, as a child."""
+        """The child spec for a recorded child."""
         path = prefix + row["id"]
         if "children" in row:
             self.supervisors.add(path)
@@ -151,7 +151,7 @@ class _Replay:
         )
 
     def supervisor(self, row: _Json, name: str, prefix: str) -> Supervisor:
-        """A recorded supervisor and all below it."""
+        """A recorded supervisor and all children below it."""
         flags = row["flags"]
         return Supervisor(
             *(self.spec(below, prefix) for below in row["children"]),
@@ -167,7 +167,7 @@ class _Replay:
     # --- the steps ---
 
     async def run(self) -> Mismatch | None:
-        """_Replay all steps; the first mismatch, if there is one."""
+        """Replay all steps. Returns the first mismatch, if any."""
         tree = self.supervisor(self.scenario, _ROOT, "")
         try:
             async with open_system(tree, settings=_QUIET, observers=[self.observe]) as system:
@@ -185,7 +185,7 @@ class _Replay:
         return self.mismatch
 
     def _compare_failed_start(self, step: _Json) -> Mismatch | None:
-        """The tree never came up: what it did until then must agree; how the recorder called it need not."""
+        """Compare a failed start: the events must agree, the name of the error need not."""
         failed = str(step["result"]).startswith("error")
         result = step["result"] if failed else "error:start_failed"
         return self._compare(0, step, {"result": result, "children": {}, "alive": False})
@@ -207,9 +207,9 @@ class _Player:
     root: SupervisorChild
 
     async def play(self, step: _Json) -> _Json:
-        """Do what the step says, let everything settle, and tell what is there now."""
+        """Do the action of the step, wait until the system is at rest, and return the result."""
         result = "nothing"
-        with trio.CancelScope(shield=True):  # a tree that gives up cancels this block; the steps after that are compared too
+        with trio.CancelScope(shield=True):  # a tree that gives up cancels this block; later steps are compared too
             result = await self._act(step["action"])
             await self.system.quiesce(timeout=3600)
         alive = self._alive(self.root)
@@ -250,15 +250,15 @@ class _Player:
 
     async def _shut_down(self) -> None:
         supervisor = self.root.parent
-        assert supervisor is not None  # the recorded root is a child of the system's own
+        assert supervisor is not None  # the recorded root is a child of the system's own root
         await self.system.supervisor(supervisor.name).terminate_child(_ROOT)
 
     async def _exit(self, deaths: Sequence[Sequence[str]]) -> str:
-        """Let the named children die, in order, before any supervisor handles any of it."""
+        """Make the named children exit, in order, before a supervisor handles any of these exits."""
         nodes = [_node(self.system, path) for path, _ in deaths]
         if not all(node is not None and self._alive(node) for node in nodes):
             return "skipped"
-        with _suspended(node.parent for node in nodes if node is not None):
+        with suspended(self.system, *{node.parent.name for node in nodes if node is not None and node.parent is not None}):
             for node, (_, reason) in zip(nodes, deaths, strict=True):
                 assert node is not None  # checked above
                 await self._die(node, reason)
@@ -266,7 +266,7 @@ class _Player:
 
     async def _die(self, node: Child, reason: str) -> None:
         incarnation = node.current
-        assert incarnation is not None  # it is alive
+        assert incarnation is not None  # it runs
         over = trio.Event()
         node.watchers = [lambda _: over.set()]
         if reason == "kill" or node.spec.kind is ChildKind.SUPERVISOR:
@@ -281,8 +281,14 @@ class _Player:
         if not isinstance(node, SupervisorChild) or not self._alive(node):
             return "skipped"
         handle = self.system.supervisor(supervisor)
+        operations: dict[str, Callable[[Any], Awaitable[object]]] = {
+            "start_child": handle.start_child,
+            "terminate_child": handle.terminate_child,
+            "restart_child": handle.restart_child,
+            "delete_child": handle.delete_child,
+        }
         try:
-            await getattr(handle, operation)(argument)
+            await operations[operation](argument)
         except (ChildRunning, NameTaken):
             return "error:already_started" if operation == "start_child" else "error:running"
         except ChildRestarting:
@@ -296,7 +302,7 @@ class _Player:
         return self._done(operation, argument)
 
     def _done(self, operation: str, argument: Any) -> str:
-        """The result of an operation that raised nothing: a start may have been ignored."""
+        """The result of an operation that did not raise: a start may have been ignored."""
         if operation not in {"start_child", "restart_child"}:
             return "ok"
         started = _node(self.system, argument if isinstance(argument, str) else argument.name)
@@ -329,20 +335,6 @@ def _snapshot(node: SupervisorChild) -> _Json:
     }
 
 
-@contextmanager
-def _suspended(supervisors: Iterable[Parent | None]) -> Generator[None, None, None]:
-    held = {node for node in supervisors if isinstance(node, SupervisorChild)}
-    for node in held:
-        node.suspension.held = True
-    try:
-        yield
-    finally:
-        for node in held:
-            node.suspension.held = False
-            if node.loop is not None:
-                node.loop.wake()
-
-
 def load(path: Path) -> list[_Json]:
     """The scenarios in a file, gzipped or plain."""
     data = path.read_bytes()
@@ -351,7 +343,7 @@ def load(path: Path) -> list[_Json]:
 
 
 def replay(scenarios: Sequence[_Json]) -> list[Mismatch]:
-    """Run all *scenarios* in virtual time; the first mismatch of each that has one."""
+    """Run all *scenarios* in virtual time. Returns the first mismatch of each."""
 
     async def each() -> list[Mismatch]:
         found = [await _Replay(scenario).run() for scenario in scenarios]
@@ -361,7 +353,7 @@ def replay(scenarios: Sequence[_Json]) -> list[Mismatch]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """_Replay the files; print each mismatch and the final count."""
+    """Replay the files; print each mismatch and the final count."""
     if not arguments:
         print("usage: python -m trioactors.conformance FILE...", file=sys.stderr)
         return 2

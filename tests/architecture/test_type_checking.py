@@ -14,18 +14,8 @@ import pytest
 ALLOWED: Mapping[str, str] = {
     # "module": "why it has such a block"
     "trioactors.actors.actor": "`Actor.context` is a `Context` for type checkers, and an object that raises in a program until the start",
-    "trioactors.errors.runtime": "a circle with `errors.exits`",
     "trioactors.serializer.choices": "type checkers read a recursive alias; at run time it must be a single object",
     "trioactors.supervision.specs": "attrs makes `__attrs_init__`, which type checkers do not know",
-    "trioactors.testing.driving": "a circle with the system",
-    "trioactors.testing.leaks": "only hints need the environment, the store and the observers",
-    "trioactors.testing.recording": "a circle with the system",
-    "trioactors.testing.simulation.checks": "a circle with `simulation.world`",
-    "trioactors.testing.simulation.clients": "a circle with `simulation.node`",
-    "trioactors.testing.simulation.mistakes": "a circle with `simulation.world`",
-    "trioactors.testing.simulation.node": "only hints need the store, the registry and the records",
-    "trioactors.testing.simulation.world": "only hints need `random`, which is banned there",
-    "trioactors_backends.sqlite_schema": "sqlite-utils takes 80 ms to import, and only a new or an old store needs it",
 }
 
 

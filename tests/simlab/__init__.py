@@ -1,1 +1,1 @@
-"""Long runs of simulations: applications made to be hard on the library, and a program that runs them under many seeds."""
+"""Long simulations: applications that put the library under stress, and a program that runs them under many seeds."""

@@ -1,7 +1,7 @@
-"""`nox -s sim`: simulations under many seeds, on all cores; or `PYTHONPATH=tests python -m simlab 20000`. Exits 1 if one is not sound.
+"""`nox -s sim` or `PYTHONPATH=tests python -m simlab 20000`: simulations under many seeds, on all cores. Exits 1 if a run is not sound.
 
-The seeds are shared among the scenarios. A failure is made small and printed with what repeats it; its case is kept in the folder corpus,
-which the suite tries at every run.
+The seeds are shared among the scenarios. A failure is shrunk and printed with a line that repeats it; its case is kept in the folder
+corpus, which every run of the suite tries.
 """
 
 from __future__ import annotations
@@ -23,28 +23,32 @@ from trioactors.testing.simulation.sim_tests import Report
 SEEDS = 10_000
 DIGESTS = {"all": digest_of, "shape": shape_of}
 FAILURES = 5
-"""After so many the lab ends."""
+"""The lab stops after this number of failures."""
 
 
 def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="simlab", description="Simulate whole applications, and look for what must not be.")
-    parser.add_argument("seeds", nargs="?", type=int, default=SEEDS, help=f"how many, over all scenarios (default {SEEDS})")
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(prog="simlab", description="Simulate whole applications and look for broken promises.")
+    parser.add_argument(
+        "seeds", nargs="?", type=int, default=SEEDS, help=f"the number of seeds over all scenarios (default {SEEDS})"
+    )
     parser.add_argument("--first", type=int, default=0, help="the first seed of each scenario (default 0)")
     parser.add_argument("--only", choices=sorted(SCENARIOS), action="append", help="this scenario only; may be repeated")
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="how many at once (default: one a core)")
+    parser.add_argument(
+        "--processes", type=int, default=os.cpu_count() or 1, help="the number of processes (default: one per core)"
+    )
     parser.add_argument(
         "--digest",
         nargs="?",
         choices=sorted(DIGESTS),
         const="all",
-        help="print a hash for each scenario, to compare processes or versions: of all that happens, or of its shape without words",
+        help="print a hash for each scenario, to compare processes or versions: of everything that happens, or of its shape without texts",
     )
     return parser.parse_args(arguments)
 
 
 class Tally:
-    """What all jobs of one scenario have shown."""
+    """The totals of all jobs of one scenario."""
 
     def __init__(self) -> None:
         self.runs = self.lives = self.operations = 0
@@ -52,7 +56,7 @@ class Tally:
         self.faults: Counter[str] = Counter()
 
     def add(self, report: Report) -> None:
-        """One more job."""
+        """Add a job."""
         self.runs += report.runs
         self.lives += report.lives
         self.operations += report.operations
@@ -61,13 +65,13 @@ class Tally:
         self.faults.update(report.faults)
 
     def __str__(self) -> str:
-        """For people."""
+        """The totals as text."""
         faults = ", ".join(f"{kind} {times:,}" for kind, times in sorted(self.faults.items()))
         return f"{self.runs:,} runs, {self.operations:,} operations, {self.lives:,} starts of the node; faults: {faults or 'none'}"
 
 
 def say(text: str) -> None:
-    """Print a line, now."""
+    """Print a line and flush it."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 

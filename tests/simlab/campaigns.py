@@ -1,4 +1,4 @@
-"""What is simulated: the scenarios by name, and what may crash in them."""
+"""The scenarios of the lab by name, with the crashes that they allow."""
 
 from __future__ import annotations
 
@@ -59,10 +59,10 @@ SCENARIOS: Mapping[str, Scenario] = {
     ),
     "vaults": scenario_of(vaults.keep_safe, tree=vaults.TREE, store=None, faults=Faults(), check=[crashes_are_planned()]),
 }
-"""Each is a program of its own kind; a run of the lab shares its seeds among them."""
+"""The scenarios. A run of the lab shares its seeds among them."""
 
 SHARE = 4
-"""How many parts of the seeds a scenario gets."""
+"""The share of the seeds that a scenario gets."""
 
 SHARES = {"scribes in sqlite": 1, "diaries": 1, "diaries in order": 1, "trees": 2, "letterboxes": 2}
-"""Those that get another number: they take longer than the others."""
+"""Scenarios with another share, because they take longer."""

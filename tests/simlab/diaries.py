@@ -1,9 +1,9 @@
-"""Durable actors with hooks, on a store that fails often: what they do at their start and their end, and what they keep for themselves.
+"""Durable actors with hooks, on a store that fails often: their starts, their stops, and their transient fields.
 
-- What `on_start` sets going happens, once its state is committed; what a field that is not stored holds is new in each life.
-- `on_save` is heard before each commit, and `on_load` after each load.
-- An actor that `system.start` started comes back with its store.
-- A system that ends in order has closed its store, and a store that may block is only ever called in its worker.
+- What `on_start` begins happens once its state is committed; a transient field is new in each incarnation.
+- `on_save` runs before each commit, and `on_load` after each load.
+- An actor that was started by `system.start` is restarted together with its store.
+- A system that exits in order has closed its store, and a store that may block is only called in its worker.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ __all__ = ["TREE", "Refused", "journal", "journal_in_order"]
 
 NAMES = ("dee", "eli")
 PATIENCE = 120.0
-"""Seconds for a start: it ends with a commit, and that may have to wait for several slow ones."""
+"""Seconds for a start: it ends with a commit, which may have to wait for several slow ones."""
 ROUNDING = 1e-6
-"""Seconds by which two sums of the same times may differ."""
+"""The largest difference, in seconds, of two sums of the same times."""
 KINDS = ("write", "write", "slow", "slow", "refuse", "refuse", "fall", "leave", "send", "guest")
 
 
@@ -44,7 +44,7 @@ class Page:
     opened: int = 0
     woken: list[int] = field(factory=list[int])
     counted: int = 0
-    """How many lines there were when it was saved."""
+    """The number of lines when the state was saved."""
     scratch: list[str] = transient(factory=list[str])
 
 
@@ -55,11 +55,11 @@ class Diary(ta.Actor[Page], persist=ta.EVERY_MESSAGE, mailbox=6):
         self.state.counted = len(self.state.lines)
 
     def on_load(self) -> None:
-        assert self.state.counted == len(self.state.lines), "it was saved without on_save"
-        assert not self.state.scratch, "what is not stored came back"
+        assert self.state.counted == len(self.state.lines), "the state was saved without on_save"
+        assert not self.state.scratch, "a transient field was restored"
 
     async def on_start(self) -> None:
-        assert not self.state.scratch, "what is not stored came back"
+        assert not self.state.scratch, "a transient field was restored"
         self.state.opened += 1
         self.context.after(0.05, partial(self.woke, self.state.opened), key="woke")
         await trio.lowlevel.checkpoint()
@@ -71,7 +71,7 @@ class Diary(ta.Actor[Page], persist=ta.EVERY_MESSAGE, mailbox=6):
 
     @ta.handler
     def woke(self, opened: int) -> None:
-        assert opened == self.state.opened, "a timer of another life"
+        assert opened == self.state.opened, "a timer of another incarnation"
         self.state.woken.append(opened)
 
     @ta.handler
@@ -132,27 +132,27 @@ TREE = ta.Supervisor(
 
 
 async def journal_in_order(simulation: Simulation) -> None:
-    """The same, where nothing ends the node: then each of its lives ends in order."""
+    """The same without kills and power cuts: each life of the node then ends in order."""
     await journal(simulation)
     left = [store for store in stores_of_this_run()[:-1] if store.to_be_closed]
-    assert not left, f"the node ended in order, and has left a store open: {left}"
+    assert not left, f"the node exited in order and left a store open: {left}"
 
 
 def _the_failed_have_peace(simulation: Simulation) -> None:
-    """Nothing is asked of a store that has failed before it is opened again, but for what waited for it already."""
+    """A failed store is not used before it is opened again, except by calls that were waiting already."""
     slow = [(time, one.seconds) for time, one in simulation.injected if one.kind is Kind.DELAY]
     standing = (Kind.DELAY, Kind.HOLD, Kind.STALL)
     longest = sum(one.seconds for _, one in simulation.injected if one.kind in standing) + ROUNDING
     for asked in (time for store in stores_of_this_run() for time in store.asked_in_vain):
         waited = any(time <= asked <= time + longest for time, _ in slow)
-        assert waited, f"a store has failed, and was asked for more at {asked:g}"
+        assert waited, f"a failed store was used again at {asked:g}"
 
 
 # --- the clients ---
 
 
 async def journal(simulation: Simulation) -> None:
-    """Five clients write, so that much is handled while a commit is on its way."""
+    """Run five clients, so that many messages are handled while a commit is in progress."""
     guests: dict[str, int] = {}
 
     async def client(me: Client) -> None:
@@ -176,16 +176,16 @@ async def journal(simulation: Simulation) -> None:
     pages = {name: await (await simulation.get(Diary, name)).page() for name in NAMES}
     for name, page in pages.items():
         appended([done for done in simulation.history if done.what == name], page["lines"])
-        assert page["woken"][-1:] == page["opened"], f"{name} set itself a timer at its last start, and it did not ring: {page}"
-        assert len(set(page["woken"])) == len(page["woken"]), f"a timer rang twice: {page}"
+        assert page["woken"][-1:] == page["opened"], f"{name} set a timer at its last start that did not fire: {page}"
+        assert len(set(page["woken"])) == len(page["woken"]), f"a timer fired twice: {page}"
     kept = {line for page in pages.values() for line in page["lines"]}
     sent = [line for page in pages.values() for line in page["sent"]]
-    assert len(set(sent)) == len(sent), f"something was sent twice: {sent}"
-    assert kept.issuperset(sent), f"{sorted(set(sent) - kept)} were sent, and what sent them is not kept"
+    assert len(set(sent)) == len(sent), f"a line was sent twice: {sent}"
+    assert kept.issuperset(sent), f"{sorted(set(sent) - kept)} were sent, but the lines that caused them are not kept"
 
 
 async def _invite(party: Sequence[str], system: ta.System) -> None:
-    """All of them at once, as far as they can come."""
+    """Start all guests at once; some may fail to start."""
     failed: list[ta.TrioactorsError] = []
 
     async def come(name: str) -> None:
@@ -204,22 +204,22 @@ async def _invite(party: Sequence[str], system: ta.System) -> None:
 
 
 def _blocking_calls_have_a_worker(simulation: Simulation) -> None:
-    """Each commit is a call of the worker: one that is planned to take its time does."""
+    """Each commit is a call of the worker: one that is planned to be slow is slow."""
     calls = sum(isinstance(record, StoreCommitted) for _, record in simulation.trace)
     slow = {one.at for _, one in simulation.injected if one.kind is Kind.DELAY}
     for one in simulation.plan.injections:
         if one.kind is Kind.DELAY and one.at <= calls:
-            assert one.at in slow, f"{calls} commits were made, and number {one.at} was to take {one.seconds} s"
+            assert one.at in slow, f"{calls} commits were made, but number {one.at} should have taken {one.seconds} s"
 
 
 async def _see_guests(simulation: Simulation, guests: dict[str, int]) -> None:
-    """Who was started in the present life runs again when a minute has passed, whatever became of the store."""
+    """Guests that were started in the current life of the node run again after a minute, whatever happened to the store."""
     await trio.sleep(60)
     system, life = await simulation.system(), simulation.node.lives
     for name in (name for name, began in guests.items() if began == life):
-        assert name in system.names(), f"{name} was started and never stopped, and nobody knows it"
+        assert name in system.names(), f"{name} was started and never stopped, but its name is unknown"
         guest = system.get(Diary, name)
-        for _ in simulation.plan.injections:  # one may strike just when we look: then its supervisor has not had its turn yet
+        for _ in simulation.plan.injections:  # a fault may happen just now: its supervisor then needs another turn
             if ta.info(guest).status is ta.ChildStatus.UNDEFINED:
                 await trio.sleep(60)
         info = ta.info(guest)

@@ -1,4 +1,4 @@
-"""Some seeds of one scenario at a time, for the processes of the lab."""
+"""Jobs for the processes of the lab: some seeds of one scenario each."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["CORPUS", "Done", "Job", "begin", "digest_of", "jobs", "shape_of", "s
 CHUNK = 50
 
 _FRAMES = 4
-"""How much of a traceback is shown."""
+"""The longest traceback that is shown."""
 
 CORPUS = Path(__file__).parent / "corpus"
 
@@ -36,7 +36,7 @@ class Job:
 
 @attrs.frozen
 class Done:
-    """What a job has shown; where a seed was not sound, what is wrong with it."""
+    """The result of a job, with the error if a seed was not sound."""
 
     job: Job
     report: Report
@@ -44,7 +44,7 @@ class Done:
 
 
 def jobs(names: Sequence[str], first: int, count: int) -> Iterator[Job]:
-    """*count* seeds, in small parts: each scenario's own begin at *first*, and it gets its share of them."""
+    """Split *count* seeds into small jobs. The seeds of each scenario begin at *first*, and it gets its share of them."""
     starts = dict.fromkeys(names, first)
     left = count
     for name in itertools.cycle(part for part in names for _ in range(SHARES.get(part, SHARE))):
@@ -57,7 +57,7 @@ def jobs(names: Sequence[str], first: int, count: int) -> Iterator[Job]:
 
 
 def spread(names: Sequence[str], first: int, count: int) -> Iterator[Job]:
-    """*count* seeds, the same number for every scenario (one more for the first few), in small parts."""
+    """Split *count* seeds into small jobs, equally among the scenarios (the first few get one more)."""
     for position, name in enumerate(names):
         size = count // len(names) + (position < count % len(names))
         for start in range(first, first + size, CHUNK):
@@ -65,13 +65,13 @@ def spread(names: Sequence[str], first: int, count: int) -> Iterator[Job]:
 
 
 def begin() -> None:
-    """Begin a process of the pool: what is imported stays, so the collections after each run need not look through it (7 % of the time)."""
+    """Begin a process of the pool. Imported objects stay, so they are excluded from the collection after each run (7 % of the time)."""
     gc.collect()
     gc.freeze()
 
 
 def digest_of(job: Job) -> str:
-    """A hash of all that happens in *job*, step by step; the same in every process, or something is left to chance."""
+    """A hash of everything that happens in *job*, step by step. It must be the same in every process."""
     found = blake2b(digest_size=16)
     for seed in job.seeds:
         found.update(tried(SCENARIOS[job.scenario], seed, shrinking=0).digest.encode())
@@ -79,7 +79,7 @@ def digest_of(job: Job) -> str:
 
 
 def shape_of(job: Job) -> str:
-    """A hash of what happens in *job*, without words: it stays the same when texts, reprs and the names of classes change."""
+    """A hash of what happens in *job*, without texts: it stays the same if messages, reprs and class names change."""
     found = blake2b(digest_size=16)
     for seed in job.seeds:
         with quietly():
@@ -91,9 +91,9 @@ def shape_of(job: Job) -> str:
 
 
 def work(job: Job) -> Done:
-    """Do *job*, in a process of the pool."""
+    """Run *job* in a process of the pool."""
     try:
         return Done(job, trials(SCENARIOS[job.scenario], job.seeds, corpus=CORPUS / job.scenario.replace(" ", "_")))
-    except Exception as error:  # whatever is wrong with a run is what this lab is for
+    except Exception as error:  # any error of a run is a result of the lab
         text = "".join(traceback.format_exception(error, limit=-_FRAMES)).rstrip()
         return Done(job, Report(0, {}, 0, 0), f"{job.scenario}: {text}")

@@ -1,6 +1,6 @@
-"""Checks of supervision, from the trace alone: who comes back, after which pause, and what a supervisor says when it gives up.
+"""Checks of supervision from the trace alone: which children restart, after which delay, and the error of a supervisor that gives up.
 
-They repeat OTP's rules in other words than `trioactors.supervision.restarts` has them.
+They state OTP's rules independently of `trioactors.supervision.restarts`.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ def _supervisors(tree: ta.Supervisor | None) -> Iterator[ta.Supervisor]:
 
 
 def _declared(simulation: Simulation) -> Mapping[str, tuple[ta.Supervisor, ta.ChildSpec | ta.Supervisor]]:
-    """Each declared child, with its supervisor."""
+    """The declared children, with their supervisors."""
     return {spec.name: (one, spec) for one in _supervisors(simulation.node.tree) for spec in one.children if spec.name is not None}
 
 
 def restarts_follow_the_rules(simulation: Simulation) -> None:
-    """A permanent child comes back, a transient one unless it left in order, a temporary one never; a start that failed is tried again."""
+    """A permanent child restarts, a transient one unless it exited normally, a temporary one never. A failed start is tried again."""
     declared = _declared(simulation)
     for records in _lives(simulation):
         ends: dict[str, TraceRecord] = {}
@@ -51,17 +51,17 @@ def _may_come_back(rule: ta.Restart, end: TraceRecord, restart: RestartScheduled
     if isinstance(end, ChildExited):
         left = end.reason.kind in {ta.ExitKind.NORMAL, ta.ExitKind.SHUTDOWN}
         assert rule is not ta.Restart.TEMPORARY, f"{restart.child} is temporary and is restarted at {restart.time:g}"
-        assert not (rule is ta.Restart.TRANSIENT and left), f"{restart.child} had left ({end.reason}), and is restarted"
+        assert not (rule is ta.Restart.TRANSIENT and left), f"{restart.child} exited ({end.reason}) and is restarted"
 
 
 def restarts_wait(simulation: Simulation) -> None:
-    """Where there is a back-off, a restart waits as long as it says; where there is none, not at all."""
+    """A restart waits for the back-off, if there is one, and otherwise not at all."""
     declared = _declared(simulation)
     for records in _lives(simulation):
         times: dict[str, list[float]] = {}
         for record in records:
             if isinstance(record, ChildStarted):
-                times[record.child] = []  # a new incarnation of a supervisor has restarted nobody yet
+                times[record.child] = []  # a new incarnation of a supervisor begins without restarts
             elif isinstance(record, RestartScheduled) and record.child in declared:
                 supervisor = declared[record.child][0]
                 allowed = supervisor.intensity or simulation.node.settings.intensity
@@ -77,11 +77,11 @@ def _waits(supervisor: ta.Supervisor, record: RestartScheduled, before: int) -> 
         return
     most = min(backoff.cap, backoff.base * backoff.factor**before)
     least = most * (1 - backoff.jitter)
-    assert least <= record.delay <= most, f"{record.child} waits {record.delay} s for its restart, and not {least:g} to {most:g}"
+    assert least <= record.delay <= most, f"{record.child} waits {record.delay} s for its restart, expected {least:g} to {most:g}"
 
 
 def the_last_failure_is_named(simulation: Simulation) -> None:
-    """A supervisor that gives up says of whom the last failure was, and hands it on as its cause."""
+    """A supervisor that gives up names the child that failed last; that failure is the cause of its error."""
     for records in _lives(simulation):
         last: dict[str, ta.Exit] = {}
         declared = _declared(simulation)
@@ -94,14 +94,12 @@ def the_last_failure_is_named(simulation: Simulation) -> None:
 
 def _check_cause(error: BaseException | None, record: ChildExited | ChildStartFailed, last: Mapping[str, ta.Exit]) -> None:
     if isinstance(error, ta.SupervisorGaveUp) and record.child in last:
-        assert error.__cause__ is error.history[-1].reason.error, (
-            f"{record.child} gave up for another reason than the last: {error}"
-        )
+        assert error.__cause__ is error.history[-1].reason.error, f"the cause of {record.child} is not its last failure: {error}"
         assert f"the last was of {error.history[-1].child}" in str(error), error
 
 
 def ends_are_asked_for(simulation: Simulation) -> None:
-    """No declared actor ends as a function does that returns: it is asked to, leaves by `Shutdown`, or fails."""
+    """No declared actor exits as a function that returns: it is stopped, raises `Shutdown`, or fails."""
     declared = _declared(simulation)
     for records in _lives(simulation):
         for record in records:
@@ -110,8 +108,10 @@ def ends_are_asked_for(simulation: Simulation) -> None:
                 and record.child in declared
                 and declared[record.child][1].kind is ta.ChildKind.ACTOR
             ):
-                assert record.reason.kind is not ta.ExitKind.NORMAL, f"{record.child} ended at {record.time:g}, asked by nobody"
+                assert record.reason.kind is not ta.ExitKind.NORMAL, (
+                    f"{record.child} exited at {record.time:g} without being stopped"
+                )
 
 
 SUPERVISION: Final[Sequence[Check]] = (restarts_follow_the_rules, restarts_wait, the_last_failure_is_named, ends_are_asked_for)
-"""All of these."""
+"""All these checks."""

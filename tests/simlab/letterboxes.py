@@ -1,12 +1,12 @@
-"""Mailboxes, deadlines and timers of actors that never fail: then each message can be accounted for, one by one.
+"""Mailboxes, deadlines and timers of actors that never fail, so that every single message can be accounted for.
 
-Slow tasks and clocks that jump are all that goes wrong. Every client knows what it was told, and every actor what it was given:
+The only faults are slow tasks and jumping clocks. Every client records its results, and every actor its messages:
 
-- who was told that a message was accepted, or answered, finds it there, once, in the order in which that client sent them;
-- who was told that it was not, does not;
-- a full mailbox is never fuller, whatever it does with one message more;
-- nobody handles more in a row than the settings allow;
-- a timer rings when it is due, on its grid, and not once more.
+- a message that was reported as accepted or got a reply was handled once, in the order in which that client sent them;
+- a message that was reported as refused was not handled;
+- a full mailbox never holds more, whatever it does with another message;
+- no actor handles more messages in a row than the settings allow;
+- a timer fires when it is due, at its period, and not once more.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SETTINGS = ta.Settings(drain_messages=IN_A_ROW, timers=1_000)
 
 
 class _Steps(trio.abc.Instrument):
-    """Counts the steps of all tasks: what is handled within one was handled in a row."""
+    """Counts the steps of all tasks: messages that are handled within one step are handled in a row."""
 
     def __init__(self) -> None:
         self.steps = 0
@@ -47,7 +47,7 @@ class _Steps(trio.abc.Instrument):
 
 
 class Letterbox(ta.Actor[None], mailbox=LIMIT, timeout=TIMEOUT):
-    """Remembers what it was given."""
+    """Records the letters that it handled."""
 
     def __init__(self) -> None:
         self.given: list[str] = []
@@ -68,7 +68,7 @@ class Letterbox(ta.Actor[None], mailbox=LIMIT, timeout=TIMEOUT):
         self.row = (step, number + 1) if step == self.steps.steps else (self.steps.steps, 1)
         assert self.row[1] <= IN_A_ROW, f"{self.context.name} handles {self.row[1]} messages in a row"
         waiting = ta.info(self.context.ref).waiting
-        letters = [name for name in waiting if name not in ("tick", "remind")]  # timers have a place of their own
+        letters = [name for name in waiting if name not in ("tick", "remind")]  # timers do not use the places of the mailbox
         assert len(letters) <= self._limit(), f"{letters} wait for {self.context.name}"
 
     def _limit(self) -> int:
@@ -89,7 +89,7 @@ class Letterbox(ta.Actor[None], mailbox=LIMIT, timeout=TIMEOUT):
 
     @ta.handler
     def keep_waiting(self, letter: str) -> str:
-        """Answer never."""
+        """Never reply."""
         self._handles()
         self.given.append(letter)
         token: ta.Deferred[str] = self.context.defer()
@@ -107,20 +107,20 @@ class Letterbox(ta.Actor[None], mailbox=LIMIT, timeout=TIMEOUT):
 
     @ta.handler
     def later(self, letter: str, delay: float) -> None:
-        """Have oneself reminded once, however often that is asked for."""
+        """Set a timer twice under one key: it fires once."""
         self.context.after(delay + 5, partial(self.remind, f"late {letter}"), key=letter)
         self.context.after(delay, partial(self.remind, f"timer {letter}"), key=letter)
 
     @ta.handler
     def never(self, letter: str) -> None:
-        """The same, and take it back."""
+        """Set a timer and cancel it."""
         self.context.after(0.1, partial(self.remind, f"never {letter}"), key=letter)
         assert self.context.cancel(letter)
         assert not self.context.cancel(letter)
 
     @ta.handler
     def storm(self) -> None:
-        """Set very many timers, and let each be replaced by the next storm."""
+        """Set very many timers; the next storm replaces them."""
         for number in range(STORM):
             self.context.after(10_000 + number % 7, self.tick, key=number)
         assert ta.info(self.context.ref).timers >= STORM
@@ -131,15 +131,15 @@ class Letterbox(ta.Actor[None], mailbox=LIMIT, timeout=TIMEOUT):
 
 
 class Full(Letterbox, overflow="fail"):
-    """Refuses what is too much."""
+    """Refuses messages when it is full."""
 
 
 class Forgetful(Letterbox, overflow="drop_oldest"):
-    """Drops what has waited longest."""
+    """Drops the oldest message when it is full."""
 
 
 class Wide(Letterbox, mailbox=100):
-    """Has room for all."""
+    """Has room for all messages."""
 
     def _limit(self) -> int:
         return 100
@@ -157,7 +157,7 @@ KINDS = ("note", "slow", "slow", "cast", "cast", "nowait", "nowait", "short", "l
 
 
 class _Book:
-    """What the clients were told, letter by letter."""
+    """The results of the clients, letter by letter."""
 
     def __init__(self) -> None:
         self.sure: dict[tuple[int, str], list[str]] = {}
@@ -175,7 +175,7 @@ class _Writer:
         self.simulation = simulation
 
     async def write(self, turn: Turn) -> None:
-        """One turn."""
+        """Take one turn."""
         kind, name = turn.random.choice(KINDS), turn.random.choice(NAMES)
         if turn.random.random() < 0.02:
             await self.me.call(Letterbox, name, lambda box: box.storm(), what="storm")
@@ -186,7 +186,7 @@ class _Writer:
             await self.ask(kind, name, turn.id)
 
     async def ask(self, kind: str, name: str, letter: str) -> None:
-        """One letter."""
+        """Send one letter."""
         ways: dict[str, Callable[[Letterbox], Awaitable[Any]]] = {
             "note": lambda box: box.note(letter),
             "slow": lambda box: box.slow(letter),
@@ -211,11 +211,11 @@ class _Writer:
             book.accepted += [(name, letter)] if done.ok else []
             if done.ok and name != "drop":
                 book.sure.setdefault((self.me.number, name), []).append(letter)
-        elif kind == "later" and done.ok and name != "drop":  # which drops reminders too
+        elif kind == "later" and done.ok and name != "drop":  # it drops reminders too
             book.reminded.append(letter)
 
     async def wait_for_nothing(self) -> None:
-        """When all is quiet, an answer that never comes is all there is to be waited for."""
+        """At rest, wait for a reply that never comes."""
         for name in NAMES:
             await self.ask("hush", name, "in vain")
 
@@ -227,7 +227,7 @@ class _Writer:
         box.note.cast_nowait(letter)
 
     async def _hush(self, name: str, letter: str, box: Letterbox) -> None:
-        """Somebody looks for peace the moment a deadline passes: then it was told."""
+        """Call `quiesce` at the moment when a deadline passes: the timeout must have been reported by then."""
         system = await self.simulation.system()
         due = trio.current_time() + TIMEOUT
         unrest: list[str] = []
@@ -246,7 +246,7 @@ class _Writer:
                 await box.keep_waiting(letter)
             except (ta.CallTimeout, ta.MailboxFull) as error:
                 late = isinstance(error, ta.CallTimeout)
-        assert not (late and unrest), f"there is peace, and a call of {name} whose time is up"
+        assert not (late and unrest), f"the system is at rest, but a timeout of a call to {name} was not reported"
 
 
 async def _leave(letter: str, box: Letterbox) -> None:
@@ -256,7 +256,7 @@ async def _leave(letter: str, box: Letterbox) -> None:
 
 
 async def correspond(simulation: Simulation) -> None:
-    """Four clients write letters."""
+    """Run four clients that write letters."""
     book = _Book()
 
     async def client(me: Client) -> None:
@@ -267,7 +267,7 @@ async def correspond(simulation: Simulation) -> None:
     await simulation.clients(4, client)
     await simulation.settle()
     await trio.sleep(10)
-    crashes_are_planned()(simulation)  # who failed has forgotten all, and that is not the news
+    crashes_are_planned()(simulation)  # an actor that crashed has lost its records, so look for crashes first
     given = {name: await (await simulation.get(Letterbox, name)).collected() for name in NAMES}
     _judge(book, given, {name: ta.info(await simulation.get(Letterbox, name)).ledger for name in NAMES})
     await simulation.clients(1, lambda me: _Writer(me, book, simulation).wait_for_nothing())
@@ -277,17 +277,17 @@ async def correspond(simulation: Simulation) -> None:
 
 def _judge(book: _Book, given: dict[str, list[str]], ledgers: dict[str, ta.Ledger]) -> None:
     everything = Counter(letter for letters in given.values() for letter in letters)
-    assert max(everything.values(), default=1) == 1, f"something was given twice: {everything.most_common(1)}"
+    assert max(everything.values(), default=1) == 1, f"a letter was handled twice: {everything.most_common(1)}"
     for letter in book.refused:
-        assert letter not in everything, f"{letter} was refused, and given"
+        assert letter not in everything, f"{letter} was refused and handled"
     for (_, name), letters in book.sure.items():
         places = [given[name].index(letter) for letter in letters]
-        assert places == sorted(places), f"{letters} were sent to {name} in this order, and given in another: {given[name]}"
+        assert places == sorted(places), f"{letters} were sent to {name} in this order and handled in another: {given[name]}"
     lost = [letter for name, letter in book.accepted if letter not in given[name]]
-    assert len(lost) <= ledgers["drop"].dropped, f"{lost} were accepted, and {ledgers['drop'].dropped} were dropped"
+    assert len(lost) <= ledgers["drop"].dropped, f"{lost} were accepted and lost, but only {ledgers['drop'].dropped} were dropped"
     sometimes("a message is dropped", lost)
     for letter in book.reminded:
-        assert everything[f"timer {letter}"] == 1, f"the reminder {letter} did not come"
+        assert everything[f"timer {letter}"] == 1, f"the reminder {letter} was not handled once"
     assert not [letter for letter in everything if letter.startswith(("never", "late"))], everything
 
 
@@ -296,7 +296,7 @@ def _stood_still(simulation: Simulation) -> bool:
 
 
 def _judge_timers(simulation: Simulation) -> None:
-    """The grid begins somewhere in the first period; where nothing stood still, each tick is on it and none is left out."""
+    """Unless a task or the process was held, the ticks follow the period without a gap."""
     slow = _stood_still(simulation)
     for name in NAMES:
         times = [record.time for _, record in simulation.trace if isinstance(record, TimerFired) and record.child == name]
@@ -307,12 +307,12 @@ def _judge_timers(simulation: Simulation) -> None:
 
 
 def _judge_waits(simulation: Simulation) -> None:
-    """Where nothing stood still there was time for everybody, and room in time for whoever waits for it."""
+    """Unless a task or the process was held, every call gets a reply in time, and room in a full mailbox becomes free in time."""
     if _stood_still(simulation):
         return
     for done in simulation.history:
         kind, _, name = done.what.partition(" ")
         if kind not in ("short", "leave", "hush", "storm"):
-            assert not isinstance(done.error, ta.CallTimeout), f"{done}: it was not answered in time"
+            assert not isinstance(done.error, ta.CallTimeout), f"{done}: there was no reply in time"
         if kind in ("note", "slow", "cast", "later", "never") and name in ("wait", "wide"):
             assert not isinstance(done.error, ta.MailboxFull), f"{done}: there was no room in time"

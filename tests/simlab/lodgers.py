@@ -1,6 +1,7 @@
-"""Supervision once more, of all kinds of children: they leave, fall, fail to start, refuse to, hang, and are declared in every way.
+"""Supervision of all kinds of children: they exit, crash, fail to start, decline to start, hang, and are declared in every way.
 
-The trace is judged by `judging`; here: who must run in the end does, and who has left for good does not.
+`judging` checks the trace. This module checks that at the end every child that must run does run, and that one that is gone for good does
+not.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ __all__ = ["TREE", "Fallen", "lodge"]
 
 
 class Fallen(Exception):
-    """What a lodger falls with."""
+    """The error of a lodger."""
 
 
 class Lodger(ta.Actor[None], mailbox=3):
-    """Its starts fail now and then, and its stops hang."""
+    """An actor whose starts sometimes fail and whose stops hang."""
 
     def __init__(self, failing: float = 0.0) -> None:
         self.failing = failing
@@ -40,7 +41,7 @@ class Lodger(ta.Actor[None], mailbox=3):
                 sometimes("a restart is refused")
                 raise ta.Ignore
             if chance < self.failing / 2:
-                await trio.sleep(25)  # its start may not take that long
+                await trio.sleep(25)  # longer than its start may take
             raise PlannedCrash("it does not start")
         if chance > 0.9:
             await trio.sleep(0.2)
@@ -75,15 +76,15 @@ class Lodger(ta.Actor[None], mailbox=3):
 
 
 _tries: WeakKeyDictionary[trio.lowlevel.Task, Counter[str]] = WeakKeyDictionary()
-"""How often each was made, in each run."""
+"""The number of instances of each, by run."""
 
 
 class Nimble(ta.Actor[None]):
-    """It has nothing to do at its start, which may therefore be in place; making it fails now and then."""
+    """An actor without `on_start`, so that it may be restarted in place; its constructor sometimes fails."""
 
     def __init__(self, name: str) -> None:
         run = trio.lowlevel.current_root_task()
-        assert run is not None  # a simulation runs
+        assert run is not None  # called within a simulation
         tries = _tries.setdefault(run, Counter())
         tries[name] += 1
         if tries[name] % 3 == 0:
@@ -108,7 +109,7 @@ class Nimble(ta.Actor[None]):
 
 
 async def _beat() -> None:
-    """A function beside the actors, which ends after a while."""
+    """A function among the actors, which returns after a while."""
     await trio.sleep(7)
 
 
@@ -164,7 +165,7 @@ KINDS = ("stay", "stay", "fall", "fall", "fall", "leave", "slowly", "hang", "kil
 
 
 async def lodge(simulation: Simulation) -> None:
-    """Three clients come and go."""
+    """Run three clients."""
 
     async def client(me: Client) -> None:
         async for turn in me.turns(6):
@@ -189,21 +190,21 @@ async def lodge(simulation: Simulation) -> None:
 
     await simulation.clients(3, client)
     await simulation.settle()
-    await trio.sleep(90)  # back-offs, and starts that hang, are over
+    await trio.sleep(90)  # back-offs and hanging starts are over
     await _look(simulation)
 
 
 async def _close(name: str, system: ta.System) -> None:
-    """Close a room for a while."""
+    """Terminate a supervisor for a while."""
     house = system.supervisor("house")
     await house.terminate_child(name)
     await trio.sleep(0.1)
-    with suppress(ta.ChildRunning):  # somebody else has opened it again
+    with suppress(ta.ChildRunning):  # another client has restarted it
         assert await house.restart_child(name)
 
 
 async def _impatiently(lodger: Lodger | Nimble) -> None:
-    """Ask, and give up before the answer can come."""
+    """Call, and give up before the reply can come."""
     with trio.move_on_after(0.3):
         await lodger.hang()
     await trio.lowlevel.checkpoint()
@@ -220,11 +221,11 @@ async def _visit(name: str, rule: str, what: str, system: ta.System) -> None:
     if rule == "permanent":
         assert await guest.stay() > 0, name
     await inn.terminate_child(name)
-    assert name not in system.names(), f"{name} is gone and known"
+    assert name not in system.names(), f"{name} is gone, but its name is known"
 
 
 async def _look(simulation: Simulation) -> None:
-    """Who is permanent runs, unless its start was refused, or somebody stopped it, or its room could not be opened again."""
+    """Permanent children run, unless the start was declined, a client stopped it, or its supervisor could not be restarted."""
     system = await simulation.system()
     excused = {done.what.partition(" ")[2] for done in simulation.history if done.what.startswith(("stop", "restart"))}
     if any(done.what == "close" and not done.ok for done in simulation.history):
@@ -233,6 +234,6 @@ async def _look(simulation: Simulation) -> None:
         ref: Any = system.get(Nimble if name in NIMBLE else Lodger, name)
         info = ta.info(ref)
         ignored = info.last_exit is not None and isinstance(info.last_exit.error, ta.Ignore)
-        assert ignored or info.status is ta.ChildStatus.RUNNING, f"{name} is {info.status.value} in the end ({info.last_exit})"
+        assert ignored or info.status is ta.ChildStatus.RUNNING, f"{name} is {info.status.value} at the end ({info.last_exit})"
         if not ignored:
             assert await ref.stay() == info.incarnation

@@ -1,11 +1,11 @@
-"""Durable actors that append lines and send each other some, in every way in which a message can end.
+"""Durable actors that append lines and send lines to each other, with every possible outcome of a message.
 
-Every answer is the whole row of lines that it follows from. So, whatever happens to actors, disk and machine:
+Every reply is the whole list of lines at that time. So, whatever happens to actors, disk and machine:
 
-- an answer is a beginning of the row in the end: it was committed when it was given, and what is committed is never taken back;
-- what a caller was told has failed is in no row, with nothing that came of it, by casts to others or by timers;
-- whoever was sent something has it once at the most, and only if what sent it is kept too;
-- what one client was told, one after the other, is in that order.
+- a reply is a prefix of the final list: its state was committed before the reply was sent, and a commit is never undone;
+- a line whose call was reported as failed is in no list, nor is anything that it caused by casts or timers;
+- a line that was sent to another actor is there at most once, and only if the line that caused it is kept too;
+- lines that were acknowledged to one client one after the other are in that order.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Book:
 
 
 class Scribe(ta.Actor[Book], persist=ta.EVERY_MESSAGE, mailbox=4):
-    """Appends lines; each answer is all of them."""
+    """Appends lines. Each reply is the whole list."""
 
     def __init__(self) -> None:
         self.owed: list[ta.Deferred[list[str]]] = []
@@ -97,7 +97,7 @@ class Scribe(ta.Actor[Book], persist=ta.EVERY_MESSAGE, mailbox=4):
 
     @ta.handler(raises=(ta.MailboxFull, ta.UnknownName))
     async def send(self, line: str) -> list[str]:
-        """Tell the next one, and oneself."""
+        """Send the line to the next scribe, and to oneself by a timer."""
         self._add(line)
         other = NAMES[(NAMES.index(self.context.name) + 1) % len(NAMES)]
         await self.context.system.get(Scribe, other).note.cast(f"sent {line}")
@@ -106,7 +106,7 @@ class Scribe(ta.Actor[Book], persist=ta.EVERY_MESSAGE, mailbox=4):
 
     @ta.handler(raises=(ta.DeliveryError, ta.StoreError, ta.UnknownName))
     async def forward(self, line: str) -> list[str]:
-        """Have another one keep it first; what it keeps stands, whatever comes of this."""
+        """Have another scribe keep the line first. Its commit stands, whatever happens here."""
         other = NAMES[(NAMES.index(self.context.name) + 1) % len(NAMES)]
         await self.context.system.get(Scribe, other).write(f"asked {line}")
         return self._add(line)
@@ -159,11 +159,11 @@ def _tree(intensity: ta.Intensity | None) -> ta.Supervisor:
 
 TREE = _tree(None)
 ENDURING = _tree(ta.Intensity(limit=1_000, period=1.0))
-"""The same, where no crash loop ends the process, and with it a store in memory."""
+"""The same tree with a high intensity: a crash loop would end the process, and a store in memory with it."""
 
 
 async def write(simulation: Simulation) -> None:
-    """Three clients, each with four things to do."""
+    """Run three clients with four turns each."""
 
     async def client(me: Client) -> None:
         async for turn in me.turns(4):
@@ -175,7 +175,7 @@ async def write(simulation: Simulation) -> None:
 
     await simulation.clients(3, client)
     await simulation.settle()
-    await trio.sleep(10)  # replies that nobody gave are over
+    await trio.sleep(10)  # calls without a reply have timed out
     rows = {name: await (await simulation.get(Scribe, name)).read() for name in NAMES}
     _judge(simulation, rows)
 
@@ -187,10 +187,10 @@ async def _cast(kind: str, line: str, scribe: Any) -> None:
 def _judge(simulation: Simulation, rows: dict[str, list[str]]) -> None:
     everything = Counter(line for lines in rows.values() for line in lines)
     for line, times in everything.items():
-        assert times == 1, f"{line!r} is there {times} times: {rows}"
+        assert times == 1, f"{line!r} is in the lists {times} times: {rows}"
         source = line.removeprefix("sent ").removeprefix("timer ")
         if not line.startswith("asked "):
-            assert source in everything, f"{line!r} came of what is not kept: {rows}"
+            assert source in everything, f"{line!r} is kept, but not the line that caused it: {rows}"
     order: dict[tuple[int, str], list[str]] = {}
     for done in simulation.history:
         if done.what != "cast":
@@ -198,7 +198,7 @@ def _judge(simulation: Simulation, rows: dict[str, list[str]]) -> None:
     simulation.sometimes("a call is told unknown, and kept", any(_kept(done, everything) for done in simulation.history))
     for (_, name), ids in order.items():
         places = [rows[name].index(line) for line in ids]
-        assert places == sorted(places), f"a client was told {ids}, in this order; {name} keeps {rows[name]}"
+        assert places == sorted(places), f"a client got OK for {ids}, in this order; {name} has {rows[name]}"
 
 
 def _kept(done: Operation, everything: Counter[str]) -> bool:
@@ -212,10 +212,10 @@ def _judge_call(
     if done.ok:
         answer = done.answer
         assert isinstance(answer, list)
-        assert rows[name][: len(answer)] == answer, f"{name} answered {answer} to {done.id}, and keeps {rows[name]}"
+        assert rows[name][: len(answer)] == answer, f"{name} replied {answer} to {done.id}, but has {rows[name]}"
         if kind not in ("read", "look"):
             assert done.id in answer or kind == "ask"
             order.setdefault((done.client, name), []).append(done.id)
-    elif done.told is Told.FAILED and not (kind == "ask" and isinstance(done.error, ta.ActorCrashed)):  # whose line may be kept
+    elif done.told is Told.FAILED and not (kind == "ask" and isinstance(done.error, ta.ActorCrashed)):  # its line may be kept
         for line in (done.id, f"sent {done.id}", f"timer {done.id}"):
-            assert line not in everything, f"{done.id} was told {type(done.error).__name__}, and {line!r} is there: {rows}"
+            assert line not in everything, f"{done.id} failed with {type(done.error).__name__}, but {line!r} is kept: {rows}"

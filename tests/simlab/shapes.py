@@ -1,4 +1,4 @@
-"""The shape of a run: who did what when, without words, so that it can be compared across a change of wording or of class names."""
+"""The shape of a run: what happened when, without texts, to compare runs across changes of wording or class names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from trioactors.trace import TraceRecord
 __all__ = ["shape"]
 
 _NAMES = frozenset({"handler", "sender"})
-"""The fields of records that hold names of the application's own."""
+"""The fields of records that hold names of the application."""
 
 
 def shape(simulation: Simulation) -> Iterator[str]:
@@ -37,7 +37,7 @@ def _fields(record: TraceRecord) -> Iterator[str]:
 
 
 def _plain(value: object) -> str:
-    """Numbers, and what is made of them; of an exit its kind."""
+    """Numbers and collections of them as text; for an exit, its kind."""
     if isinstance(value, ta.Exit):
         return value.kind.value
     if isinstance(value, tuple | list):

@@ -1,4 +1,4 @@
-"""What `--digest` compares: every scenario, and with `shape` nothing that only the wording decides."""
+"""`--digest` covers every scenario; with `shape` it does not depend on wording."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Supervision alone: actors that keep nothing, fall in all ways, are started and stopped by clients, and have timers.
+"""Supervision alone: actors without durable state that crash in all ways, are started and stopped by clients, and have timers.
 
-What the tree does is judged by the checks of every simulation (restarts are counted, timers are of the living, ledgers balance, every call
-ends once); and here: in the end everybody who must run does, and nobody was ever served by two incarnations.
+The checks of every simulation judge the tree (restarts are counted, timers fire in their own incarnation, ledgers balance, every call
+finishes once). This module adds: at the end every child that must run does run, and two incarnations never run at the same time.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ __all__ = ["TREE", "administer"]
 
 PERMANENT = ("a", "b", "c", "d", "e")
 FALL_WITH = {"a": "ab", "b": "ab", "c": "cde", "d": "de", "e": "e"}
-"""Who falls with whom, by the strategies of TREE; who has fallen with one that could not be restarted by hand stays down with it."""
+"""The children that are stopped together, by the strategies of TREE. They stay down if the manual restart of one of them failed."""
 
 
 class Planned(Exception):
-    """What a worker falls with."""
+    """The error of a worker."""
 
 
 class Worker(ta.Actor[None], mailbox=3):
-    """Counts, has timers and tasks, and falls."""
+    """Counts, has timers and tasks, and crashes."""
 
     lives = itertools.count()
 
@@ -75,7 +75,7 @@ class Worker(ta.Actor[None], mailbox=3):
 
     @ta.handler
     async def fall_beside(self) -> None:
-        """A task of the actor's own fails."""
+        """Make a task of the actor fail."""
         self._alone()
 
         async def beside() -> None:
@@ -93,7 +93,7 @@ class Worker(ta.Actor[None], mailbox=3):
 
     @ta.handler(raises=(ta.DeliveryError, ta.UnknownName))
     async def relay(self, path: list[str]) -> int:
-        """Ask the next one on the path, which may lead back here: a cycle must be refused."""
+        """Call the next worker on the path, which may lead back here: a cycle must be refused."""
         self._alone()
         if not path:
             return self.life
@@ -119,9 +119,9 @@ TREE = ta.Supervisor(
 
 
 async def administer(simulation: Simulation) -> None:
-    """Three clients work, break and administer."""
+    """Run three clients that use, crash and administer workers."""
     numbers = itertools.count()
-    Worker.lives = itertools.count()  # a run must not know of those before it
+    Worker.lives = itertools.count()  # a run must not depend on earlier ones
 
     async def client(me: Client) -> None:
         async for turn in me.turns(5):
@@ -148,7 +148,7 @@ async def administer(simulation: Simulation) -> None:
     down = {name for fell in failed for name in FALL_WITH.get(fell, "")}
     for name in PERMANENT:
         ref = system.get(Worker, name)
-        if name in down and ta.info(ref).status is ta.ChildStatus.UNDEFINED:  # as in OTP, it is down until somebody restarts it
+        if name in down and ta.info(ref).status is ta.ChildStatus.UNDEFINED:  # as in OTP, it is down until it is restarted by hand
             await ta.restart(ref)
         assert ta.info(ref).status is ta.ChildStatus.RUNNING, name
         assert await system.get(Worker, name).work("the end", next(numbers)) >= 0

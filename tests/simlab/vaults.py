@@ -1,7 +1,7 @@
-"""A store by itself, against a model: commits, scans, copies, a second owner, damage and opening anew, whatever the disk does.
+"""A store alone, against a model: commits, scans, copies, a second owner, damage and reopening, whatever the disk does.
 
-The model is a dictionary and the words of the port (`trioactors.persistence`). After a commit of which nobody can say what became of it,
-there are several models, one for each row of batches that may have been kept; what is found after the next opening says which it is.
+The model is a dictionary with the rules of the port (`trioactors.persistence`). After an indeterminate commit there are several models, one
+for each prefix of the batches that may have been kept; the contents after the next opening decide which one it is.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ LARGEST = 600
 LIMITS = Limits(slack_bytes=1_024, record_bytes=LARGEST, key_bytes=40)
 RETRIES = 40
 ANY = -1
-"""A revision that nobody was told."""
+"""A revision that was never reported."""
 
 State: TypeAlias = "Mapping[Key, Record]"
-"""What a store holds."""
+"""The contents of a store."""
 
 
 def _store(place: Path, create: Creation = Creation.CREATE) -> FilesystemStore:
@@ -62,7 +62,7 @@ def _store(place: Path, create: Creation = Creation.CREATE) -> FilesystemStore:
 
 @contextmanager
 def _refusals() -> Generator[None]:
-    """What the disk refuses here is no crash."""
+    """Turn errors of the disk into `StoreUnavailable`: they are not crashes."""
     try:
         yield
     except OSError as error:
@@ -70,7 +70,7 @@ def _refusals() -> Generator[None]:
 
 
 def _held(store: FilesystemStore) -> dict[Key, Record | Corrupt]:
-    """All that is in the store, as its scans say; its reads must say the same."""
+    """The contents of the store by its scans; its reads must agree."""
     found = {key: record for space in Space for key, record in store.scan(space)}
     asked = [*KEYS, *(key for key in found if key not in KEYS)]
     assert [found.get(key) for key in asked] == list(store.read(asked)), "reading and scanning differ"
@@ -78,7 +78,7 @@ def _held(store: FilesystemStore) -> dict[Key, Record | Corrupt]:
 
 
 class Vault(ta.Actor[None]):
-    """Uses the store; each handler is one call of it."""
+    """Uses the store. Each handler is one call of it."""
 
     @property
     def store(self) -> FilesystemStore:
@@ -101,7 +101,7 @@ class Vault(ta.Actor[None]):
 
     @ta.handler(raises=(ta.StoreError,))
     def anew(self) -> None:
-        """Close it, which ends whatever was wrong with it, and open it."""
+        """Close the store, which ends its failed state, and open it again."""
         try:
             self.store.close()
         finally:
@@ -109,7 +109,7 @@ class Vault(ta.Actor[None]):
 
     @ta.handler(raises=(ta.StoreError,))
     def rival(self) -> str:
-        """Somebody else wants it too; and it wants itself once more."""
+        """Open the store from a second object, and a second time from the first one."""
         for other in (_store(PLACE), self.store):
             try:
                 other.open(self._environment())
@@ -121,7 +121,7 @@ class Vault(ta.Actor[None]):
 
     @ta.handler(raises=(ta.StoreError,))
     def elsewhere(self, place: Path) -> str:
-        """There is no store, and none may be made; then there is another thing, and no store may be made beside that."""
+        """Open a store where there is none and none may be made; then where there are other files."""
         with _refusals():
             return self._refused(self._environment().disk, place)
 
@@ -134,7 +134,7 @@ class Vault(ta.Actor[None]):
                 if expected not in str(error):
                     raise  # the disk refused
             else:
-                raise AssertionError(f"a store was made where it should have said {expected!r}")
+                raise AssertionError(f"a store was made instead of raising {expected!r}")
             for name in disk.names(place):
                 disk.remove(place / name)
             disk.open(place / "letter.txt").close()
@@ -142,20 +142,20 @@ class Vault(ta.Actor[None]):
 
     @ta.handler(raises=(ta.StoreError,))
     def copy(self, place: Path, bits: int) -> State:
-        """Copy the store, go on with the copy, damage one bit of it: what was kept must be found, or be missed."""
+        """Copy the store, change the copy, and damage one bit of it: each record must be found or reported as damaged."""
         environment = self._environment()
         self.store.backup(place)
         before = _held(self.store)
         copy = _store(place)
         copy.open(environment)
         try:
-            assert _held(copy) == before, "a copy is not what was copied"
+            assert _held(copy) == before, "a copy differs from its original"
             copy.commit([Batch((Write(key, b"in the copy", expected=None),)) for key in KEYS[:2]])
             copy.commit([Batch((Write(KEYS[0], None, expected=None), Write(KEYS[3], bytes(40), expected=None)))])
             expected = _held(copy)
         finally:
             copy.close()
-        if not self._witnessed(place):  # then nothing tells a damaged last frame from one that was never finished
+        if not self._witnessed(place):  # a damaged last frame then looks like an unfinished one
             sometimes("the mark of a copy could not be written")
             return {}
         self._damage(place, bits)
@@ -165,7 +165,7 @@ class Vault(ta.Actor[None]):
         except ta.StoreCorrupt:
             sometimes("damage keeps a store from opening")
             return {}
-        except ta.NewerSchema:  # the damage is in the number of the format
+        except ta.NewerSchema:  # the damaged bit is in the number of the format
             return {}
         try:
             self._compare(_held(damaged), expected)
@@ -221,22 +221,24 @@ TREE = ta.Supervisor(
 
 @attrs.define
 class Model:
-    """What the store may hold."""
+    """The possible contents of the store."""
 
     states: list[State] = attrs.field(factory=lambda: [{}])
     highest: int = 0
-    """No revision that is given to a new record is as low."""
+    """New records get higher revisions than this."""
 
     def learn(self, found: Mapping[Key, Record | Corrupt]) -> None:
-        """It was looked at."""
+        """Compare the contents that were found."""
         sound = {key: record for key, record in found.items() if isinstance(record, Record)}
         assert len(sound) == len(found), f"there is a damaged record: {found}"
-        assert any(map(partial(_agrees, sound), self.states)), f"the store holds {sound}, and may hold one of {self.states}"
+        assert any(map(partial(_agrees, sound), self.states)), (
+            f"the store contains {sound}, but may only contain one of {self.states}"
+        )
         self.states = [sound]
         self.highest = max([self.highest, *(record.revision for record in sound.values())])
 
     def answered(self, batches: Sequence[Batch], answers: Sequence[Any]) -> None:
-        """A commit told what became of each batch."""
+        """Compare the answers of a commit."""
         assert len(answers) == len(batches)
         for batch, answer in zip(batches, answers, strict=True):
             refused = _refusal(self.states[0], batch)
@@ -255,20 +257,20 @@ class Model:
         if write.data is None:
             assert revision == ABSENT, f"{write} was answered by {revision}"
         elif known is None:
-            assert revision > self.highest, f"revision {revision} is given to a new record, after {self.highest}"
+            assert revision > self.highest, f"a new record got revision {revision}, after {self.highest}"
         else:
             assert revision == known.revision + 1, f"revision {revision} follows {known.revision}"
         self.highest = max(self.highest, revision)
 
     def doubtful(self, batches: Sequence[Batch]) -> None:
-        """Nobody can say what became of them: the first few of them are kept, or none."""
+        """Handle an indeterminate commit: a prefix of the batches is kept, possibly empty."""
         for batch in batches:
             if _refusal(self.states[-1], batch) is None:
                 self.states.append(_after(self.states[-1], batch))
 
 
 def _after(state: State, batch: Batch) -> dict[Key, Record]:
-    """What is there after *batch*; the revision of what is new is not known."""
+    """The contents after *batch*; the revisions of new records are unknown."""
     after = dict(state)
     for write in batch.writes:
         known = after.pop(write.key, None)
@@ -294,12 +296,12 @@ def _refusal(state: State, batch: Batch) -> Conflict | TooLarge | None:
     for key, expected in wanted:
         known = state.get(key)
         actual = ABSENT if known is None else known.revision
-        if expected is not None and expected != actual:  # nobody expects what nobody was told
+        if expected is not None and expected != actual:  # an expected revision was always reported before
             return Conflict(key, expected, actual)
     return None
 
 
-# --- what is asked ---
+# --- requests ---
 
 
 def _batches(chance: random.Random, state: State) -> Sequence[Batch]:
@@ -338,14 +340,14 @@ def _scanned(state: State, space: Space, start: str, stop: str | None, limit: in
 
 
 class _Auditor:
-    """The one client: it asks, and compares."""
+    """The only client: it calls the vault and compares."""
 
     def __init__(self, me: Client, model: Model) -> None:
         self.me = me
         self.model = model
 
     async def look(self) -> State:
-        """Look at all there is, opening the store anew until that can be done."""
+        """Read the whole store, opening it again until that succeeds."""
         for _ in range(RETRIES):
             done = await self.ask("held")
             if done.ok:
@@ -355,11 +357,11 @@ class _Auditor:
         raise AssertionError("the store cannot be read")
 
     async def ask(self, kind: str, *arguments: object, **named: object) -> Operation:
-        """One call."""
+        """Call the vault."""
         return await self.me.call(Vault, "vault", methodcaller(kind, *arguments, **named), what=kind)
 
     async def commit(self, turn: Turn, state: State) -> None:
-        """Some batches at once."""
+        """Commit some batches at once."""
         batches = _batches(turn.random, state)
         done = await self.ask("commit", batches)
         if done.ok:
@@ -368,7 +370,7 @@ class _Auditor:
             self.model.doubtful(batches)
 
     async def scan(self, turn: Turn, state: State) -> None:
-        """A part of a space."""
+        """Scan a part of a space."""
         chance = turn.random
         asked = (chance.choice(SPACES), chance.choice(NAMES), chance.choice((*NAMES, None)), chance.choice((0, 1, 2, 9)))
         reverse = chance.random() < 0.5
@@ -377,7 +379,7 @@ class _Auditor:
 
 
 async def keep_safe(simulation: Simulation) -> None:
-    """One client asks, and compares."""
+    """Run one client, which compares each result with the model."""
     model = Model()
 
     async def client(me: Client) -> None:

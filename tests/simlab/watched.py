@@ -1,4 +1,4 @@
-"""Stores for simulations that are watched: whether they are closed, and left alone when they have failed. One of them fails often."""
+"""Stores that record whether they are closed, and whether they are used after a failure. One of them fails often."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Flaky", "Watched", "failing_often", "flaky_store", "stores_of_this_r
 
 
 class Watched(FilesystemStore):
-    """Knows whether it was closed, and whether it was asked for anything after it had failed."""
+    """Records whether it was closed, and whether it was used after it had failed."""
 
     def __init__(self) -> None:
         super().__init__(Path("/simulated"), Options(limits=Limits(slack_bytes=1_024)))
@@ -53,7 +53,7 @@ class Watched(FilesystemStore):
 
 
 class Flaky(Watched):
-    """Has no room for one commit in six, while `failing_often`."""
+    """Refuses one commit in six as full, while `failing_often`."""
 
     def open(self, environment: Environment) -> None:
         super().open(environment)
@@ -66,25 +66,25 @@ class Flaky(Watched):
 
 
 _stores: WeakKeyDictionary[trio.lowlevel.Task, list[Watched]] = WeakKeyDictionary()
-"""Those of each run."""
+"""The stores of each run."""
 
 _failing: WeakSet[trio.lowlevel.Task] = WeakSet()
-"""The runs in which stores may fail."""
+"""The runs in which stores fail often."""
 
 
 def _run() -> trio.lowlevel.Task:
     run = trio.lowlevel.current_root_task()
-    assert run is not None  # a simulation runs
+    assert run is not None  # called within a simulation
     return run
 
 
 def watched_store() -> FilesystemStore:
-    """A store for one life of the node."""
+    """Make the store of one life of the node."""
     return _noted(Watched())
 
 
 def flaky_store() -> FilesystemStore:
-    """The same, and it fails more often than the disk below it."""
+    """Make a store that fails more often than the disk below it."""
     return _noted(Flaky())
 
 
@@ -94,13 +94,13 @@ def _noted(store: Watched) -> FilesystemStore:
 
 
 def stores_of_this_run() -> Sequence[Watched]:
-    """Those that were made in this run, the last one last."""
+    """The stores of this run, in the order in which they were made."""
     return _stores.get(_run(), ())
 
 
 @contextmanager
 def failing_often() -> Generator[None]:
-    """Within the block flaky stores of this run fail."""
+    """Make the flaky stores of this run fail in the block."""
     _failing.add(_run())
     try:
         yield

@@ -1,4 +1,4 @@
-"""Durable actors that commit within a second: what may be lost is what was told last, and never what was told before that."""
+"""Durable actors that commit within a second: only the last acknowledged lines may be lost, never earlier ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["TREE", "keep"]
 
 WINDOW = 1.0
 LONG = 60.0
-"""Seconds, longer than all that can stand still or go wrong in a run together, and a window after each."""
+"""Seconds: longer than all holds, stalls and failures of a run together, with a window after each."""
 
 
 @define
@@ -27,7 +27,7 @@ class Log:
 
 
 class Keeper(ta.Actor[Log], persist=ta.Within(WINDOW)):
-    """Keeps lines, a little later."""
+    """Keeps lines, committed a little later."""
 
     @ta.handler
     def add(self, line: str) -> list[str]:
@@ -47,13 +47,13 @@ TREE = ta.Supervisor(ta.child(Keeper, name="keeper"), name="house")
 
 
 def _ends(simulation: Simulation) -> Iterator[float]:
-    """When a life of the actor, or the node's, may have ended."""
+    """The times at which an incarnation of the actor, or a life of the node, may have ended."""
     yield from (record.time for _, record in simulation.trace if isinstance(record, ChildExited))
     yield from (time for time, one in simulation.injected if one.kind not in (Kind.HOLD, Kind.STALL, Kind.CLOCK, Kind.DELAY))
 
 
 async def keep(simulation: Simulation) -> None:
-    """Two clients; rows only ever lose their end, and only to something that ended the actor soon after."""
+    """Run two clients. A list may lose only its end, and only if the actor exited soon after."""
 
     async def client(me: Client) -> None:
         async for turn in me.turns(5, pause=3.0):
@@ -62,7 +62,7 @@ async def keep(simulation: Simulation) -> None:
 
     with failing_often():
         await simulation.clients(2, client)
-        await trio.sleep(2 * LONG)  # every window is over, also those that were tried again
+        await trio.sleep(2 * LONG)  # every window is over, including those that were committed again
     await simulation.settle()
     row = await (await simulation.get(Keeper, "keeper")).read()
     assert len(row) == len(set(row)), row
@@ -72,12 +72,12 @@ async def keep(simulation: Simulation) -> None:
     for done in told:
         excused = any(done.began <= time <= done.ended + LONG for time in ends)
         assert done.id in row or excused, (
-            f"{done.id} was told at {done.ended:g}, nothing ended the actor soon after, and it is lost: {row}"
+            f"{done.id} was acknowledged at {done.ended:g} and is lost, although the actor did not exit soon after: {row}"
         )
         answer = done.answer
         assert isinstance(answer, list)
         if done.id in row:
-            assert row[: len(answer)] == answer, f"{done.id} was told {answer}, is there, and what came before it is not: {row}"
+            assert row[: len(answer)] == answer, f"{done.id} got {answer} and is kept, but earlier lines are lost: {row}"
     for number in {done.client for done in told}:
         ids = [done.id for done in told if done.client == number and done.id in row]
-        assert ids == [line for line in row if line in ids], f"client {number} was told {ids}, in this order: {row}"
+        assert ids == [line for line in row if line in ids], f"client {number} got OK for {ids}, in this order: {row}"

@@ -77,12 +77,12 @@ def test_its_text_is_for_people_too() -> None:
     ],
 )
 def test_what_is_no_case_is_refused(text: str) -> None:
-    with pytest.raises(ta.UsageError, match="this is no case of a simulation"):
+    with pytest.raises(ta.UsageError, match="this is not a case of a simulation"):
         Case.loads(text)
 
 
 def test_a_bad_tape_is_refused() -> None:
-    with pytest.raises(ta.UsageError, match="'walk:0,2' is no tape"):
+    with pytest.raises(ta.UsageError, match="'walk:0,2' is not a tape"):
         Case.loads(CASE.dumps().replace("step:", "walk:"))
 
 
@@ -115,7 +115,7 @@ def test_a_case_of_another_test_is_refused_by_both_names() -> None:
     assert simulate(first, store=None, case=case).seed == 3
     with pytest.raises(
         ta.UsageError,
-        match=r"this case \(seed 3\) is of test_cases\.first, and would show nothing in test_cases\.second: choose that test",
+        match=r"this case \(seed 3\) belongs to test_cases\.first and means nothing in test_cases\.second: choose that test",
     ):
         simulate(second, store=None, case=case.line())
 

@@ -55,7 +55,7 @@ def test_an_effect_is_recorded_once() -> None:
 def test_an_effect_that_is_not_committed_yet_is_done_again_after_a_crash(tmp_path: Path) -> None:
     test = sim_test(tree=TREE, seeds=200, faults=Faults(crashes=2), corpus=tmp_path)(post)
 
-    with pytest.raises(AssertionError, match="done more than once: a letter"):
+    with pytest.raises(AssertionError, match="effects that happened more than once: a letter"):
         test()
 
 

@@ -236,7 +236,7 @@ def test_what_is_installed_may_read_clocks(tmp_path: Path, monkeypatch: pytest.M
 
     calm(honest)
     with pytest.raises(
-        Escape, match=r"time\.time at .* in now leaves the simulation: no seed repeats it; use trio\.current_time\(\)"
+        Escape, match=r"time\.time at .* in now leaves the simulation: a seed cannot repeat it; use trio\.current_time\(\)"
     ):
         calm(culprit)
 

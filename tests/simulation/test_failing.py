@@ -37,7 +37,7 @@ def test_what_fails_once_and_not_again_is_not_called_repeatable(tmp_path: Path) 
     with pytest.raises(AssertionError, match="by chance") as found:
         trials(bare(once), range(5), corpus=tmp_path / "corpus")
 
-    assert "seed 2 failed, and did not when it ran again" in notes(found.value)
+    assert "seed 2 failed, but not when it ran again" in notes(found.value)
     assert "Repeat it" not in notes(found.value)
     assert not (tmp_path / "corpus").exists()
 
@@ -66,7 +66,7 @@ def test_what_is_no_failure_is_raised_as_it_is_and_not_kept(outcome: BaseExcepti
         trials(bare(ended), range(5), corpus=tmp_path / "corpus")
 
     assert found.value is outcome
-    assert notes(outcome) == 'simulate: it came in seed=0, policy="priorities"'
+    assert notes(outcome) == 'simulate: it was raised under seed=0, policy="priorities"'
     assert not (tmp_path / "corpus").exists()
 
 
@@ -121,5 +121,5 @@ def test_ctrl_c_while_a_failure_is_made_small_tells_what_was_found(tmp_path: Pat
     with pytest.raises(KeyboardInterrupt) as found:
         trials(scenario_of(impatient), [3], corpus=tmp_path / "corpus")
 
-    assert "seed 3 had failed, and was being made small: AssertionError('a bug')" in notes(found.value)
+    assert "seed 3 failed and was being shrunk: AssertionError('a bug')" in notes(found.value)
     assert "Repeat it with seed=3" in notes(found.value)

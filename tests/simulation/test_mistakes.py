@@ -86,7 +86,7 @@ def test_it_is_raised_with_its_place_and_is_no_failed_call(name: str, tmp_path: 
     assert type(caught.value) is error
     [note] = caught.value.__notes__
     assert re.fullmatch(
-        rf"simulate: a mistake of the test, and no answer: client and turn 0, {re.escape(__file__)}:\d+ in \S+", note
+        rf"simulate: this is a mistake of the test, not a reply: client and turn 0, {re.escape(__file__)}:\d+ in \S+", note
     )
     assert not list(tmp_path.iterdir()), "there is no seed to repeat"
 
@@ -139,7 +139,7 @@ def test_a_name_that_no_child_ever_has_is_a_mistake() -> None:
 
     place = rf"{re.escape(__file__)}:\d+ in client"
     with pytest.raises(
-        ta.UsageError, match=rf"no child is ever named 'clrek', .* \({place}\)\. Names that there were: clerk, leaver, office\. If"
+        ta.UsageError, match=rf"no child is ever named 'clrek', .* \({place}\)\. Existing names: clerk, leaver, office\. If"
     ):
         simulate(scenario.workload, tree=TREE, store="memory:", seed=3)
     with pytest.raises(ta.UsageError, match="no child is ever named 'clrek'"):
@@ -237,21 +237,21 @@ async def of_nobody() -> None:
 
 
 ASKED: dict[str, tuple[Callable[[Any], Awaitable[Any]], str]] = {
-    "no clients": (lambda simulation: simulation.clients(0, idle), "clients(0): write how many clients there are, one at least"),
-    "less": (lambda simulation: simulation.clients(-2, idle), "clients(-2): write how many clients there are, one at least"),
-    "turned round": (lambda simulation: simulation.clients(idle, 2), "): write how many clients there are"),
+    "no clients": (lambda simulation: simulation.clients(0, idle), "clients(0): expected the number of clients, at least 1"),
+    "less": (lambda simulation: simulation.clients(-2, idle), "clients(-2): expected the number of clients, at least 1"),
+    "turned round": (lambda simulation: simulation.clients(idle, 2), "): expected the number of clients"),
     "a plain client": (
         lambda simulation: simulation.clients(1, plain_client),
-        "clients(1, plain_client): that is no async function; write `async def`, for an async function of a Client",
+        "clients(1, plain_client): this is not an async function; expected an async function that takes a Client",
     ),
     "a client of nobody": (
         lambda simulation: simulation.clients(1, of_nobody),
-        "clients(1, of_nobody): it is called with a Client, and takes () -> 'None'",
+        "clients(1, of_nobody): it is called with a Client, but takes () -> 'None'",
     ),
-    "no turns": (lambda simulation: simulation.clients(1, turning(0)), "turns(0): write how many turns there are, one at least"),
+    "no turns": (lambda simulation: simulation.clients(1, turning(0)), "turns(0): expected the number of turns, at least 1"),
     "no pause": (
         lambda simulation: simulation.clients(1, turning(2, pause=-1)),
-        "turns(pause=-1): write how many seconds to wait at the most before a turn, zero or more",
+        "turns(pause=-1): expected the longest pause before a turn in seconds, 0 or more",
     ),
 }
 
@@ -308,7 +308,7 @@ def asking_broken(*asked: str) -> Scenario:
 def test_that_no_call_of_any_run_is_answered_is_a_mistake() -> None:
     with pytest.raises(
         ta.UsageError,
-        match=r"no call of any client was ever answered, in 20 runs: .* ActorCrashed \(40\); the first: .*, by LookupError\('a bug'\)",
+        match=r"no call of any client got a reply in 20 runs, .* ActorCrashed \(40\); the first: .*, by LookupError\('a bug'\)",
     ):
         trials(asking_broken("answer"), range(20))
 
@@ -328,9 +328,7 @@ def test_a_call_that_nobody_awaits_is_a_mistake_that_names_its_line(tmp_path: Pa
         me.call(Clerk, "clerk", methodcaller("answer"))  # type: ignore[unused-coroutine] # pyright: ignore[reportUnusedCoroutine] - the mistake
 
     place = rf"{re.escape(__file__)}:\d+ in forgetful"
-    with pytest.raises(
-        ta.UsageError, match=rf"nobody has awaited what was made at {place}, so nothing was asked: write `await`"
-    ) as caught:
+    with pytest.raises(ta.UsageError, match=rf"the call at {place} was never awaited, so it was not made: write `await`") as caught:
         tried(asking(forgetful), 1, corpus=tmp_path)
 
     assert not getattr(caught.value, "__notes__", ())
@@ -367,13 +365,13 @@ async def nothing(simulation: Simulation) -> None:
     [
         (
             says_no,
-            "simulate(check=[says_no]): a check raises AssertionError and returns nothing; this one returned False. Write `assert`",
+            "simulate(check=[says_no]): a check raises AssertionError and returns nothing, but this one returned False. Use `assert`",
         ),
         (
             says_no_later,
-            "simulate(check=[says_no_later]): a check raises AssertionError and returns nothing; this one returned False.",
+            "simulate(check=[says_no_later]): a check raises AssertionError and returns nothing, but this one returned False.",
         ),
-        (of_chance, "what makes a check must be called: write brackets behind it"),
+        (of_chance, "a function that makes a check must be called: add parentheses"),
     ],
 )
 def test_a_check_that_returns_its_verdict_is_a_mistake_of_the_test(check: Any, text: str, tmp_path: Path) -> None:

@@ -264,7 +264,7 @@ def test_a_node_that_does_not_come_up_again_and_again_fails_the_simulation() -> 
     async def workload(simulation: Simulation) -> None:
         await simulation.system()
 
-    with pytest.raises(AssertionError, match="the node does not come up again: 61 starts in a row have failed"):
+    with pytest.raises(AssertionError, match="the node does not come up again: 61 starts in a row failed"):
         played(workload, store=Unavailable)
     assert Unavailable.opened == 61
 
@@ -284,7 +284,7 @@ def test_when_faults_are_over_one_start_may_still_fail_and_two_may_not(failures:
         left.extend(ta.StoreUnavailable("it is not there") for _ in range(failures))
         await simulation.settle()
 
-    with nullcontext() if failures == 1 else pytest.raises(AssertionError, match="2 starts in a row have failed"):
+    with nullcontext() if failures == 1 else pytest.raises(AssertionError, match="2 starts in a row failed"):
         played(workload, store=lambda: Shaky(Path("/simulated")))
 
 
@@ -458,8 +458,8 @@ def test_a_tree_that_gives_up_over_bugs_alone_fails_the_simulation_and_says_what
     assert isinstance(error, ta.SupervisorGaveUp)
     [note] = error.__notes__
     assert note == (
-        "simulate: no planned fault is among the failures over which it gave up (a: crash: ZeroDivisionError). "
-        "If its children may fail so, say it: check=[crashes_are_planned(...)]"
+        "simulate: none of the failures over which it gave up was planned (a: crash: ZeroDivisionError). "
+        "If its children may fail like this, declare it: check=[crashes_are_planned(...)]"
     )
 
 

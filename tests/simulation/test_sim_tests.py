@@ -120,7 +120,7 @@ def test_the_corpus_is_tried_first(outcome_of: Outcome, pytester: pytest.Pyteste
     result = outcome_of(KEPT.format(fails=77, runs=[77], options=""))
 
     result.assert_outcomes(failed=1, passed=1)
-    assert f"simulate: it is kept in {path}; run it alone with --trioactors-case={path}" in result.stdout.str()
+    assert f"simulate: the case is {path}; run it alone with --trioactors-case={path}" in result.stdout.str()
     assert [*path.parent.iterdir()] == [path]
 
 
@@ -146,7 +146,7 @@ def test_a_bad_case_in_the_corpus_is_named(outcome_of: Outcome, pytester: pytest
     result = outcome_of(RACE)
 
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*UsageError: *bad.json: this is no case of a simulation*"])
+    result.stdout.fnmatch_lines(["*UsageError: *bad.json: this is not a case of a simulation*"])
 
 
 def test_two_modules_with_a_test_of_the_same_name_have_each_its_corpus(outcome_of: Outcome, pytester: pytest.Pytester) -> None:
@@ -165,7 +165,7 @@ def test_a_case_of_another_test_is_refused_by_name(outcome_of: Outcome, pytester
     result = outcome_of(RACE.replace("test_race", "test_other"), f"--trioactors-case={case}")
 
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*UsageError: this case (seed *) is of *.test_race, and would show nothing in *.test_other: *-k*"])
+    result.stdout.fnmatch_lines(["*UsageError: this case (seed *) belongs to *.test_race and means nothing in *.test_other: *-k*"])
 
 
 def test_a_case_that_is_not_there_is_named(outcome_of: Outcome) -> None:
@@ -252,7 +252,7 @@ def test_no_seeds_on_the_command_line_are_refused(outcome_of: Outcome) -> None:
     result = outcome_of(COUNTED.format(seeds=3, runs=[]), "--trioactors-seeds=0")
 
     result.assert_outcomes(failed=1, passed=1)
-    result.stdout.fnmatch_lines(["*UsageError: --trioactors-seeds=0 would try nothing*"])
+    result.stdout.fnmatch_lines(["*UsageError: --trioactors-seeds=0: this would try nothing*"])
 
 
 def test_what_shuffles_tests_and_seeds_chance_anew_changes_no_run(pytester: pytest.Pytester) -> None:
@@ -346,7 +346,7 @@ def test_nothing_to_try_is_refused() -> None:
     nothing: list[Any] = [0, -1, []]
     for seeds in nothing:
         with pytest.raises(
-            ta.UsageError, match=re.escape(f"sim_test(seeds={seeds!r}) would try nothing: give a number above zero")
+            ta.UsageError, match=re.escape(f"sim_test(seeds={seeds!r}): this would try nothing; expected a number above zero")
         ):
             sim_test(seeds=seeds)
 
@@ -356,7 +356,7 @@ def test_a_synchronous_workload_is_refused(use: Callable[..., Any]) -> None:
     def test(simulation: Simulation) -> None:
         pass
 
-    with pytest.raises(ta.UsageError, match="takes an async function of a Simulation, not <function"):
+    with pytest.raises(ta.UsageError, match="takes an async function that takes a Simulation, not <function"):
         use(test)
 
 
@@ -371,22 +371,24 @@ def test_a_workload_with_fixtures_is_refused() -> None:
 
 @pytest.mark.parametrize("store", ["sqlite:///x", "file:///tmp", "file", "", 7])
 def test_a_store_with_a_place_is_refused(store: Any) -> None:
-    with pytest.raises(ta.UsageError, match=re.escape(f"simulate(store={store!r}): the disk is simulated, so there is no place")):
+    with pytest.raises(
+        ta.UsageError, match=re.escape(f"simulate(store={store!r}): the disk is simulated, so a path has no meaning")
+    ):
         simulate(quiet, store=store)
 
 
 def test_an_unknown_policy_is_refused_by_name() -> None:
-    with pytest.raises(ta.UsageError, match="policy 'chaos' is none of mix, batch, step, priorities"):
+    with pytest.raises(ta.UsageError, match="unknown policy 'chaos'; use one of mix, batch, step, priorities"):
         sim_test(policy="chaos")(quiet)
 
 
 def test_a_case_that_is_no_case_is_refused() -> None:
-    with pytest.raises(ta.UsageError, match="this is no case of a simulation"):
+    with pytest.raises(ta.UsageError, match="this is not a case of a simulation"):
         simulate(quiet, case="{}")
 
 
 def test_a_file_that_is_given_as_text_is_explained() -> None:
-    with pytest.raises(ta.UsageError, match=r"a file is given as case=Path\(\.\.\.\)"):
+    with pytest.raises(ta.UsageError, match=r"to pass a file, write case=Path\(\.\.\.\)"):
         simulate(quiet, case="corpus/1c37e1ce4517.json")
 
 
@@ -400,42 +402,42 @@ async def never_run(_: Simulation) -> Any:
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"faults": "none"}, "simulate(faults='none'): write Faults(crashes=3), say, or Faults.none()"),
-        ({"check": quiet}, "): write functions of a Simulation, in a list"),
-        ({"check": ["sound"]}, "simulate(check=['sound']): write functions of a Simulation, in a list"),
+        ({"faults": "none"}, "simulate(faults='none'): expected Faults, such as Faults(crashes=3) or Faults.none()"),
+        ({"check": quiet}, "): expected a list of functions that take a Simulation"),
+        ({"check": ["sound"]}, "simulate(check=['sound']): expected a list of functions that take a Simulation"),
         (
             {"check": [crashes_are_planned]},
-            "simulate(check=[crashes_are_planned]) has no brackets: write check=[crashes_are_planned()]",
+            "simulate(check=[crashes_are_planned]): expected check=[crashes_are_planned()], with parentheses",
         ),
         (
             {"check": [crashes_are_planned(), AssertionError]},
-            "simulate(check=[AssertionError]): write a function of a Simulation that raises AssertionError, async or not",
+            "simulate(check=[AssertionError]): expected a function, async or not, that takes a Simulation and raises AssertionError",
         ),
         (
             {"check": [never_run]},
-            "simulate(check=[never_run]): there is a `yield` in it, so a call runs nothing of it; write a function of a Simulation",
+            "simulate(check=[never_run]): it contains `yield`, so calling it runs nothing; expected a function",
         ),
         (
             {"check": [appended]},
-            "simulate(check=[appended]): it is called with a Simulation, and takes (history: 'Iterable[Operation]'",
+            "simulate(check=[appended]): it is called with a Simulation, but takes (history: 'Iterable[Operation]'",
         ),
-        ({"seed": "17"}, "simulate(seed='17'): '17' is no seed; a seed is an integer"),
+        ({"seed": "17"}, "simulate(seed='17'): expected an integer"),
         (
             {"tree": ta.Actor},
-            "simulate(tree=<class 'trioactors.actors.actor.Actor'>): write ta.Supervisor(ta.child(...), name=...)",
+            "simulate(tree=Actor): expected ta.Supervisor(ta.child(...), name=...)",
         ),
-        ({"settings": {}}, "simulate(settings={}): write Settings(call_timeout=3), say"),
+        ({"settings": {}}, "simulate(settings={}): expected Settings, such as Settings(call_timeout=3)"),
         (
             {"app": plain_app},
-            "simulate(app=plain_app): that is no async function; write `async def`, for an async function of the system",
+            "simulate(app=plain_app): this is not an async function; expected an async function that takes the system",
         ),
-        ({"app": "app"}, "simulate(app='app'): write an async function of the system"),
-        ({"case": 5}, "simulate(case=5): write Path(...) of a file that was kept, or the text of a case"),
-        ({"steps": 0}, "simulate(steps=0): write how many steps a run may take, one at least"),
-        ({"limit": -1}, "simulate(limit=-1): write how many seconds of virtual time a run may take, more than zero"),
-        ({"limit": float("nan")}, "simulate(limit=nan): write how many seconds"),
-        ({"limit": "1h"}, "simulate(limit='1h'): write how many seconds"),
-        ({"shrinking": -1}, "simulate(shrinking=-1): write how many seconds making a failure small may take, zero or more"),
+        ({"app": "app"}, "simulate(app='app'): expected an async function that takes the system"),
+        ({"case": 5}, "simulate(case=5): expected Path(...) of a kept case, or the text of a case"),
+        ({"steps": 0}, "simulate(steps=0): expected the number of steps a run may take, at least 1"),
+        ({"limit": -1}, "simulate(limit=-1): expected the virtual time that a run may take in seconds, more than 0"),
+        ({"limit": float("nan")}, "simulate(limit=nan): expected the virtual time that a run may take in seconds"),
+        ({"limit": "1h"}, "simulate(limit='1h'): expected the virtual time that a run may take in seconds"),
+        ({"shrinking": -1}, "simulate(shrinking=-1): expected the real time for shrinking a failure in seconds, 0 or more"),
     ],
 )
 def test_what_is_no_such_option_is_refused_by_name(options: dict[str, Any], text: str) -> None:
@@ -445,16 +447,16 @@ def test_what_is_no_such_option_is_refused_by_name(options: dict[str, Any], text
 
 def test_seeds_that_are_none_are_refused_by_name() -> None:
     strange: Any = "12"
-    with pytest.raises(ta.UsageError, match=re.escape("sim_test(seeds='12'): '1' is no seed; a seed is an integer")):
+    with pytest.raises(ta.UsageError, match=re.escape("sim_test(seeds=['1']): expected an integer")):
         sim_test(seeds=strange)
 
 
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"seeds": 2.5}, "sim_test(seeds=2.5): write how many, or the seeds themselves, in a list"),
-        ({"corpus": "corpus"}, "sim_test(corpus='corpus'): write Path(...) of a folder"),
-        ({"limit": 0}, "simulate(limit=0): write how many seconds of virtual time"),
+        ({"seeds": 2.5}, "sim_test(seeds=2.5): expected a number of seeds, or a list of seeds"),
+        ({"corpus": "corpus"}, "sim_test(corpus='corpus'): expected Path(...) of a folder"),
+        ({"limit": 0}, "simulate(limit=0): expected the virtual time"),
     ],
 )
 def test_what_is_no_such_option_of_a_test_is_refused_by_name(options: dict[str, Any], text: str) -> None:
@@ -465,5 +467,5 @@ def test_what_is_no_such_option_of_a_test_is_refused_by_name(options: dict[str, 
 def test_a_test_without_brackets_is_told_to_have_some() -> None:
     bare: Any = sim_test
 
-    with pytest.raises(ta.UsageError, match=re.escape("@sim_test above quiet has no brackets: write @sim_test(tree=...)")):
+    with pytest.raises(ta.UsageError, match=re.escape("@sim_test above quiet has no parentheses: write @sim_test(tree=...)")):
         bare(quiet)

@@ -128,14 +128,14 @@ HASTY = ta.Supervisor(ta.child(Hasty, name="scribe"), name="desk")
 
 
 def test_a_failure_is_made_small_and_its_case_fails_again() -> None:
-    with pytest.raises(AssertionError, match="was told ok and is there 0 times") as failure:
+    with pytest.raises(AssertionError, match="was reported ok and is in the list 0 times") as failure:
         simulate(write_hastily, tree=HASTY, seed=3, faults=attrs.evolve(Faults(), crashes=0))
 
     (note,) = failure.value.__notes__
     assert "seed=3" in note
     assert "shrunk to 1 client, 1 turn, 0 faults" in note
     case = Case.loads(note.partition("case='")[2].rpartition("'")[0])
-    with pytest.raises(AssertionError, match="was told ok and is there 0 times"):
+    with pytest.raises(AssertionError, match="was reported ok and is in the list 0 times"):
         simulate(write_hastily, tree=HASTY, case=case)
 
 
@@ -180,7 +180,7 @@ async def hold_out(_: Simulation) -> None:
 def test_an_actor_that_turns_for_ever_is_stuck_and_named() -> None:
     tree = ta.Supervisor(ta.child(Wheel, name="wheel"), name="mill")
 
-    with pytest.raises(Stuck, match=r"5000 steps, and no end(.|\n)*wheel: test_simulate\.py:\d+ in turn") as caught:
+    with pytest.raises(Stuck, match=r"no end after 5000 steps(.|\n)*wheel: test_simulate\.py:\d+ in turn") as caught:
         simulate(turn_a_wheel, tree=tree, faults=Faults.none(), steps=5_000)
 
     assert "shrunk to 1 client, 1 turn, 0 faults" in caught.value.__notes__[0]
@@ -203,7 +203,7 @@ def test_an_application_that_never_comes_to_rest_is_stuck_and_told_how_to() -> N
 
     with pytest.raises(
         Stuck,
-        match=r"does not come to rest: still busy after 600 s: <actor desk/round: Round(.|\n)* let a loop be a function among the children"
+        match=r"does not come to rest: still busy after 600 s: <actor desk/round: Round(.|\n)* make a loop a function among the children"
         r"(.|\n)*round: test_simulate\.py:\d+ in go",
     ):
         simulate(write_nothing, tree=tree, store=None, faults=Faults.none(), shrinking=0)
@@ -217,8 +217,8 @@ def test_that_app_has_not_returned_is_said_where_it_is_why_nobody_is_served() ->
         simulate(write_nothing, tree=TREE, app=app, store="memory:", faults=Faults.none(), shrinking=0)
 
     assert caught.value.__notes__[0] == (
-        "simulate: app= has not returned in the node's life 1, so the node is not up, and nobody can ask it anything. "
-        "Let it start what goes on for ever as a child of the tree, and return"
+        "simulate: app= has not returned in life 1 of the node, so the node is not up and clients wait. "
+        "Start whatever runs for ever as a child of the tree, and return from app="
     )
 
 
@@ -246,13 +246,13 @@ def test_that_a_tree_ends_by_itself_again_and_again_is_said() -> None:
         simulate(wait_for_long, tree=tree, store=None, faults=Faults.none(), steps=2_000, shrinking=0)
 
     assert re.search(
-        r"the tree has ended by itself \d\d+ times, and the node was started again each time", caught.value.__notes__[0]
+        r"the tree has exited by itself \d\d+ times, and the node was started again each time", caught.value.__notes__[0]
     )
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Trio's, of the tasks that it had to leave
 def test_a_run_that_had_to_be_left_leaves_the_next_ones_alone() -> None:
-    with pytest.raises(Stuck, match=r"500 steps, and no end(.|\n)*in hold_out"):
+    with pytest.raises(Stuck, match=r"no end after 500 steps(.|\n)*in hold_out"):
         simulate(hold_out, tree=TREE, faults=Faults.none(), steps=500, shrinking=0)
 
     assert simulate(write_nothing, tree=TREE).lives > 0
@@ -261,5 +261,5 @@ def test_a_run_that_had_to_be_left_leaves_the_next_ones_alone() -> None:
 
 
 async def test_no_simulation_begins_while_trio_runs() -> None:
-    with pytest.raises(ta.UsageError, match="start it from a plain function, not while Trio runs"):
+    with pytest.raises(ta.UsageError, match="start it from a synchronous function, not while Trio is running"):
         simulate(write_nothing, tree=TREE)

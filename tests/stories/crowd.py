@@ -1,6 +1,6 @@
-"""A crowded system, and the hash of all its trace records for each of some seeds: `crowd.py 20` prints one line for each seed.
+"""A busy system, and the hash of all its trace records under some seeds: `crowd.py 20` prints one line for each seed.
 
-Whatever depends on an address, a hash seed or the real clock anywhere below would show here as another line.
+Code that depends on an address, a hash seed or the real clock would change a line.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Porter(ta.Actor[None]):
 
 
 async def story() -> str:
-    """Clients that call, cast, give up and crash; groups that fall; durable actors on a slow disk. Returns the hash of the trace."""
+    """Run clients that call, cast, give up and crash, groups that restart, and durable actors on a slow disk. Hash the trace."""
     recorder = Recorder()
     tree = ta.Supervisor(
         ta.child(Bank, name="bank"),

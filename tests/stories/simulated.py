@@ -1,7 +1,7 @@
-"""A varied application, simulated: `simulated.py 60` prints one line for each seed, with the digest of its run and what it came to.
+"""A varied application, simulated: `simulated.py 60` prints one line for each seed, with the digest and the results of its run.
 
-Whatever depends on an address, a hash seed or the real clock anywhere below would show here as another line. Durable actors, one of which
-commits late, timers, children that come and go, replies that are given later, a supervisor whose children fall together.
+Code that depends on an address, a hash seed or the real clock would change a line. The application has durable actors, one of which commits
+late, timers, dynamic children, deferred replies, and a supervisor whose children restart together.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ TREE = ta.Supervisor(
 
 
 async def crowd(simulation: Simulation) -> None:
-    """Clients that pay, ask, start and stop."""
+    """Run clients that pay, call, start and stop actors."""
 
     async def client(me: Client) -> None:
         async for turn in me.turns(2):
@@ -94,7 +94,7 @@ async def crowd(simulation: Simulation) -> None:
 
 
 async def come_and_go(system: ta.System, name: str) -> str:
-    """A child that is there for one question."""
+    """Start a child for one call."""
     porter = await system.start(Porter, name=f"porter-{name}")
     answer = await porter.ask(0.1)
     await ta.stop(porter)

@@ -1,7 +1,11 @@
-"""Testing actors without sleeping, polling or mocks. The project's own tests use nothing else.
+"""Tools for testing actors without sleeping, polling or mocks. The project's own tests use nothing else.
 
-With the pytest plugin (installed with the package, on top of pytest-trio) a test asks for `system` and gets a running system of its own, in
-virtual time, that is checked for leaks when the test is over. Everything here works without pytest too.
+    async def test_a_counter_counts(system: ta.System) -> None:
+        counter = await system.start(Counter)
+        assert await counter.add(2) == 2
+
+With the pytest plugin (installed with the package, on top of pytest-trio) a test that takes `system` gets its own running system, in
+virtual time, which is checked for leaks when the test is over. Everything here also works without pytest.
 """
 
 from trioactors.testing.clocks import ThreadGuard, run, virtual_environment

@@ -1,10 +1,10 @@
-"""Virtual time that stays exact, and runs that can be repeated.
+"""Exact virtual time and repeatable runs.
 
-A mock clock jumps whenever every task waits, also while a worker thread is busy: a deadline of an hour then passes during a query of a
-millisecond. `ThreadGuard` holds the clock while any thread of `trio.to_thread` is out.
+A mock clock jumps whenever every task waits, even while a worker thread is busy: a deadline of an hour would pass during a query of a
+millisecond. `ThreadGuard` holds the clock while a thread of `trio.to_thread` is running.
 
-Trio shuffles the tasks that are runnable at once. `run(main, seed=...)` decides that shuffle by the seed, as far as plain Trio's goes;
-`trioactors.testing.exploring` goes further.
+Trio shuffles the tasks that are runnable at the same time. `run(main, seed=...)` makes that shuffle depend on the seed;
+`trioactors.testing.exploring` also varies how far tasks advance.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = ["EPOCH", "ThreadGuard", "run", "virtual_environment"]
 
 T = TypeVar("T")
 EPOCH = 1_700_000_000.0
-"""The wall clock at the beginning of virtual time: an arbitrary moment of 2023."""
+"""The wall clock at the beginning of virtual time: an arbitrary moment in 2023."""
 
 
 class ThreadGuard(trio.abc.Instrument):
@@ -38,11 +38,11 @@ class ThreadGuard(trio.abc.Instrument):
         self._before: float | None = None
 
     def __repr__(self) -> str:
-        """Whether the clock is held."""
+        """Show whether the clock is held."""
         return f"<thread guard: clock {'free' if self._before is None else 'held'}>"
 
     def after_task_step(self, task: trio.lowlevel.Task) -> None:
-        """A thread is begun, and its end noticed, within some task's step."""
+        """Check for threads: they are started, and their results received, within the step of a task."""
         del task
         busy = active_thread_count() > 0
         if busy and self._before is None:
@@ -52,9 +52,9 @@ class ThreadGuard(trio.abc.Instrument):
 
 
 def virtual_environment(seed: int | str = 0, *, worker: Worker | None = None) -> Environment:
-    """An environment in which nothing is left to chance: seeded streams, counted ids, a wall clock that follows Trio's.
+    """A deterministic environment: seeded random streams, counted ids, a wall clock that follows Trio's clock.
 
-    The calls of stores run in place, or on *worker* where they may wait for a disk.
+    The calls of stores run in place, or on *worker* if they may wait for a disk.
     """
     ids, secrets = itertools.count(1), itertools.count(1)
     chosen = InPlaceWorker() if worker is None else worker
@@ -70,7 +70,7 @@ def virtual_environment(seed: int | str = 0, *, worker: Worker | None = None) ->
 
 
 def run(main: Callable[[], Awaitable[T]], *, seed: int | None = None, instruments: tuple[trio.abc.Instrument, ...] = ()) -> T:
-    """`trio.run` in virtual time, for property tests and plain scripts. With a *seed*, the same seed gives the same schedule."""
+    """Like `trio.run`, in virtual time, for property tests and scripts. The same *seed* gives the same schedule."""
     clock = MockClock(autojump_threshold=0)
     guards = (ThreadGuard(clock), *instruments)
     if seed is None:

@@ -1,4 +1,4 @@
-"""What every store promises about commits: revisions, atomic batches, answers. Part of `StoreContract`."""
+"""The promises of every store about commits: revisions, atomic batches, answers. Part of `StoreContract`."""
 
 from __future__ import annotations
 

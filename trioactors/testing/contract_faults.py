@@ -1,16 +1,16 @@
-"""What a store on disk promises under faults: an error, a full disk, a kill and a power cut at every operation of its life.
+"""The promises of a store on disk under faults: an error, a full disk, a kill and a power cut at every operation of its life.
 
     class TestMyStoreUnderFaults(FaultContract):
         def make(self, path: Path) -> Store:
             return MyStore(path)
 
-The store must keep its files on `environment.disk` (`trioactors.environment.Disk`), which is a `SimulatedDisk` here; what else it does with
-time and chance it takes from the environment, so that a finding can be repeated by the numbers in its message. `StoreContract` has the
-other promises; it needs no such disk.
+The store must keep its files on `environment.disk` (`trioactors.environment.Disk`), which is a `SimulatedDisk` here. It must also take
+times and random numbers from the environment, so that a failure can be repeated by the numbers in its message. `StoreContract` has the
+other promises and needs no such disk.
 
-What is asked, whatever went wrong: an answered commit is there, with its revisions and bytes; a failed one is not; an indeterminate one is
-there in whole batches, in order, or not. What was served once survives the next power cut. A failed sync is never repeated. The store opens
-again.
+After every fault: an answered commit is kept, with its revisions and bytes; a failed one is not; an indeterminate one is kept in whole
+batches, in order, or not at all. A state that was read once survives the next power cut. A failed sync is never repeated. The store can be
+opened again.
 """
 
 from __future__ import annotations
@@ -31,28 +31,28 @@ from trioactors.testing.faults import LIVES, Killed, Life, LostWrite, Plan, Repe
 __all__ = ["FaultContract"]
 
 _WINDOW = 6
-"""Within how many operations of a failed sync the power is cut."""
+"""The power is cut within this number of operations after a failed sync."""
 
 _WINDOW_OF_OPENING = 10
-"""Within how many operations of an opening the power is cut."""
+"""The power is cut within this number of operations of an opening."""
 
 
 class FaultContract(ABC):
-    """A whole life of the store, once for each operation of its disk and each fault. Subclass it as `StoreContract`."""
+    """Runs the life of the store once for each operation of its disk and each fault. Subclass it as `StoreContract`."""
 
     durable = True
-    """Whether a commit is synced before it is answered. Where it is not, a power cut may take the last ones."""
+    """Whether a commit is synced before it is answered. If not, a power cut may lose the last commits."""
 
     every = 1
-    """Every how many operations are tried."""
+    """The step between the operations that are tried: 1 tries all of them."""
 
     @abstractmethod
     def make(self, path: Path) -> Store:
-        """A closed store at *path*, which lives on the disk of the environment that it is opened with."""
+        """A closed store at *path*, on the disk of the environment that it is opened with."""
 
     @pytest.fixture
     def lives(self) -> _Lives:
-        """What is tried again and again."""
+        """The lives that the tests continue from."""
         return _Lives(self.make)
 
     def test_without_faults_everything_is_kept(self, lives: _Lives) -> None:
@@ -93,7 +93,7 @@ class FaultContract(ABC):
                 self._try(lives, at, killed, Keep.ANYTHING, later)
 
     def _try(self, lives: _Lives, at: int, plan: Plan, keep: Keep | None, later: int | None = None) -> None:
-        """Live by the plan, and look; with *later*, cut the power so many operations into the opening that comes first."""
+        """Run the plan and check the result. With *later*, the power is cut that many operations into the next opening."""
         try:
             life = lives.lived(at, plan)
             if later is not None:
@@ -106,7 +106,7 @@ class FaultContract(ABC):
 
 
 class _Lives:
-    """The lives of one kind of store. What comes before the fault is the same in all, so most go on from where a store was made."""
+    """The lives of one kind of store. They are equal up to the fault, so most of them continue from a newly made store."""
 
     def __init__(self, make: Callable[[Path], Store]) -> None:
         self._unborn = Life(make)
@@ -118,7 +118,7 @@ class _Lives:
         self.operations = self.healthy.disk.operations
 
     def lived(self, at: int, plan: Plan) -> Life:
-        """A life up to its end, or to the cut or kill that is planned; what is planned comes at operation *at*."""
+        """A life up to its end or its planned cut or kill. The plan takes effect at operation *at*."""
         life = (self._unborn if at <= self.born else self._newborn).fork(plan)
         with suppress(PowerCut, Killed):
             life.run(((), *LIVES[:1]) if at <= self.born else LIVES)

@@ -1,6 +1,6 @@
-"""What every store promises about its life: opening, locks, backups, and the end of its process. Part of `StoreContract`.
+"""The promises of every store about its life: opening, locks, backups, and the end of its process. Part of `StoreContract`.
 
-Where another process is needed it is forked, so it costs milliseconds; it tells what it was told on a pipe, and ends by SIGKILL.
+Tests that need another process fork one, which takes milliseconds; it reports the answers of the store on a pipe and ends by SIGKILL.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ SCRIPT: tuple[Batch, ...] = (
     put("a", b"7" * 300, expected=None),
     put("d/../e", b"8" * 3_000, expected=None),
 )
-"""What the crash tests commit, one batch at a time."""
+"""The batches that the crash tests commit, one at a time."""
 
 _FULL_DISKS = (0, 100, 300, 1_000, 3_000, 5_000, 9_000, 13_000, 17_000, 25_000, 33_000, 49_000, 66_000)
-"""Sizes beyond which no file may grow."""
+"""File size limits, in bytes."""
 
 _DAMAGES = 96
-"""At how many places a store is damaged, one at a time."""
+"""The number of places at which a store is damaged, one at a time."""
 
 _Contents = dict[Key, bytes]
 _Say = Callable[[str], object]
 
 
 def states_of_the_script() -> Sequence[_Contents]:
-    """What the store holds after none, one, two ... of the script's batches."""
+    """The contents of the store after zero, one, two ... batches of the script."""
     states: list[_Contents] = [{}]
     for batch in SCRIPT:
         now = dict(states[-1])
@@ -59,7 +59,7 @@ def states_of_the_script() -> Sequence[_Contents]:
 
 
 def perform(store: Store, said: _Say) -> None:
-    """Commit the script from where the store is, and say what became of each batch."""
+    """Commit the script, and report the result of each batch to *said*."""
     for batch in SCRIPT:
         try:
             [answer] = store.commit([batch])
@@ -70,7 +70,7 @@ def perform(store: Store, said: _Say) -> None:
 
 
 def _contents(store: Store) -> _Contents | None:
-    """Everything that is in it; None if a part of it is reported as damaged."""
+    """The contents of the store; None if it reports a damaged record."""
     contents: _Contents = {}
     for space in Space:
         for key, record in store.scan(space):
@@ -82,7 +82,7 @@ def _contents(store: Store) -> _Contents | None:
 
 @contextmanager
 def _damaged(file: Path, at: int) -> Generator[None]:
-    """One bit of *file* turned over, and all files put back after it."""
+    """Flip one bit of *file* in the block, and restore all files after it."""
     before = {sibling: sibling.read_bytes() for sibling in file.parent.iterdir() if sibling.is_file()}
     content = bytearray(before[file])
     content[at] ^= 1 << (at % 8)
@@ -98,7 +98,7 @@ def _damaged(file: Path, at: int) -> Generator[None]:
 
 
 def _fork(task: Callable[[_Say], object]) -> tuple[int, int]:
-    """Run *task* in a process of its own, which kills itself after it; its id, and the pipe on which it says things."""
+    """Run *task* in a new process, which then kills itself. Returns its id and the pipe on which it reports."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:  # pragma: no cover - coverage does not follow a SIGKILL
@@ -111,7 +111,7 @@ def _fork(task: Callable[[_Say], object]) -> tuple[int, int]:
 
 
 def _in_a_child(task: Callable[[_Say], object], kill_after: int | None = None) -> Sequence[str]:
-    """Run *task* in a process that is killed: in the middle of what it does after it has said so much, or at its end."""
+    """Run *task* in a process that is killed after *kill_after* reports, or at its end. Returns the reports."""
     child, reading = _fork(task)
     with os.fdopen(reading) as pipe:
         first = [] if kill_after is None else [pipe.readline() for _ in range(kill_after)]
@@ -130,7 +130,7 @@ _USES: tuple[Callable[[Store, Path], object], ...] = (
 )
 
 
-@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # the child touches no other thread's locks
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # the child uses no locks of other threads
 class LifeContract(ContractBase):
     """Opening, locks, backups, other processes."""
 
@@ -287,7 +287,7 @@ class LifeContract(ContractBase):
 
     @pytest.mark.parametrize("at", range(len(SCRIPT)))
     def test_killed_during_a_commit(self, closed: Store, environment: Environment, at: int) -> None:
-        """The process is killed as soon as it has acknowledged so many, while it goes on with the next."""
+        """The process is killed when it has acknowledged so many commits, while it is working on the next."""
         self.needs_another_process()
 
         def work(say: _Say) -> None:
@@ -303,7 +303,7 @@ class LifeContract(ContractBase):
 
     @pytest.mark.parametrize("size", _FULL_DISKS)
     def test_on_a_full_disk(self, closed: Store, environment: Environment, size: int) -> None:
-        """No file may grow beyond *size*: opening or a commit is refused, and nothing that was acknowledged is lost."""
+        """No file can grow beyond *size*: opening or a commit is refused, and no acknowledged commit is lost."""
         self.needs_another_process()
 
         def work(say: _Say) -> None:
@@ -339,7 +339,7 @@ class LifeContract(ContractBase):
         store.close()
 
     def test_damage_is_refused_or_reported(self, closed: Store, path: Path, environment: Environment) -> None:
-        """One bit at a time, at many places: never other data than was written."""
+        """Flip one bit at a time, at many places: the store never returns other data than was written."""
         self.needs_another_process()
         closed.open(environment)
         perform(closed, lambda _: None)

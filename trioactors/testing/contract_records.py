@@ -1,4 +1,4 @@
-"""What every store promises about records: names, reading and scanning. Part of `trioactors.testing.stores.StoreContract`."""
+"""The promises of every store about records: names, reading and scanning. Part of `trioactors.testing.stores.StoreContract`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ HOSTILE_NAMES = (
     "owner",
     "00000000000000000001.log",
 )
-"""Names that a store meets sooner or later, and must keep as they are."""
+"""Unusual names, which a store must keep unchanged."""
 
 
 def state(name: str) -> Key:
@@ -66,32 +66,32 @@ def names_of(
 
 
 class ContractBase(ABC):
-    """What a store's author says, and the fixtures that follow from it."""
+    """The methods that the author of a store overrides, and the fixtures that use them."""
 
     on_disk = True
-    """Whether the store outlives its process. Where it does not, what needs another process is skipped."""
+    """Whether the store survives its process. If not, tests that need another process are skipped."""
 
     @abstractmethod
     def make(self, path: Path) -> Store:
-        """A closed store at *path*; the same path again is the same store."""
+        """A closed store at *path*; the same path is the same store."""
 
     def restored(self, copy: Path) -> Store:
-        """A closed store over what `backup` wrote to *copy*."""
+        """A closed store on the backup at *copy*."""
         return self.make(copy)
 
     def needs_another_process(self) -> None:
-        """Skip the test where the store ends with its process."""
+        """Skip the test if the store ends with its process."""
         if not self.on_disk:
             pytest.skip("this store ends with its process")
 
     @pytest.fixture
     def environment(self) -> Environment:
-        """The world the stores are opened in."""
+        """The environment in which the stores are opened."""
         return Environment()
 
     @pytest.fixture
     def path(self, tmp_path: Path) -> Path:
-        """Where the store is; nothing is there yet."""
+        """The path of the store; nothing exists there yet."""
         folder = tmp_path / "place"
         folder.mkdir()
         return folder / "store"

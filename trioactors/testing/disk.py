@@ -1,8 +1,8 @@
-"""A disk that forgets: what was not synced may be gone, in part or whole, when the power is cut.
+"""A simulated disk: a power cut may lose unsynced data, in part or entirely.
 
-It keeps, for each file and each folder, what is on the disk and what was done since, in order. A sync moves the second into the
-first; a sync that fails loses it, as operating systems do: reading still shows it, no later sync will save it. A power cut decides
-by `Keep` what of the rest arrived. Every operation that changes something is counted, so that a test can cut, or fail, at each.
+For each file and folder it keeps the durable content and the later changes, in order. A sync makes the changes durable. A failed sync loses
+them, as operating systems do: reads still show them, but no later sync saves them. At a power cut, `Keep` decides which unsynced changes
+have arrived. Every operation that changes something is counted, so that a test can cut the power, or fail, at each one.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ _SECTOR_BYTES = 512
 
 
 class PowerCut(BaseException):
-    """The power went in the middle of an operation. Nothing catches it but the test."""
+    """The power failed during an operation. Only the test catches this."""
 
 
 class Keep(enum.Enum):
-    """What was not synced and survives a power cut all the same."""
+    """The unsynced changes that survive a power cut."""
 
     NOTHING = "nothing"
     EVERYTHING = "everything"
     PREFIX = "prefix"
-    """What was done first, up to some point; the last write may be torn."""
+    """The first changes, up to some point; the last write may be torn."""
 
     ANYTHING = "anything"
-    """Any sectors of any writes, and any of the changes of names."""
+    """Any sectors of any writes, and any changes of names."""
 
 
 @attrs.define(eq=False)
@@ -47,7 +47,7 @@ class _Inode:
     cached: bytearray = attrs.field(factory=bytearray)
     durable: bytes = b""
     pending: list[tuple[int, bytes | None]] = attrs.field(factory=list[tuple[int, bytes | None]])
-    """Writes (where, what) and cuts (where, None) since the last sync."""
+    """Writes (offset, data) and truncations (size, None) since the last sync."""
 
     names: int = 0
     locked: bool = False
@@ -58,10 +58,10 @@ class _Folder:
     cached: dict[str, _Inode] = attrs.field(factory=dict[str, _Inode])
     durable: dict[str, _Inode] = attrs.field(factory=dict[str, _Inode])
     pending: list[tuple[str | None, str | None, _Inode]] = attrs.field(factory=list[tuple[str | None, str | None, _Inode]])
-    """Changes of names since the last sync: from, to, of which file."""
+    """Changes of names since the last sync: old name, new name, file."""
 
     def inodes(self) -> Iterator[_Inode]:
-        """Every file that has a name here, or may have one after a power cut: one that was removed, too."""
+        """Every file that has a name here or may have one after a power cut, including removed ones."""
         yield from self.durable.values()
         yield from (inode for _, _, inode in self.pending)
         yield from self.cached.values()
@@ -85,20 +85,20 @@ def _move(names: dict[str, _Inode], old: str | None, new: str | None, inode: _In
 
 @attrs.define
 class Power:
-    """Counts the operations, and fails them when it is time."""
+    """Counts the operations and makes planned ones fail."""
 
     random: random.Random
     failures: dict[int, int]
-    """By operation, the errno with which it fails."""
+    """The errno of each operation that fails, by its number."""
 
     cut_at: int | None
-    """The operation in which the power is cut."""
+    """The operation during which the power is cut."""
 
     operations: int = 0
     epoch: int = 0
 
     def step(self) -> None:
-        """Begin an operation."""
+        """Begin an operation. Raises its planned failure."""
         self.operations += 1
         if self.cut_at is not None and self.operations >= self.cut_at:
             raise PowerCut
@@ -107,13 +107,13 @@ class Power:
             raise OSError(code, os.strerror(code))
 
     def end_of_process(self) -> None:
-        """Whatever was open is dead."""
+        """End the process: its open files become invalid."""
         self.epoch += 1
         self.cut_at = None
 
 
 class SimulatedDisk:
-    """Files in memory with the manners of a disk; `operations` counts what changed something, from one on."""
+    """Files in memory that behave as on a disk. `operations` counts the operations that changed something, from one on."""
 
     def __init__(self, *, seed: int = 0, failures: Mapping[int, int] | None = None, cut_at: int | None = None) -> None:
         self.power = Power(random.Random(seed), dict(failures or {}), cut_at)  # noqa: S311 - to replay, not to guard
@@ -124,15 +124,15 @@ class SimulatedDisk:
 
     @property
     def operations(self) -> int:
-        """How many there have been."""
+        """The number of operations that changed something."""
         return self.power.operations
 
     def power_cut(self, keep: Keep) -> None:
-        """Forget what did not arrive; every open file and every lock is gone. The disk serves again after it."""
+        """Lose the unsynced changes that *keep* does not save, all open files and all locks. The disk can be used again afterwards."""
         self.power.end_of_process()
         inodes = dict.fromkeys(
             inode for folder in self._folders.values() for inode in folder.inodes()
-        )  # each once, always in one order
+        )  # each once, in a fixed order
         for folder in self._folders.values():
             for old, new, inode in self._survivors(folder.pending, keep):
                 _move(folder.durable, old, new, inode)
@@ -145,18 +145,18 @@ class SimulatedDisk:
                 inode.names = 1
 
     def kill(self) -> None:
-        """End the process and leave the power on: locks and open files are gone, everything written is there."""
+        """End the process without a power cut: locks and open files are gone, everything written is kept."""
         self.power.end_of_process()
         for folder in self._folders.values():
             for inode in folder.cached.values():
                 inode.locked = False
 
     def contents(self, path: Path) -> bytes:
-        """What a reader sees in the file."""
+        """The content of the file as a reader sees it."""
         return bytes(self._find(path).cached)
 
     def damage(self, path: Path, content: bytes) -> None:
-        """Replace what is on the disk, behind everybody's back."""
+        """Replace the content of the file on the disk, as damage would."""
         inode = self._find(path)
         inode.cached, inode.durable = bytearray(content), content
         inode.pending.clear()
@@ -168,7 +168,7 @@ class SimulatedDisk:
             self._folders[path] = _Folder()
 
     def names(self, folder: Path) -> Sequence[str]:
-        """What is in the folder."""
+        """The names in the folder, sorted."""
         return sorted(self._folder(folder).cached)
 
     def open(self, path: Path) -> DiskFile:
@@ -238,7 +238,7 @@ class SimulatedDisk:
         inode.locked = False
 
     def _torn(self, pending: Sequence[tuple[int, bytes | None]], keep: Keep) -> Sequence[tuple[int, bytes | None]]:
-        """The writes in the pieces in which they can arrive."""
+        """Split the writes into the pieces that can arrive separately."""
         if keep not in (Keep.PREFIX, Keep.ANYTHING):
             return pending
         pieces: list[tuple[int, bytes | None]] = []
@@ -291,7 +291,7 @@ class _SimulatedFile:
         return bytes(self._inode.cached[offset : offset + size])
 
     def write(self, offset: int, data: bytes) -> None:
-        """When it fails, a part is written."""
+        """Write *data*. A failed write writes a part of it."""
         self._check()
         part = data[: self.power.random.randrange(len(data))] if data else b""
         try:
@@ -310,7 +310,7 @@ class _SimulatedFile:
         self._change(size, None)
 
     def sync(self) -> None:
-        """When it fails, what was not durable never will be."""
+        """Make the changes durable. A failed sync loses them."""
         self._check()
         try:
             self.power.step()

@@ -1,24 +1,22 @@
-"""Make things happen to actors, and wait for what follows: woken by the thing itself, never by polling or by trace records."""
+"""Crash, kill and hold actors, and wait for what follows. The events themselves wake the waiter: nothing polls or waits for records."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import outcome
 import trio
 
+from trioactors.actors.actor import Actor
 from trioactors.actors.child import ActorChild
 from trioactors.actors.ref import child_of
 from trioactors.errors import ActorStopped, UsageError
+from trioactors.supervision.child import Child, Incarnation
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.tree import SupervisorChild
 from trioactors.system.system import System, registry_of
-
-if TYPE_CHECKING:
-    from trioactors.actors.actor import Actor
-    from trioactors.supervision.child import Child, Incarnation
 
 __all__ = ["PlannedCrash", "alive_in", "crash", "kill", "restarted", "suspended", "until"]
 
@@ -26,11 +24,11 @@ S = TypeVar("S")
 
 
 class PlannedCrash(Exception):
-    """What `crash` makes an actor fail with, unless the test names something else."""
+    """The default error of `crash`."""
 
 
 def alive_in(system: System) -> dict[str, Incarnation]:
-    """The present lives of the actors that could fail now, by name, in the order of registration."""
+    """The running incarnations of all actors, by name, in the order of registration."""
     children = (child for child in registry_of(system).children() if isinstance(child, ActorChild))
     return {
         child.name: incarnation for child in children if (incarnation := child.current) is not None and incarnation.ended is None
@@ -38,12 +36,12 @@ def alive_in(system: System) -> dict[str, Incarnation]:
 
 
 def crash(ref: object, error: BaseException | None = None) -> None:
-    """Crash the actor's present incarnation, as if a task of its own had raised *error*. Follow with `await restarted(ref)`."""
+    """Crash the actor's current incarnation, as if one of its tasks had raised *error*. Follow with `await restarted(ref)`."""
     _running(ref).crash(PlannedCrash("crashed by a test") if error is None else error)
 
 
 def kill(ref: object) -> None:
-    """Cancel the actor's present incarnation without grace; its exit is *killed*."""
+    """Cancel the actor's current incarnation without grace; its exit is *killed*."""
     _running(ref).kill("killed by a test")
 
 
@@ -55,9 +53,10 @@ def _running(ref: object) -> Incarnation:
 
 
 async def restarted(ref: object, *, after: int = 0, timeout: float = 60.0) -> None:
-    """Wait until an incarnation of the actor runs that is not about to end. Raises `ActorStopped` if there will be none.
+    """Wait until an incarnation of the actor runs that is not about to exit. Raises `ActorStopped` if there will be none.
 
-    An actor that falls with another runs on until its supervisor comes to it: wait for an incarnation *after* the one you saw.
+    An actor that is stopped because another one failed runs on until its supervisor stops it: wait for an incarnation *after* the one
+    you saw. Waits up to *timeout* seconds.
     """
     child = child_of(ref)
     with trio.fail_after(timeout), _changes(child) as change:
@@ -76,7 +75,7 @@ def _settled(child: ActorChild, after: int) -> bool:
 
 
 class _Change:
-    """Wakes its one waiter whenever something changed."""
+    """Wakes its one waiter after each change."""
 
     def __init__(self) -> None:
         self._event = trio.Event()
@@ -100,7 +99,12 @@ def _changes(child: Child) -> Generator[_Change, None, None]:
 
 
 async def until(ref: Actor[S], predicate: Callable[[S], bool], *, timeout: float = 60.0) -> None:
-    """Wait until *predicate* has held for the actor's state: now, or after some message. What it raises leaves here."""
+    """Wait until *predicate* holds for the actor's state, now or after a message. Raises what *predicate* raises.
+
+        await until(counter, lambda state: state.total >= 30)
+
+    Waits up to *timeout* seconds.
+    """
     child = child_of(ref)
     found: list[outcome.Outcome[bool]] = []
     over = trio.Event()
@@ -128,12 +132,12 @@ async def until(ref: Actor[S], predicate: Callable[[S], bool], *, timeout: float
 
 @contextmanager
 def suspended(system: System, *names: str) -> Generator[None, None, None]:
-    """Hold the loops of these supervisors (all of them, without names), so that several children can die before any is handled."""
+    """Hold the loops of these supervisors (without *names*, of all), so that several children can exit before any exit is handled."""
     registry = registry_of(system)
     children = [registry.find(name) for name in names] if names else registry.children()
     held = [child for child in children if isinstance(child, SupervisorChild)]
     if not held:
-        raise UsageError(f"no supervisor among {names}")
+        raise UsageError(f"none of {names} is a supervisor")
     for child in held:
         child.suspension.held = True
     try:

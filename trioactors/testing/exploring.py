@@ -1,13 +1,13 @@
-"""Run a test under many schedules, and say in one line how to see again what was found.
+"""Run a test under many schedules, and say in one line how to repeat a failure.
 
     @explore(seeds=200)                                   a test for pytest
     async def test_nothing_is_lost(system: ta.System) -> None: ...
 
-    explore(main, seeds=200)                              a plain call
+    explore(main, seeds=200)                              a direct call
 
-The first schedule under which the test fails ends it. Its tape is shrunk a little: choices that the failure does not need are set back to
-"everybody in turn", as long as what is left fails in the same way. The error is re-raised as the seed gave it, with the line as a note.
-What is no failure (Ctrl-C, a test that is skipped) ends it at once, also while a tape is shrunk.
+The first schedule under which the test fails ends the search. Its tape is shrunk: choices are reset to "in turn" as long as the rest
+fails in the same way. The original error is then raised, with the line as a note. Errors that are not failures (Ctrl-C, a skipped test)
+end the search at once, even while a tape is being shrunk.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from typing import Any, Final, Protocol, overload
 import attrs
 
 from trioactors.errors import UsageError
-from trioactors.testing.given import look_at_count, look_at_function, look_at_instance, look_at_seeds, seeds_asked
+from trioactors.testing.given import require_count, require_function, seeds_asked, seeds_from
 from trioactors.testing.leaks import isolated_system
 from trioactors.testing.playing import STEPS, failure_kind, finding_of, play, play_seed, replay
 from trioactors.testing.schedules import Playback, Policy, Tape, chosen_policy, policy_of
 
-__all__ = ["REPLAYS", "SEEDS", "Explored", "explore", "shrunk"]
+__all__ = ["REPLAYS", "SEEDS", "Explored", "Request", "explore", "shrunk"]
 
 SEEDS: Final = 200
-"""How many schedules are tried."""
+"""The number of schedules to try."""
 
 REPLAYS: Final = 100
-"""How many runs may be spent on shrinking."""
+"""The number of runs for shrinking."""
 
 _FROM_SYSTEM = ("system_tree", "system_store", "system_settings", "system_environment")
 _REFUSED = ("autojump_clock", "mock_clock", "nursery", "recorder")
@@ -46,11 +46,11 @@ _OPTIONS = {
 
 @attrs.frozen
 class Explored:
-    """What was tried, and nothing failed."""
+    """A summary of an exploration without failures."""
 
     schedules: int
     distinct: int
-    """How many of them were different."""
+    """The number of different ones among them."""
 
 
 @attrs.frozen
@@ -93,19 +93,19 @@ def explore(
     steps: int = STEPS,
     replays: int = REPLAYS,
 ) -> Explored | Callable[[Callable[..., Awaitable[Any]]], Callable[..., None]]:
-    """Run *main* in virtual time under as many schedules as *seeds* says, or under just those; or make a test do so.
+    """Run *main* in virtual time under many schedules; or, above a test, make the test do so.
 
-    Stops at the first failure and re-raises it, with a note of one line that says how to repeat it.
+        explore(main, seeds=1000)
+        explore(main, seeds=[14], policy="priorities")      repeat one schedule
+
+    *seeds* is the number of schedules, or a list of seeds. Stops at the first failure and raises it, with a note of one line that says how
+    to repeat it. A run may take *steps* steps; shrinking a failure may take *replays* runs.
     """
-    look_at_instance("explore(seeds=...)", seeds, int | Sequence, "how many, or the seeds themselves, in a list")
-    tried = range(seeds) if isinstance(seeds, int) else tuple(seeds)
-    if not tried:
-        raise UsageError(f"explore(seeds={seeds!r}) would try nothing: give a number above zero, or the seeds themselves")
-    look_at_seeds("explore", seeds, tried)
-    look_at_count("explore(steps=...)", steps, "steps a run may take")
+    tried = seeds_from("explore", seeds)
+    require_count("explore(steps=...)", steps, "steps a run may take")
     plan = _Plan(tried, chosen_policy(policy), steps, replays)
     if main is not None:
-        look_at_function("explore(...)", main, hint=", or @explore() above a test")
+        require_function("explore(...)", main, hint=", or @explore() above a test")
         return _explore(main, plan)
     return functools.partial(_decorated, plan=plan)
 
@@ -118,14 +118,14 @@ def _explore(main: Callable[[], Awaitable[Any]], plan: _Plan) -> Explored:
     for count, seed in enumerate(plan.seeds, 1):
         played = play_seed(main, seed, plan.policy, steps=plan.steps)
         policy = policy_of(seed, plan.policy).value
-        with _told(f'explore: it came in schedule {count} of {len(plan.seeds)}: seeds=[{seed}], policy="{policy}"'):
+        with _told(f'explore: it was raised in schedule {count} of {len(plan.seeds)}: seeds=[{seed}], policy="{policy}"'):
             error = finding_of(played.result)
         if error is not None:
             line = (
                 f"explore: schedule {count} of {len(plan.seeds)} fails. "
                 f'Repeat it with seeds=[{seed}], policy="{policy}" (pytest: --trioactors-seed={seed} --trioactors-policy={policy})'
             )
-            with _told(f"{line}; while it was made small, this came. It had failed with {error!r}"):
+            with _told(f"{line}; this was raised while the failure was being shrunk. It had failed with {error!r}"):
                 more = _examined(main, played.tape, error, plan)
             error.add_note(line + more)
             raise error
@@ -135,7 +135,7 @@ def _explore(main: Callable[[], Awaitable[Any]], plan: _Plan) -> Explored:
 
 @contextmanager
 def _told(note: str) -> Generator[None, None, None]:
-    """What is no finding ends it all, wherever it comes; and it takes the *note* with it."""
+    """Add *note* to every error in the block. Errors that are not failures end the exploration."""
     try:
         yield
     except BaseException as error:
@@ -144,11 +144,11 @@ def _told(note: str) -> Generator[None, None, None]:
 
 
 def _examined(main: Callable[[], Awaitable[Any]], tape: Tape, error: BaseException, plan: _Plan) -> str:
-    """What is to be said of a failure besides how to repeat it."""
+    """The rest of the note of a failure: its shrunk tape."""
     if not plan.replays:
         return ""
     if _same_failure(main, tape, error, plan) is None:
-        return "; but its tape does not fail so: something besides the schedule decides (threads, real time, chance, a set's order)"
+        return "; but its tape does not fail: something besides the schedule decides (threads, real time, random numbers, a set's order)"
     small = shrunk(lambda tape: _same_failure(main, tape, error, plan), tape, replays=plan.replays)
     return f'; shrunk from {tape.jumps} to {small.jumps} jumps of the queue: tape "{small}"'
 
@@ -159,7 +159,7 @@ def _same_failure(main: Callable[[], Awaitable[Any]], tape: Tape, error: BaseExc
 
 
 def shrunk(fails: Callable[[Tape], Tape | None], tape: Tape, *, replays: int = REPLAYS) -> Tape:
-    """A tape that fails as *tape* does, with as few jumps as *replays* runs find. *fails* gives the tape of a run that failed so."""
+    """Shrink *tape* to as few jumps as *replays* runs find. *fails* runs a tape and returns the tape of that run if it failed too."""
     best, size = tape, max(1, tape.jumps // 2)
     at = 0
     while replays > 0 and best.jumps:
@@ -182,25 +182,25 @@ def shrunk(fails: Callable[[Tape], Tape | None], tape: Tape, *, replays: int = R
 # --- tests ---
 
 
-class _Request(Protocol):
-    """What pytest's `request` is used for."""
+class Request(Protocol):
+    """The attributes of pytest's `request` that are used."""
 
-    @property
-    def config(self) -> Any: ...
+    config: Any
+    node: Any
 
 
 def _decorated(test: Callable[..., Awaitable[Any]], *, plan: _Plan) -> Callable[..., None]:
     if not inspect.iscoroutinefunction(test):
-        raise UsageError(f"@explore(...) takes an async test function, not {test!r}; to explore at once write explore(main)")
+        raise UsageError(f"@explore(...) takes an async test function, not {test!r}; to explore directly write explore(main)")
     signature = inspect.signature(test)
     refused = [name for name in _REFUSED if name in signature.parameters]
     if refused:
         raise UsageError(
-            f"{test.__name__} cannot have {', '.join(refused)}: each schedule is a run of its own, so make what you need in the test"
+            f"{test.__name__} cannot use {', '.join(refused)}: each schedule is a separate run, so create what you need in the test"
         )
 
     @functools.wraps(test)
-    def explored(*args: Any, request: _Request | None = None, **fixtures: Any) -> None:
+    def explored(*args: Any, request: Request | None = None, **fixtures: Any) -> None:
         if "request" in signature.parameters:
             fixtures["request"] = request
         main = _main(functools.partial(test, *args), signature, fixtures)
@@ -210,14 +210,14 @@ def _decorated(test: Callable[..., Awaitable[Any]], *, plan: _Plan) -> Callable[
         else:
             replay(main, asked.tape, steps=asked.steps)
 
-    vars(explored)["__signature__"] = _with_fixtures(signature)  # where pytest reads what the test wants
+    vars(explored)["__signature__"] = _with_fixtures(signature)  # pytest reads the fixtures of the test here
     return explored
 
 
 def _main(
     test: Callable[..., Awaitable[Any]], signature: inspect.Signature, fixtures: dict[str, Any]
 ) -> Callable[[], Awaitable[Any]]:
-    """The test, with a system of its own for each run."""
+    """The test, with a new system for each run."""
     if "system" not in signature.parameters or "system" in fixtures:
         return functools.partial(test, **fixtures)
     own = {
@@ -226,8 +226,8 @@ def _main(
     shared = [name for name in ("system_store", "system_environment") if not isinstance(own.get(name), str | None)]
     if shared:
         raise UsageError(
-            f"{' and '.join(shared)} would be one for all schedules, and each would begin with what the last one left: "
-            f"take no `system`, and open an isolated_system(...) in the test, with new ones"
+            f"{' and '.join(shared)} would be shared by all schedules, so each would begin with what the last one left: "
+            f"do not take `system`; open an isolated_system(...) in the test, with new ones"
         )
     tree, store, settings = own.get("system_tree"), own.get("system_store", "memory:"), own.get("system_settings")
 
@@ -239,7 +239,7 @@ def _main(
 
 
 def _with_fixtures(signature: inspect.Signature) -> inspect.Signature:
-    """What pytest must hand in: `request`, and for `system` what one is made of."""
+    """The fixtures that pytest must pass: `request`, and for `system` its parts."""
     wanted = {name: parameter for name, parameter in signature.parameters.items() if name != "system"}
     for name in ("request", *(_FROM_SYSTEM if "system" in signature.parameters else ())):
         wanted.setdefault(name, inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY))
@@ -247,8 +247,8 @@ def _with_fixtures(signature: inspect.Signature) -> inspect.Signature:
     return signature.replace(parameters=ordered, return_annotation=None)
 
 
-def _asked(plan: _Plan, request: _Request | None) -> _Plan:
-    """The plan, but for what the command line says."""
+def _asked(plan: _Plan, request: Request | None) -> _Plan:
+    """The plan, changed by the options of the command line."""
     if request is None:
         return plan
     given = {name: request.config.getoption(option, None) for name, option in _OPTIONS.items()}

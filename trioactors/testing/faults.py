@@ -1,12 +1,12 @@
-"""A store's whole life under one planned fault, and the witness who knows what may be in it afterwards. What `FaultContract` stands on.
+"""The life of a store under one planned fault, and a witness that knows what it may contain afterwards. `FaultContract` is built on it.
 
-The life is always the same: open, commit, close, and that three times; commits of several batches, batches that are refused, removals.
-Its disk counts the operations, so that each can be failed, cut or killed in turn. When a commit is indeterminate the store is closed and
-opened again, as the runtime does it.
+The life is always the same: open, commit and close, three times, with commits of several batches, refused batches and removals. The disk
+counts the operations, so that each of them can fail, be cut or be killed in turn. After an indeterminate commit the store is closed and
+opened again, as the runtime does.
 
-The witness works out every answer with the rules of `trioactors.persistence.decide` and keeps what may be in the store: one state as long
-as all is known; the states between two commits while a commit is out or indeterminate, whole batches each; and one again when the store
-has been read, because what was served once must be served ever after.
+The witness computes every answer with the rules of `trioactors.persistence.decide` and keeps the states that the store may be in: one state
+while everything is known; the states between whole batches while a commit is in progress or indeterminate; and again one after the store
+has been read, because a state that was read once must stay.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from trioactors.testing.disk import Keep, Power, PowerCut, SimulatedDisk
 __all__ = ["LIVES", "PLACE", "Killed", "Life", "LostWrite", "Plan", "Repeated", "TestedDisk", "Witness"]
 
 PLACE = Path("/simulated/place/store")
-"""Where the store is."""
+"""The path of the store."""
 
 _Group = Sequence[Batch]
 _BIG = b"0123456789" * 600
@@ -62,35 +62,35 @@ LIVES: Sequence[Sequence[_Group]] = (
         (Batch((_write("e", b"11"),)),),
     ),
 )
-"""What is committed in each opening of the store: groups of batches, each of which is one commit."""
+"""The commits of each opening of the store; a commit is a group of batches."""
 
 
 class Killed(BaseException):
-    """The process ends here. Nothing catches it but the test."""
+    """The process is killed here. Only the test catches this."""
 
 
 class LostWrite(AssertionError):
-    """The store holds what it may not hold, or lacks what it must have."""
+    """The store contains data that it must not contain, or lacks data that it must contain."""
 
 
 class Repeated(AssertionError):
-    """A sync that had failed was tried again."""
+    """A failed sync was repeated."""
 
 
 @attrs.define
 class _TestedPower(Power):
-    """Ends the process before an operation, too."""
+    """Can also kill the process before an operation."""
 
     kill_at: int | None = None
 
     def step(self) -> None:
-        """Begin an operation."""
+        """Begin an operation. Raises its planned failure."""
         if self.kill_at is not None and self.operations + 1 >= self.kill_at:
             raise Killed
         super().step()
 
     def end_of_process(self) -> None:
-        """Whatever was open is dead, and nothing else is planned."""
+        """End the process: open files become invalid, and nothing else is planned."""
         super().end_of_process()
         self.kill_at = None
         self.failures.clear()
@@ -98,7 +98,7 @@ class _TestedPower(Power):
 
 @attrs.frozen(kw_only=True)
 class Plan:
-    """What goes wrong, by the number of the operation."""
+    """The planned faults, by the number of the operation."""
 
     seed: int = 0
     failures: Mapping[int, int] = attrs.field(factory=dict[int, int])
@@ -107,19 +107,19 @@ class Plan:
 
 
 class TestedDisk(SimulatedDisk):
-    """A disk with a plan. It remembers which operations were syncs, and objects when one that failed is repeated."""
+    """A disk with a plan. It records which operations were syncs, and raises `Repeated` if a failed sync is repeated."""
 
-    __test__ = False  # pytest: this is no test
+    __test__ = False  # for pytest: this class is not a test
 
     def __init__(self) -> None:
         super().__init__()
         self.power: _TestedPower = _TestedPower(self.power.random, {}, None)
         self.syncs: list[int] = []
         self.lost: set[Path] = set()
-        """Files and folders whose last sync failed, and that were not written since."""
+        """Files and folders whose last sync failed and that have not been written since."""
 
     def plan(self, plan: Plan) -> None:
-        """Let this go wrong from now on."""
+        """Apply *plan* from now on."""
         self.power.random.seed(plan.seed)
         self.power.failures.update(plan.failures)
         self.power.cut_at, self.power.kill_at = plan.cut_at, plan.kill_at
@@ -145,9 +145,9 @@ class TestedDisk(SimulatedDisk):
         self.sync(path, lambda: super(TestedDisk, self).sync_folder(path))
 
     def sync(self, path: Path, do: Callable[[], None]) -> None:
-        """Sync it once."""
+        """Sync *path* by *do*, unless its last sync failed."""
         if path in self.lost:
-            raise Repeated(f"the sync of {path} failed, and was repeated without anything written")
+            raise Repeated(f"the sync of {path} failed and was repeated without a write in between")
         self.syncs.append(self.operations + 1)
         try:
             do()
@@ -156,7 +156,7 @@ class TestedDisk(SimulatedDisk):
             raise
 
     def power_cut(self, keep: Keep) -> None:
-        """Forget what did not arrive."""
+        """Lose the unsynced changes that *keep* does not save."""
         super().power_cut(keep)
         self.lost.clear()
 
@@ -184,13 +184,13 @@ class _TestedFile:
 
 @attrs.frozen
 class _State:
-    """What a store may hold, and the last revision that was given."""
+    """A possible content of a store, with the last revision that was assigned."""
 
     records: dict[Key, Record] = attrs.field(factory=dict[Key, Record])
     sequence: int = 0
 
     def after(self, batches: _Group) -> tuple[_State, Sequence[Answer]]:
-        """What it holds after the batches, and what it says to them."""
+        """The content after the batches, and the answers to them."""
 
         def revision(key: Key) -> int:
             known = self.records.get(key)
@@ -206,15 +206,15 @@ class _State:
 
 
 class Witness:
-    """Knows what may be in the store."""
+    """Knows the possible contents of the store."""
 
     def __init__(self) -> None:
         self.possible: list[_State] = [_State()]
         self.history: list[_State] = [_State()]
-        """Everything that ever might have been in it, in order."""
+        """All contents that the store may ever have had, in order."""
 
     def commit(self, store: Store, batches: _Group) -> None:
-        """Commit the batches, and hold the store to its answers."""
+        """Commit the batches and check the answers."""
         [before] = self.possible
         between = [before.after(batches[:count])[0] for count in range(len(batches) + 1)]
         after, expected = before.after(batches)
@@ -228,10 +228,10 @@ class Witness:
             raise
         self.possible = [after]
         if list(answers) != list(expected):
-            raise LostWrite(f"answered {answers}, where {expected} is right")
+            raise LostWrite(f"the answers were {answers}, expected {expected}")
 
     def look(self, store: Store, allowed: Sequence[_State] | None = None) -> None:
-        """See that the store holds one of the *allowed* states; from now on it is that one."""
+        """Check that the store is in one of the *allowed* states, which it must keep from now on."""
         found: dict[Key, Record] = {}
         for space in Space:
             for key, record in store.scan(space):
@@ -241,13 +241,13 @@ class Witness:
         agreed = [state for state in (self.possible if allowed is None else allowed) if state.records == found]
         if not agreed:
             revisions = {f"{key.space.value}/{key.name}": record.revision for key, record in found.items()}
-            raise LostWrite(f"it holds {revisions}, which is none of the {len(self.possible)} states it may be in")
+            raise LostWrite(f"the store contains {revisions}, which is none of its {len(self.possible)} possible states")
         self.possible = agreed[-1:]
 
 
 @attrs.define
 class Life:
-    """One store on one disk."""
+    """The life of one store on one disk."""
 
     make: Callable[[Path], Store]
     disk: TestedDisk = attrs.field(factory=TestedDisk)
@@ -255,13 +255,13 @@ class Life:
     _ids: itertools.count[int] = attrs.field(factory=itertools.count)
 
     def fork(self, plan: Plan) -> Life:
-        """Another life that goes on from here (the store must be closed), with this *plan*."""
+        """Copy the life at this point, with this *plan*. The store must be closed."""
         other = Life(self.make, copy.deepcopy(self.disk), copy.deepcopy(self.witness), copy.copy(self._ids))
         other.disk.plan(plan)
         return other
 
     def environment(self) -> Environment:
-        """The world in which the store is opened: nothing in it is left to chance."""
+        """The deterministic environment in which the store is opened."""
         return Environment(
             disk=self.disk,
             wall_clock=lambda: 1_700_000_000.0,
@@ -270,7 +270,7 @@ class Life:
         )
 
     def run(self, lives: Sequence[Sequence[_Group]] = LIVES) -> None:
-        """Live to the end, whatever single failure is planned; a cut or a kill comes out as itself."""
+        """Run to the end in spite of a single planned failure. Raises `PowerCut` or `Killed` if that is planned."""
         store = self.make(PLACE)
         for groups in lives:
             self._open(store)
@@ -280,20 +280,20 @@ class Life:
                 store.close()
 
     def cut_in_the_next(self, later: int) -> None:
-        """End the process, and let the next one be cut so many operations after it began to open the store."""
+        """End the process, and cut the power of the next one *later* operations after it began to open the store."""
         self.disk.kill()
         self.disk.plan(Plan(seed=later, cut_at=self.disk.operations + later))
         with suppress(PowerCut):
             self._open(self.make(PLACE))
 
     def after(self, keep: Keep | None, *, durable: bool = True) -> None:
-        """Cut the power (None: only end the process), and see what a new process finds on the disk. That is the end of this life."""
+        """Cut the power (None: only end the process), and check what a new process finds. This ends the life."""
         if keep is None:
             self.disk.kill()
         else:
             self.disk.power_cut(keep)
         store = self._reopened(self.witness.possible if durable or keep is None else self.witness.history)
-        if durable:  # what was served once survives the next power cut
+        if durable:  # a state that was read once survives the next power cut
             self.disk.power_cut(Keep.NOTHING)
             store = self._reopened(self.witness.possible)
         self.witness.commit(store, [Batch((_write("last", b"12"),))])
@@ -306,7 +306,7 @@ class Life:
         return store
 
     def _open(self, store: Store) -> None:
-        """Open it; what failed once is tried once more, and must succeed."""
+        """Open the store. A failed attempt is repeated once and must then succeed."""
         world = self.environment()
         try:
             store.open(world)

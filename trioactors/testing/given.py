@@ -1,84 +1,114 @@
-"""What people hand to the functions that run their programs, looked at before anything runs.
+"""Checks of the arguments of the testing tools, made before anything runs.
 
-What no type checker has seen fails late otherwise, far from the line that is wrong. Each of these raises `UsageError`, which shows what was
-given where it was given, and says what to write there.
+A wrong argument that no type checker has seen would fail late, far from the line that is wrong. Each of these functions raises
+`UsageError`, which shows the argument in its place and says what was expected. *call* has `...` in that place: `simulate(app=...)`.
 """
 
 from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Sequence
 from types import UnionType
 from typing import Any
 
 from trioactors.errors import UsageError
 
 __all__ = [
-    "look_at_check",
-    "look_at_count",
-    "look_at_exception",
-    "look_at_function",
-    "look_at_instance",
-    "look_at_opening",
-    "look_at_seconds",
-    "look_at_seeds",
-    "look_at_verdict",
+    "refuse_verdict",
+    "require",
+    "require_check",
+    "require_count",
+    "require_function",
+    "require_seconds",
+    "require_type",
     "seeds_asked",
+    "seeds_from",
 ]
 
 
-def look_at_function(call: str, given: Any, *parameters: str, hint: str = "") -> None:
-    """Refuse what is no async function of these parameters. *call* has `...` where it was given: `simulate(app=...)`."""
-    shown = call.replace("...", _shown(given))
-    wanted = f"an async function of {' and '.join(parameters) or 'nothing'}{hint}"
-    _look_at_callable(shown, given, wanted)
-    if _plain(given):
-        raise UsageError(f"{shown}: that is no async function; write `async def`, for {wanted}")
-    _look_at_parameters(shown, given, parameters, wanted)
+def require(holds: object, call: str, given: Any, wanted: str, *, but: str = "") -> None:
+    """Raise `UsageError` unless *holds*. *wanted* says what was expected; *but* says what is wrong with *given*, if that is not clear."""
+    if not holds:
+        raise UsageError(f"{_shown(call, given)}: {f'{but}; ' if but else ''}expected {wanted}")
 
 
-def look_at_check(call: str, given: Any, parameter: str) -> None:
-    """Refuse what visibly checks nothing: what is no function of this parameter, and one that does not run when it is called."""
-    shown = call.replace("...", _shown(given))
-    wanted = f"a function of {parameter} that raises AssertionError, async or not"
-    _look_at_callable(shown, given, wanted)
-    if _yields(given):
-        raise UsageError(f"{shown}: there is a `yield` in it, so a call runs nothing of it; write {wanted}")
-    _look_at_parameters(shown, given, (parameter,), wanted)
+def require_type(call: str, given: object, kinds: type | UnionType, wanted: str) -> None:
+    """Require an instance of *kinds*."""
+    require(isinstance(given, kinds), call, given, wanted)
 
 
-def look_at_verdict(call: str, check: Any, verdict: object) -> None:
-    """Refuse what a check has returned, unless it is nothing: nobody looks at it, so who returns False has checked nothing."""
+def require_function(call: str, given: Any, *parameters: str, hint: str = "") -> None:
+    """Require an async function that takes *parameters*."""
+    wanted = f"an async function that takes {' and '.join(parameters) or 'no arguments'}{hint}"
+    _require_callable(call, given, parameters, wanted)
+    require(not _plain(given), call, given, wanted, but="this is not an async function")
+
+
+def require_check(call: str, given: Any, parameter: str) -> None:
+    """Require a function that takes *parameter* and checks something: one that runs when it is called."""
+    wanted = f"a function, async or not, that takes {parameter} and raises AssertionError"
+    _require_callable(call, given, (parameter,), wanted)
+    require(not _yields(given), call, given, wanted, but="it contains `yield`, so calling it runs nothing")
+
+
+def refuse_verdict(call: str, check: Any, verdict: object) -> None:
+    """Refuse whatever a check returns: the value is not used, so a check that returns False checks nothing."""
     if verdict is None:
         return
-    more = "; what makes a check must be called: write brackets behind it" if callable(verdict) else ""
+    more = "; a function that makes a check must be called: add parentheses" if callable(verdict) else ""
     raise UsageError(
-        f"{call.replace('...', _shown(check))}: a check raises AssertionError and returns nothing; this one returned {verdict!r:.80}. "
-        f"Write `assert` where it says `return`{more}"
+        f"{_shown(call, check)}: a check raises AssertionError and returns nothing, but this one returned {verdict!r:.80}. "
+        f"Use `assert` instead of `return`{more}"
     )
 
 
-def _look_at_callable(shown: str, given: Any, wanted: str) -> None:
+def require_count(call: str, given: Any, what: str) -> None:
+    """Require a whole number above zero. *what* is counted."""
+    holds = isinstance(given, int) and not isinstance(given, bool) and given >= 1
+    require(holds, call, given, f"the number of {what}, at least 1")
+
+
+def require_seconds(call: str, given: Any, what: str, *, least: float = math.ulp(0.0)) -> None:
+    """Require a number of seconds, *least* or more. *what* lasts that long."""
+    holds = isinstance(given, int | float) and not isinstance(given, bool) and given >= least
+    require(holds, call, given, f"{what} in seconds, {'0 or more' if least == 0 else 'more than 0'}")
+
+
+def seeds_asked(number: int) -> range:
+    """The seeds of `--trioactors-seeds`. Raises `UsageError` if there are none."""
+    require(number > 0, "--trioactors-seeds=...", number, "a number above zero", but="this would try nothing")
+    return range(number)
+
+
+def seeds_from(who: str, given: int | Sequence[int]) -> Sequence[int]:
+    """The seeds that *who* tries: the first *given* of them, or exactly those. Raises `UsageError`."""
+    call = f"{who}(seeds=...)"
+    require_type(call, given, int | Sequence, "a number of seeds, or a list of seeds")
+    if isinstance(given, int):
+        require(given > 0, call, given, "a number above zero, or a list of seeds", but="this would try nothing")
+        return range(given)
+    require(given, call, given, "a number above zero, or a list of seeds", but="this would try nothing")
+    for seed in given:
+        require_type(f"{who}(seeds=[...])", seed, int, "an integer")
+    return tuple(given)
+
+
+def _require_callable(call: str, given: Any, parameters: Sequence[str], wanted: str) -> None:
     if inspect.iscoroutine(given):
-        given.close()  # or Python warns that nobody has awaited it
-        raise UsageError(f"{shown}: hand in the function itself, not what it gives when it is called")
-    if not callable(given) or inspect.isclass(given):
-        raise UsageError(f"{shown}: write {wanted}")
-
-
-def _look_at_parameters(shown: str, given: Any, parameters: Sequence[str], wanted: str) -> None:
+        given.close()  # or Python warns that it was never awaited
+        require(False, call, given, wanted, but="pass the function itself, not what it returns")  # noqa: FBT003
+    function: Any = given
+    require(callable(function) and not isinstance(function, type), call, given, wanted)
     try:
-        signature = inspect.signature(given)
+        signature = inspect.signature(function)
     except ValueError:
         return
     try:
         signature.bind(*parameters)
     except TypeError as error:
-        raise UsageError(
-            f"{shown}: it is called with {_listed(parameters)}, and takes {signature} ({error}); write {wanted}"
-        ) from None
+        but = f"it is called with {', '.join(parameters) or 'no arguments'}, but takes {signature} ({error})"
+        raise UsageError(f"{_shown(call, given)}: {but}; expected {wanted}") from None
 
 
 def _yields(given: Any) -> bool:
@@ -86,7 +116,7 @@ def _yields(given: Any) -> bool:
 
 
 def _plain(given: Any) -> bool:
-    """Whether calling it cannot give anything to wait for, as far as can be told without calling it."""
+    """Whether calling it cannot return an awaitable, as far as is known without calling it."""
     if _yields(given):
         return True
     function = inspect.unwrap(getattr(given, "__func__", given))
@@ -95,56 +125,5 @@ def _plain(given: Any) -> bool:
     return function.__annotations__.get("return", None) in (None, "None")
 
 
-def _listed(parameters: Iterable[str]) -> str:
-    return ", ".join(parameters) or "nothing"
-
-
-def _shown(given: Any) -> str:
-    return str(getattr(given, "__qualname__", None) or repr(given))
-
-
-def look_at_instance(call: str, given: object, kinds: type | UnionType, write: str) -> None:
-    """Refuse what is of another class. *write* says what to write instead."""
-    if not isinstance(given, kinds):
-        raise UsageError(f"{call.replace('...', repr(given))}: write {write}")
-
-
-def look_at_exception(call: str, given: Any) -> None:
-    """Refuse what is no class of exceptions."""
-    shown = call.replace("...", repr(given))
-    if not isinstance(given, type) or not issubclass(given, BaseException):
-        raise UsageError(f"{shown}: write the class of the error, LookupError say")
-
-
-def look_at_opening(call: str, given: Any) -> None:
-    """Refuse what is no function that opens a system, but one that is open, say."""
-    shown = repr(given)
-    if not callable(given) or isinstance(given, AbstractAsyncContextManager):
-        raise UsageError(f"{call.replace('...', shown)}: write a function that opens a system, as isolated_system does")
-
-
-def look_at_count(call: str, given: Any, what: str) -> None:
-    """Refuse what is no whole number above zero. *what* is counted."""
-    if not isinstance(given, int) or isinstance(given, bool) or given < 1:
-        raise UsageError(f"{call.replace('...', repr(given))}: write how many {what}, one at least")
-
-
-def look_at_seconds(call: str, given: Any, what: str, *, least: float = math.ulp(0.0)) -> None:
-    """Refuse what is no number of seconds, or less than *least*. *what* lasts so long."""
-    if not isinstance(given, int | float) or isinstance(given, bool) or not given >= least:
-        bound = "zero or more" if least == 0 else "more than zero"
-        raise UsageError(f"{call.replace('...', repr(given))}: write how many seconds {what}, {bound}")
-
-
-def seeds_asked(number: int) -> range:
-    """The seeds of `--trioactors-seeds`. Raises `UsageError` for none."""
-    if number < 1:
-        raise UsageError(f"--trioactors-seeds={number} would try nothing: give a number above zero")
-    return range(number)
-
-
-def look_at_seeds(who: str, given: object, seeds: Sequence[Any]) -> None:
-    """Refuse seeds that are no integers."""
-    for seed in seeds:
-        if not isinstance(seed, int):
-            raise UsageError(f"{who}({'seed' if given is seed else 'seeds'}={given!r}): {seed!r} is no seed; a seed is an integer")
+def _shown(call: str, given: Any) -> str:
+    return call.replace("...", str(getattr(given, "__qualname__", None) or repr(given)))

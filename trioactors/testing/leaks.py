@@ -1,9 +1,8 @@
-"""A system for one test, and the check that nothing of it is left.
+"""A system for one test, checked for leaks when the test is over.
 
-Looked at before the system closes: watches that are still open, deferred replies that are still owed. After it has closed: alarms that
-still wait, ledgers that do not balance, work that was begun and never ended, system tasks and threads that were not there before. Trio
-keeps idle worker threads for later; those are not counted. A worker thread bears its task's name while it is busy, so each thread is looked
-at with its name.
+Before the system closes, the check looks for open watches and owed deferred replies. After it has closed, it looks for pending timers,
+ledgers that do not balance, activities that were begun and never ended, and new system tasks and threads. Idle worker threads that Trio
+keeps are not counted. A worker thread has the name of its task while it is busy, so threads are compared together with their names.
 """
 
 from __future__ import annotations
@@ -11,28 +10,25 @@ from __future__ import annotations
 import threading
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
 
 import trio
 
 from trioactors.actors.child import ActorChild
+from trioactors.environment.environment import Environment
+from trioactors.persistence.store import Store
 from trioactors.running import open_system
 from trioactors.settings import Settings
 from trioactors.supervision.child import Child
 from trioactors.supervision.specs import Supervisor
 from trioactors.system.system import System, registry_of, runtime_of
 from trioactors.testing.clocks import virtual_environment
-
-if TYPE_CHECKING:
-    from trioactors.environment.environment import Environment
-    from trioactors.persistence.store import Store
-    from trioactors.trace.observers import Observer
+from trioactors.trace.observers import Observer
 
 __all__ = ["Leak", "isolated_system"]
 
 
 class Leak(AssertionError):
-    """Something of a system outlived its test; the text names each."""
+    """Parts of a system outlived its test. The text lists them."""
 
 
 @asynccontextmanager
@@ -44,9 +40,12 @@ async def isolated_system(
     environment: Environment | None = None,
     observers: Sequence[Observer] = (),
 ) -> AsyncGenerator[System, None]:
-    """Open a system as `open_system` does, in a virtual environment, and check for leaks when the block is over. Raises `Leak`.
+    """Open a system as `open_system` does, in a virtual environment, and check for leaks at the end of the block. Raises `Leak`.
 
-    Its store is in memory, and its own, unless *store* names another.
+        async with isolated_system(tree) as system:
+            assert await system.get(Counter, "counter").add(2) == 2
+
+    Its store is a new one in memory, unless *store* names another.
     """
     tasks, threads, workers = set(_system_tasks()), _threads(), _busy_workers()
     found: list[str] = []
@@ -58,15 +57,15 @@ async def isolated_system(
         for child in children:
             found += _owed(child)
     found += _unbalanced(system, children)
-    found += [f"timer: {alarm!r} still waits" for alarm in runtime_of(system).deadlines.pending()]
+    found += [f"timer: {alarm!r} is still pending" for alarm in runtime_of(system).deadlines.pending()]
     if busy := runtime_of(system).activity.busy:
-        found.append(f"activity: {busy} more things were begun than ended, so quiesce would wait for ever")
+        found.append(f"activity: {busy} activities were begun and not ended, so quiesce would wait for ever")
     found += [f"task: {task.name} still runs" for task in _system_tasks() if task not in tasks]
     found += [f"thread: {name} still runs" for _, name in _threads() - threads]
     if _busy_workers() > workers:
         found.append(f"thread: {_busy_workers() - workers} more worker threads are busy than before")
     if found:
-        raise Leak("the test left something behind:\n  " + "\n  ".join(found))
+        raise Leak("the test left these behind:\n  " + "\n  ".join(found))
 
 
 def _owed(child: Child) -> Iterator[str]:
@@ -87,9 +86,9 @@ def _unbalanced(system: System, children: list[Child]) -> Iterator[str]:
 
 
 def _system_tasks() -> Iterator[trio.lowlevel.Task]:
-    """The tasks that no nursery of the program holds."""
+    """The system tasks: those outside the nurseries of the program."""
     root = trio.lowlevel.current_root_task()
-    assert root is not None  # only outside a run
+    assert root is not None  # None only outside a run
     mine = trio.lowlevel.current_task()
     ancestors = {mine}
     while mine.parent_nursery is not None:
@@ -100,10 +99,10 @@ def _system_tasks() -> Iterator[trio.lowlevel.Task]:
 
 
 def _threads() -> set[tuple[threading.Thread, str]]:
-    """All threads with their present names, but Trio's idle ones."""
+    """All threads with their current names, except Trio's idle ones."""
     return {(thread, thread.name) for thread in threading.enumerate() if not thread.name.startswith("Trio thread")}
 
 
 def _busy_workers() -> float:
-    """How many worker threads are at work. One that its task abandoned counts until it is done."""
+    """The number of busy worker threads. A thread that its task abandoned counts until it is done."""
     return trio.to_thread.current_default_thread_limiter().borrowed_tokens

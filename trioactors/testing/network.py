@@ -1,4 +1,4 @@
-"""A network that exists in memory: who listens on it is reached without a socket, so everything on it happens in virtual time."""
+"""A network in memory: its connections use no sockets, so everything on it happens in virtual time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class _Listener(trio.abc.Listener[trio.abc.Stream]):
 
 
 class _Pipe:
-    """One direction of a connection, with room for so many bytes."""
+    """One direction of a connection, which buffers *room* bytes."""
 
     def __init__(self, room: float) -> None:
         self._room = room
@@ -51,7 +51,7 @@ class _Pipe:
             raise trio.BrokenResourceError
 
     def took(self, count: int) -> None:
-        """So many bytes were read."""
+        """Note that *count* bytes were read."""
         self._held -= count
         self._read.set()
 
@@ -74,9 +74,13 @@ class _Receiver(trio.abc.ReceiveStream):
 
 
 class MemoryNetwork:
-    """Hand `network.listen` to an `Environment`; `network.connect(port)` is how one gets in.
+    """A network in memory.
 
-    Each direction of a connection holds *room* bytes that nobody has read; who sends more waits.
+        network = MemoryNetwork()
+        environment = attrs.evolve(virtual_environment(), listen=network.listen)
+        stream = await network.connect(port)
+
+    Each direction of a connection buffers *room* unread bytes; sending more waits.
     """
 
     def __init__(self, room: float = math.inf) -> None:
@@ -85,15 +89,15 @@ class MemoryNetwork:
         self._last = 49_151
 
     def __repr__(self) -> str:
-        """Which ports are open."""
-        return f"<memory network: {', '.join(map(str, self._open)) or 'nobody listens'}>"
+        """Show the open ports."""
+        return f"<memory network: {', '.join(map(str, self._open)) or 'no open ports'}>"
 
     async def listen(self, host: str, port: int) -> Opened:
-        """Listen on *port*, or on the next free one for 0; every *host* is this one. Raises `OSError` where somebody does already."""
+        """Listen on *port*, or for 0 on the next free one; *host* is ignored. Raises `OSError` if the port is in use."""
         await trio.lowlevel.checkpoint()
         self._forget_closed()
         if port in self._open:
-            raise OSError(f"somebody listens on port {port} of {host} already")
+            raise OSError(f"port {port} of {host} is in use")
         if not port:
             self._last = port = self._last + 1
         arriving, streams = trio.open_memory_channel[trio.abc.Stream](0)
@@ -101,13 +105,13 @@ class MemoryNetwork:
         return Opened(listener=_Listener(arriving, streams), port=port)
 
     async def connect(self, port: int) -> trio.abc.Stream:
-        """A stream to whoever listens on *port*. Raises `OSError` where nobody does."""
+        """Connect to the listener on *port*. Raises `OSError` if there is none."""
         self._forget_closed()
         ours, theirs = self._pair()
         try:
             await self._open[port].send(theirs)
         except (KeyError, trio.BrokenResourceError, trio.ClosedResourceError):
-            raise OSError(f"nobody listens on port {port}") from None
+            raise OSError(f"no listener on port {port}") from None
         return ours
 
     def _pair(self) -> tuple[trio.abc.Stream, trio.abc.Stream]:

@@ -1,9 +1,9 @@
-"""Run a program once under a given schedule, in virtual time, and notice when it will never end.
+"""Run a program once under a given schedule, in virtual time, and detect that it will never end.
 
-In virtual time a program that waits for ever would make the clock's loop spin, and the test hang. Here it is `Stuck`: nothing can run, no
-deadline is set, no worker thread and no socket can wake anybody. So is a program that takes more steps than it is allowed. It is cancelled,
-so that it ends in order, and the error says who waits where. A loop in it keeps the clock from jumping, and then nobody's patience with it
-would ever be at an end; so the clock is set ahead by hand. What goes on all the same is left as it is.
+In virtual time a program that waits for ever would hang the test. Here it is `Stuck` if no task can run, no deadline is set, and no worker
+thread or socket can wake a task. A program that takes too many steps is `Stuck` too. It is cancelled, so that it exits in order, and the
+error lists where each task waits. A busy loop keeps the clock from jumping, so that timeouts for stopping it would never expire; the clock
+is then moved forward by hand. A program that continues even so is abandoned.
 """
 
 from __future__ import annotations
@@ -42,25 +42,25 @@ __all__ = [
 T = TypeVar("T")
 
 STEPS: Final = 200_000
-"""How many steps a run may take."""
+"""The number of steps a run may take."""
 
 _ENDINGS: Final = 8
-"""How often a program that was cancelled, and goes on, is given time."""
+"""How often the clock is moved forward for a program that was cancelled and continues."""
 
 _AHEAD: Final = 3600.0
-"""How much time each gives, in virtual seconds: more than anybody waits for a stop."""
+"""Seconds of virtual time for each: longer than any timeout of a stop."""
 
 _SHOWN = 30
-"""How many tasks an error lists."""
+"""The number of tasks that an error lists."""
 
 
 class Stuck(AssertionError):
-    """The program under test would never end; the text says who waits where."""
+    """The program under test would never end. The text lists where its tasks wait."""
 
 
 @attrs.frozen
 class Played(Generic[T]):
-    """What came of one run."""
+    """The result of one run."""
 
     result: outcome.Outcome[T]
     tape: Tape
@@ -81,7 +81,7 @@ class _Watch:
         self.stuck: Stuck | None = None
 
     def look(self, schedule: Schedule, runnable: int) -> None:
-        """Whenever the loop comes round."""
+        """Called in each pass of the loop."""
         if self._also is not None:
             self._also(schedule)
         if schedule.steps > self._allowed and self.stuck is not None and self._endings < _ENDINGS:
@@ -90,13 +90,13 @@ class _Watch:
             self._clock.jump(_AHEAD)
         elif schedule.steps > self._allowed:
             self._allowed = schedule.steps + self._limit // _ENDINGS
-            self._end(f"{self._limit} steps, and no end: raise steps= if that is not a loop")
+            self._end(f"no end after {self._limit} steps: raise steps= if it is not an endless loop")
         elif not runnable and self._nothing_comes():
-            self._end("every task waits, and nothing will wake any")
+            self._end("every task waits, and nothing will wake any of them")
 
     def _nothing_comes(self) -> bool:
         statistics = trio.lowlevel.current_statistics()
-        if statistics.tasks_runnable:  # woken since Trio has counted, by whoever else looks
+        if statistics.tasks_runnable:  # woken after Trio counted, by another watcher
             return False
         if statistics.seconds_to_next_deadline != math.inf or active_thread_count():
             return False
@@ -106,18 +106,18 @@ class _Watch:
         waiting = [
             getattr(io, name) for name in ("tasks_waiting_read", "tasks_waiting_write", "tasks_waiting") if hasattr(io, name)
         ]
-        return bool(waiting) and sum(waiting) <= 1  # one is Trio's own, which waits for calls from threads
+        return bool(waiting) and sum(waiting) <= 1  # one is Trio's own task, which waits for calls from threads
 
     def _end(self, why: str) -> None:
         text = f"the program is stuck: {why}. {who_waits()}"
-        if self.stuck is not None:  # it was cancelled for that before, and goes on all the same
+        if self.stuck is not None:  # it was cancelled for this before and continues
             raise Stuck(text)
         self.stuck = Stuck(text)
         self.scope.cancel(reason=why)
 
 
 def who_waits() -> str:
-    """The tasks of the program that runs, and where each of them is."""
+    """List the tasks of the running program and where each of them waits."""
     root = trio.lowlevel.current_root_task()
     lines = sorted(f"{task.name}: {_where(task)}" for task in _descendants(root)) if root is not None else []
     shown = lines if len(lines) <= _SHOWN else [*lines[:_SHOWN], f"and {len(lines) - _SHOWN} more"]
@@ -149,9 +149,9 @@ def play(
     instruments: tuple[trio.abc.Instrument, ...] = (),
     look: Callable[[Schedule], None] | None = None,
 ) -> Played[T]:
-    """Run *main* once, in virtual time, *choosing* who runs next. What it raises is in the result.
+    """Run *main* once, in virtual time; *choosing* decides which task runs next. The result holds what *main* raises.
 
-    *look* is called whenever the loop comes round, between the steps of tasks. Raises `UsageError` where Trio runs already.
+    *look* is called in each pass of the loop, between the steps of tasks. Raises `UsageError` if Trio is already running.
     """
     recording, clock = Recording(choosing), MockClock(autojump_threshold=0)
     watch = _Watch(steps, look, clock)
@@ -165,7 +165,9 @@ def play(
 
     with scheduled(schedule):
         if trio.lowlevel.in_trio_run():
-            raise UsageError("a run under a schedule is a trio.run of its own: start it from a plain function, not while Trio runs")
+            raise UsageError(
+                "a run under a schedule calls trio.run itself: start it from a synchronous function, not while Trio is running"
+            )
         result: outcome.Outcome[T] = outcome.capture(lambda: trio.run(bounded, clock=clock, instruments=together))
     ended = error_of(result)
     if watch.stuck is not None and (ended is None or is_finding(ended)):
@@ -182,26 +184,26 @@ def play_seed(
     steps: int = STEPS,
     instruments: tuple[trio.abc.Instrument, ...] = (),
 ) -> Played[T]:
-    """Run *main* once as *seed* and *policy* say."""
+    """Run *main* once under the schedule of *seed* and *policy*."""
     drawn = policy_of(seed, policy)
     return play(main, chooser(seed, drawn), policy=drawn, steps=steps, instruments=instruments)
 
 
 def error_of(result: outcome.Outcome[Any]) -> BaseException | None:
-    """What it raises, if it raises."""
+    """The error of *result*, or None."""
     return result.error if isinstance(result, outcome.Error) else None
 
 
 def is_finding(error: BaseException) -> bool:
-    """Whether *error* says that something is wrong: Ctrl-C, an exit, a test that is skipped do not; what `pytest.fail` raises does."""
-    pytest = sys.modules.get("pytest")  # without it nobody has raised anything of its
+    """Whether *error* is a failure: Ctrl-C, `SystemExit` and a skipped test are not, but `pytest.fail` is."""
+    pytest = sys.modules.get("pytest")  # if pytest is not loaded, its errors were not raised
     failed = () if pytest is None else (pytest.fail.Exception,)
     no_failure = () if pytest is None else (pytest.xfail.Exception,)
     return all(isinstance(leaf, (Exception, *failed)) and not isinstance(leaf, no_failure) for leaf in leaves(error))
 
 
 def finding_of(result: outcome.Outcome[Any]) -> BaseException | None:
-    """What is wrong, if something is. What is no finding is raised at once."""
+    """The failure in *result*, or None. Raises errors that are not failures."""
     error = error_of(result)
     if error is None or is_finding(error):
         return error
@@ -209,7 +211,7 @@ def finding_of(result: outcome.Outcome[Any]) -> BaseException | None:
 
 
 def failure_kind(error: BaseException | None) -> tuple[str, ...]:
-    """What a failure is, whatever its text: its type, and for a group those of what is in it."""
+    """The identity of a failure without its text: its class and, for a group, the classes in it."""
     if error is None:
         return ()
     parts = error.exceptions if is_group(error) else ()
@@ -217,6 +219,6 @@ def failure_kind(error: BaseException | None) -> tuple[str, ...]:
 
 
 def replay(main: Callable[[], Awaitable[T]], tape: Tape | str, *, steps: int = STEPS) -> T:
-    """Run *main* once more as on the *tape*, in virtual time. Returns and raises what it does."""
+    """Run *main* once more under the schedule on *tape*, in virtual time. Returns or raises what *main* does."""
     known = tape if isinstance(tape, Tape) else Tape.parse(tape)
     return play(main, Playback(known), policy=known.policy, steps=steps).result.unwrap()

@@ -3,10 +3,10 @@
     system      a running system, isolated, in virtual time, checked for leaks at teardown
     recorder    an observer of that system
 
-Tests under `@explore(...)` and `@sim_test(...)` listen to the options `--trioactors-seeds`, `-seed` and `-policy`; the first also to
-`-tape`, the second to `-case`.
+Tests under `@explore(...)` and `@sim_test(...)` use the options `--trioactors-seeds`, `--trioactors-seed` and `--trioactors-policy`; the
+former also use `--trioactors-tape`, the latter `--trioactors-case`.
 
-Override `system_tree`, `system_store`, `system_settings` or `system_environment` in a module or a class to have `system` opened with them.
+Override `system_tree`, `system_store`, `system_settings` or `system_environment` in a module or a class to open `system` with them.
 """
 
 from __future__ import annotations
@@ -43,22 +43,22 @@ __all__ = [
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """What `@explore(...)` reads from the command line."""
+    """Add the options of `@explore` and `@sim_test`."""
     group = parser.getgroup("trioactors", "trioactors: tests under @explore and @sim_test")
-    group.addoption("--trioactors-seeds", type=int, metavar="N", help="try so many of them, whatever the tests say")
+    group.addoption("--trioactors-seeds", type=int, metavar="N", help="try N seeds in each test, whatever the test says")
     group.addoption("--trioactors-seed", type=int, metavar="SEED", help="try only this seed")
     group.addoption("--trioactors-policy", choices=[policy.value for policy in Policy], help="choose tasks by this policy")
-    group.addoption("--trioactors-case", metavar="FILE", help="repeat this one simulation, as a failure has kept it")
-    group.addoption("--trioactors-tape", metavar="TAPE", help="repeat this one schedule, as a failure has printed it")
+    group.addoption("--trioactors-case", metavar="FILE", help="repeat the simulation that a failure has kept in FILE")
+    group.addoption("--trioactors-tape", metavar="TAPE", help="repeat the schedule that a failure has printed")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Name the points that simulations were to reach sometimes, and never did."""
+    """List the `sometimes` points that no simulation reached."""
     reports = terminalreporter.getreports("passed")
     reached = {value for report in reports for name, value in report.user_properties if name == REACHED}
     for report in reports:
-        told = ((name, value) for name, value in report.user_properties if name in {NEVER_REACHED, NEVER_MET})
-        points = [repr(value) for name, value in told if name == NEVER_REACHED or value not in reached]
+        found = ((name, value) for name, value in report.user_properties if name in {NEVER_REACHED, NEVER_MET})
+        points = [repr(value) for name, value in found if name == NEVER_REACHED or value not in reached]
         if points:
             terminalreporter.write_line(f"{report.nodeid}: no run reached {', '.join(points)}")
 
@@ -69,14 +69,14 @@ def _run_virtually(
     clock: trio.abc.Clock | None = None,
     instruments: Sequence[trio.abc.Instrument] = (),
 ) -> Any:
-    """How a test with a `system` is run: on the clock it asked for, else on one that jumps; held while worker threads are busy."""
+    """Run a test that uses `system`: on the clock that it requests, or else on a jumping one; the clock is held while threads are busy."""
     chosen = MockClock(autojump_threshold=0) if clock is None else clock
     guards = [ThreadGuard(chosen)] if isinstance(chosen, MockClock) else []
     return trio.run(main, clock=chosen, instruments=[*instruments, *guards])
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give every test that asks for `system`, directly or through a fixture, virtual time: pytest-trio looks at direct fixtures only."""
+    """Give virtual time to every test that uses `system`, even indirectly: pytest-trio only looks at direct fixtures."""
     for item in items:
         if "system" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.trio(run=_run_virtually), append=False)
@@ -84,25 +84,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def system_tree() -> Supervisor | None:
-    """The tree of `system`; none unless overridden."""
+    """The tree of `system`. Override it; the default is none."""
     return None
 
 
 @pytest.fixture
 def system_settings() -> Settings | None:
-    """The settings of `system`; the defaults unless overridden."""
+    """The settings of `system`. Override it; the default is `Settings()`."""
     return None
 
 
 @pytest.fixture
 def system_store() -> str | Store | None:
-    """The store of `system`; one in memory unless overridden."""
+    """The store of `system`. Override it; the default is a store in memory."""
     return "memory:"
 
 
 @pytest.fixture
 def system_environment() -> Environment | None:
-    """The environment of `system`; a virtual one unless overridden."""
+    """The environment of `system`. Override it; the default is a virtual one."""
     return None
 
 
@@ -113,14 +113,14 @@ async def system(
     system_settings: Settings | None,
     system_environment: Environment | None,
 ) -> AsyncGenerator[System, None]:
-    """A running system in virtual time. The test fails if anything of it is left."""
+    """A running system in virtual time. The test fails if parts of it are left behind."""
     async with isolated_system(system_tree, store=system_store, settings=system_settings, environment=system_environment) as opened:
         yield opened
 
 
 @pytest.fixture
 def recorder(system: System) -> Generator[Recorder, None, None]:
-    """Every trace record of `system`, the last ten thousand."""
+    """The last ten thousand trace records of `system`."""
     kept = Recorder()
     system.observe(kept)
     yield kept

@@ -1,16 +1,14 @@
-"""Assert on what was emitted, after it happened."""
+"""Assertions on emitted trace records, after the fact."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
+from trioactors.system.system import System
 from trioactors.trace.observers import Recorder
 from trioactors.trace.records import TraceRecord
-
-if TYPE_CHECKING:
-    from trioactors.system.system import System
 
 __all__ = ["emitted"]
 
@@ -19,9 +17,12 @@ Kind = TypeVar("Kind", bound=TraceRecord)
 
 @contextmanager
 def emitted(system: System, kind: type[Kind], **fields: object) -> Generator[list[Kind], None, None]:
-    """Check, when the block is over, that a record of *kind* with these *fields* was emitted in it; the list then holds them.
+    """Check, at the end of the block, that a record of *kind* with these *fields* was emitted in it. The list then holds them.
 
-    Let the block end with something that is over (a call, `flush`, `quiesce`), not with a wait for the record.
+        with emitted(system, MessageHandled, child="counter", handler="add") as found:
+            await counter.add()
+
+    End the block with a completed operation (a call, `flush`, `quiesce`); do not wait for the record.
     """
     recorder = Recorder()
     found: list[Kind] = []

@@ -1,19 +1,20 @@
-"""Decides, in Trio's own loop, who runs next; and takes from Trio what depends on addresses in memory.
+"""Decides in Trio's loop which task runs next, and removes Trio's dependence on memory addresses.
 
-There is no public way, so this module, and no other, uses private names of Trio. They are listed in `PRIVATE`, looked at before each use,
-and guarded by tests/test_scheduling.py. If a new Trio has changed them, the error and that test name which; look in trio/_core/_run.py for
+Trio has no public API for this, so this module, and no other, uses private names of Trio. They are listed in `PRIVATE`, checked before each
+use, and guarded by tests/test_scheduling.py. If a new Trio has changed them, the error and that test say which; look in trio/_core/_run.py
+for
 
-- the run queue: `unrolled_run` copies `runner.runq` into a list, and where `_ALLOW_DETERMINISTIC_SCHEDULING` is true sorts it by
-  `Task._counter` and calls `_r.shuffle(list)`. Our `_r` puts that list in order, or leaves one task in it and gives the others back to the
+- the run queue: `unrolled_run` copies `runner.runq` into a list and, if `_ALLOW_DETERMINISTIC_SCHEDULING` is true, sorts it by
+  `Task._counter` and calls `_r.shuffle(list)`. Our `_r` puts that list in order, or leaves one task in it and returns the others to the
   queue.
-- ties of deadlines: `Deadlines` is a heap of (deadline, id(scope), scope). Ours has the order of registration in the place of the id.
-- cancelling many: `CancelStatus`, which `CancelScope.__enter__` makes, keeps tasks and child statuses in sets, and cancels them in the
-  order of those. Ours keeps them in the order in which they came.
+- equal deadlines: `Deadlines` is a heap of (deadline, id(scope), scope). Ours has the order of registration instead of the id.
+- cancelling many tasks: `CancelStatus`, made by `CancelScope.__enter__`, keeps tasks and child statuses in sets and cancels them in the
+  order of those. Ours keeps them in the order in which they were added.
 
-Other runs in this process, in other threads, go through the same names. They are told by their thread and served as before.
+Other Trio runs of this process, in other threads, use the same names. They are recognized by their thread and behave as before.
 
-What stays undetermined: iterating over `nursery.child_tasks` or any other set of tasks, real threads and sockets, and finalizers of cyclic
-garbage (so the collector is off during a run).
+Not determined: iteration over `nursery.child_tasks` or any other set of tasks, real threads and sockets, and finalizers of cyclic garbage
+(the collector is therefore off during a run).
 """
 
 from __future__ import annotations
@@ -39,11 +40,11 @@ T = TypeVar("T")
 _Core: Any = trio._core._run  # pyright: ignore[reportPrivateUsage] - there is no public way: see above
 
 _AT_WORK: Final = threading.Lock()
-"""Held while the names below are ours: there is one of each in a process."""
+"""Held while the names below are replaced: a process has only one of each."""
 
 _RUNS: Final = itertools.count(1)
 _WHOLE: Final = 25
-"""After so many runs everything is looked through for garbage: a run that is over may have grown old while its result was in use."""
+"""A full garbage collection follows each of so many runs: a finished run may be in an old generation if its result was in use."""
 
 PRIVATE: Final = (
     "_ALLOW_DETERMINISTIC_SCHEDULING",
@@ -61,11 +62,11 @@ PRIVATE: Final = (
     "Runner.runq",
     "Task._counter",
 )
-"""What is used of `trio._core._run`."""
+"""The names of `trio._core._run` that are used."""
 
 
 def missing_names(core: Any = _Core) -> list[str]:
-    """Those of `PRIVATE` that this Trio does not have."""
+    """The names in `PRIVATE` that this version of Trio does not have."""
     missing: list[str] = []
     for name in PRIVATE:
         found = core
@@ -77,33 +78,33 @@ def missing_names(core: Any = _Core) -> list[str]:
 
 
 class Schedule(trio.abc.Instrument):
-    """The order of one run. Hand it to that run as an instrument."""
+    """The order of one run. Pass it to that run as an instrument."""
 
     def __init__(self, chooser: Chooser, *, whole: bool, watch: Callable[[Schedule, int], None] | None = None) -> None:
         self._chooser = chooser
         self._whole = whole
-        """Whether all that can run do so before any runs again."""
+        """Whether all tasks that can run do so before any of them runs again."""
         self._watch = watch
-        """Called with the number of runnable tasks whenever the loop comes round."""
+        """Called with the number of runnable tasks in each pass of the loop."""
         self._since: dict[int, int] = {}
-        """Since which step each runnable task waits, by its number: to keep the task itself would keep alive what it holds."""
+        """The step since which each runnable task waits, by the number of the task: a reference would keep alive what the task holds."""
         self._queue: Any = None
         self._batch: MutableSequence[Any] = []
         self.steps = 0
-        """How many steps of tasks it has let through."""
+        """The number of steps that have been run."""
 
     def __repr__(self) -> str:
-        """How far it is."""
+        """Show the number of steps."""
         return f"<schedule after {self.steps} steps>"
 
     def before_run(self) -> None:
-        """Put the ties of deadlines in order, while there are none yet."""
+        """Replace the deadlines before there are any, so that equal ones are ordered."""
         runner = _Core.GLOBAL_RUN_CONTEXT.runner
         runner.deadlines = _ordered_classes()[0]()
         self._queue = runner.runq
 
     def order(self, batch: MutableSequence[Any]) -> None:
-        """Put *batch*, which Trio has sorted by age, into the order in which it runs from the end; what must wait goes back to Trio."""
+        """Reorder *batch*, which Trio has sorted by age and runs from the end. Tasks that must wait are returned to Trio."""
         if self._watch is not None:
             self._batch = batch
             self._watch(self, len(batch))
@@ -121,7 +122,7 @@ class Schedule(trio.abc.Instrument):
         batch[:] = reversed(chosen)
 
     def hold(self, pick: Callable[[Sequence[trio.lowlevel.Task]], trio.lowlevel.Task | None]) -> Callable[[], None] | None:
-        """For a watcher: let one of those that can run stand still, until what is returned is called. None if nobody was picked."""
+        """Hold the runnable task that *pick* chooses, until the returned function is called. None if no task was picked."""
         task = pick(self._by_turn(self._batch))
         if task is None:
             return None
@@ -129,20 +130,20 @@ class Schedule(trio.abc.Instrument):
         return lambda: self._queue.append(task)
 
     def _by_turn(self, batch: MutableSequence[Any]) -> list[Any]:
-        """Who has waited longest comes first; of those who began together, who was spawned first."""
+        """Sort the tasks by how long they have waited and, if that is equal, by when they were spawned."""
         for task in batch:
             self._since.setdefault(task._counter, self.steps)
         return sorted(batch, key=lambda task: self._since[task._counter])
 
 
 class InOrder(MutableSet[T]):
-    """A set that gives its members in the order in which they came."""
+    """A set that iterates in the order in which its members were added."""
 
     def __init__(self) -> None:
         self._members: dict[T, None] = {}
 
     def __repr__(self) -> str:
-        """The members."""
+        """Show the members."""
         return f"InOrder({list(self._members)!r})"
 
     def __contains__(self, member: object) -> bool:
@@ -162,14 +163,10 @@ class InOrder(MutableSet[T]):
         """As for a set."""
         self._members.pop(value, None)
 
-    def remove(self, value: T) -> None:
-        """As for a set."""
-        del self._members[value]
-
 
 @cache
 def _ordered_classes() -> tuple[Any, Any]:
-    """Trio's own two classes, without addresses in memory."""
+    """Subclasses of two classes of Trio that do not depend on memory addresses."""
     ties = itertools.count()
 
     def add(self: Any, deadline: float, cancel_scope: Any) -> None:
@@ -199,7 +196,7 @@ def _status_maker(mine: Callable[[], bool], plain: Any) -> Callable[..., Any]:
 
 
 class _Dice(random.Random):
-    """What Trio shuffles with, in our run and in those of others."""
+    """Replaces Trio's random generator, for the scheduled run and for others."""
 
     def __init__(self, schedule: Schedule, mine: Callable[[], bool], plain: random.Random, *, sorted_before: bool) -> None:
         super().__init__(0)
@@ -209,7 +206,7 @@ class _Dice(random.Random):
         self._sorted_before = sorted_before
 
     def shuffle(self, x: MutableSequence[Any]) -> None:
-        """Order our own batches; do with others what Trio would."""
+        """Order the batches of the scheduled run; shuffle those of other runs as Trio does."""
         if self._mine():
             self._schedule.order(x)
         elif self._sorted_before:
@@ -218,16 +215,16 @@ class _Dice(random.Random):
             x.reverse()
 
     def random(self) -> float:
-        """For the clocks of others."""
+        """Draw a number, for other runs."""
         return self._plain.random()
 
 
 @contextmanager
 def scheduled(schedule: Schedule) -> Generator[None, None, None]:
-    """Within the block, *schedule* decides one run of Trio in this thread. Raises `UsageError` where another is at work."""
+    """Let *schedule* decide one run of Trio in this thread in the block. Raises `UsageError` if another schedule is in use."""
     if not _AT_WORK.acquire(blocking=False):
         raise UsageError(
-            "a schedule is being decided in this process already: explore one after another, or in processes of their own"
+            "another run is under a schedule in this process: explore one program after another, or in separate processes"
         )
     try:
         with _decided(schedule):
@@ -241,8 +238,8 @@ def _decided(schedule: Schedule) -> Generator[None, None, None]:
     missing = missing_names()
     if missing:
         raise UsageError(
-            f"trio {trio.__version__} has no {', '.join(missing)} in trio._core._run: schedules cannot be decided with it. "
-            f"Use a version that has, and see trioactors/testing/scheduling.py for what is done with them."
+            f"trio {trio.__version__} has no {', '.join(missing)} in trio._core._run, so schedules cannot be controlled. "
+            f"Use another version of trio; trioactors/testing/scheduling.py describes how these names are used."
         )
     thread = threading.get_ident()
 
@@ -260,6 +257,6 @@ def _decided(schedule: Schedule) -> Generator[None, None, None]:
     finally:
         _Core._r, _Core._ALLOW_DETERMINISTIC_SCHEDULING, _Core.CancelStatus = before
         if collecting:
-            # what this run left goes now, not in the middle of the next; what its caller still has goes with one of the next
+            # collect the garbage of this run now, not during the next one; what the caller still holds is collected after a later run
             gc.collect(0 if next(_RUNS) % _WHOLE else 2)
             gc.enable()

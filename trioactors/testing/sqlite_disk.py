@@ -1,11 +1,11 @@
 """The SQLite store on a simulated disk: `simulated_sqlite(path)` is the store, unchanged, with its files on `environment.disk`.
 
-Python's own `sqlite3` knows no other disk than the system's, so here is a SQLite of its own, which `apsw` brings (`pip install apsw`).
-`SimulatedFiles` takes the place of the real files of a store; its connection has those methods of `sqlite3.Connection` that the store and
-sqlite-utils call, and raises the errors of `sqlite3`. The same seed gives the same bytes: SQLite's chance comes from the environment.
+Python's `sqlite3` can only use the disk of the system, so this module uses the SQLite of `apsw` (`pip install apsw`). `SimulatedFiles`
+replaces the real files of a store. Its connection has the methods of `sqlite3.Connection` that the store and sqlite-utils call, and raises
+the errors of `sqlite3`. The same seed gives the same bytes: SQLite takes its random numbers from the environment.
 
-What ends the process in the middle of an operation (a `PowerCut`) ends the connection too: SQLite is closed without touching the disk, and
-whoever goes on using it gets the same exception again.
+An exception that ends the process during an operation (a `PowerCut`) also ends the connection: SQLite is closed without touching the disk,
+and further use raises the same exception again.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ T = TypeVar("T")
 
 _AUTOCHECKPOINT_PAGES: Final = 1_000
 _EXTRA: Final = 3
-"""What `PRAGMA synchronous` calls EXTRA."""
+"""The value EXTRA of `PRAGMA synchronous`."""
 
 _MOMENT: Final = "2023-11-14 22:13:20.000000+00:00"
-"""When sqlite-utils applied a migration, as it writes it down; it reads the real clock itself."""
+"""Replaces the time at which sqlite-utils applied a migration, which it reads from the real clock."""
 
 _CLASSES: Final[dict[int, type[sqlite3.Error]]] = {
     sqlite3.SQLITE_INTERNAL: sqlite3.InternalError,
@@ -53,17 +53,17 @@ _CLASSES: Final[dict[int, type[sqlite3.Error]]] = {
     sqlite3.SQLITE_MISUSE: sqlite3.InterfaceError,
     sqlite3.SQLITE_RANGE: sqlite3.InterfaceError,
 }
-"""As Python's `sqlite3` does it; every other code is an OperationalError."""
+"""The same classes as in Python's `sqlite3`; every other code is an OperationalError."""
 
 
 def simulated_sqlite(path: str | os.PathLike[str], options: Options | None = None) -> Store:
-    """The store of `sqlite:` at *path* on the disk of the environment it is opened with; its folder is made there."""
+    """The store of `sqlite:` at *path*, on the disk of the environment that it is opened with. Its folder is made there."""
     return _real()(path, options, files=SimulatedFiles.of)
 
 
 @functools.cache
 def _real() -> Callable[..., Store]:
-    """The class of the store. It is found as a URL finds it: trioactors imports no stores."""
+    """The class of the store, found by its entry point as for a URL: trioactors imports no stores."""
     [point] = entry_points(group=GROUP, name="sqlite")
     store: Callable[..., Store] = point.load()
     return store
@@ -71,20 +71,20 @@ def _real() -> Callable[..., Store]:
 
 @attrs.frozen
 class SimulatedFiles:
-    """The files of a SQLite store, on a disk that is not the system's."""
+    """The files of a SQLite store on a simulated disk."""
 
     disk: Disk
     environment: Environment
     syncs_folders: bool = True
-    """False is how SQLite behaves that was built with SQLITE_DISABLE_DIRSYNC."""
+    """False simulates a SQLite that was built with SQLITE_DISABLE_DIRSYNC."""
 
     @classmethod
     def of(cls, environment: Environment) -> SimulatedFiles:
-        """Those on the disk of the *environment*."""
+        """The files on the disk of *environment*."""
         return cls(environment.disk, environment)
 
     def look(self, path: Path, create: Creation) -> None:
-        """Make the folder of the file, unless nothing is to be made."""
+        """Make the folder of the file, unless *create* forbids it."""
         try:
             if create is Creation.CREATE:
                 self.disk.make_folder(path.parent)
@@ -96,12 +96,12 @@ class SimulatedFiles:
             raise StoreUnavailable(f"there is no store at {path}, and none is to be made (create=no)")
 
     def exists(self, path: Path) -> bool:
-        """Whether something has this name."""
+        """Whether the file exists."""
         return path.name in self.disk.names(path.parent)
 
     def connect(self, path: Path, limits: Limits) -> sqlite3.Connection:
         """Open the database."""
-        del limits  # nobody else is there who could be waited for
+        del limits  # no other process could hold a lock to wait for
         seed = f"{self.environment.random('sqlite').random()}/{self.environment.new_id()}"
         seed_chance(random.Random(seed))  # noqa: S311 - to replay, not to guard
         name = _free_name()
@@ -109,7 +109,7 @@ class SimulatedFiles:
         return cast("sqlite3.Connection", _Connection(path, vfs, name))
 
     def identify(self, paths: Sequence[Path]) -> object:
-        """Whether all of them are there; no name on this disk is given to another file by anybody."""
+        """Check that all files exist. On this disk no name can be given to another file meanwhile."""
         for path in paths:
             if not self.exists(path):
                 raise FileNotFoundError(str(path))
@@ -124,13 +124,13 @@ class SimulatedFiles:
 
 
 def _free_name() -> str:
-    """A name for one more connection; all that are open have their own."""
+    """An unused name for a connection; each open one has its own."""
     taken = set(apsw.vfs_names())
     return next(name for number in range(len(taken) + 1) if (name := f"trioactors-{number}") not in taken)
 
 
 class _Cursor:
-    """The rows of a statement. As in `sqlite3` it is a row ahead, so that whoever takes the last one is told how the statement ended."""
+    """The rows of a statement. As in `sqlite3` it reads one row ahead, so that fetching the last row raises an error of the statement."""
 
     def __init__(self, connection: _Connection, rows: apsw.Cursor, rowcount: int) -> None:
         self._connection = connection
@@ -140,7 +140,7 @@ class _Cursor:
 
     @property
     def description(self) -> Sequence[Sequence[object]]:
-        """The columns; none where there is no row left, and nobody needs them."""
+        """The columns; none after the last row, when they are not needed."""
         try:
             return self._rows.get_description()
         except apsw.ExecutionCompleteError:
@@ -148,7 +148,7 @@ class _Cursor:
 
     @property
     def lastrowid(self) -> int:
-        """The number of the row that was inserted last."""
+        """The id of the last inserted row."""
         number: int = self._connection.inner.last_insert_rowid()
         return number
 
@@ -157,7 +157,7 @@ class _Cursor:
             yield row
 
     def fetchone(self) -> Any:
-        """The next row; None when there are no more."""
+        """The next row; None if there are no more."""
         row = self._ahead
         if row is not None:
             self._ahead = self._connection.run(self._rows.fetchone)
@@ -166,24 +166,24 @@ class _Cursor:
         return tuple(value.encode() if isinstance(value, str) else value for value in row)
 
     def fetchall(self) -> list[Any]:
-        """All that are left."""
+        """All remaining rows."""
         return list(self)
 
 
 @attrs.define
 class _Log:
-    """How long the write-ahead log is."""
+    """The length of the write-ahead log."""
 
     pages: int = 0
 
     def grown(self, _: apsw.Connection, __: str, pages: int) -> int:
-        """Told by SQLite after each commit."""
+        """Called by SQLite after each commit."""
         self.pages = pages
         return apsw.SQLITE_OK
 
 
 class _Connection:
-    """What a store and sqlite-utils use of `sqlite3.Connection`."""
+    """The part of `sqlite3.Connection` that a store and sqlite-utils use."""
 
     isolation_level = None
     text_factory: type = str
@@ -197,22 +197,22 @@ class _Connection:
             self.inner: Any = self.run(lambda: apsw.Connection(str(path), vfs=name))
             undo.pop_all()
         self._closed = False
-        self.inner.set_wal_hook(self._log.grown)  # SQLite's own would checkpoint, and let nobody tell its failure from the commit's
+        self.inner.set_wal_hook(self._log.grown)  # the default hook checkpoints, and its failure looks like one of the commit
         self._all("PRAGMA locking_mode = EXCLUSIVE")
         self._all("PRAGMA temp_store = MEMORY")
 
     def __del__(self) -> None:
-        """A connection that nobody closed belongs to a process that is dead: what is on the disk is none of its business."""
+        """Close without touching the disk: a connection that was not closed belongs to a dead process."""
         self._vfs.abandoned = True
         self.close()
 
     @property
     def in_transaction(self) -> bool:
-        """Whether something is left to be committed or undone."""
+        """Whether a transaction is open."""
         return not self._closed and self.inner.in_transaction
 
     def cursor(self) -> _Connection:
-        """sqlite-utils executes on it."""
+        """Return the connection itself; sqlite-utils executes on it."""
         return self
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> _Cursor:
@@ -231,12 +231,12 @@ class _Connection:
             self.execute(sql, row)
 
     def executescript(self, sql: str) -> None:
-        """Execute all statements, and all that they do."""
+        """Execute all statements in *sql*."""
         self._all(sql)
         self._checkpoint()
 
     def close(self) -> None:
-        """Close the database; what fails in it, fails unheard, as in SQLite."""
+        """Close the database. Errors are ignored, as in SQLite."""
         if self._closed:
             return
         self._closed = True
@@ -247,7 +247,7 @@ class _Connection:
             self._vfs.unregister()
 
     def run(self, do: Callable[[], T]) -> T:
-        """Call SQLite, and raise its errors as `sqlite3` does."""
+        """Call SQLite and raise its errors as `sqlite3` does."""
         self._vfs.check()
         try:
             return do()
@@ -263,7 +263,7 @@ class _Connection:
         return found
 
     def _checkpoint(self) -> None:
-        """After a commit that made the log long, move it into the database; where that fails, the commit stands."""
+        """Move a long log into the database after a commit. The commit stands even if that fails."""
         if self._log.pages >= _AUTOCHECKPOINT_PAGES:
             self._log.pages = 0
             with suppress(sqlite3.Error):
@@ -271,7 +271,7 @@ class _Connection:
 
 
 def _explained(error: apsw.Error) -> sqlite3.Error:
-    """The error of `sqlite3` for one of apsw's."""
+    """The error of `sqlite3` that corresponds to an error of apsw."""
     code: int | None = getattr(error, "extendedresult", None)
     if code is None:
         return sqlite3.ProgrammingError(str(error))

@@ -1,15 +1,14 @@
-"""SQLite's view of a simulated disk: what its own layer for Unix does, on `trioactors.environment.disk`.
+"""SQLite's file layer on a simulated disk: a port of its Unix layer to `trioactors.environment.disk`.
 
-A power cut under SQLite shows something only if the disk gets the operations that it would get from a real system. So this does what
-`os_unix.c` of SQLite does: the first sync of a new journal syncs its folder too, and nobody looks whether that succeeded; a journal is
-deleted with a sync of its folder where SQLite asks for one; an empty file counts as none; and each failure has its own code, because it
-depends on the code what SQLite makes of it.
+A power cut under SQLite is only meaningful if the disk gets the same operations as on a real system. So this module does what `os_unix.c`
+of SQLite does: the first sync of a new journal also syncs its folder, and its result is ignored; deleting a journal syncs its folder if
+SQLite asks for it; an empty file counts as missing; and each failure has its own code, because SQLite reacts to the code.
 
-There is no shared memory here, so SQLite has the database for itself (`PRAGMA locking_mode = EXCLUSIVE`). It then keeps a rollback journal
-open and blanks its first bytes where it would delete it otherwise. That would hide the one thing that must be shown, a deleted journal
-that comes back; so a blanked journal is deleted here, and made anew at the next write.
+There is no shared memory here, so SQLite uses the database exclusively (`PRAGMA locking_mode = EXCLUSIVE`). It then keeps a rollback
+journal open and blanks its first bytes instead of deleting it. That would hide the very case that must be tested, a deleted journal that
+comes back; so a blanked journal is deleted here and created again at the next write.
 
-Once the power is cut, nothing reaches the disk any more: SQLite, which does not know that it is dead, goes on to tidy up.
+After a power cut nothing reaches the disk any more: SQLite does not know that the process is dead and continues to clean up.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ _METHODS: Final = frozenset(name for name in dir(apsw.VFS) if name.startswith("x
 
 
 class _Seed(apsw.VFS):
-    """Where SQLite gets the seed of its chance from: whatever is the default at that moment."""
+    """A VFS that gives SQLite the seed of its random numbers; SQLite asks the VFS that is the default at that moment."""
 
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
@@ -46,7 +45,7 @@ class _Seed(apsw.VFS):
 
 
 def seed_chance(chance: random.Random) -> None:
-    """Let *chance* decide what SQLite draws from now on: the salts of its logs, the marks of its journals."""
+    """Seed SQLite's random numbers (the salts of its logs, the nonces of its journals) from *chance*."""
     seed = _Seed(chance)
     apsw.randomness(0)  # forget the old seed
     apsw.randomness(1)  # fetch the new one
@@ -54,7 +53,7 @@ def seed_chance(chance: random.Random) -> None:
 
 
 class _At:
-    """Around an operation of the disk: its failure becomes SQLite's *code*, and after a power cut there are no more."""
+    """Surrounds an operation of the disk: its failure becomes SQLite's *code*; after a power cut it is refused."""
 
     __slots__ = ("_code", "_vfs")
 
@@ -77,21 +76,21 @@ class _At:
 
 
 class DiskVFS(apsw.VFS):
-    """Files of a disk, for one database; `unregister` it when the database is closed."""
+    """The files of one database on a disk. Call `unregister` when the database is closed."""
 
     def __init__(self, name: str, disk: Disk, *, syncs_folders: bool = True) -> None:
         self.disk = disk
         self.syncs_folders = syncs_folders
-        """False is how SQLite behaves that was built with SQLITE_DISABLE_DIRSYNC."""
+        """False simulates a SQLite that was built with SQLITE_DISABLE_DIRSYNC."""
 
         self.extra = False
-        """Whether the folder is synced after a journal was deleted: `PRAGMA synchronous = EXTRA`."""
+        """Whether the folder is synced after a journal is deleted: `PRAGMA synchronous = EXTRA`."""
 
         self.end: BaseException | None = None
-        """What ended the simulated process in the middle of an operation."""
+        """The exception that ended the simulated process during an operation."""
 
         self.abandoned = False
-        """Whether the process is taken to be dead, because nobody closed the database."""
+        """Whether the process counts as dead because the database was not closed."""
 
         self.reading = _At(self, apsw.SQLITE_IOERR_READ)
         self.writing = _At(self, apsw.SQLITE_IOERR_WRITE)
@@ -107,20 +106,20 @@ class DiskVFS(apsw.VFS):
 
     @property
     def dead(self) -> bool:
-        """Whether nothing may reach the disk any more."""
+        """Whether the process is dead: nothing may reach the disk."""
         return self.abandoned or self.end is not None
 
     def check(self) -> None:
-        """Raise what ended the process, if anything did."""
+        """Raise the exception that ended the process, if any."""
         if self.end is not None:
             raise self.end
 
     def there(self, path: Path) -> bool:
-        """Whether something has this name."""
+        """Whether the file exists."""
         return path.name in self.disk.names(path.parent)
 
     def still_open(self) -> None:
-        """OSError where the process that opened the database was killed: names are looked up by those who live."""
+        """Raise OSError if the process that opened the database was killed: a dead process cannot look up names."""
         if self._database is not None:
             self._database.read_at(0, 0)
 
@@ -134,7 +133,7 @@ class DiskVFS(apsw.VFS):
                 self.disk.sync_folder(path.parent)
 
     def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:  # noqa: N802
-        """Open a file; one without a name is for the moment only, and no disk needs to know of it."""
+        """Open a file. One without a name is temporary and kept in memory."""
         flags[1] = asked = flags[0]
         if name is None:
             return cast("apsw.VFSFile", _Scratch())
@@ -148,7 +147,7 @@ class DiskVFS(apsw.VFS):
             self._database = file
         kind = _RollbackJournal if asked & apsw.SQLITE_OPEN_MAIN_JOURNAL else _File
         fresh = asked & apsw.SQLITE_OPEN_CREATE != 0 and asked & _JOURNALS != 0
-        return cast("apsw.VFSFile", kind(self, path, file, fresh))  # SQLite does not ask for a class, only for its methods
+        return cast("apsw.VFSFile", kind(self, path, file, fresh))  # SQLite needs only the methods, not the class
 
     def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: FBT001, N802
         """Delete a file."""
@@ -158,8 +157,8 @@ class DiskVFS(apsw.VFS):
                 raise apsw.exception_for(apsw.SQLITE_IOERR_DELETE_NOENT)
         self.remove(path, sync=syncdir)
 
-    def xAccess(self, pathname: str, flags: int) -> bool:  # noqa: ARG002, N802 - everything there may be read and written
-        """Whether the file is there; an empty one is not."""
+    def xAccess(self, pathname: str, flags: int) -> bool:  # noqa: ARG002, N802 - every existing file may be read and written
+        """Whether the file exists and is not empty."""
         path = Path(pathname)
         with self._finding:
             if not self.there(path):
@@ -174,12 +173,12 @@ class DiskVFS(apsw.VFS):
         return name
 
     def xGetLastError(self) -> tuple[int, str]:  # noqa: N802
-        """What the system says is in the exception."""
+        """Return nothing: the exception has the error of the system."""
         return 0, ""
 
 
 class _Quiet:
-    """What every file says to questions that nobody else's presence decides: nobody else is there."""
+    """The methods of a file that only matter with several processes: there is just one."""
 
     __slots__ = ()
 
@@ -199,7 +198,7 @@ class _Quiet:
         return _SECTOR_BYTES
 
     def xDeviceCharacteristics(self) -> int:  # noqa: N802
-        """A torn write never touches the bytes beside it: what SQLite takes for granted on Unix."""
+        """A torn write never changes the bytes beside it: SQLite assumes this on Unix."""
         return apsw.SQLITE_IOCAP_POWERSAFE_OVERWRITE
 
 
@@ -211,7 +210,7 @@ class _File(_Quiet):
     path: Path
     file: DiskFile
     fresh: bool
-    """Whether the next sync is the first of a new journal: then it is one of the folder too."""
+    """Whether the next sync is the first of a new journal, which also syncs the folder."""
 
     def xRead(self, amount: int, offset: int) -> bytes:  # noqa: N802
         with self.vfs.reading:
@@ -225,7 +224,7 @@ class _File(_Quiet):
         with self.vfs.truncating:
             self.file.truncate(newsize)
 
-    def xSync(self, flags: int) -> None:  # noqa: ARG002, N802 - how thoroughly: there is one way only
+    def xSync(self, flags: int) -> None:  # noqa: ARG002, N802 - there is only one kind of sync
         with self.vfs.syncing:
             self.file.sync()
             if self.fresh and self.vfs.syncs_folders:
@@ -243,7 +242,7 @@ class _File(_Quiet):
 
 @attrs.define(eq=False)
 class _RollbackJournal(_File):
-    """A file that is deleted where SQLite, which has the database for itself, only blanks its first bytes."""
+    """A journal that is deleted when SQLite, in exclusive mode, only blanks its first bytes."""
 
     deleted: bool = False
 
@@ -273,7 +272,7 @@ class _RollbackJournal(_File):
 
 @attrs.define(eq=False)
 class _Scratch(_Quiet):
-    """A file without a name, in memory."""
+    """A temporary file in memory."""
 
     content: bytearray = attrs.field(factory=bytearray)
 

@@ -1,11 +1,11 @@
-"""For authors and users of stores: the contract that every store passes, and a store that fails when it is told to.
+"""For authors and users of stores: the contract that every store passes, and a store that fails on request.
 
     class TestMyStore(StoreContract):
         def make(self, path: Path) -> Store:
             return MyStore(path)
 
-`StoreContract` has the promises of `trioactors.persistence` as tests. They need pytest, touch nothing outside their temporary
-folders, and fork where they need another process.
+`StoreContract` contains the promises of `trioactors.persistence` as tests. They need pytest, touch nothing outside their temporary
+folders, and fork if they need another process.
 """
 
 from __future__ import annotations
@@ -31,11 +31,18 @@ T = TypeVar("T")
 
 
 class StoreContract(RecordContract, CommitContract, LifeContract):
-    """Every promise of a store, as a test. Subclass it, name the class Test..., and say how a store is made."""
+    """Every promise of a store, as a test.
+
+        class TestMyStore(StoreContract):
+            def make(self, path: Path) -> Store:
+                return MyStore(path)
+
+    Subclass it, name the class Test..., and override `make`.
+    """
 
 
 class Operation(enum.Enum):
-    """What a fault counts."""
+    """The operations that a fault counts."""
 
     OPEN = "open"
     READ = "read"
@@ -46,25 +53,30 @@ class Operation(enum.Enum):
 
 @attrs.frozen(kw_only=True)
 class Fault:
-    """What happens at the nth operation, counted from one."""
+    """A fault at the nth operation, counted from one."""
 
     at: int
     operation: Operation = Operation.COMMIT
     wait: Callable[[], object] | None = None
-    """Called before the operation; it takes as long as it likes."""
+    """Called before the operation; it may block."""
 
     before: StoreError | None = None
     """Raised instead of the operation."""
 
     after: StoreError | None = None
-    """Raised when the operation is done."""
+    """Raised after the operation."""
 
     forget: bool = False
-    """From here on commits are acknowledged and not synced: a power cut takes them."""
+    """From here on commits are acknowledged without a sync: a power cut loses them."""
 
 
 class FaultyStore:
-    """A store that works, but for its faults."""
+    """A store that wraps another one and fails as planned.
+
+        store = FaultyStore(store_at("memory:"), Fault(at=3, before=StoreUnavailable("down")))
+
+    Without faults it does what the inner store does.
+    """
 
     def __init__(self, inner: Store, *faults: Fault, blocking: bool | None = None) -> None:
         self._inner = inner
@@ -78,11 +90,11 @@ class FaultyStore:
 
     @property
     def blocking(self) -> bool:
-        """As the store inside, unless told otherwise: the calls of a store in memory can then be held or slowed down, too."""
+        """As the inner store, unless set otherwise: this lets a worker hold or delay the calls of a store in memory."""
         return self._inner.blocking if self._blocking is None else self._blocking
 
     def count(self, operation: Operation) -> int:
-        """How many there have been."""
+        """The number of these operations so far."""
         return self._counts[operation]
 
     def plan(self, *faults: Fault) -> None:
@@ -90,33 +102,33 @@ class FaultyStore:
         self._faults += tuple(attrs.evolve(fault, at=fault.at + self._counts[fault.operation]) for fault in faults)
 
     def open(self, environment: Environment) -> None:
-        """Open the store inside."""
+        """Open the inner store."""
         self._run(Operation.OPEN, lambda: self._inner.open(environment))
 
     def read(self, keys: Sequence[Key]) -> Sequence[Record | Corrupt | None]:
-        """Read from the store inside."""
+        """Read from the inner store."""
         return self._run(Operation.READ, lambda: self._inner.read(keys))
 
     def scan(
         self, space: Space, start: str = "", stop: str | None = None, *, limit: int = SCAN_LIMIT, reverse: bool = False
     ) -> Sequence[Found]:
-        """Scan the store inside."""
+        """Scan the inner store."""
         return self._run(Operation.SCAN, lambda: self._inner.scan(space, start, stop, limit=limit, reverse=reverse))
 
     def commit(self, batches: Sequence[Batch]) -> Sequence[Answer]:
-        """Commit to the store inside."""
+        """Commit to the inner store."""
         return self._run(Operation.COMMIT, lambda: self._remembering(batches))
 
     def backup(self, to: Path) -> None:
-        """Back up the store inside."""
+        """Back up the inner store."""
         self._inner.backup(to)
 
     def close(self) -> None:
-        """Close the store inside."""
+        """Close the inner store."""
         self._inner.close()
 
     def power_cut(self) -> None:
-        """Take back what was acknowledged and not synced, and close the store."""
+        """Undo what was acknowledged and not synced, and close the store."""
         undo, self._undo = self._undo, None
         for write in reversed(undo or ()):
             self._inner.commit([Batch((write,))])
@@ -130,7 +142,7 @@ class FaultyStore:
             if fault.forget and self._undo is None:
                 self._undo = []
             if fault.before is not None:
-                raise fresh(fault.before)  # one of its own, which keeps nothing of this call alive
+                raise fresh(fault.before)  # a copy, which keeps nothing of this call alive
         result = do()
         for fault in due:
             if fault.after is not None:
@@ -147,7 +159,7 @@ class FaultyStore:
         ]
 
     def _remembering(self, batches: Sequence[Batch]) -> Sequence[Answer]:
-        """Commit, and remember how to take it back where it is not synced."""
+        """Commit. If commits are not synced, remember how to undo this one."""
         if self._undo is None:
             return self._inner.commit(batches)
         keys = list(dict.fromkeys(write.key for batch in batches for write in batch.writes))

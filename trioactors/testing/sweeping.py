@@ -1,11 +1,11 @@
 """Cancel a scenario, and crash each of its actors, at every moment in turn.
 
-Code that waits can be cancelled wherever it waits, and an actor can crash whatever its callers are about. Few tests try more than one such
-moment. Here the scenario runs once undisturbed, and its steps are counted: each step of any task, from the moment in which the scenario
-begins until it has ended. A step ends at a checkpoint, so these are the moments at which anything can happen. Then it runs once for each
-moment, and is cancelled there; and once for each moment and each actor that is alive then, which crashes.
+Code can be cancelled wherever it waits, and an actor can crash at any time. Few tests try more than one such moment. Here the scenario
+first runs undisturbed and its steps are counted: each step of any task while the scenario runs. A step ends at a checkpoint, so these are
+the moments at which anything can happen. Then it runs once for each moment and is cancelled there, and once for each moment and each actor
+that is running then, which crashes.
 
-Both are done by cancelling a scope, never by throwing into a coroutine, which reaches states that no real program can be in.
+Both are done by cancelling a scope. Throwing into a coroutine would reach states that no real program can be in.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from trioactors.errors import ActorCrashed, ActorStopped, StartFailed, UsageErro
 from trioactors.errors.exits import leaves
 from trioactors.system.system import System
 from trioactors.testing.driving import PlannedCrash, alive_in
-from trioactors.testing.given import look_at_function, look_at_instance, look_at_opening, look_at_verdict
+from trioactors.testing.given import refuse_verdict, require, require_function, require_type
 from trioactors.testing.leaks import isolated_system
 from trioactors.testing.playing import Played, error_of, is_finding, play
 from trioactors.testing.schedules import Chooser, Playback, Policy, Tape, chooser
@@ -34,40 +34,40 @@ _Part = Callable[[System], Awaitable[Any]]
 
 @attrs.frozen
 class Disturbance:
-    """What happens at one moment: the scenario is cancelled, or *actor* crashes."""
+    """A disturbance at one moment: the scenario is cancelled, or *actor* crashes."""
 
     moment: int
     actor: str | None = None
 
     def __str__(self) -> str:
-        """As `sweep_cancellation(only=...)` takes it."""
+        """The text for `sweep_cancellation(only=...)`."""
         return f"cancel {self.moment}" if self.actor is None else f"crash {self.moment} {self.actor}"
 
     @classmethod
     def parse(cls, text: str) -> Disturbance:
-        """Read what `str` wrote. Raises `UsageError`."""
+        """Read the text that `str` returned. Raises `UsageError`."""
         match text.split(maxsplit=2):
             case ["cancel", moment] if moment.isdecimal():
                 return cls(int(moment))
             case ["crash", moment, actor] if moment.isdecimal():
                 return cls(int(moment), actor)
             case _:
-                raise UsageError(f"{text!r} is no disturbance: write 'cancel 17' or 'crash 17 <actor>'")
+                raise UsageError(f"{text!r} is not a disturbance: write 'cancel 17' or 'crash 17 <actor>'")
 
 
 @attrs.frozen
 class Swept:
-    """What was tried, and nothing failed."""
+    """A summary of a sweep without failures."""
 
     moments: int
     cancelled: int
-    """How many runs were cancelled before they had ended by themselves."""
+    """The number of runs that were cancelled before they ended by themselves."""
     crashed: int
-    """How many runs had an actor crash."""
+    """The number of runs in which an actor crashed."""
 
 
 class _Probe(trio.abc.Instrument):
-    """Counts the moments of one run, and disturbs one of them."""
+    """Counts the moments of one run and disturbs it at one of them."""
 
     def __init__(self, disturbance: Disturbance | None) -> None:
         self._disturbance = disturbance
@@ -75,11 +75,11 @@ class _Probe(trio.abc.Instrument):
         self.system: System | None = None
         """The system, while the scenario runs."""
         self.alive: list[tuple[str, ...]] = []
-        """Who could crash at each moment so far."""
+        """The actors that could crash at each moment so far."""
         self.hit = False
 
     def after_task_step(self, task: trio.lowlevel.Task) -> None:
-        """A moment."""
+        """Count a moment."""
         del task
         if self.system is None:
             return
@@ -104,7 +104,7 @@ class _Sweep:
     seed: int | None
 
     def run(self, disturbance: Disturbance | None) -> _Probe:
-        """Once, with this disturbance. Raises what fails, with a note."""
+        """Run the scenario once with this disturbance. Raises the failure, with a note."""
         probe = _Probe(disturbance)
         verdict: object = None
 
@@ -122,19 +122,19 @@ class _Sweep:
         if error is not None:
             error.add_note(_note(error, disturbance if probe.hit else None))
         played.result.unwrap()
-        look_at_verdict("sweep_cancellation(check=...)", self.check, verdict)
+        refuse_verdict("sweep_cancellation(check=...)", self.check, verdict)
         return probe
 
     def run_only(self, disturbance: Disturbance) -> Swept:
-        """Once, with this disturbance, which must come. Raises `UsageError` where it does not."""
+        """Run the scenario once with this disturbance. Raises `UsageError` if it does not happen."""
         probe = self.run(disturbance)
         if probe.hit:
             return Swept(1, int(probe.scope.cancelled_caught), int(disturbance.actor is not None))
-        where = f"the scenario has {len(probe.alive)} moments, and the first is 0"
+        where = f"the scenario has {len(probe.alive)} moments, the first of which is 0"
         if disturbance.moment < len(probe.alive):
-            where = f"those that live at that moment: {sorted(probe.alive[disturbance.moment])}"
+            where = f"actors that run at that moment: {sorted(probe.alive[disturbance.moment])}"
         raise UsageError(
-            f'sweep_cancellation(only="{disturbance}") disturbs nothing: {where}; those that live at some moment: {_ever(probe.alive)}'
+            f'sweep_cancellation(only="{disturbance}") disturbs nothing: {where}; actors that run at some moment: {_ever(probe.alive)}'
         )
 
     async def _disturbed(self, system: System, probe: _Probe, accept: tuple[type[BaseException], ...]) -> None:
@@ -150,13 +150,13 @@ class _Sweep:
 
 def _note(error: BaseException, disturbance: Disturbance | None) -> str:
     if not is_finding(error):
-        return f"sweep_cancellation: it came in a run with this disturbance: {disturbance or 'none'}"
+        return f"sweep_cancellation: it was raised in a run with this disturbance: {disturbance or 'none'}"
     what = "It was not disturbed" if disturbance is None else f'Repeat it with only="{disturbance}"'
-    return f"sweep_cancellation: the scenario, its check or its end fails. {what}"
+    return f"sweep_cancellation: the scenario, its check or its cleanup fails. {what}"
 
 
 def _ever(alive: Sequence[Sequence[str]]) -> list[str]:
-    """Who lives at some moment."""
+    """The actors that run at some moment."""
     return sorted({name for names in alive for name in names})
 
 
@@ -170,19 +170,23 @@ def sweep_cancellation(
     seed: int | None = None,
     only: str | None = None,
 ) -> Swept:
-    """Run *scenario* again and again: cancelled at each moment, then with an actor crashed at each moment; *check* looks at what is left.
+    """Run *scenario* many times: cancelled at each moment, then with an actor crashed at each moment. *check* looks at the result.
 
-    Each run has a system of its own, from *opening*, which is checked for leaks. Of *actors* (all, unless named) those crash that are
-    alive. A crash may end the scenario by an error in *accept*; any other error fails the sweep, with a note that says how to repeat that
-    run. With a *seed* tasks do not run in turn, but under that seed's random priorities.
+        sweep_cancellation(scenario, check=check)
+        sweep_cancellation(scenario, check=check, only="crash 17 ledger")       repeat one run
+
+    Each run has its own system, made by *opening* and checked for leaks. Only *actors* are crashed (by default all), while they run. A
+    crash may end the scenario with an error in *accept*; any other error fails the sweep, with a note that says how to repeat the run. With
+    a *seed*, tasks run under the random priorities of that seed instead of in turn.
     """
-    look_at_function("sweep_cancellation(...)", scenario, "the system")
+    require_function("sweep_cancellation(...)", scenario, "the system")
     if check is not None:
-        look_at_function("sweep_cancellation(check=...)", check, "the system")
-    look_at_opening("sweep_cancellation(opening=...)", opening)
-    if isinstance(actors, str):
-        raise UsageError(f"sweep_cancellation(actors={actors!r}): write the names of actors, in a list")
-    look_at_instance("sweep_cancellation(only=...)", only, str | None, '"cancel 17" or "crash 17 <actor>"')
+        require_function("sweep_cancellation(check=...)", check, "the system")
+    given: Any = opening
+    opens = callable(given) and not isinstance(given, AbstractAsyncContextManager)
+    require(opens, "sweep_cancellation(opening=...)", given, "a function that opens a system, such as isolated_system")
+    require(not isinstance(actors, str), "sweep_cancellation(actors=...)", actors, "a list of the names of actors")
+    require_type("sweep_cancellation(only=...)", only, str | None, '"cancel 17" or "crash 17 <actor>"')
     sweep = _Sweep(scenario, check, opening, accept, seed)
     if only is not None:
         return sweep.run_only(Disturbance.parse(only))
@@ -190,7 +194,9 @@ def sweep_cancellation(
     ever = _ever(alive)
     strangers = [name for name in actors or () if name not in ever]
     if strangers:
-        raise UsageError(f"sweep_cancellation(actors={actors!r}): {strangers[0]!r} never lives in it; those that do: {ever}")
+        raise UsageError(
+            f"sweep_cancellation(actors={actors!r}): {strangers[0]!r} never runs in the scenario; actors that do: {ever}"
+        )
     cancelled = sum(sweep.run(Disturbance(moment)).scope.cancelled_caught for moment in range(len(alive)))
     crashes = [
         Disturbance(moment, name) for moment, names in enumerate(alive) for name in names if actors is None or name in actors

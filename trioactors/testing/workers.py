@@ -1,7 +1,7 @@
-"""Disks that take their time, in virtual time: workers that let the blocking calls of a store wait.
+"""Slow disks in virtual time: workers that delay the blocking calls of a store.
 
-Hand one to `virtual_environment(worker=...)`, and have a store that waits for a disk, or says so (`FaultyStore(..., blocking=True)`): the
-calls of other stores never leave the actor's own thread. As with a thread, calls run one after another and never inside each other.
+Pass one to `virtual_environment(worker=...)`, and use a store that waits for a disk or pretends to (`FaultyStore(..., blocking=True)`): the
+calls of other stores do not go through the worker. As in a thread, calls run one after another, never nested.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class HeldWorker:
-    """A disk that stands still when it is told to: calls run at once, but while it is held they wait."""
+    """A disk that can be held: calls run at once, but while it is held they wait."""
 
     def __init__(self) -> None:
         self._jobs: deque[tuple[Callable[[], Any], Callable[[Any], None]]] = deque()
@@ -27,34 +27,34 @@ class HeldWorker:
         self._working = False
 
     def __repr__(self) -> str:
-        """Whether it is held, and what waits."""
+        """Show whether it is held and how many calls wait."""
         return f"<held worker: {'free' if self._allowed is None else 'held'}, {len(self)} calls wait>"
 
     def __len__(self) -> int:
-        """How many calls wait."""
+        """The number of waiting calls."""
         return len(self._jobs)
 
     def hold(self) -> None:
-        """Let every call wait from now on."""
+        """Make every call wait from now on."""
         self._allowed = 0
 
     def step(self, count: int = 1) -> None:
-        """Run the next *count* calls, those that come later included, and hold the others."""
+        """Run the next *count* calls, waiting or future ones, and hold the others."""
         self._allowed = count + (self._allowed or 0)
         self._work()
 
     def release(self) -> None:
-        """Run what waits, and everything that comes."""
+        """Run all waiting and future calls."""
         self._allowed = None
         self._work()
 
     def submit(self, call: Callable[[], T], done: Callable[[outcome.Outcome[T]], None], /) -> None:
-        """Run *call* when it may."""
+        """Run *call* as soon as it is allowed."""
         self._jobs.append((call, done))
         self._work()
 
     def close(self) -> None:
-        """What waits still runs when it may."""
+        """Do nothing: waiting calls still run when they are allowed."""
 
     def _work(self) -> None:
         if self._working:
@@ -72,28 +72,28 @@ class SlowWorker:
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        """How long the next calls take; may be changed."""
+        """The duration of the next calls in seconds; may be changed."""
         self._jobs: deque[tuple[Callable[[], Any], Callable[[Any], None]]] = deque()
 
     def __repr__(self) -> str:
-        """How slow it is, and what it has to do."""
+        """Show the duration of a call and the number of waiting calls."""
         return f"<slow worker: {self.seconds:g} s a call, {len(self._jobs)} to do>"
 
     def submit(self, call: Callable[[], T], done: Callable[[outcome.Outcome[T]], None], /) -> None:
-        """Run *call* when its turn comes, and tell *done* when the time is over."""
+        """Run *call* in its turn, and call *done* with the result when the time is over."""
         self._jobs.append((call, done))
         if len(self._jobs) == 1:
             trio.lowlevel.spawn_system_task(self._work, name="slow worker")
 
     def close(self) -> None:
-        """What was submitted is still done."""
+        """Do nothing: calls that were submitted still run."""
 
     async def _work(self) -> None:
         while True:
             call, done = self._jobs[0]
             result = outcome.capture(call)
             await trio.sleep(self.seconds)
-            done(result)  # it may submit the next one, to be run here
+            done(result)  # it may submit the next call, which runs here
             self._jobs.popleft()
             if not self._jobs:
                 return

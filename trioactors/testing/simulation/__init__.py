@@ -1,4 +1,4 @@
-"""The whole system under a seed: clients, schedule, crashes, kills, power cuts; see `simulate` in `simulating.py`."""
+"""Simulation of a whole system under a seed: clients, schedule, crashes, kills, power cuts. Start at `simulate` in `simulating.py`."""
 
 from trioactors.testing.simulation.cases import Case
 from trioactors.testing.simulation.checks import Check, appended, crashes_are_planned

@@ -1,8 +1,8 @@
-"""A run that failed, as text: enough to run it again, on any machine, however the seeds are drawn by then.
+"""A failed run as text: enough to repeat it on any machine, even after seeds are drawn differently.
 
-A case has the test that it is of, the seed (for the streams of chance), the plan (the faults, and what is left out) and the tape (who ran
-when). It is kept as a JSON file in a corpus beside the test, and tried at every run of it. Those of other tests are refused: they would do
-something else there. An older case, which does not say whose it is, is anybody's.
+A case holds the name of its test, the seed (for the random streams), the plan (the faults, and the clients and turns left out) and the tape
+(which task ran when). It is kept as a JSON file in a corpus beside the test, and every run of the test tries it. A test refuses the cases
+of other tests, which would do something else in it. Older cases have no name of a test; any test accepts them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["Case", "kept_cases", "name_of"]
 
 
 def name_of(test: Callable[..., Any]) -> str:
-    """The file and the name of a test, `test_bank.test_no_money_is_lost`, however its module was imported."""
+    """The file and the name of a test, `test_bank.test_no_money_is_lost`, independent of how its module was imported."""
     function = test
     while isinstance(function, partial):
         function = function.func
@@ -38,30 +38,30 @@ def name_of(test: Callable[..., Any]) -> str:
 
 @attrs.frozen
 class Case:
-    """One run, whole."""
+    """A complete description of one run."""
 
     seed: int
     plan: Plan
     tape: Tape
     failure: str = attrs.field(default="", eq=False)
-    """What was wrong, for people."""
+    """The error, for readers only."""
     test: str = attrs.field(default="", eq=False)
-    """The test that failed so, as `name_of` has it."""
+    """The test that failed, as named by `name_of`."""
 
     def line(self) -> str:
-        """As JSON, on one line, without what was wrong."""
+        """The case as JSON on one line, without the error."""
         return json.dumps({**json.loads(self.dumps()), "failure": ""}, separators=(",", ":"))
 
     def look_at_test(self, test: str) -> None:
-        """Raises `UsageError` if it is of another test."""
+        """Raises `UsageError` if the case belongs to another test."""
         if self.test and self.test != test:
             raise UsageError(
-                f"this case (seed {self.seed}) is of {self.test}, and would show nothing in {test}: choose that test (pytest: -k), or give "
-                f'each test a corpus of its own. If that was its name before, write the new one as "test" into the case'
+                f"this case (seed {self.seed}) belongs to {self.test} and means nothing in {test}: choose that test (pytest: -k), or give "
+                f'each test its own corpus. If the test was renamed, set "test" in the case to its new name'
             )
 
     def dumps(self) -> str:
-        """As JSON; equal cases give equal text."""
+        """The case as JSON; equal cases give equal text."""
         found: dict[str, object] = {
             "seed": self.seed,
             "faults": [
@@ -78,7 +78,7 @@ class Case:
 
     @classmethod
     def loads(cls, text: str) -> Case:
-        """Read what `dumps` wrote. Raises `UsageError`."""
+        """Read the text that `dumps` returned. Raises `UsageError`."""
         try:
             found: Mapping[str, Any] = json.loads(text)
             injections = tuple(
@@ -88,19 +88,21 @@ class Case:
             plan = Plan(injections, frozenset(map(str, found["without"])))
             return cls(int(found["seed"]), plan, Tape.parse(found["tape"]), str(found["failure"]), str(found.get("test", "")))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            hint = "; a file is given as case=Path(...)" if text.endswith(".json") else ""
-            raise UsageError(f"this is no case of a simulation ({type(error).__name__}: {error}): {text[:80]!r}{hint}") from error
+            hint = "; to pass a file, write case=Path(...)" if text.endswith(".json") else ""
+            raise UsageError(
+                f"this is not a case of a simulation ({type(error).__name__}: {error}): {text[:80]!r}{hint}"
+            ) from error
 
     @classmethod
     def load(cls, path: Path) -> Case:
-        """Read the file that `keep_in` wrote. Raises `UsageError`, which names it."""
+        """Read a file that `keep_in` wrote. Raises `UsageError`, which names the file."""
         try:
             return cls.loads(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, UsageError) as error:
             raise UsageError(f"{path}: {error}") from error
 
     def keep_in(self, corpus: Path) -> Path:
-        """Write it to the folder *corpus*, under a name that equal cases share."""
+        """Write the case to the folder *corpus*. Equal cases get the same file name."""
         corpus.mkdir(parents=True, exist_ok=True)
         nameless = attrs.evolve(self, test="").line()
         path = corpus / f"{sha256(nameless.encode()).hexdigest()[:12]}.json"
@@ -109,6 +111,6 @@ class Case:
 
 
 def kept_cases(corpus: Path) -> Iterator[tuple[Path, Case]]:
-    """What is in the folder *corpus*, by name; nothing where it is not there. Raises `UsageError`, which names the file."""
+    """The cases in the folder *corpus*, ordered by name; none if it does not exist. Raises `UsageError`, which names the file."""
     for path in sorted(corpus.glob("*.json")):
         yield path, Case.load(path)

@@ -1,8 +1,8 @@
-"""Why a life of the simulated node has ended, and whether that is the work of planned faults.
+"""Decides whether planned faults explain why a life of the simulated node ended.
 
-A life may end because the tree gave up. Each of the failures that counted then was needed for it: with one less the supervisor would have
-gone on. So one that was planned explains the end, and an end over none is a bug that no restart of the machine may hide. Who was killed
-has not failed: only a test does that to somebody who runs.
+A life may end because the tree gave up. Each of the failures that counted was necessary: with one fewer, the supervisor would have gone on.
+So one planned failure among them explains the exit. If none was planned, the exit is a bug, and a restart of the node must not hide it. A
+child that was killed has not failed: only a test kills a running child.
 """
 
 from __future__ import annotations
@@ -29,32 +29,32 @@ __all__ = ["Causes"]
 
 @attrs.frozen
 class Causes:
-    """What planned faults can lead to, in one life."""
+    """The exits that planned faults can cause in one life."""
 
     planned: tuple[type[BaseException], ...]
-    """By what else than faults actors may fail."""
+    """Other errors by which actors may fail."""
     disturbed: bool
-    """Whether a fault has come to pass in this life: then somebody may have been down, or slow."""
+    """Whether a fault has happened in this life: children may then have been down or slow."""
 
     def explain(self, error: BaseException) -> bool:
-        """Whether the life's end by *error* needs no other explanation. Where a tree gave up that does, a note says what is missing."""
+        """Whether planned faults explain that the life ended by *error*. If the tree gave up and they do not, *error* gets a note."""
         explained = all(self._ends_a_life(leaf) for leaf in leaves(error))
         if not explained and isinstance(error, SupervisorGaveUp):
             causes = ", ".join(dict.fromkeys(_failures(error)))
             error.add_note(
-                f"simulate: no planned fault is among the failures over which it gave up ({causes}). "
-                f"If its children may fail so, say it: check=[crashes_are_planned(...)]"
+                f"simulate: none of the failures over which it gave up was planned ({causes}). "
+                f"If its children may fail like this, declare it: check=[crashes_are_planned(...)]"
             )
         return explained
 
     def _ends_a_life(self, error: BaseException) -> bool:
-        """Whether what the tree's start, the application's function or the supervisor on top raised is the work of faults."""
+        """Whether faults explain an error of the start of the tree, of `app=` or of the top supervisor."""
         if isinstance(error, StartFailed | ActorCrashed):
             return self._fails_a_child(error)
         return self._is_late(error) or self._is_fault(error)
 
     def _is_late(self, error: BaseException | None) -> bool:
-        """Whether somebody was down, or slow. A failed start without a cause took too long."""
+        """Whether a child was down or slow. A failed start without a cause took too long."""
         return self.disturbed and isinstance(error, DeliveryError | trio.TooSlowError | StartFailed)
 
     def _is_fault(self, error: BaseException | None) -> bool:
@@ -74,7 +74,7 @@ class Causes:
 
 
 def _failures(error: SupervisorGaveUp) -> Iterator[str]:
-    """Over what it gave up, and those below it."""
+    """The failures over which it gave up, and those of supervisors below it."""
     for entry in error.history:
         if isinstance(entry.reason.error, SupervisorGaveUp):
             yield from _failures(entry.reason.error)

@@ -1,13 +1,13 @@
-"""What must be true of any run, judged from what was seen from outside: none of this asks the code that is under test.
+"""Checks of a run, based on what was observed from outside: none of them asks the code under test.
 
-A check is a function of the simulation, called when all faults are over and the node has been started once more; it may be async.
+A check is a function, async or not, that takes the simulation. It is called after all faults, when the node has been started once more.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import attrs
 
@@ -16,13 +16,11 @@ from trioactors.errors.exits import CRASH
 from trioactors.settings import Intensity
 from trioactors.supervision.specs import Supervisor
 from trioactors.testing.driving import PlannedCrash
-from trioactors.testing.given import look_at_exception
+from trioactors.testing.given import require
 from trioactors.testing.simulation.history import Operation, Told
 from trioactors.testing.simulation.node import come_to_rest
+from trioactors.testing.simulation.world import Simulation
 from trioactors.trace.records import ChildExited, ChildStarted, GaveUp, RestartScheduled, TimerFired, TraceRecord
-
-if TYPE_CHECKING:
-    from trioactors.testing.simulation.world import Simulation
 
 __all__ = [
     "ALWAYS",
@@ -37,25 +35,25 @@ __all__ = [
     "timers_are_of_the_living",
 ]
 
-Check: TypeAlias = "Callable[[Simulation], Awaitable[Any] | None]"
+Check: TypeAlias = Callable[[Simulation], Awaitable[Any] | None]
 
 
 # --- on any run ---
 
 
 def each_call_ends_once(simulation: Simulation) -> None:
-    """Every call that a client began has ended, once: as ok, failed or unknown."""
+    """Every call that a client began has finished exactly once: ok, failed or unknown."""
     ended = Counter(operation.id for operation in simulation.history)
     begun = Counter(simulation.begun)
     assert ended == begun, (
-        f"calls begun {dict(begun - ended)} never ended; calls ended more often than they began: {dict(ended - begun)}"
+        f"calls that never finished: {dict(begun - ended)}; calls that finished more often than they began: {dict(ended - begun)}"
     )
 
 
 def restarts_are_counted(simulation: Simulation) -> None:
-    """No supervisor restarts more often than its intensity allows, and none gives up before that.
+    """No supervisor restarts more often than its intensity allows, and none gives up earlier.
 
-    Counted are those of the tree. Their children are those who were under them then: some are added later, or deleted.
+    The supervisors of the tree are counted, with the children that they had at the time: children can be added or deleted later.
     """
     supervisors = list(_supervisors(simulation.node.tree))
     default = simulation.node.settings.intensity
@@ -78,11 +76,11 @@ def _supervisors(tree: Supervisor | None) -> Iterator[Supervisor]:
 
 
 def _counted(supervisor: Supervisor, allowed: Intensity, records: Iterable[tuple[TraceRecord, str | None]]) -> None:
-    """Count as OTP does: those within the period, its edge included, before one that would be one too many."""
+    """Count as OTP does: the restarts within the period, including its edge, before one too many."""
     times: list[float] = []
     for record, restarter in records:
         if isinstance(record, ChildStarted) and record.child == supervisor.name:
-            times = []  # a new incarnation of it has restarted nobody yet
+            times = []  # a new incarnation begins without restarts
         elif isinstance(record, RestartScheduled) and restarter == supervisor.name:
             times = [*(time for time in times if time >= record.time - allowed.period), record.time]
             assert len(times) <= allowed.limit, (
@@ -96,31 +94,31 @@ def _counted(supervisor: Supervisor, allowed: Intensity, records: Iterable[tuple
 
 
 def timers_are_of_the_living(simulation: Simulation) -> None:
-    """No timer of an incarnation that is over fires."""
+    """No timer of an incarnation fires after its exit."""
     over: set[tuple[int, str, int]] = set()
     for life, record in simulation.trace:
         if isinstance(record, ChildExited):
             over.add((life, record.child, record.incarnation))
         elif isinstance(record, TimerFired):
             assert (life, record.child, record.incarnation) not in over, (
-                f"a timer of {record.child} fired at {record.time:g}, in an incarnation ({record.incarnation}) that was over"
+                f"a timer of {record.child} fired at {record.time:g}, after the exit of its incarnation {record.incarnation}"
             )
 
 
 def no_effect_twice(simulation: Simulation) -> None:
-    """Nothing that the application did to the world outside was done again."""
+    """No effect on the outside world happened twice."""
     twice = [name for name, times in Counter(simulation.effects).items() if times > 1]
-    assert not twice, f"done more than once: {', '.join(twice)}"
+    assert not twice, f"effects that happened more than once: {', '.join(twice)}"
 
 
 async def ledgers_balance(simulation: Simulation) -> None:
-    """In the end every message that was accepted is accounted for, and none waits."""
+    """At the end every accepted message is accounted for, and none waits."""
     system = await simulation.system()
     await come_to_rest(system)
     ledger = system.ledger()
     assert ledger.balanced, f"the ledger does not balance: {ledger}"
-    assert not ledger.waiting, f"messages wait although nothing is to be done: {ledger}"
-    assert not ledger.in_progress, f"messages are in progress although nothing is to be done: {ledger}"
+    assert not ledger.waiting, f"messages wait although the system is at rest: {ledger}"
+    assert not ledger.in_progress, f"messages are in progress although the system is at rest: {ledger}"
 
 
 ALWAYS: Final[Sequence[Check]] = (
@@ -152,33 +150,38 @@ class _CrashesArePlanned:
 
 
 def crashes_are_planned(*more: type[BaseException]) -> Check:
-    """A check for `simulate(check=[...])`: nobody crashed but by a planned fault, an error of the store, a supervisor, or one of these.
+    """A check for `simulate(check=[...])`: every crash is a planned fault, an error of the store, a supervisor that gave up, or in *more*.
 
-    A tree that gives up over *more* is started again, as after a fault. Raises `UsageError` for what is no class of exceptions.
+    A tree that gives up over errors in *more* is started again, as after a fault. Raises `UsageError` if *more* holds anything but
+    exception classes.
     """
     for kind in more:
-        look_at_exception("crashes_are_planned(...)", kind)
+        given: Any = kind
+        is_class = isinstance(given, type) and issubclass(given, BaseException)
+        require(is_class, "crashes_are_planned(...)", given, "the class of an error, such as LookupError")
     return _CrashesArePlanned(more)
 
 
 def planned_by(checks: Iterable[Check]) -> tuple[type[BaseException], ...]:
-    """The errors that the checks take for planned, besides faults."""
+    """The errors that the checks accept as planned, besides faults."""
     return tuple(kind for check in checks if isinstance(check, _CrashesArePlanned) for kind in check.more)
 
 
 def appended(history: Iterable[Operation], ids: Sequence[str]) -> None:
-    """For actors that append to a row: *ids* is the row in the end, by `Operation.id`.
+    """Check an actor that appends the `Operation.id` of each call to a list; *ids* is the final list. Raises AssertionError.
 
-    What was told OK is there, once; what was told FAILED is not there; what nobody could say is there once at the most; and of what
-    one client was told OK, that comes first which had ended before the other began. Raises AssertionError.
+    An id that was reported OK is in the list once, FAILED ids are not in it, UNKNOWN ids are in it at most once. Of two OK calls of one
+    client, the one that had finished before the other began comes first.
     """
     there = Counter(ids)
     known = list(history)
     for operation in known:
         times = there.pop(operation.id, 0)
         least, most = {Told.OK: (1, 1), Told.FAILED: (0, 0), Told.UNKNOWN: (0, 1)}[operation.told]
-        assert least <= times <= most, f"{operation.id} was told {operation.told.value} and is there {times} times: {operation}"
-    assert not there, f"nobody asked for {sorted(there)}"
+        assert least <= times <= most, (
+            f"{operation.id} was reported {operation.told.value} and is in the list {times} times: {operation}"
+        )
+    assert not there, f"no call has these ids: {sorted(there)}"
     places = {name: place for place, name in enumerate(ids)}
     mine: dict[int, list[Operation]] = {}
     for operation in known:
@@ -188,4 +191,4 @@ def appended(history: Iterable[Operation], ids: Sequence[str]) -> None:
         order = sorted(done, key=lambda operation: places[operation.id])
         wrong = any(late.before(early) for place, early in enumerate(order) for late in order[place + 1 :])
         told, kept = ([operation.id for operation in row] for row in (done, order))
-        assert not wrong, f"client {client} was told {told}, in this order, and they are kept as {kept}"
+        assert not wrong, f"client {client} got OK for {told}, in this order, but the list has {kept}"

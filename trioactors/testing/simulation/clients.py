@@ -1,8 +1,8 @@
-"""The clients of a simulated node: who uses it, turn by turn, and what each was told.
+"""The clients of a simulated node: they use it turn by turn, and the results of their calls are recorded.
 
-An error tells of one message. That message may have led to others, which were done before it failed: a call that its handler made is
-committed on its own. The trace knows them by their chain. So a call has FAILED if its error says so, and whatever else was accepted in its
-chains has raised.
+An error reports the outcome of one message. The handler of that message may have sent others before it failed, and those are committed on
+their own. The trace links them by their correlation. A call has therefore FAILED only if its error says so and every other message that
+was accepted in its chains has raised.
 """
 
 from __future__ import annotations
@@ -14,26 +14,21 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import attrs
 import trio
 
 from trioactors.errors.exits import leaves
-from trioactors.testing.given import look_at_count, look_at_seconds
+from trioactors.system.system import System
+from trioactors.testing.given import require_count, require_seconds
 from trioactors.testing.simulation.history import Operation, Told, told
-from trioactors.testing.simulation.mistakes import at_the_call, kept_as_mistake, line_of_test
-from trioactors.trace.records import MessageAccepted, MessageHandled, MessageRecord
+from trioactors.testing.simulation.mistakes import Judged, Names, at_the_call, kept_as_mistake, line_of_test
+from trioactors.testing.simulation.node import Node, NodeLife
+from trioactors.testing.simulation.plans import Plan, Stream
+from trioactors.trace.records import MessageAccepted, MessageHandled, MessageRecord, TraceRecord
 
-if TYPE_CHECKING:
-    import random
-
-    from trioactors.system.system import System
-    from trioactors.testing.simulation.node import NodeLife
-    from trioactors.testing.simulation.world import Simulation
-    from trioactors.trace.records import TraceRecord
-
-__all__ = ["Client", "Turn", "note_sent"]
+__all__ = ["Client", "Stage", "Turn", "note_sent"]
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -41,7 +36,7 @@ R = TypeVar("R")
 _LETTERS: Final = "bcdefghijklmnopqrstuvwxyz"
 
 _sent: ContextVar[set[int | None] | None] = ContextVar("trioactors_client_sent", default=None)
-"""The numbers of the messages that the present call of a client has sent itself; each begins a chain."""
+"""The numbers of the messages that the current call of a client has sent directly; each begins a chain."""
 
 
 @attrs.frozen
@@ -49,28 +44,63 @@ class Turn:
     """One turn of one client."""
 
     id: str
-    """Unique in the run, and the same in a run from which other turns are left out: `2.5`."""
-    random: random.Random = attrs.field(repr=False)
-    """A stream of its own."""
+    """Unique in the run, and unchanged when other turns are left out: `2.5`."""
+    random: Stream = attrs.field(repr=False)
+    """A random stream for this turn alone."""
 
 
 _present: ContextVar[Mapping[Client, Turn]] = ContextVar("trioactors_client_turns", default=MappingProxyType({}))
-"""Which turn of a client the current task has taken, or the one that started it: several may take turns of one client side by side."""
+"""The turn that the current task, or the task that started it, has taken. Several tasks may take turns of one client concurrently."""
+
+
+class Stage(Judged, Protocol):
+    """The part of a simulation that its clients use: the node, and the records of the run."""
+
+    plan: Plan
+    node: Node
+    names: Names
+    history: list[Operation]
+    """The calls of the clients, in the order in which they finished."""
+    begun: list[str]
+    """The ids of the operations that the clients have begun."""
+    made: list[tuple[Coroutine[Any, Any, object], str]]
+    """The coroutines that clients have created, and the lines that did."""
+    turned: list[str]
+    """The turns that have begun."""
+    trace: list[tuple[int, TraceRecord]]
+    """The trace records of the node, each with the number of its life."""
+
+    def random(self, label: str) -> Stream:
+        """A random stream for *label*."""
+        ...
+
+    def heard(self, error: BaseException, operation: str) -> None:
+        """Called with each *error* that a client receives."""
+        ...
 
 
 class Client:
-    """One of those who use the node, outside it: what they are told is kept as history, and outlives it."""
+    """A user of the node, outside it. The results of its calls are recorded in the history, which survives the node.
 
-    def __init__(self, world: Simulation, number: int) -> None:
+        async def client(me: Client) -> None:
+            async for turn in me.turns(4):
+                await me.call(Bank, "bank", lambda bank: bank.put(turn.random.randint(1, 9)))
+
+        await simulation.clients(3, client)
+
+    Take random decisions from `turn.random` only: turns can then be left out of a run without changing the others.
+    """
+
+    def __init__(self, world: Stage, number: int) -> None:
         self._world = world
         self._latest = Turn(f"{number}", world.random(f"client {number}"))
         self._calls: Counter[str] = Counter()
-        """How many calls each turn has made."""
+        """The number of calls made in each turn."""
         self._turns = itertools.count()
         self.number = number
 
     def __repr__(self) -> str:
-        """Its number and its turn."""
+        """Show the current turn."""
         return f"<client {self._turn.id}>"
 
     @property
@@ -78,15 +108,15 @@ class Client:
         return _present.get().get(self, self._latest)
 
     @property
-    def random(self) -> random.Random:
-        """The stream of the present turn."""
+    def random(self) -> Stream:
+        """The random stream of the current turn."""
         return self._turn.random
 
     def turns(self, count: int, *, pause: float = 1.0) -> AsyncIterator[Turn]:
-        """One turn after another. Before each the client goes on at once, or waits up to *pause* seconds."""
+        """Take *count* turns. Before each, the client either continues at once or waits up to *pause* seconds."""
         with kept_as_mistake(self._world):
-            look_at_count("turns(...)", count, "turns there are")
-            look_at_seconds("turns(pause=...)", pause, "to wait at the most before a turn", least=0)
+            require_count("turns(...)", count, "turns")
+            require_seconds("turns(pause=...)", pause, "the longest pause before a turn", least=0)
         return _Turns(partial(self._next_turn, itertools.islice(self._turns, count), pause))
 
     async def _next_turn(self, numbers: Iterator[int], pause: float) -> Turn:
@@ -107,10 +137,10 @@ class Client:
     def call(
         self, kind: type[A], name: str, do: Callable[[A], Awaitable[R]], *, what: str = "call"
     ) -> Coroutine[Any, Any, Operation]:
-        """Ask the actor *name*: `await client.call(Bank, "bank", lambda bank: bank.put(3))`. What comes of it is kept, and returned.
+        """Call the actor *name*: `await client.call(Bank, "bank", lambda bank: bank.put(3))`. Returns the result, which is also recorded.
 
-        Waits for the node where it is down. Errors are part of what is returned, but for those that end the simulation: an
-        AssertionError, and what says that the test itself is wrong (no such handler, arguments that do not fit).
+        Waits if the node is down. Errors are part of the result, except those that end the simulation: AssertionError, and errors
+        that show that the test itself is wrong (an unknown handler, wrong arguments).
         """
 
         async def ask(system: System) -> R:
@@ -119,12 +149,12 @@ class Client:
         return self._noted(ask, what)
 
     def use(self, do: Callable[[System], Awaitable[Any]], *, what: str = "use") -> Coroutine[Any, Any, Operation]:
-        """The same, with the whole system: to start actors, say."""
+        """Like `call`, with the whole system: to start actors, for example."""
         self._world.names.may_come = True
         return self._noted(do, what)
 
     def _noted(self, do: Callable[[System], Awaitable[Any]], what: str) -> Coroutine[Any, Any, Operation]:
-        """What asks when it is awaited; where it never is, the test is wrong."""
+        """A coroutine that runs the call. If it is never awaited, the test is wrong."""
         asking = self._ask(do, what)
         self._world.made.append((asking, line_of_test()))
         return asking
@@ -140,7 +170,7 @@ class Client:
             began = trio.current_time()
             with _sending() as sent:
                 answer, error = await _asked(life, do)
-        except trio.Cancelled:  # it gave up, and will never know
+        except trio.Cancelled:  # the client gave up, so it never learns the outcome
             span = ended, len(world.history)
             world.history.append(Operation(self.number, known, what, began, trio.current_time(), Told.UNKNOWN, span=span))
             raise
@@ -156,7 +186,7 @@ class Client:
 
 
 def note_sent(record: TraceRecord) -> None:
-    """Where a client sends a message, keep its number: *record* is made by the task that sends."""
+    """If a client sends a message, keep its number: *record* is emitted in the task that sends."""
     sent = _sent.get()
     if sent is not None and isinstance(record, MessageAccepted) and record.message == record.correlation is not None:
         sent.add(record.message)
@@ -164,7 +194,7 @@ def note_sent(record: TraceRecord) -> None:
 
 @contextmanager
 def _sending() -> Generator[set[int | None], None, None]:
-    """A block in which it is noted what is sent."""
+    """Collect the numbers of the messages that are sent in the block."""
     sent: set[int | None] = set()
     token = _sent.set(sent)
     try:
@@ -174,7 +204,7 @@ def _sending() -> Generator[set[int | None], None, None]:
 
 
 def _led_on(trace: Iterable[tuple[int, TraceRecord]], life: int, sent: set[int | None]) -> bool:
-    """Whether messages *sent* in a life have led to others that were accepted. Those that raised have done nothing."""
+    """Whether the messages *sent* in a life have caused others that were accepted and did not raise."""
     records = [record for number, record in trace if number == life and isinstance(record, MessageRecord)]
     raised = {record.message for record in records if isinstance(record, MessageHandled) and record.error is not None}
     accepted = {record.message for record in records if isinstance(record, MessageAccepted) and record.correlation in sent}
@@ -182,12 +212,12 @@ def _led_on(trace: Iterable[tuple[int, TraceRecord]], life: int, sent: set[int |
 
 
 def _answers(error: BaseException) -> int:
-    """How many messages it tells of: of each part that came as an answer, and was not raised where somebody asked."""
+    """The number of messages that the error reports: its parts that came as replies and were not raised at the call itself."""
     return sum(1 for _ in leaves(error)) - sum(1 for _ in at_the_call(error))
 
 
 def _letters(call: int) -> str:
-    """What is behind the turn in the id of so many calls later: nothing, b, c ... z, zb, zc and so on."""
+    """The suffix of the id for the nth later call of a turn: nothing, b, c ... z, zb, zc and so on."""
     if not call:
         return ""
     whole, rest = divmod(call - 1, len(_LETTERS))
@@ -196,7 +226,7 @@ def _letters(call: int) -> str:
 
 @attrs.define(eq=False)
 class _Turns(AsyncIterator[Turn]):
-    """No generator: a test that fails, or has had enough, leaves one behind that nobody closes."""
+    """Not an async generator: a test that fails or breaks out of the loop would leave one unclosed."""
 
     _next: Callable[[], Awaitable[Turn]]
 
@@ -211,7 +241,7 @@ async def _asked(life: NodeLife, do: Callable[[System], Awaitable[Any]]) -> tupl
             answer = await do(system)
     except AssertionError:
         raise
-    except Exception as error:  # what the client is told, whatever it is
+    except Exception as error:  # any error is a result for the client
         await trio.lowlevel.checkpoint()
         return None, error
     return answer, None

@@ -1,16 +1,16 @@
-"""Notices what a simulation cannot hold: threads, sockets, processes, real waits, clocks and files, and chance without a seed.
+"""Detects code that leaves a simulation: threads, sockets, processes, real waits, clocks, files, and random numbers without a seed.
 
-Code that reaches past the simulated world is not repeated by a seed, so it is an `Escape`, raised where it happens and raised once more at
-the end of the run: an actor's supervisor would otherwise take it for a crash like any other.
+A seed cannot repeat code that reaches the real world. Such code is an `Escape`, raised where it happens and once more at the end of the
+run: a supervisor would otherwise handle it as any other crash.
 
-Two nets are cast. Python tells an audit hook of sockets, processes, databases, and files that are opened, made and removed, whoever asks; a
-hook stays for ever, so there is one, which looks whether a simulation runs in this thread. It is not told of waits, clocks, threads, chance
-and most of what is done with signals: those functions are replaced while a simulation runs, in their own modules and wherever somebody has
-imported them by name.
+There are two nets. Python reports sockets, processes, databases, and files that are opened, created or removed to an audit hook, whichever
+code uses them. A hook cannot be removed, so there is one, which checks whether a simulation runs in this thread. Waits, clocks, threads,
+random numbers and most uses of signals are not audited: those functions are replaced while a simulation runs, in their own modules and in
+every module that has imported them by name.
 
-Everybody reads clocks, for log lines say, and nothing comes of it; so a clock is an escape only where the application's own code reads it.
-What is made in C and belongs to types (`datetime.now`, the locks of `threading`) cannot be replaced without others noticing, and is not
-caught.
+Libraries read clocks all the time, for log lines for example, without effect on the run; so a clock is an escape only if the application's
+own code reads it. Methods of types that are written in C (`datetime.now`, the locks of `threading`) cannot be replaced unnoticed, and are
+not caught.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import random
 import select
 import signal
 import sys
-import threading  # noqa: TID251 - to see that nobody starts one
+import threading  # noqa: TID251 - to detect that a thread is started
 import time
 import uuid
 from collections.abc import Callable, Generator
@@ -39,19 +39,19 @@ __all__ = ["Escape", "contained"]
 
 
 class Escape(AssertionError):
-    """Something in a simulation reached for the real world; the text names what and where."""
+    """Code in a simulation reached the real world. The text says what it did and where."""
 
 
 _ADVICE: Final = {
-    "thread": "the clock of a simulation does not wait for it; run it in place",
-    "sleep": "it stops the world; use trio.sleep",
-    "wait": "it stops the world; wait for a trio.Event, or ask an actor",
-    "clock": "no seed repeats it; use trio.current_time(); for the time of day, system.environment.wall_clock()",
-    "chance": 'no seed repeats it; use system.environment.random("label")',
-    "socket": "give the actor a stand-in for its network",
-    "process": "give the actor a stand-in for it",
-    "file": "a simulated crash does not take it back; give the actor a stand-in for it",
-    "database": "a simulated crash does not take it back; give the actor a stand-in for it",
+    "thread": "the clock of a simulation does not wait for a thread; run the function in place",
+    "sleep": "it blocks all tasks; use trio.sleep",
+    "wait": "it blocks all tasks; wait for a trio.Event, or call an actor",
+    "clock": "a seed cannot repeat it; use trio.current_time(), or system.environment.wall_clock() for the time of day",
+    "chance": 'a seed cannot repeat it; use system.environment.random("label")',
+    "socket": "pass a stand-in for the network to the actor",
+    "process": "pass a stand-in to the actor",
+    "file": "a simulated crash does not undo it; pass a stand-in to the actor",
+    "database": "a simulated crash does not undo it; pass a stand-in to the actor",
 }
 _AUDITED: Final = {
     "socket.__new__": "socket",
@@ -88,41 +88,41 @@ _AUDITED: Final = {
 _WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_APPEND
 
 _DEVICES: Final = frozenset({"/dev/random", "/dev/urandom", b"/dev/random", b"/dev/urandom"})
-"""Chance in the shape of files."""
+"""Files that give random bytes."""
 
 _RANDOM, _BITS = random.random, random.getrandbits
 _START, _WAIT, _SEED = threading.Thread.start, threading.Condition.wait, random.Random.seed
 _WORKER = trio.lowlevel.start_thread_soon
 _OF_TRIO: Final = ("trio._core._ki", "trio._util")
-"""Where Trio itself sets what Ctrl-C does, when a run begins and ends."""
+"""The modules in which Trio sets its handler for Ctrl-C when a run begins and ends."""
 
 
 class _Net:
-    """What escaped from one simulation."""
+    """The escapes from one simulation."""
 
     def __init__(self) -> None:
         self.found: list[Escape] = []
 
     def caught(self, what: str, call: str) -> Escape:
-        """Keep an escape; the error to raise for it."""
+        """Record an escape. Returns the error to raise."""
         escape = Escape(f"{call} at {_place(sys._getframe(2))} leaves the simulation: {_ADVICE[what]}")  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
         self.found.append(escape)
         return escape
 
 
 _nets: Final[dict[int, _Net]] = {}
-"""The simulations that run, by thread."""
+"""The running simulations, by thread."""
 
 _hooks: Final[list[Callable[[str, tuple[Any, ...]], None]]] = []
 
 
 def _place(frame: FrameType | None) -> str:
-    """The nearest line that belongs neither to Python nor to Trio."""
+    """The nearest line outside Python and Trio."""
     return nearest(callers(frame), not_in=__file__) or "an unknown place"
 
 
 def _heard(event: str, arguments: tuple[Any, ...]) -> None:
-    """The audit hook: called for everything that Python does, so it says no quickly."""
+    """The audit hook. Python calls it for every event, so it returns quickly."""
     if not _nets:
         return
     what = _AUDITED.get(event)
@@ -143,7 +143,7 @@ def _heard(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 def _housekeeping(frame: FrameType | None) -> bool:
-    """Whether Python or pytest keeps what it has compiled, at the first import of a module, or throws away what nobody has any more."""
+    """Whether Python or pytest writes a compiled module at its first import, or a finalizer runs."""
     for caller, _ in callers(frame):
         if caller.f_code.co_filename == "<frozen importlib._bootstrap_external>" or belongs(caller, RUNNERS):
             return True
@@ -164,7 +164,7 @@ def _guarded(original: Callable[..., Any], what: str, name: str, allowed: Callab
 
 
 def _names_savepoints(*_: object) -> bool:
-    """Whether sqlite-utils asks, which gives its savepoints names that nothing else depends on."""
+    """Whether sqlite-utils calls, to name a savepoint; nothing else depends on that name."""
     frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
     while frame is not None and standard(frame.f_code.co_filename):
         frame = frame.f_back
@@ -176,7 +176,7 @@ def _read_by_others(*_: object) -> bool:
 
 
 def _of_a_given_time(*arguments: object) -> bool:
-    """Whether a calendar is asked for another time than now, or by others."""
+    """Whether the call converts a given time, or does not come from the application."""
     now = not arguments or arguments[0] is None
     return not (now and of_application(sys._getframe(2)))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
 
@@ -186,13 +186,13 @@ def _seeded(_: random.Random, a: object = None, *_rest: object) -> bool:
 
 
 def _measures(clock: object, *_: object) -> bool:
-    """Whether it is the time that the processor has worked; or others ask."""
+    """Whether the clock measures processor time, or the call does not come from the application."""
     return clock in _PROCESSOR or not of_application(sys._getframe(2))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
 
 
 def _at_once(*arguments: Any) -> bool:
-    """Whether `select` only looks."""
-    return len(arguments) > 3 and arguments[3] is not None and arguments[3] <= 0  # noqa: PLR2004 - the fourth is how long it waits
+    """Whether `select` returns at once."""
+    return len(arguments) > 3 and arguments[3] is not None and arguments[3] <= 0  # noqa: PLR2004 - the fourth is the timeout
 
 
 def _by_runners(*_: object) -> bool:
@@ -215,7 +215,7 @@ _FUNCTIONS: Final[tuple[tuple[ModuleType, str, Callable[..., bool] | None, tuple
     (signal, "process", _by_runners, ("signal", "raise_signal", "setitimer", "alarm")),
     (_thread, "thread", None, ("start_new_thread", "start_joinable_thread")),
 )
-"""The module, what it would be, when it is none, and the names; not each system has all."""
+"""For each module: the kind of escape, the test for calls that are none, and the names. Not every platform has all of them."""
 
 _PLAIN: Final[dict[Any, Callable[..., Any]]] = {
     **{
@@ -229,7 +229,7 @@ _PLAIN: Final[dict[Any, Callable[..., Any]]] = {
 _HOMES: Final[tuple[tuple[ModuleType, str, Callable[..., Any]], ...]] = tuple(
     (module, name, getattr(module, name)) for module, _, _, names in _FUNCTIONS for name in names if hasattr(module, name)
 )
-"""Where they are at home; they are guarded there whatever a test has put in their place."""
+"""Their own modules, where they are guarded whatever a test has put in their place."""
 
 _METHODS: Final[tuple[tuple[type, str, Callable[..., Any]], ...]] = (
     (threading.Thread, "start", _guarded(_START, "thread", "a thread's start")),
@@ -239,14 +239,14 @@ _METHODS: Final[tuple[tuple[type, str, Callable[..., Any]], ...]] = (
 
 
 class _Holders:
-    """Which modules have the plain functions, and by which names; looked up anew when modules were added."""
+    """The modules that hold the plain functions, with the names; looked up again when modules are added."""
 
     def __init__(self) -> None:
         self._modules: list[ModuleType] = []
         self._known: list[tuple[Any, str, Callable[..., Any]]] = []
 
     def now(self) -> list[tuple[Any, str, Callable[..., Any]]]:
-        """Those that still have them: since they were looked up somebody may have patched one."""
+        """The modules that still hold them: one may have been patched since the last lookup."""
         modules = list(sys.modules.values())
         if len(modules) != len(self._modules) or any(map(operator.is_not, modules, self._modules)):
             self._modules = modules
@@ -265,12 +265,12 @@ _holders: Final = _Holders()
 
 @contextmanager
 def contained() -> Generator[list[Escape], None, None]:
-    """Within the block, in this thread, whatever reaches for the real world raises `Escape`; the list has all of them."""
+    """Raise `Escape` in the block, in this thread, when code reaches the real world. The list collects all of them."""
     if not _hooks:
         _hooks.append(_heard)
         sys.addaudithook(_heard)
     net = _Net()
-    hidden: Any = random._inst  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - what random.randint and its like draw from
+    hidden: Any = random._inst  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - the source of random.randint and similar functions
     with ExitStack() as undo:
         for module, name, plain in _HOMES:
             undo.callback(setattr, module, name, getattr(module, name))

@@ -1,7 +1,7 @@
-"""What one life of a simulated node stands on: its disk, its worker and its clocks, with the faults that are planned for them.
+"""The hardware of one life of a simulated node: its disk and its worker, with the planned faults.
 
-Everything is taken away the moment the node dies (it is *fenced*): the disk refuses, the store's calls do nothing. The node's tasks are
-cancelled after that and may do as they like; nothing of it reaches what the next life will find.
+When the node dies it is *fenced*: its disk refuses all operations, and calls of the store do nothing. Its tasks are cancelled afterwards;
+whatever they still do has no effect on what the next life finds.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ _ERRNO: Final = {Kind.ERROR: errno.EIO, Kind.SYNC: errno.EIO, Kind.FULL: errno.E
 
 @attrs.define(eq=False)
 class Faulty:
-    """Counts operations, and says which of them fails how; one for all lives of a node."""
+    """Counts operations and decides which of them fail. All lives of a node share one."""
 
     injections: Sequence[Injection] = attrs.field(repr=False)
     happened: Callable[[Injection], None] = attrs.field(repr=False)
-    """Told of each that happens."""
+    """Called with each fault that happens."""
     over: bool = False
-    """Whether nothing fails any more."""
+    """Whether faults are over."""
     operations: int = 0
     syncs: int = 0
     calls: int = 0
     written: int = 0
-    """A checksum of all that was written."""
+    """A checksum of all written data."""
 
     def at_operation(self, *, sync: bool) -> Injection | None:
-        """Count an operation of the disk; what happens in it."""
+        """Count an operation of the disk. Returns the fault that is due in it."""
         self.operations += 1
         self.syncs += sync
         for one in self.injections:
@@ -58,7 +58,7 @@ class Faulty:
         return None
 
     def at_call(self) -> float:
-        """Count a call of the store; how many seconds it takes."""
+        """Count a call of the store. Returns how many seconds it takes."""
         self.calls += 1
         for one in self.injections:
             if one.kind is Kind.DELAY and one.at == self.calls and self._due(one) is not None:
@@ -73,7 +73,7 @@ class Faulty:
 
 
 class NodeDisk:
-    """The disk, as one life of the node sees it."""
+    """The disk as one life of the node sees it."""
 
     def __init__(self, disk: SimulatedDisk, faulty: Faulty, die: Callable[[Injection, Keep | None], None]) -> None:
         self._disk = disk
@@ -83,7 +83,7 @@ class NodeDisk:
         """Whether the node is dead."""
 
     def __repr__(self) -> str:
-        """Whether it still serves."""
+        """Show whether the node lives."""
         return f"<disk of a {'dead' if self.fenced else 'living'} node>"
 
     def make_folder(self, path: Path) -> None:
@@ -91,7 +91,7 @@ class NodeDisk:
         self.change(lambda: self._disk.make_folder(path))
 
     def names(self, folder: Path) -> Sequence[str]:
-        """What is in the folder."""
+        """The names in the folder."""
         self.check()
         return self._disk.names(folder)
 
@@ -115,16 +115,16 @@ class NodeDisk:
         self.change(lambda: self._disk.sync_folder(path), sync=True)
 
     def check(self) -> None:
-        """Raise OSError where the node is dead."""
+        """Raise OSError if the node is dead."""
         if self.fenced:
             raise OSError(errno.EBADF, "the simulated node is dead")
 
     def saw(self, data: bytes) -> None:
-        """Add *data* to the checksum of what was written."""
+        """Add *data* to the checksum of written data."""
         self._faulty.written = crc32(data, self._faulty.written)
 
     def change(self, do: Callable[[], T], *, sync: bool = False) -> T:
-        """Do something to the disk, unless it is planned otherwise."""
+        """Change the disk by *do*, unless a fault is due."""
         self.check()
         due = self._faulty.at_operation(sync=sync)
         if due is None:
@@ -136,7 +136,7 @@ class NodeDisk:
             try:
                 do()
             finally:
-                del self._disk.power.failures[place]  # where the operation was none for the disk, the next one is not to blame
+                del self._disk.power.failures[place]  # if the disk did not count this operation, the next one must not fail
             raise OSError(code, os.strerror(code))
         if due.kind is Kind.CUT:
             self._disk.power.cut_at = self._disk.power.operations + 1
@@ -146,7 +146,7 @@ class NodeDisk:
             do()
         self._die(due, due.keep if due.kind is Kind.CUT else None)
         self.check()
-        raise AssertionError("a dead node goes on")
+        raise AssertionError("a dead node continues")
 
 
 @attrs.define(eq=False)
@@ -154,7 +154,7 @@ class _NodeFile:
     _disk: NodeDisk
     _file: DiskFile
     _locked: bool = False
-    """Then there is a process's number in it, which is no part of the run."""
+    """Whether this is the lock file: it holds a process id, which is not part of the run."""
 
     @property
     def linked(self) -> bool:
@@ -194,7 +194,7 @@ class _NodeFile:
 
 
 class NodeWorker:
-    """Runs the store's calls where they are submitted, but for those that are planned to take their time."""
+    """Runs the calls of the store in place, except those that are planned to be slow."""
 
     def __init__(self, faulty: Faulty, disk: NodeDisk) -> None:
         self._faulty = faulty
@@ -203,16 +203,16 @@ class NodeWorker:
         self._working = False
 
     def __repr__(self) -> str:
-        """What waits."""
+        """Show how many calls wait."""
         return f"<worker of a node: {len(self._jobs)} calls wait>"
 
     @property
     def busy(self) -> bool:
-        """Whether a call has begun and not come back, or waits."""
+        """Whether a call waits or has not returned."""
         return bool(self._jobs) or self._working
 
     def submit(self, call: Callable[[], T], done: Callable[[outcome.Outcome[T]], None], /) -> None:
-        """Run *call* when its turn comes; at the end of a dead node nothing takes any time."""
+        """Run *call* in its turn. Calls of a dead node take no time."""
         seconds = 0.0 if self._disk.fenced else self._faulty.at_call()
         self._jobs.append((seconds, call, done))
         if not self._working:
@@ -220,10 +220,10 @@ class NodeWorker:
             self._work()
 
     def close(self) -> None:
-        """What was submitted is still done."""
+        """Do nothing: calls that were submitted still run."""
 
     def _work(self) -> None:
-        """Do what takes no time; the rest by a task."""
+        """Run the calls that take no time; a task runs the others."""
         while self._jobs:
             seconds, call, done = self._jobs[0]
             if seconds:
@@ -234,7 +234,7 @@ class NodeWorker:
         self._working = False
 
     async def _slowly(self) -> None:
-        """The first half of the time is before the call, the other half before its answer."""
+        """Run a slow call: half of its time passes before the call, the other half before its result."""
         seconds, call, done = self._jobs.popleft()
         await trio.sleep(seconds / 2)
         result = outcome.capture(call)

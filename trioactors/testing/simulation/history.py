@@ -1,4 +1,4 @@
-"""What the clients of a simulated node did, and what they were told: the evidence that checks look at."""
+"""The history of a simulation: what its clients called and what was reported to them. Checks judge a run by it."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ __all__ = ["NodeDown", "Operation", "Told", "told"]
 
 
 class NodeDown(TrioactorsError):
-    """The simulated node ended while a client waited for its answer."""
+    """The simulated node ended while a client waited for a reply."""
 
 
 class Told(enum.Enum):
-    """What a client knows when its call is over."""
+    """The outcome of a call as the client knows it."""
 
     OK = "ok"
-    """It was done, and this is the answer."""
+    """It was done, and this is the reply."""
 
     FAILED = "failed"
-    """It was not done, and never will be; and it led to nothing else."""
+    """It was not done and never will be, and it caused nothing else."""
 
     UNKNOWN = "unknown"
-    """Nobody can say."""
+    """It may have been done or not."""
 
 
 def told(error: BaseException) -> Told:
-    """What is known of the message that *error* tells of, to an actor that persists every message."""
+    """The outcome that *error* reports, if the actor persists every message."""
     return Told.UNKNOWN if any(map(_tells_nothing, leaves(error))) else Told.FAILED
 
 
 def _tells_nothing(error: BaseException) -> bool:
-    """Whether what was asked for may have been done all the same."""
+    """Whether the message may have been handled in spite of the error."""
     if isinstance(error, StoreError):
         return error.outcome is Outcome.INDETERMINATE
     if isinstance(error, CallTimeout):
@@ -46,11 +46,11 @@ def _tells_nothing(error: BaseException) -> bool:
 
 @attrs.frozen
 class Operation:
-    """One call of one client, from its begin to its end."""
+    """One call of one client, from start to finish."""
 
     client: int
     id: str
-    """Unique in the run: the client's number and the turn's, `2.5`; later calls of one turn have a letter behind it."""
+    """Unique in the run: the numbers of the client and the turn, `2.5`. Later calls of the same turn get a letter: `2.5b`."""
     what: str
     began: float
     ended: float
@@ -59,10 +59,10 @@ class Operation:
     error: BaseException | None = attrs.field(default=None, repr=lambda error: type(error).__name__)
 
     span: tuple[int, int] | None = attrs.field(default=None, kw_only=True, eq=False, repr=False)
-    """How many operations of the run had ended when it began, and when it ended; None for one that is made by hand."""
+    """How many operations of the run had finished when it began, and when it finished. None if the operation was made by hand."""
 
     def before(self, other: Operation) -> bool:
-        """Whether it had ended when *other* began. Much may happen in one moment, so their times alone do not tell."""
+        """Whether it had finished when *other* began. Many things can happen at one moment, so the times alone do not decide."""
         if self.span is None or other.span is None:
             return self.ended <= other.began and self.began < other.ended
         return self.span[1] < other.span[0]

@@ -1,10 +1,10 @@
-"""The simulated node: the application in its lives, each on the disk that the last one left.
+"""The simulated node: it runs the application again and again, in *lives*, each on the disk that the last one left.
 
-A life is killed in three steps. First it is fenced: its disk refuses, and whoever waits for an answer from it is told `NodeDown`. Then
-the machine forgets what a kill or a power cut makes it forget. Only then is the life cancelled, and unwinds, powerless. The next one
-begins some seconds after that, as if somebody had started the program again; so it does where a life ended by itself, because its tree
-gave up or its store could not be opened. An end that no planned fault explains fails the simulation, also where a tree gives up over
-crashes of which none was planned.
+A life is killed in three steps. First it is fenced: its disk refuses all operations, and clients that wait for a reply from it get
+`NodeDown`. Then the disk loses what a kill or a power cut loses. Only then is the life cancelled; it unwinds without any effect. The next
+life starts some seconds later, as if the program had been started again. The same happens if a life ends by itself because its tree gave
+up or its store could not be opened. An exit that no planned fault explains fails the simulation, including a tree that gives up over
+crashes none of which was planned.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import attrs
 import trio
@@ -21,8 +21,10 @@ import trio
 from trioactors.environment.environment import Environment
 from trioactors.errors import CallTimeout, UnknownName
 from trioactors.errors.exits import leaves
+from trioactors.persistence.store import Store
 from trioactors.settings import Settings
 from trioactors.supervision.child import Incarnation
+from trioactors.supervision.registry import Registry
 from trioactors.supervision.specs import Supervisor
 from trioactors.system.system import System, registry_of
 from trioactors.testing.clocks import EPOCH
@@ -34,71 +36,67 @@ from trioactors.testing.simulation.causes import Causes
 from trioactors.testing.simulation.hardware import Faulty, NodeDisk, NodeWorker
 from trioactors.testing.simulation.history import NodeDown
 from trioactors.testing.simulation.plans import stream
-
-if TYPE_CHECKING:
-    from trioactors.persistence.store import Store
-    from trioactors.supervision.registry import Registry
-    from trioactors.trace.records import TraceRecord
+from trioactors.trace.records import TraceRecord
 
 present_life: ContextVar[NodeLife] = ContextVar("trioactors_node_life")
-"""The life to which a task of the application belongs."""
+"""The life that a task of the application belongs to."""
 
 __all__ = ["Application", "Node", "NodeLife", "come_to_rest", "present_life"]
 
 _ATTEMPTS: Final = 60
-"""How often in a row the application may fail to come up, while faults are planned."""
+"""The number of starts in a row that may fail while faults are planned."""
 
 _REST: Final = 600.0
-"""Seconds in which an application comes to rest."""
+"""Seconds in which an application must come to rest."""
 
 _OFTEN: Final = 10
-"""A tree that has ended by itself so often may be why a run does not end."""
+"""From this number of exits of the tree on, they are named as a possible reason why a run does not end."""
 
 
 @attrs.frozen
 class Application:
-    """What runs on the node."""
+    """The application that runs on the node."""
 
     store: Callable[[], Store | None]
-    """A store for each life, on its environment's disk."""
+    """Makes the store of a life, on the disk of its environment."""
     tree: Supervisor | None
     body: Callable[[System], Awaitable[Any]] | None
     """Called in each life when the tree is up."""
     settings: Settings
     lasting: bool
-    """Whether the store outlives a life."""
+    """Whether the store survives a life."""
     planned: tuple[type[BaseException], ...] = ()
-    """By what else than faults its actors may fail."""
+    """Other errors than faults by which its actors may fail."""
 
 
 @attrs.define(eq=False)
 class NodeLife:
-    """The application, from one start to its end."""
+    """One life of the application, from start to exit."""
 
     number: int
     disk: NodeDisk
     worker: NodeWorker
     scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
     system: System | None = None
-    """While it serves."""
+    """The open system while the node is up, otherwise None."""
     registry: Registry | None = None
-    """Who has which name, once its tree is up."""
+    """The registry, once the tree is up."""
     callers: dict[trio.CancelScope, None] = attrs.field(factory=dict[trio.CancelScope, None])
-    """What waits for an answer from it, in the order in which it began to."""
+    """The calls that wait for a reply from it, in the order in which they began."""
     disturbed: bool = False
-    """Whether a fault has come to pass in it."""
+    """Whether a fault has happened in it."""
     in_body: bool = False
     """Whether `app=` was called and has not returned."""
     leave: trio.Event = attrs.field(factory=trio.Event)
-    """Set when it is to end in order, or has."""
+    """Set when it is to end in order, or has ended."""
 
     @property
     def dead(self) -> bool:
-        """Whether nothing of it counts any more."""
+        """Whether it is fenced: nothing that it does has any effect."""
         return self.disk.fenced
 
     def supervisor_of(self, child: str) -> str | None:
-        """Under whom *child* is now, once the tree is up: then it may be under others than declared."""
+        """The current supervisor of *child*, once the tree is up; it may differ from the declared one."""
         try:
             parent = None if self.registry is None else self.registry.find(child).parent
         except UnknownName:
@@ -106,16 +104,16 @@ class NodeLife:
         return None if parent is None else parent.name
 
     def hang_up(self, why: str) -> None:
-        """Let nobody wait for an answer from it any more."""
+        """Cancel all calls that wait for a reply from it."""
         for scope in tuple(self.callers):
             scope.cancel(reason=why)
 
     @contextmanager
     def asked(self) -> Generator[System, None, None]:
-        """Around what a client asks of it. Raises `NodeDown` where it ends first, whatever it would have answered or raised."""
+        """Surround the call of a client. Raises `NodeDown` if the life ends first, whatever the call would have returned or raised."""
         system = self.system
         if system is None:
-            raise NodeDown("the node does not run")
+            raise NodeDown("the node is down")
         with trio.CancelScope() as scope:
             self.callers[scope] = None
             try:
@@ -128,11 +126,11 @@ class NodeLife:
             finally:
                 del self.callers[scope]
         if self.dead or scope.cancelled_caught:
-            raise NodeDown("the node ended before it had answered")
+            raise NodeDown("the node ended before it replied")
 
 
 class Node:
-    """One machine."""
+    """A simulated machine and its disk."""
 
     def __init__(self, application: Application, seed: int, faulty: Faulty, record: Callable[[int, TraceRecord], None]) -> None:
         self._application = application
@@ -144,60 +142,60 @@ class Node:
         self._record = record
         self.disk = SimulatedDisk(seed=seed)
         self.skew = 0.0
-        """How far the wall clock is from the true time."""
+        """The error of the wall clock in seconds."""
         self.life: NodeLife | None = None
-        """The present life, or the last one."""
+        """The current life, or the last one."""
         self.task: trio.lowlevel.Task | None = None
-        """In which it lives."""
+        """The task that runs the lives."""
         self.lives = 0
         self.killed = 0
         self.failed_starts = 0
         self.ended = 0
-        """How often the tree has ended by itself."""
+        """How often the tree has exited by itself."""
         self._pause = 0.0
         self._stopping = False
         self._changed = trio.Event()
         self.over = trio.Event()
-        """Set when it was switched off."""
+        """Set when the node has been switched off."""
 
     def __repr__(self) -> str:
-        """Which life it is in."""
+        """Show the number of the life and whether it is up."""
         return f"<node in its life {self.lives}, {'up' if self.serves else 'down'}>"
 
     @property
     def serves(self) -> bool:
-        """Whether it can be asked."""
+        """Whether the node is up."""
         return self.life is not None and self.life.system is not None
 
     def troubles(self) -> Iterator[str]:
-        """What may keep clients waiting for it."""
+        """Possible reasons why clients wait for the node."""
         if self.life is not None and self.life.in_body:
             yield (
-                f"app= has not returned in the node's life {self.lives}, so the node is not up, and nobody can ask it anything. "
-                f"Let it start what goes on for ever as a child of the tree, and return"
+                f"app= has not returned in life {self.lives} of the node, so the node is not up and clients wait. "
+                f"Start whatever runs for ever as a child of the tree, and return from app="
             )
         if self.ended >= _OFTEN:
             yield (
-                f"the tree has ended by itself {self.ended} times, and the node was started again each time. "
-                f"If it should end (auto_shutdown), let its work last a while; else look who ended it"
+                f"the tree has exited by itself {self.ended} times, and the node was started again each time. "
+                f"If it should exit (auto_shutdown), let its work last longer; otherwise find out what stopped it"
             )
 
     async def up(self, *, after: int = 0) -> NodeLife:
-        """Wait until it serves, in a life *after* that one."""
+        """Wait until the node is up, in a life after number *after*."""
         await trio.lowlevel.checkpoint()
         while self.life is None or self.life.system is None or self.life.number <= after:
             await self._changed.wait()
         return self.life
 
     def actors(self) -> list[Incarnation]:
-        """The actors that could fail now, by name."""
+        """The actors that could crash now, ordered by name."""
         life = self.life
         if life is None or life.system is None:
             return []
         return [actor for _, actor in sorted(alive_in(life.system).items(), key=itemgetter(0))]
 
     def kill(self, keep: Keep | None, pause: float = 0.0) -> None:
-        """End the present life at once; with *keep*, by a power cut. It is started again after *pause* seconds."""
+        """End the current life at once; with *keep*, by a power cut. The node is started again after *pause* seconds."""
         life = self.life
         if life is None or life.dead:
             return
@@ -213,21 +211,21 @@ class Node:
         life.scope.cancel(reason="the node was killed")
 
     async def stop(self) -> None:
-        """End the present life in order, and wait for that."""
+        """End the current life in order, and wait until it has ended."""
         life = await self.up()
         life.leave.set()
         while life is self.life and not life.dead and life.system is not None:
             await self._changed.wait()
 
     async def switch_off(self) -> None:
-        """End it in order, for good. Raises what is wrong with that end."""
+        """End the node in order, for good. Raises what goes wrong at the exit."""
         self._stopping = True
         if self.life is not None:
             self.life.leave.set()
         await self.over.wait()
 
     async def run(self) -> None:
-        """Live, again and again. Raises what no fault explains."""
+        """Run one life after another. Raises errors that no fault explains."""
         failures = 0
         await trio.lowlevel.checkpoint()
         self.task = trio.lowlevel.current_task()
@@ -235,7 +233,7 @@ class Node:
             while not self._stopping:
                 failures = 0 if await self._live() else failures + 1
                 if failures > (_ATTEMPTS if not self._faulty.over else 1):
-                    raise AssertionError(f"the node does not come up again: {failures} starts in a row have failed")
+                    raise AssertionError(f"the node does not come up again: {failures} starts in a row failed")
                 if not self._stopping:
                     pause, self._pause = self._pause, 0.0
                     await trio.sleep(pause)
@@ -243,7 +241,7 @@ class Node:
             self.over.set()
 
     async def _live(self) -> bool:
-        """One life; whether it came up."""
+        """Run one life. Returns whether it came up."""
         self.lives += 1
         disk = NodeDisk(self.disk, self._faulty, lambda due, keep: self.kill(keep, due.seconds))
         life = self.life = NodeLife(self.lives, disk, NodeWorker(self._faulty, disk))
@@ -251,7 +249,7 @@ class Node:
         try:
             with life.scope:
                 await self._serve(life)
-        except BaseException as error:  # noqa: ASYNC103 - only what a fault explains ends here
+        except BaseException as error:  # noqa: ASYNC103 - only errors that a fault explains end here
             if not ((life.dead and _of_programs(error)) or Causes(self._application.planned, life.disturbed).explain(error)):
                 raise
             self._pause = self._pause or 1.0
@@ -315,16 +313,16 @@ class Node:
 
 
 async def come_to_rest(system: System) -> None:
-    """Wait until *system* has nothing more to do. Raises `Stuck` where it always has."""
+    """Wait until *system* has nothing more to do. Raises `Stuck` if it does not come to rest."""
     try:
         await system.quiesce(timeout=_REST)
     except CallTimeout as error:
         raise Stuck(
-            f"the application does not come to rest: {error}. A run is over when no message waits and no handler runs: let a loop be a "
-            f"function among the children, and what comes again a timer (context.every, context.after). {who_waits()}"
+            f"the application does not come to rest: {error}. A run is over when no message waits and no handler runs: make a loop a "
+            f"function among the children, and a repeated task a timer (context.every, context.after). {who_waits()}"
         ) from error
 
 
 def _of_programs(error: BaseException) -> bool:
-    """Whether it came out of a program: Ctrl-C does not, and ends a simulation with a dead node too."""
+    """Whether *error* was raised by the program. Ctrl-C was not: it ends a simulation even if the node is dead."""
     return all(isinstance(leaf, Exception | trio.Cancelled) for leaf in leaves(error))

@@ -1,9 +1,9 @@
-"""What may go wrong in a simulation, and what will: plain data, drawn from a seed, small enough to be read, kept and shrunk.
+"""The faults of a simulation as plain data, drawn from a seed: small enough to read, keep and shrink.
 
-A fault is planned before the run begins, at a place that is counted in the run: a step of any task, an operation of the disk, a call of the
-store. So the plan of a run is a short list, a run with a shorter list is a run too, and that is how a failure is made small. Nobody knows
-how long a run will be, so the seed draws from how many places it chooses, as for priorities (`schedules.py`); a fault whose place never
-comes does not happen.
+A fault is planned before the run begins, at a place that is counted during the run: a step of any task, an operation of the disk or a call
+of the store. The plan of a run is therefore a short list, and a shorter list is a valid plan too: this is how failures are shrunk.
+The length of a run is not known in advance, so the seed also draws the range of places that it chooses from, as for priorities
+(`schedules.py`). A fault whose place is never reached does not happen.
 """
 
 from __future__ import annotations
@@ -11,86 +11,89 @@ from __future__ import annotations
 import enum
 import math
 import random
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeAlias, TypeVar
 
 import attrs
 
-from trioactors.errors import UsageError
 from trioactors.testing.disk import Keep
+from trioactors.testing.given import require
 
-__all__ = ["AT_DISK", "AT_STEP", "Faults", "Injection", "Kind", "Plan", "drawn", "stream"]
+__all__ = ["AT_DISK", "AT_STEP", "Faults", "Injection", "Kind", "Plan", "Stream", "drawn", "stream"]
 
 T = TypeVar("T")
 
+Stream: TypeAlias = random.Random
+"""Random numbers from a seed."""
+
 _STEPS: Final = (16, 64, 256, 1_024)
-"""Within how many steps the faults of a run are, after its node has come up."""
+"""The faults of a run happen within one of these numbers of steps, counted from when its node is up."""
 
 _OPERATIONS: Final = (4, 16, 64)
-"""The same for operations of the disk, and for calls of the store."""
+"""The same for operations of the disk and calls of the store."""
 
 _QUIET: Final = 0.1
-"""How many runs have no fault at all."""
+"""The share of runs without any fault."""
 
 
 class Kind(enum.Enum):
-    """What goes wrong."""
+    """The kinds of faults."""
 
     CRASH = "crash"
-    """An actor fails, at any step of any task."""
+    """An actor fails at any step of any task."""
 
     KILL = "kill"
-    """The node's process is gone, at any step. What it had written is there."""
+    """The node's process is killed at any step. Everything it has written is kept."""
 
     POWER = "power"
-    """The node's power is gone, at any step. What was not synced may be lost, in part or whole."""
+    """The node loses power at any step. Unsynced data may be lost, in part or entirely."""
 
     HOLD = "hold"
-    """One task of the node stands still for some seconds: a slow handler, a slow start, a slow stop."""
+    """One task of the node is held for some seconds: a slow handler, start or stop."""
 
     STALL = "stall"
-    """The whole process stands still for some seconds: all clocks jump, as for a machine that slept."""
+    """The whole process stands still for some seconds: all clocks jump, as after a suspended machine wakes up."""
 
     CLOCK = "clock"
-    """The wall clock is set, ahead or back."""
+    """The wall clock is set forward or back."""
 
     ERROR = "disk error"
-    """The disk refuses one operation. A write may have been made in part."""
+    """One operation of the disk fails. A failed write may have been made in part."""
 
     FULL = "disk full"
-    """The same, for want of room."""
+    """One operation of the disk fails because the disk is full."""
 
     SYNC = "failed sync"
-    """A sync fails, and what it should have kept is lost with the next power cut."""
+    """A sync fails; the data that it covers is lost at the next power cut."""
 
     KILL_BEFORE = "kill before"
-    """The process is gone just before an operation of the disk."""
+    """The process is killed just before an operation of the disk."""
 
     KILL_AFTER = "kill after"
-    """The process is gone just after an operation of the disk."""
+    """The process is killed just after an operation of the disk."""
 
     CUT = "power cut in"
-    """The power is gone in the middle of an operation of the disk; a write may arrive torn."""
+    """The power fails during an operation of the disk; a write may be torn."""
 
     DELAY = "slow store"
     """One call of the store takes some seconds."""
 
 
 AT_STEP: Final = frozenset({Kind.CRASH, Kind.KILL, Kind.POWER, Kind.HOLD, Kind.STALL, Kind.CLOCK})
-"""Those whose place is a step."""
+"""The kinds whose place is a step."""
 
 AT_DISK: Final = frozenset({Kind.ERROR, Kind.FULL, Kind.SYNC, Kind.KILL_BEFORE, Kind.KILL_AFTER, Kind.CUT})
-"""Those whose place is an operation of the disk; a `SYNC`'s is a sync."""
+"""The kinds whose place is an operation of the disk; for `SYNC`, a sync."""
 
 
 def _times(_: object, attribute: attrs.Attribute[int], value: object) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise UsageError(f"Faults({attribute.name}={value!r}): write how often it may happen in one run, 0 for never")
+    holds = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    require(holds, f"Faults({attribute.name}=...)", value, "how often it may happen in one run, 0 or more")
 
 
 def _seconds(_: object, attribute: attrs.Attribute[float], value: object) -> None:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < math.inf:
-        raise UsageError(f"Faults({attribute.name}={value!r}): write how many seconds a fault may last")
+    holds = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
+    require(holds, f"Faults({attribute.name}=...)", value, "the longest duration of a fault in seconds")
 
 
 def _often(default: int) -> Any:
@@ -99,39 +102,44 @@ def _often(default: int) -> Any:
 
 @attrs.frozen(kw_only=True)
 class Faults:
-    """How often each kind of fault may happen in one run, at the most. `Faults.none()` has none of them."""
+    """The most times that each kind of fault may happen in one run.
+
+        simulate(workload, tree=tree, faults=Faults(crashes=3, power_cuts=0))
+
+    Kinds that are not named keep their defaults; `Faults.none()` allows no faults.
+    """
 
     crashes: int = _often(2)
-    """Actors that fail."""
+    """Crashes of actors."""
     kills: int = _often(1)
-    """Processes that are gone; what they had written is there. Also just before and after an operation of the disk."""
+    """Kills of the process, at any step or just before or after an operation of the disk. Everything written is kept."""
     power_cuts: int = _often(1)
-    """Machines that are gone; what was not synced may be lost. Also in the middle of an operation of the disk."""
+    """Power cuts, at any step or during an operation of the disk. Unsynced data may be lost."""
     holds: int = _often(1)
-    """Tasks that stand still for a while: slow handlers."""
+    """Tasks that are held for a while, such as slow handlers."""
     stalls: int = _often(1)
-    """Processes that stand still for a while."""
+    """Stalls of the whole process."""
     clocks: int = _often(1)
-    """Wall clocks that are set."""
+    """Changes of the wall clock."""
     errors: int = _often(1)
-    """Operations that the disk refuses, for whatever reason."""
+    """Operations of the disk that fail."""
     full: int = _often(1)
-    """Operations that the disk refuses for want of room."""
+    """Operations of the disk that fail because it is full."""
     syncs: int = _often(1)
     """Syncs that fail."""
     delays: int = _often(2)
-    """Calls of the store that take their time."""
+    """Slow calls of the store."""
     seconds: float = attrs.field(default=8.0, validator=_seconds)
-    """How long a hold, a stall, a delay or a time without a node lasts at the most."""
+    """The longest duration, in seconds, of a hold, a stall, a delay or the time until a killed node is started again."""
 
     @classmethod
     def none(cls) -> Faults:
-        """Nothing goes wrong; only the schedule differs."""
+        """No faults; only the schedule varies."""
         return cls(**{field.name: 0 for field in attrs.fields(cls) if field.type != "float"})
 
     @property
     def survivable(self) -> Faults:
-        """Those that a store in memory can stand: nothing that ends the process."""
+        """The faults that a store in memory survives: none that ends the process."""
         return attrs.evolve(self, kills=0, power_cuts=0, errors=0, full=0, syncs=0)
 
 
@@ -157,18 +165,18 @@ class Injection:
     at: int
     """The place, counted from one."""
     pick: float = 0.0
-    """Which of those that it could meet: 0 is the first of them, almost 1 the last."""
+    """Selects one of the possible targets: 0 is the first, almost 1 the last."""
     seconds: float = 0.0
-    """How long it lasts; for a clock, how far it is set."""
+    """The duration in seconds; for a clock, how far it is set."""
     keep: Keep = Keep.EVERYTHING
-    """What a power cut leaves of what was not synced."""
+    """The unsynced data that a power cut leaves."""
 
     def one_of(self, these: Sequence[T]) -> T:
-        """The one of *these* that it meets."""
+        """The one of *these* that is hit."""
         return these[min(int(self.pick * len(these)), len(these) - 1)]
 
     def __str__(self) -> str:
-        """As people say it."""
+        """The fault in words: `hold at step 6, 4.927 s`."""
         place = "step" if self.kind in AT_STEP else "sync" if self.kind is Kind.SYNC else "operation"
         details = [f"{self.seconds:g} s"] if self.seconds else []
         details += [f"keeps {self.keep.value}"] if self.kind in (Kind.POWER, Kind.CUT) else []
@@ -179,7 +187,7 @@ class Injection:
 
 @attrs.frozen
 class Plan:
-    """All that a run has besides its seed and its schedule."""
+    """The faults of a run, and the clients and turns that are left out of it."""
 
     injections: tuple[Injection, ...] = ()
     without: frozenset[str] = frozenset()
@@ -189,19 +197,14 @@ class Plan:
         """The faults, in words."""
         return "; ".join(map(str, self.injections)) or "no fault"
 
-    def smaller(self) -> Iterator[Plan]:
-        """This plan without one of its faults, each in turn."""
-        for place in range(len(self.injections)):
-            yield attrs.evolve(self, injections=self.injections[:place] + self.injections[place + 1 :])
 
-
-def stream(seed: int, label: str) -> random.Random:
-    """The stream of chance for *label*, the same whenever the seed is."""
+def stream(seed: int, label: str) -> Stream:
+    """The random stream for *label*; the same seed and label give the same stream."""
     return random.Random(f"{seed}/{label}")  # noqa: S311 - to replay, not to guard
 
 
 def drawn(seed: int, faults: Faults) -> Plan:
-    """The plan of *seed*."""
+    """Draw the plan of *seed*."""
     chance = stream(seed, "plan")
     if chance.random() < _QUIET:
         return Plan()

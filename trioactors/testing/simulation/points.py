@@ -1,9 +1,9 @@
-"""The `sometimes` points that stand in the source of a test.
+"""Finds the `sometimes` points in the source of a test.
 
-No run can tell of a point in a branch that nobody enters. And nobody is to be told of a point of some other test. So only what surely
-belongs to this one is read: its workload, `app=`, its checks and the children of its tree; functions of the same module which these call
-by name; and of a class the methods that it really has, not those that it overrides. Where there is no source (in a REPL, say), or a name
-that is no literal, nothing is known before a run passes the point.
+A run cannot report a point in a branch that it never enters, so the points are read from the source. Only code that certainly belongs to
+this test is read, so that points of other tests are not reported: its workload, `app=`, its checks and the children of its tree; functions
+of the same module that these call by name; and, of a class, the methods in use, not overridden ones. If there is no source (in a REPL, for
+example) or a name is not a literal, the point is unknown until a run passes it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _BOUND: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 def children_of(spec: Supervisor | None) -> Iterator[object]:
-    """What the children of a tree are made of."""
+    """The classes and functions of all children of a tree."""
     for below in () if spec is None else spec.children:
         if isinstance(below, Supervisor):
             yield from children_of(below)
@@ -34,7 +34,7 @@ def children_of(spec: Supervisor | None) -> Iterator[object]:
 
 
 def points_of(parts: Iterable[object]) -> frozenset[str]:
-    """The names of the points in these functions and classes, and in what they call."""
+    """The names of the points in these functions and classes, and in the functions that they call."""
     found: set[str] = set()
     known: set[FunctionType] = set()
     left = [function for part in parts for function in _functions(part)]
@@ -51,7 +51,7 @@ def _of_library(function: FunctionType) -> bool:
 
 
 def _functions(part: object) -> Iterator[FunctionType]:
-    """What runs where *part* is used."""
+    """The functions that run when *part* is used."""
     part = target_of(part)
     if isinstance(part, Resource):
         part = target_of(part.enter)
@@ -59,7 +59,7 @@ def _functions(part: object) -> Iterator[FunctionType]:
         members = {name: member for base in reversed(part.__mro__) for name, member in vars(base).items()}
         candidates: list[Any] = [*members.values()]
     else:
-        candidates = [part, getattr(type(part), "__call__", None)]  # noqa: B004 - what it runs is asked
+        candidates = [part, getattr(type(part), "__call__", None)]  # noqa: B004 - the function that runs is wanted
     for candidate in candidates:
         function = inspect.unwrap(getattr(candidate, "__func__", candidate))
         if isinstance(function, FunctionType) and function.__name__ != "<lambda>":
@@ -67,7 +67,7 @@ def _functions(part: object) -> Iterator[FunctionType]:
 
 
 def _read(function: FunctionType, found: set[str]) -> Iterator[FunctionType]:
-    """Add the points of *function* to those that were *found*. What else of its module it calls by name."""
+    """Add the points of *function* to *found*. Yields the functions of its module that it calls by name."""
     try:
         source = ast.parse(dedent(inspect.getsource(function)))
         scope: Mapping[str, Any] = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}

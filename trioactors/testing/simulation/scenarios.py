@@ -1,4 +1,4 @@
-"""A scenario and its runs: what `simulate` runs, once for each seed, plan and schedule."""
+"""A scenario and its runs: `simulate` runs it once for each seed, plan and schedule."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import attrs
 import trio
 
 from trioactors.errors.exits import is_group, leaves
-from trioactors.testing.given import look_at_verdict
+from trioactors.testing.given import refuse_verdict
 from trioactors.testing.playing import Played, Stuck, error_of, is_finding, play, who_waits
 from trioactors.testing.schedules import Chooser, Playback, Policy, Tape, chooser, policy_of
 from trioactors.testing.scheduling import Schedule
@@ -30,7 +30,7 @@ from trioactors.testing.simulation.world import Simulation
 __all__ = ["LIMIT", "Run", "Scenario", "Simulated", "Workload", "plain"]
 
 _TEXT: Final = 400
-"""How much of an error's text is kept."""
+"""The longest error text that is kept, in characters."""
 
 LIMIT: Final = 3_600.0
 """Seconds of virtual time after which a run is stuck."""
@@ -40,7 +40,7 @@ Workload = Callable[[Simulation], Awaitable[Any]]
 
 @attrs.frozen
 class Simulated:
-    """A run that was sound."""
+    """A run without errors."""
 
     seed: int
     plan: Plan
@@ -50,37 +50,37 @@ class Simulated:
     points: Mapping[str, int]
     """How often each `sometimes` point was reached."""
     happened: tuple[Injection, ...]
-    """The faults that came to pass, in order."""
+    """The faults that happened, in order."""
     lives: int
     """How often the node was started."""
     moments: Mapping[str, int] = attrs.field(repr=False)
-    """The same as *points*, for moments of the library's own."""
+    """The same for moments inside the library."""
     names: Names = attrs.field(repr=False, eq=False)
-    """Those of its children, and those that were asked for in vain."""
+    """The names of its children, and those that were looked up and not found."""
     _lines: tuple[str, ...] = attrs.field(repr=False, alias="lines")
 
     @property
     def digest(self) -> str:
-        """A hash of all that happened, in order."""
+        """A hash of everything that happened, in order."""
         return blake2b("\n".join(self._lines).encode(), digest_size=16).hexdigest()
 
 
 class _End:
-    """The end of the time that a run may take: who waits where then, before anybody is told."""
+    """The time limit of a run. Notes where each task waits before the tasks are cancelled."""
 
     def __init__(self, scope: trio.CancelScope) -> None:
         self._scope = scope
         self.waits = ""
 
     def look(self) -> None:
-        """Whenever the loop comes round. Asks the clock, for a scope that is asked whether it is cancelled then cancels itself."""
+        """Called in each pass of the loop. Reads the clock: asking the scope whether it is cancelled would cancel it."""
         if not self.waits and trio.current_time() >= self._scope.deadline:
             self.waits = who_waits()
 
 
 @attrs.frozen(kw_only=True)
 class Scenario:
-    """What is simulated, whatever the seed."""
+    """Everything about a simulation that does not depend on the seed."""
 
     workload: Workload
     application: Application
@@ -92,18 +92,18 @@ class Scenario:
 
     @property
     def test(self) -> str:
-        """The name of the workload and of its file: whose cases these are."""
+        """The file and name of the workload: the test that its cases belong to."""
         return name_of(self.workload)
 
     @cached_property
     def points(self) -> frozenset[str]:
-        """The `sometimes` points that stand in its source; read once, however often its seeds are tried."""
+        """The `sometimes` points in its source, read once for all seeds."""
         return points_of((self.workload, self.application.body, *self.checks, *children_of(self.application.tree)))
 
     def play(self, seed: int, plan: Plan | None = None, tape: Tape | None = None, *, schedule: int | None = None) -> Run:
-        """Run *seed* once; with another *plan*, by a *tape*, or by the *schedule* of another seed. What is wrong is in the result.
+        """Run *seed* once; with another *plan*, by a *tape*, or by the *schedule* of another seed. The result holds the error, if any.
 
-        What is no finding (Ctrl-C, a test that is skipped) is raised.
+        Errors that are not failures (Ctrl-C, a skipped test) are raised.
         """
         drawn_plan = drawn(seed, self.faults) if plan is None else plan
         number = seed if schedule is None else schedule
@@ -111,7 +111,7 @@ class Scenario:
         choosing: Chooser = chooser(number, policy) if tape is None else Playback(tape)
         worlds: list[Simulation] = []
         ends: list[_End] = []
-        nets = ExitStack()  # not a block in `main`: a run that Trio gives up is not unwound
+        nets = ExitStack()  # not a block in `main`: if Trio itself crashes, that is not unwound
 
         async def main() -> None:
             simulation = Simulation(self.application, seed, drawn_plan, self.faults)
@@ -132,14 +132,14 @@ class Scenario:
 
         with nets:
             played = play(main, choosing, policy=policy, steps=self.steps, look=look)
-        if not worlds:  # it was over before it began
+        if not worlds:  # the run ended before it began
             played.result.unwrap()
         run = Run(self.test, seed, drawn_plan, policy, played, worlds[0])
         if isinstance(run.error, Stuck):
             for trouble in run.world.node.troubles():
                 run.error.add_note(f"simulate: {trouble}")
         if run.error is not None and not is_finding(run.error):
-            run.error.add_note(f'simulate: it came in seed={seed}, policy="{policy.value}"')
+            run.error.add_note(f'simulate: it was raised under seed={seed}, policy="{policy.value}"')
             raise run.error
         return run
 
@@ -148,7 +148,7 @@ class Scenario:
             ends.append(_End(scope))
             await simulation.run(self.workload, self._check)
         if scope.cancelled_caught:
-            raise Stuck(f"{self.limit:g} s of virtual time, and no end: raise limit= if nothing waits for ever. {ends[0].waits}")
+            raise Stuck(f"no end after {self.limit:g} s of virtual time: raise limit= if nothing waits for ever. {ends[0].waits}")
 
     async def _check(self, simulation: Simulation) -> None:
         for check in (*ALWAYS, *self.checks):
@@ -156,13 +156,13 @@ class Scenario:
             if inspect.isawaitable(verdict):
                 verdict = await verdict
             with kept_as_mistake(simulation):
-                look_at_verdict("simulate(check=[...])", check, verdict)
+                refuse_verdict("simulate(check=[...])", check, verdict)
         await trio.lowlevel.checkpoint()
 
 
 @attrs.frozen
 class Run:
-    """One run, sound or not."""
+    """One run, failed or not."""
 
     test: str
     seed: int
@@ -173,7 +173,7 @@ class Run:
 
     @property
     def error(self) -> BaseException | None:
-        """What was wrong."""
+        """The error of the run."""
         error = self.world.mistake or error_of(self.played.result)
         return None if error is None else plain(error)
 
@@ -185,7 +185,7 @@ class Run:
         return Case(self.seed, self.plan, self.played.tape, failure, self.test)
 
     def summed_up(self) -> Simulated:
-        """What is told of a sound one."""
+        """The report of a run without errors."""
         world = self.world
         world.names.over()
         return Simulated(
@@ -204,7 +204,7 @@ class Run:
 
 
 def plain(error: BaseException) -> BaseException:
-    """The one thing that is wrong, out of the groups in which it came; where there are several, the first, with a note of the others."""
+    """The one error in nested groups. If there are several, the first, with a note that lists the others."""
     if not is_group(error):
         return error
     parts = [leaf for leaf in leaves(error) if not isinstance(leaf, trio.Cancelled)] or [error]

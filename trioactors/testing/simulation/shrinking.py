@@ -1,11 +1,11 @@
-"""Make a failing run small: fewer faults, clients and turns, then fewer jumps of the queue.
+"""Shrinks a failing run: fewer faults, clients and turns, then fewer jumps of the queue.
 
-Where something is left out the schedule does not fit any more: the failing run's tape then serves other tasks, and a fault that came
-between two calls comes after the last. So a smaller plan is tried by the tape, and by a few schedules besides, half of them with faults
-that come sooner; it is taken if one of them fails in the same way, with the same error from the same line.
-An assertion that counts on clients (`assert total == 4`) fails in the same way where nobody did anything. Then clients and turns stay:
-without them it would fail whatever the application does.
-Parts go in halves first and then one by one, until nothing can go or the time is up.
+If something is left out, the schedule no longer fits: the tape of the failing run then schedules other tasks, and a fault that happened
+between two calls happens after the last one. So a smaller plan is tried with the tape and with a few other schedules, half of them with
+earlier faults. It is accepted if one of these runs fails in the same way: with the same error from the same line.
+An assertion that depends on clients (`assert total == 4`) fails in the same way if the clients do nothing. In that case clients and turns
+are kept: without them it would fail whatever the application does.
+Parts are removed in halves first and then one by one, until nothing can be removed or the time is up.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ __all__ = ["failure_of", "shrunk_run"]
 T = TypeVar("T")
 
 _SCHEDULES: Final = 12
-"""How many schedules a smaller plan is given to fail."""
+"""The number of schedules under which a smaller plan may fail."""
 
 
 def shrunk_run(scenario: Scenario, run: Run, *, seconds: float) -> Run:
-    """A run that fails as *run* does, as small as *seconds* of real time allow."""
+    """The smallest run found within *seconds* of real time that fails as *run* does."""
     return _Shrinking(scenario, run, time.monotonic() + seconds).run()
 
 
@@ -42,7 +42,7 @@ class _Shrinking:
         self._until = until
 
     def run(self) -> Run:
-        """Take away what can go, again and again."""
+        """Remove parts until no more can be removed."""
         size, counts = -1, self._counts_on_clients()
         while size != (size := self._size()) and not self._late():
             self._without(lambda: self._best.plan.injections, self._fewer_faults)
@@ -53,7 +53,7 @@ class _Shrinking:
         return self._best
 
     def _counts_on_clients(self) -> bool:
-        """Whether it fails so though nobody does anything and nothing goes wrong."""
+        """Whether it fails in the same way without clients and faults."""
         nobody = Plan(without=frozenset(self._best.world.used_clients()))
         return failure_of(self._scenario.play(self._best.seed, nobody, Tape(self._best.played.tape.policy))) == self._wanted
 
@@ -64,7 +64,7 @@ class _Shrinking:
         return time.monotonic() >= self._until
 
     def _without(self, parts: Callable[[], Sequence[T]], smaller: Callable[[Sequence[T]], Plan]) -> None:
-        """Leave out half of the parts, then a quarter, and so on down to one."""
+        """Try to leave out half of the parts, then quarters, and so on down to single parts."""
         size = max(1, len(parts()) // 2)
         while size and not self._late():
             at = 0
@@ -81,7 +81,7 @@ class _Shrinking:
         return attrs.evolve(self._best.plan, without=self._best.plan.without | frozenset(dropped))
 
     def _fails(self, plan: Plan) -> bool:
-        """Whether some schedule fails with *plan*, too; then it is the best so far."""
+        """Whether some schedule fails with *plan* too. If so, that run is the best so far."""
         for run in self._runs(plan):
             if failure_of(run) == self._wanted:
                 self._best = run
@@ -115,13 +115,13 @@ class _Shrinking:
 
 
 def _sooner(plan: Plan, number: int) -> Plan:
-    """The same faults, each at some place before its own."""
+    """The same faults, each at an earlier place or its own."""
     chance = stream(number, "sooner")
     return attrs.evolve(plan, injections=tuple(attrs.evolve(one, at=1 + chance.randrange(one.at)) for one in plan.injections))
 
 
 def failure_of(run: Run) -> tuple[str, str, int] | None:
-    """What a failure is: its error, and the line that raised it."""
+    """The identity of a failure: the class of its error and the line that raised it."""
     error = run.error
     if error is None:
         return None

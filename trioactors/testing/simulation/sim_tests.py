@@ -3,8 +3,8 @@
     @sim_test(tree=shop, seeds=200)
     async def test_no_order_is_lost(simulation: Simulation) -> None: ...
 
-First the cases in the test's corpus are tried, then the seeds. The first failure ends the test: it is made small, kept in the corpus, and
-re-raised with a note that says how to see it again. Commit the case together with what mends it; it is tried at every run from then on.
+The test tries the cases in its corpus first, then the seeds. The first failure ends the test: it is shrunk, kept in the corpus, and raised
+with a note that says how to repeat it. Commit the case together with the fix; every later run of the test tries it.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from trioactors.persistence.store import Store
 from trioactors.settings import Settings
 from trioactors.supervision.specs import Supervisor
 from trioactors.system.system import System
-from trioactors.testing.exploring import SEEDS
-from trioactors.testing.given import look_at_instance, look_at_seeds, seeds_asked
+from trioactors.testing.exploring import SEEDS, Request
+from trioactors.testing.given import require_type, seeds_asked, seeds_from
 from trioactors.testing.playing import STEPS
 from trioactors.testing.schedules import Policy, chosen_policy
 from trioactors.testing.simulation.cases import kept_cases
@@ -37,38 +37,38 @@ from trioactors.testing.simulation.simulating import SHRINKING, case_from, repla
 __all__ = ["NEVER_MET", "NEVER_REACHED", "REACHED", "Report", "SimTest", "sim_test", "trials"]
 
 NEVER_REACHED: Final = "trioactors: never reached"
-"""The property of a test's report that has the points which no run of it has reached; the plugin prints them."""
+"""The property of a test's report that holds points which none of its runs reached; the plugin prints them."""
 
 NEVER_MET: Final = "trioactors: never met"
-"""The same for those that are known by their source only; the plugin prints them where no other test has reached them."""
+"""The same for points that are known only from the source; the plugin prints them unless another test reached them."""
 
 REACHED: Final = "trioactors: reached"
-"""Those that some run has reached."""
+"""The same for points that some run reached."""
 
 
 @attrs.frozen
 class Report:
-    """What many sound runs have shown."""
+    """A summary of many runs without errors."""
 
     runs: int
     points: Mapping[str, int]
-    """How many runs have reached each `sometimes` point of the test."""
+    """The number of runs that reached each `sometimes` point."""
     lives: int
     operations: int
     faults: Mapping[str, int] = attrs.field(factory=dict[str, int])
     moments: Mapping[str, int] = attrs.field(factory=dict[str, int])
-    """How many have reached each moment of the library's own."""
+    """The number of runs that reached each moment inside the library."""
     unmet: frozenset[str] = frozenset()
-    """The points that stand in the source of the test, and that no run has passed."""
+    """The points in the source of the test that no run has passed."""
 
     @property
     def never(self) -> tuple[str, ...]:
-        """The points that none of them has reached."""
+        """The points that no run has reached."""
         return tuple(sorted(name for name, runs in self.points.items() if not runs))
 
 
 def trials(scenario: Scenario, seeds: Iterable[int], *, shrinking: float = SHRINKING, corpus: Path | None = None) -> Report:
-    """Run all *seeds*. Raises what is wrong with the first that is not sound."""
+    """Run all *seeds*. Raises the first failure."""
     tally = _Tally()
     for seed in seeds:
         tally.add(tried(scenario, seed, shrinking=shrinking, corpus=corpus))
@@ -85,7 +85,7 @@ class _Tally:
         self._answers = Answers()
 
     def add(self, run: Simulated) -> None:
-        """Count a sound run."""
+        """Count a run without errors."""
         self._runs += 1
         self._lives += run.lives
         self._operations += len(run.history)
@@ -96,9 +96,9 @@ class _Tally:
         self._answers.add(run.history)
 
     def report(self, known: frozenset[str]) -> Report:
-        """What was counted, with the points that are *known* by their source.
+        """The totals, with the points that are *known* from the source.
 
-        Raises `UsageError` where the test asked for a name that none of its runs has met, and where nobody was ever answered.
+        Raises `UsageError` if the test looked up a name that no run had, or if no call got a reply.
         """
         self._names.look()
         self._answers.look()
@@ -107,22 +107,13 @@ class _Tally:
         return Report(self._runs, points, self._lives, self._operations, dict(self._faults), dict(self._moments), unmet)
 
 
-class _Request(Protocol):
-    """What pytest's `request` is used for."""
-
-    @property
-    def config(self) -> Any: ...
-    @property
-    def node(self) -> Any: ...
-
-
 class SimTest(Protocol):
-    """A test of many simulations; `scenario` is what they run, for programs that run more of them."""
+    """A test that runs many simulations. Other programs can run its `scenario` under more seeds."""
 
     scenario: Scenario
 
-    def __call__(self, *, request: _Request | None = None) -> None:
-        """Run the corpus and the seeds, as pytest's command line says."""
+    def __call__(self, *, request: Request | None = None) -> None:
+        """Run the corpus and the seeds, as the command line of pytest says."""
         ...
 
 
@@ -142,12 +133,16 @@ def sim_test(
     steps: int = STEPS,
     limit: float = LIMIT,
 ) -> Callable[[Workload], SimTest]:
-    """Make a test of a workload: it is simulated under so many *seeds*, or under just those. The rest is as for `simulate`.
+    """Make a test of a workload, which is simulated under many seeds.
 
-    Failures are kept in *corpus*, by default the folder `corpus/<file>.<name of the test>` beside the test's file.
+        @sim_test(tree=bank, seeds=200)
+        async def test_no_money_is_lost(simulation: Simulation) -> None: ...
+
+    *seeds* is their number, or a list of seeds. Failures are kept in *corpus*, by default the folder `corpus/<file>.<name of the test>`
+    beside the file of the test. The other arguments are those of `simulate`.
     """
-    _look_at(without_brackets, seeds, corpus)
-    tried_seeds = range(seeds) if isinstance(seeds, int) else tuple(seeds)
+    _look_at(without_brackets, corpus)
+    tried_seeds = seeds_from("sim_test", seeds)
 
     make = functools.partial(
         scenario_of,
@@ -166,8 +161,8 @@ def sim_test(
         scenario = make(workload)
         if len(inspect.signature(workload).parameters) != 1:
             raise UsageError(
-                f"{workload.__name__} must take a Simulation and nothing else: a workload runs many times, so it is no method and has no "
-                f"fixtures; make what you need in it"
+                f"{workload.__name__} must take a Simulation and nothing else: a workload runs many times, so it cannot be a method or use "
+                f"fixtures; create what it needs inside it"
             )
         place = Path(inspect.getfile(workload)).parent / "corpus" / scenario.test if corpus is None else corpus
 
@@ -176,22 +171,16 @@ def sim_test(
     return decorated
 
 
-def _look_at(test: object, seeds: Any, corpus: object) -> None:
-    """Refuse what no type checker has seen."""
+def _look_at(test: object, corpus: object) -> None:
     if test is not None:
         name = getattr(test, "__name__", repr(test))
-        raise UsageError(f"@sim_test above {name} has no brackets: write @sim_test(tree=...), with what is to be simulated")
-    look_at_instance("sim_test(seeds=...)", seeds, int | Sequence, "how many, or the seeds themselves, in a list")
-    look_at_instance("sim_test(corpus=...)", corpus, Path | None, "Path(...) of a folder")
-    if seeds < 1 if isinstance(seeds, int) else not seeds:
-        raise UsageError(f"sim_test(seeds={seeds!r}) would try nothing: give a number above zero, or the seeds themselves")
-    if not isinstance(seeds, int):
-        look_at_seeds("sim_test", seeds, seeds)
+        raise UsageError(f"@sim_test above {name} has no parentheses: write @sim_test(tree=...)")
+    require_type("sim_test(corpus=...)", corpus, Path | None, "Path(...) of a folder")
 
 
-def _as_test(workload: Workload, scenario: Scenario, run: Callable[[_Request | None], None]) -> SimTest:
+def _as_test(workload: Workload, scenario: Scenario, run: Callable[[Request | None], None]) -> SimTest:
     @functools.wraps(workload)
-    def simulated(*, request: _Request | None = None) -> None:
+    def simulated(*, request: Request | None = None) -> None:
         run(request)
 
     vars(simulated)["__signature__"] = inspect.Signature([inspect.Parameter("request", inspect.Parameter.KEYWORD_ONLY)])
@@ -201,7 +190,7 @@ def _as_test(workload: Workload, scenario: Scenario, run: Callable[[_Request | N
     return test
 
 
-def _run(scenario: Scenario, seeds: Sequence[int], corpus: Path, request: _Request | None) -> None:
+def _run(scenario: Scenario, seeds: Sequence[int], corpus: Path, request: Request | None) -> None:
     def asked(option: str) -> Any:
         return None if request is None else request.config.getoption(f"--trioactors-{option}", None)
 
@@ -228,5 +217,5 @@ def _replay(scenario: Scenario, path: Path, kept: Any) -> None:
     try:
         replayed(scenario, kept)
     except BaseException as error:
-        error.add_note(f"simulate: it is kept in {path}; run it alone with --trioactors-case={path}")
+        error.add_note(f"simulate: the case is {path}; run it alone with --trioactors-case={path}")
         raise

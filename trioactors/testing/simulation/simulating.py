@@ -1,9 +1,9 @@
-"""Run a whole application under a seed: its clients, its schedule, and all that goes wrong.
+"""Run a whole application under a seed that decides its clients, its schedule and its faults.
 
     simulate(workload, tree=tree, seed=17)
 
-runs it once, in one thread and in virtual time, and raises what is wrong with a note that says how to see it again. The same arguments
-give the same run, step by step: `Simulated.digest` is the same in every process. `trials` runs many; `@sim_test` makes a test of that.
+runs it once, in one thread and in virtual time. A failure is raised with a note that says how to repeat it. The same arguments give the
+same run, step by step: `Simulated.digest` is the same in every process. `trials` runs many seeds; `@sim_test` makes a test of them.
 """
 
 from __future__ import annotations
@@ -23,14 +23,7 @@ from trioactors.persistence.urls import GROUP, store_at
 from trioactors.settings import Settings
 from trioactors.supervision.specs import Supervisor
 from trioactors.system.system import System
-from trioactors.testing.given import (
-    look_at_check,
-    look_at_count,
-    look_at_function,
-    look_at_instance,
-    look_at_seconds,
-    look_at_seeds,
-)
+from trioactors.testing.given import require, require_check, require_count, require_function, require_seconds, require_type
 from trioactors.testing.playing import STEPS
 from trioactors.testing.schedules import Policy, chosen_policy
 from trioactors.testing.simulation.cases import Case
@@ -44,15 +37,15 @@ __all__ = ["SHRINKING", "case_from", "quietly", "replayed", "scenario_of", "simu
 
 _FOLDER: Final = "/simulated"
 _SLACK: Final = 2_048
-"""Bytes of garbage in a simulated store before it is compacted, so that it is, in runs as short as these."""
+"""Bytes of garbage in a simulated store before it is compacted; few, so that short runs reach it."""
 
 _CHANCE: Final = (
-    "something besides the seed decides. Look for an object that all runs share (a global, one that was handed in by partial: make it in a "
-    "function, or in __init__), real time, the order of a set"
+    "something besides the seed decides the run. Look for an object that all runs share (a global, or one that is passed by partial: make "
+    "it in a function, or in __init__), real time, the order of a set"
 )
 
 SHRINKING: Final = 45.0
-"""Seconds of real time that making a failure small may take."""
+"""Seconds of real time for shrinking a failure."""
 
 
 def scenario_of(
@@ -68,16 +61,16 @@ def scenario_of(
     steps: int = STEPS,
     limit: float = LIMIT,
 ) -> Scenario:
-    """Put together what `simulate` was given. Raises `UsageError`."""
+    """Check the arguments of `simulate` and make a scenario of them. Raises `UsageError`."""
     if not inspect.iscoroutinefunction(workload):
-        raise UsageError(f"simulate() takes an async function of a Simulation, not {workload!r}")
+        raise UsageError(f"simulate() takes an async function that takes a Simulation, not {workload!r}")
     _look_at(faults, check)
-    look_at_instance("simulate(tree=...)", tree, Supervisor | None, "ta.Supervisor(ta.child(...), name=...)")
-    look_at_instance("simulate(settings=...)", settings, Settings | None, "Settings(call_timeout=3), say")
+    require_type("simulate(tree=...)", tree, Supervisor | None, "ta.Supervisor(ta.child(...), name=...)")
+    require_type("simulate(settings=...)", settings, Settings | None, "Settings, such as Settings(call_timeout=3)")
     if app is not None:
-        look_at_function("simulate(app=...)", app, "the system")
-    look_at_count("simulate(steps=...)", steps, "steps a run may take")
-    look_at_seconds("simulate(limit=...)", limit, "of virtual time a run may take")
+        require_function("simulate(app=...)", app, "the system")
+    require_count("simulate(steps=...)", steps, "steps a run may take")
+    require_seconds("simulate(limit=...)", limit, "the virtual time that a run may take")
     lasting = store is not None and store != "memory:"
     allowed = (Faults() if lasting else Faults().survivable) if faults is None else faults
     return Scenario(
@@ -94,15 +87,12 @@ def scenario_of(
 
 
 def _look_at(faults: Any, checks: Any) -> None:
-    """Refuse what no type checker has seen, by name: the error would come late, and from elsewhere."""
-    if not isinstance(faults, Faults | None):
-        raise UsageError(f"simulate(faults={faults!r}): write Faults(crashes=3), say, or Faults.none()")
-    if not hasattr(checks, "__getitem__") or not all(map(callable, checks)):
-        raise UsageError(f"simulate(check={checks!r}): write functions of a Simulation, in a list")
+    require_type("simulate(faults=...)", faults, Faults | None, "Faults, such as Faults(crashes=3) or Faults.none()")
+    functions = hasattr(checks, "__getitem__") and all(map(callable, checks))
+    require(functions, "simulate(check=...)", checks, "a list of functions that take a Simulation")
     for check in checks:
-        if check is crashes_are_planned:
-            raise UsageError("simulate(check=[crashes_are_planned]) has no brackets: write check=[crashes_are_planned()]")
-        look_at_check("simulate(check=[...])", check, "a Simulation")
+        require(check is not crashes_are_planned, "simulate(check=[...])", check, "check=[crashes_are_planned()], with parentheses")
+        require_check("simulate(check=[...])", check, "a Simulation")
 
 
 def _stores(store: str | Callable[[], Store] | None) -> Callable[[], Store | None]:
@@ -118,17 +108,17 @@ def _stores(store: str | Callable[[], Store] | None) -> Callable[[], Store | Non
             return _sqlite()
         case _:
             raise UsageError(
-                f"simulate(store={store!r}): the disk is simulated, so there is no place to name. "
+                f"simulate(store={store!r}): the disk is simulated, so a path has no meaning. "
                 f'Write "file:", "sqlite:" or "memory:", None, or a function that makes a store on environment.disk'
             )
 
 
 def _sqlite() -> Callable[[], Store]:
     try:
-        from trioactors.testing.sqlite_disk import simulated_sqlite  # noqa: PLC0415 - it stands on a package that few need
+        from trioactors.testing.sqlite_disk import simulated_sqlite  # noqa: PLC0415 - it needs a package that few users have
     except ImportError as error:
         raise UsageError(
-            f'simulate(store="sqlite:") needs a SQLite that can be given a disk: pip install apsw ({error})'
+            f'simulate(store="sqlite:") needs a SQLite that runs on a simulated disk: pip install apsw ({error})'
         ) from error
     return lambda: simulated_sqlite(f"{_FOLDER}/store.db", Options(limits=Limits(slack_bytes=_SLACK)))
 
@@ -149,12 +139,16 @@ def simulate(
     limit: float = LIMIT,
     shrinking: float = SHRINKING,
 ) -> Simulated:
-    """Run *tree* and *app* on a simulated node under *seed*, while *workload* uses it. Raises what is wrong, with a note.
+    """Run *tree* and *app* on a simulated node under *seed*, while *workload* uses it. Raises the failure, with a note.
 
-    *app* is called with the system in each of the node's lives, when its tree is up. *store* is "file:", "sqlite:" or "memory:" on the
-    simulated disk, or a function that makes one. *faults* says what may go wrong, by default a little of everything (without a lasting
-    store, nothing that ends the process). Each *check* is called with the simulation in the end. A *case*, as text or as a file, is run
-    instead of the seed. A failure is made small for up to *shrinking* seconds of real time.
+        run = simulate(no_money_is_lost, tree=bank, seed=17, faults=Faults(crashes=3))
+        print(run.digest)
+
+    *app* is called with the system in each life of the node, when its tree is up. *store* is "file:", "sqlite:" or "memory:" on the
+    simulated disk, or a function that makes a store. *faults* sets how often each kind of fault may happen, by default a few of every kind
+    (without a lasting store, none that ends the process). Each *check* is called with the simulation at the end. A *case*, as text or as a
+    path, is run instead of the seed. A run may take *steps* steps and *limit* seconds of virtual time. A failure is shrunk for up to
+    *shrinking* seconds of real time.
     """
     scenario = scenario_of(
         workload,
@@ -168,43 +162,43 @@ def simulate(
         steps=steps,
         limit=limit,
     )
-    look_at_seeds("simulate", seed, [seed])
-    look_at_seconds("simulate(shrinking=...)", shrinking, "making a failure small may take", least=0)
+    require_type("simulate(seed=...)", seed, int, "an integer")
+    require_seconds("simulate(shrinking=...)", shrinking, "the real time for shrinking a failure", least=0)
     run = tried(scenario, seed, shrinking=shrinking) if case is None else replayed(scenario, case_from(case))
     run.names.look()
     return run
 
 
 def case_from(case: Case | str | Path) -> Case:
-    """A case, from what people have of it. Raises `UsageError`."""
-    look_at_instance("simulate(case=...)", case, Case | str | Path, "Path(...) of a file that was kept, or the text of a case")
+    """Read a case from its text or its file. Raises `UsageError`."""
+    require_type("simulate(case=...)", case, Case | str | Path, "Path(...) of a kept case, or the text of a case")
     if isinstance(case, Case):
         return case
     return Case.load(case) if isinstance(case, Path) else Case.loads(case)
 
 
 def replayed(scenario: Scenario, case: Case) -> Simulated:
-    """Run *case* once more. Raises what is wrong, and `UsageError` for a case of another test."""
+    """Run *case* once more. Raises the failure, and `UsageError` for a case of another test."""
     case.look_at_test(scenario.test)
     with quietly():
         run = scenario.play(case.seed, case.plan, case.tape)
     if run.error is not None:
-        run.error.add_note(f"simulate: this is a case that is kept ({case.plan})")
+        run.error.add_note(f"simulate: this is a kept case ({case.plan})")
         raise run.error
     return run.summed_up()
 
 
 def tried(scenario: Scenario, seed: int, *, shrinking: float = SHRINKING, corpus: Path | None = None) -> Simulated:
-    """Run *seed*. Raises what is wrong, made small, kept in *corpus*, and with a note of one line that says how to see it again."""
+    """Run *seed*. A failure is shrunk, kept in *corpus*, and raised with a note of one line that says how to repeat it."""
     with quietly():
         run = scenario.play(seed)
         error = run.error
         if error is None:
             return run.summed_up()
-        if run.world.mistake is not None:  # each run of each seed makes it: there is nothing to repeat, to shrink or to keep
+        if run.world.mistake is not None:  # every seed makes it, so there is nothing to repeat, shrink or keep
             raise error
         if failure_of(scenario.play(seed, run.plan, run.played.tape)) != failure_of(run):
-            error.add_note(f"simulate: seed {seed} failed, and did not when it ran again: {_CHANCE}")
+            error.add_note(f"simulate: seed {seed} failed, but not when it ran again: {_CHANCE}")
             raise error
         small = _small(scenario, run, shrinking) if shrinking else run
     error.add_note(f"simulate: seed {seed} fails. {_advice(run, small, _kept(small, corpus, error))}")
@@ -214,26 +208,24 @@ def tried(scenario: Scenario, seed: int, *, shrinking: float = SHRINKING, corpus
 def _small(scenario: Scenario, run: Run, seconds: float) -> Run:
     try:
         return shrunk_run(scenario, run, seconds=seconds)
-    except KeyboardInterrupt as interrupt:  # what was found must not go with it
-        interrupt.add_note(
-            f"simulate: seed {run.seed} had failed, and was being made small: {run.error!r}. {_advice(run, run, None)}"
-        )
+    except KeyboardInterrupt as interrupt:  # do not lose the failure
+        interrupt.add_note(f"simulate: seed {run.seed} failed and was being shrunk: {run.error!r}. {_advice(run, run, None)}")
         raise
 
 
 def _kept(run: Run, corpus: Path | None, error: BaseException) -> Path | None:
-    """Where the case is now; None where there is no corpus, or it cannot be written."""
+    """Keep the case in *corpus*. Returns its path; None if there is no corpus or it cannot be written."""
     if corpus is None:
         return None
     try:
         return run.case.keep_in(corpus)
     except OSError as problem:
-        error.add_note(f"simulate: its case could not be kept in {corpus} ({problem}); the next line has it")
+        error.add_note(f"simulate: the case could not be kept in {corpus} ({problem}); it is in the next line")
         return None
 
 
 def _advice(run: Run, small: Run, place: Path | None) -> str:
-    """How to repeat it, on one line."""
+    """How to repeat the failure, on one line."""
     world = small.world
     sizes: dict[str, Sequence[object]] = {
         "client": world.used_clients(),
@@ -255,7 +247,7 @@ def _counted(number: int, what: str) -> str:
 
 @contextmanager
 def quietly() -> Generator[None, None, None]:
-    """Within the block the library logs nothing: thousands of planned crashes are no news."""
+    """Disable the library's log in the block: thousands of planned crashes would fill it."""
     log = logging.getLogger("trioactors")
     before, log.disabled = log.disabled, True
     try:

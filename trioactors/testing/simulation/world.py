@@ -1,4 +1,4 @@
-"""What a workload sees of a simulation: the node and its system, its clients, chance, and what was recorded."""
+"""The simulation as a workload sees it: the node and its system, clients, random streams and records."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import attrs
 import trio
@@ -18,7 +18,7 @@ from trioactors.errors.exits import leaves
 from trioactors.system.system import System
 from trioactors.testing.disk import Keep
 from trioactors.testing.driving import PlannedCrash
-from trioactors.testing.given import look_at_count, look_at_function
+from trioactors.testing.given import require_count, require_function
 from trioactors.testing.scheduling import Schedule
 from trioactors.testing.simulation.clients import Client, note_sent
 from trioactors.testing.simulation.hardware import Faulty
@@ -33,11 +33,8 @@ from trioactors.testing.simulation.mistakes import (
     place_of,
 )
 from trioactors.testing.simulation.node import Application, Node, NodeLife, come_to_rest, present_life
-from trioactors.testing.simulation.plans import AT_STEP, Faults, Injection, Kind, Plan, stream
+from trioactors.testing.simulation.plans import AT_STEP, Faults, Injection, Kind, Plan, Stream, stream
 from trioactors.trace.records import ChildIgnored, ChildStarted, ChildStartFailed, RestartScheduled, TraceRecord
-
-if TYPE_CHECKING:
-    import random
 
 __all__ = ["Simulation", "effect", "sometimes"]
 
@@ -47,38 +44,47 @@ R = TypeVar("R")
 _present: ContextVar[Simulation] = ContextVar("trioactors_simulation")
 
 _ADDRESS: Final = re.compile(r" at 0x[0-9a-fA-F]+")
-"""What plain objects say of themselves, and no seed repeats."""
+"""The address in the repr of plain objects, which differs between runs."""
 
 
 class Simulation:
-    """One run: a node, its clients, and all that was seen."""
+    """One run: a node, its clients, and the records of what happened.
+
+        async def no_money_is_lost(simulation: Simulation) -> None:
+            await simulation.clients(3, client)
+            await simulation.settle()
+            bank = await simulation.get(Bank, "bank")
+            assert await bank.total() == 100
+
+    `simulate` calls such a workload with it.
+    """
 
     def __init__(self, application: Application, seed: int, plan: Plan, faults: Faults) -> None:
         self.seed = seed
         self.plan = plan
         self.history: list[Operation] = []
-        """What the clients did, in the order in which it ended."""
+        """The calls of the clients, in the order in which they finished."""
         self.begun: list[str] = []
         """The ids of the operations that the clients have begun."""
         self.made: list[tuple[Coroutine[Any, Any, object], str]] = []
-        """What clients have made to be awaited, and where."""
+        """The coroutines that clients have created, and the lines that did."""
         self.turned: list[str] = []
         """The turns that have begun."""
         self.trace: list[tuple[int, TraceRecord]] = []
-        """What the node's lives reported, each with its number."""
+        """The trace records of the node, each with the number of its life."""
         self.restarters: dict[int, str] = {}
-        """Which supervisor decided on a restart, by the record's place in the trace: no record says whose child somebody is."""
+        """The supervisor behind each `RestartScheduled`, by its place in the trace: the record names only the child."""
         self.injected: list[tuple[float, Injection]] = []
-        """The faults that have happened, and when."""
+        """The faults that have happened, with their times."""
         self.effects: list[str] = []
-        """What the application has done to the world outside, by `effect`."""
+        """The names that the application passed to `effect`."""
         self.points: Counter[str] = Counter()
-        """How often each `sometimes` point was reached; 0 for one that was passed only."""
+        """How often the condition of each `sometimes` point held; 0 if it was passed and never held."""
         self.moments: Counter[str] = Counter()
-        """The same for moments of the library's own, which its labs want to reach."""
+        """The same for moments inside the library, which its own tests try to reach."""
         self.names = Names(frozenset(names_of(application.tree)), may_come=application.body is not None)
         self.mistake: BaseException | None = None
-        """What says that the test is wrong, and not the application."""
+        """The error that shows that the test is wrong, rather than the application."""
         self._faults = faults
         self._faulty = Faulty(plan.injections, self._happened)
         self._steps = sorted((one for one in plan.injections if one.kind in AT_STEP), key=lambda one: one.at, reverse=True)
@@ -90,30 +96,30 @@ class Simulation:
         self.node = Node(application, seed, self._faulty, self._seen)
 
     def __repr__(self) -> str:
-        """Its seed, and how far it is."""
+        """Show the seed and the progress."""
         return f"<simulation {self.seed}: {len(self.history)} operations, {self.node!r}>"
 
     # --- for workloads ---
 
     async def system(self) -> System:
-        """The system in the node's present life, when it is up. It is gone when the node is killed; see `Client.call`."""
+        """The system in the current life of the node. Waits until the node is up. A kill ends the system; see `Client.call`."""
         life = await self.node.up()
         assert life.system is not None  # that is what `up` waits for
         return life.system
 
     async def get(self, kind: type[A], name: str) -> A:
-        """The ref of the actor *name* in the node's present life, when it is up."""
+        """The ref of the actor *name* in the current life of the node. Waits until the node is up."""
         return (await self.system()).get(kind, name)
 
-    def random(self, label: str) -> random.Random:
-        """A stream for *label*, the same in each run of this seed."""
+    def random(self, label: str) -> Stream:
+        """A random stream for *label*, the same in every run of this seed."""
         return stream(self.seed, label)
 
     async def clients(self, count: int, client: Callable[[Client], Awaitable[Any]]) -> None:
-        """Run so many clients at once, and wait for all of them."""
+        """Run *count* clients concurrently and wait for all of them."""
         with kept_as_mistake(self):
-            look_at_count("clients(...)", count, "clients there are")
-            look_at_function(f"clients({count}, ...)", client, "a Client")
+            require_count("clients(...)", count, "clients")
+            require_function(f"clients({count}, ...)", client, "a Client")
         async with trio.open_nursery() as nursery:
             for number in itertools.islice(self._clients, count):
                 if f"{number}" not in self.plan.without:
@@ -124,19 +130,19 @@ class Simulation:
         return list(self.turned)
 
     def used_clients(self) -> list[str]:
-        """The clients that have taken one."""
+        """The clients that have taken a turn."""
         return list(dict.fromkeys(name.partition(".")[0] for name in self.turned))
 
     def sometimes(self, name: str, condition: object = "reached") -> None:
-        """Here *condition* should hold in some run: a report tells of those that never did."""
+        """Expect *condition* to hold here in at least one run. A report lists the points that never held."""
         self.points[name] += bool(condition)
 
     async def settle(self, *, restart: bool = True) -> None:
-        """End all faults, and start the node once more in the harshest way that was allowed; then what is there must be sound.
+        """End all faults and start the node once more, in the harshest way that *faults* allows. The result must then be correct.
 
-        After a power cut that keeps nothing of what was not synced, if there may be power cuts; else a kill, else in order. Without a
-        lasting store it is not started again, nor with *restart* False: then nothing is healed by a restart, and what hangs still hangs.
-        Returns when the node has nothing more to do.
+        The node is ended by a power cut that keeps nothing unsynced, if power cuts are allowed; otherwise by a kill, or else in order.
+        It is not started again without a lasting store or with *restart* False: then nothing is repaired by a restart, and what hangs
+        stays so. Returns when the node has nothing more to do.
         """
         await trio.lowlevel.checkpoint()
         if self._settled:
@@ -161,7 +167,7 @@ class Simulation:
     # --- for the simulator ---
 
     async def run(self, workload: Callable[[Simulation], Awaitable[Any]], checks: Callable[[Simulation], Awaitable[None]]) -> None:
-        """Run the node, the workload and the checks. Raises the first thing that is wrong."""
+        """Run the node, the workload and the checks. Raises the first error."""
         _present.set(self)
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
@@ -174,7 +180,7 @@ class Simulation:
             await self.node.switch_off()
 
     def lines(self) -> list[str]:
-        """All that happened, as text that is the same whenever the run is."""
+        """Everything that happened, as text; equal runs give equal text."""
         found = [f"{life} {record.time!r} {type(record).__name__} {record.child} {_details(record)}" for life, record in self.trace]
         found += [f"{time!r} {injection}" for time, injection in self.injected]
         for done in self.history:
@@ -185,7 +191,7 @@ class Simulation:
         return [_ADDRESS.sub("", line) for line in found]
 
     def look(self, schedule: Schedule) -> None:
-        """Between two steps: let happen what is planned for this one."""
+        """Called between two steps: inject the faults that are planned for this one."""
         if not self._steps or self._calm:
             return
         if self._since is None:
@@ -196,7 +202,7 @@ class Simulation:
             self._inject(self._steps.pop(), schedule)
 
     def heard(self, error: BaseException, operation: str) -> None:
-        """A client was told *error*. Raises an AssertionError that is in it, and what it tells of the test itself."""
+        """Called with each *error* that a client receives. Raises its parts that are an AssertionError or a mistake of the test."""
         for leaf in leaves(error):
             if isinstance(leaf, AssertionError):
                 raise leaf
@@ -204,7 +210,9 @@ class Simulation:
             if isinstance(leaf, UnknownName):
                 self.names.in_vain.setdefault(leaf.name, place_of(leaf))
             elif is_mistake(leaf):
-                leaf.add_note(f"simulate: a mistake of the test, and no answer: client and turn {operation}, {place_of(leaf)}")
+                leaf.add_note(
+                    f"simulate: this is a mistake of the test, not a reply: client and turn {operation}, {place_of(leaf)}"
+                )
                 self.mistake = leaf
                 raise leaf
 
@@ -256,7 +264,7 @@ class Simulation:
         return one.one_of(mine) if mine else None
 
     def _below_node(self, task: trio.lowlevel.Task) -> bool:
-        """Whether it is one of the application's own; the task of the runtime that does nothing but wake others is not."""
+        """Whether the task belongs to the application. The runtime's own task, which only wakes others, does not."""
         nursery = None if task.name == "alarms" else task.parent_nursery
         while nursery is not None and nursery is not self._nursery:
             if nursery.parent_task is self.node.task:
@@ -266,15 +274,15 @@ class Simulation:
 
 
 def _details(record: TraceRecord) -> str:
-    """Its own fields, without anything that differs from process to process."""
+    """The record's own fields, without those that differ between processes."""
     fields = [(field.name, getattr(record, field.name)) for field in attrs.fields(type(record)) if not field.inherited]
     return " ".join(f"{name}={value}" for name, value in fields)
 
 
 def effect(name: str) -> None:
-    """Say in the application that it does something to the world outside: sends a mail, moves an arm. Outside a simulation it does nothing.
+    """Declare, in the application, an effect on the outside world, such as a mail that is sent. Outside a simulation it does nothing.
 
-    A name that is given twice fails the simulation, whichever lives of the node gave it; what a dead one does is not done.
+    The simulation fails if the same name is declared twice, even by different lives of the node. A dead life has no effects.
     """
     simulation, life = _present.get(None), present_life.get(None)
     if simulation is not None and (life is None or not life.dead):
@@ -282,7 +290,7 @@ def effect(name: str) -> None:
 
 
 def sometimes(name: str, condition: object = "reached") -> None:
-    """`Simulation.sometimes`, for actors under test: they do not know the simulation in which they run. Outside of one it does nothing."""
+    """Like `Simulation.sometimes`, for actors under test, which do not know their simulation. Outside a simulation it does nothing."""
     simulation = _present.get(None)
     if simulation is not None:
         simulation.sometimes(name, condition)
