@@ -1,7 +1,13 @@
-"""What can be checked: `nox -l` lists it, with a star before what plain `nox` does: all that is quick, and proves something.
+"""The checks. `nox -l` lists them.
 
-Each session installs what it needs into an environment of its own and uses nothing from outside. Sessions run on the newest
-supported Python that is present; `tests` runs on every one. A run ends with one line that counts the tests of all its sessions.
+    nox                 what a contributor runs before a commit: under five minutes on two cores (the sessions with a star in `nox -l`)
+    nox -s labs         what takes longer: the suite with coverage on every supported Python, the crash lab, 10,000 simulations, the
+                        browser, the soak, the wheel
+    nox -s fast         while you work: the tests, those that failed last time first
+
+Each session installs what it needs into an environment of its own and uses nothing from outside. Sessions run on the newest supported
+Python that is installed; `tests` runs on each. A run ends with one line that counts the tests of all its sessions; a lab that is a
+program counts as one test.
 """
 
 from __future__ import annotations
@@ -13,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -24,13 +31,21 @@ nox.options.download_python = "never"
 nox.options.error_on_external_run = True
 nox.options.error_on_missing_interpreters = False  # a Python that is not here is reported as skipped
 nox.options.reuse_existing_virtualenvs = True
-nox.options.sessions = ["lint", "floors", "types", "tests", "browser", "crashlab", "sim", "docs", "examples", "build"]
+nox.options.sessions = ["lint", "floors", "types", "suite", "docs", "examples"]
+
+# A run starts hundreds of Pythons. Without compiled modules each would compile all it imports; they are kept out of the tree.
+os.environ["PYTHONDONTWRITEBYTECODE"] = ""
+os.environ["PYTHONPYCACHEPREFIX"] = str(Path(__file__).parent / ".nox" / "bytecode")
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 SUPPORTED = nox.project.python_versions(PYPROJECT)
 REPEATS = 20
 SPREAD = ("--numprocesses=auto", "--dist=worksteal")
-"""A process for each core (pytest-xdist)."""
+"""One process per core (pytest-xdist)."""
+ELSEWHERE = ("--ignore=tests/architecture", "-m", "not lab")
+"""What `suite` leaves to `floors` and to `labs`."""
+ASYNC_CHECKED_FIRST = ("trioactors", "backends", "examples")
+"""flake8-async takes a minute for the tests and the benchmarks: `labs` has that minute."""
 LEFT_OUT = (
     "__pycache__",
     "architecture",
@@ -46,7 +61,7 @@ LEFT_OUT = (
     "test_faults.py",
     "test_inventory_kills.py",
 )
-"""Those tests that say nothing about a wheel: of the checkout, of the types, of the page, and the long ones, which have just run."""
+"""Tests that say nothing about a wheel (of the checkout, of the types, of the page), and the long ones, which `tests` runs."""
 WHEEL_HOLDS = (
     "trioactors/__init__.py",
     "trioactors/console/static/index.html",
@@ -57,7 +72,7 @@ WHEEL_HOLDS = (
 
 
 def _present(version: str) -> bool:
-    """Whether a Python of this *version* is here and runs (a shim may be here and not run)."""
+    """Whether a Python of this *version* is installed and runs (a shim may exist and not run)."""
     if version == f"{sys.version_info.major}.{sys.version_info.minor}":
         return True
     found = shutil.which(f"python{version}")
@@ -66,17 +81,25 @@ def _present(version: str) -> bool:
 
 PRESENT = [version for version in SUPPORTED if _present(version)]
 if not PRESENT:
-    sys.exit(f"No supported Python is here: one of {', '.join(SUPPORTED)} is needed on the PATH.")
+    sys.exit(f"No supported Python found: one of {', '.join(SUPPORTED)} is needed on the PATH.")
 NEWEST = PRESENT[-1]
+LABS = ("lint_tests", *(f"tests-{version}" for version in PRESENT), "browser", "crashlab", "sim", "soak", "build")
+"""What `labs` runs."""
 
 
 class Tally:
-    """How many tests passed and failed, over all sessions of this run."""
+    """The number of tests that passed and failed in all sessions of this run, and of earlier runs that share its file."""
 
-    def __init__(self) -> None:
+    def __init__(self, shared: str | None) -> None:
+        self.shared = shared and Path(shared)
         self.ran = False
-        self.passed = 0
-        self.failed = 0
+        self.passed, self.failed = map(int, self.shared.read_text().split()) if self.shared and self.shared.exists() else (0, 0)
+
+    def count(self, *, passed: bool) -> None:
+        """Count one program as one test."""
+        self.ran = True
+        self.passed += passed
+        self.failed += not passed
 
     def add(self, report: Path) -> None:
         """Count the tests of one pytest run."""
@@ -90,9 +113,11 @@ class Tally:
         """Print the last line of the run."""
         if self.ran:
             print(f"{self.passed} passed, {self.failed} failed", flush=True)
+        if self.shared:
+            self.shared.write_text(f"{self.passed} {self.failed}")
 
 
-TALLY = Tally()
+TALLY = Tally(os.environ.get("TALLY"))
 atexit.register(TALLY.close)
 
 
@@ -102,7 +127,7 @@ def _install(session: nox.Session, *groups: str, package: tuple[str, ...] = ("-e
 
 
 def _pytest(session: nox.Session, *arguments: str, runner: tuple[str, ...] = ("pytest",)) -> None:
-    """Run pytest and count its tests; a run that fails without a failed test (it found none, say) is one failure."""
+    """Run pytest and count its tests; a run that fails without a failed test (it collected none, say) is one failure."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.xml")
         before = TALLY.failed
@@ -116,14 +141,42 @@ def _pytest(session: nox.Session, *arguments: str, runner: tuple[str, ...] = ("p
 
 
 def _lab(session: nox.Session, program: str, **environment: str) -> None:
-    """Run one of the programs in tests/; it exits with 1 if something is not as it must be."""
+    """Run one of the programs in tests/ and count it as one test; it exits with 1 if it finds a fault."""
     _install(session, "test")
-    session.run("python", "-W", "error", "-m", program, *session.posargs, env={"PYTHONPATH": "tests", **environment})
+    try:
+        session.run("python", "-W", "error", "-m", program, *session.posargs, env={"PYTHONPATH": "tests", **environment})
+    except BaseException:
+        TALLY.count(passed=False)
+        raise
+    TALLY.count(passed=True)
+
+
+def _at_once(session: nox.Session, *commands: tuple[str, ...]) -> None:
+    """Run programs that use one core each at the same time, and print what they print one after the other."""
+    with ThreadPoolExecutor() as pool:
+        running = [pool.submit(session.run, *command, silent=True) for command in commands]
+        for program in running:
+            if output := program.result():
+                print(output, flush=True)
+
+
+@nox.session(python=NEWEST)
+def suite(session: nox.Session) -> None:
+    """The tests in random order, but those of `floors` and those marked `lab`; without coverage."""
+    _install(session, "test")
+    _pytest(session, *SPREAD, *ELSEWHERE, *session.posargs)
+
+
+@nox.session(python=False)
+def labs(session: nox.Session) -> None:
+    """What takes longer: the whole suite with coverage on every Python, the labs, the browser, the wheel. Half an hour on two cores."""
+    for name in LABS:
+        session.notify(name, ())
 
 
 @nox.session(python=SUPPORTED)
 def tests(session: nox.Session) -> None:
-    """The whole suite in random order, with coverage; on every supported Python that is here."""
+    """The whole suite in random order, with coverage; on every supported Python that is installed."""
     _install(session, "test")
     session.run("coverage", "erase")
     _pytest(session, *SPREAD, *session.posargs, runner=("coverage", "run", "-m", "pytest"))
@@ -135,58 +188,58 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST)
 def browser(session: nox.Session) -> None:
-    """The console's page in the chromium of this system; without one it is skipped (where CI=true it fails)."""
+    """Test the console's page in the system's chromium; without one this is skipped (or fails, if CI=true)."""
     _install(session, "browser")
     _pytest(session, "tests/browser", *session.posargs)
 
 
 @nox.session(python=NEWEST)
 def screenshots(session: nox.Session) -> None:
-    """Take the pictures in docs/screenshots anew, of examples/console."""
+    """Take the screenshots in docs/screenshots again, of examples/console."""
     _install(session, "browser")
     session.run("python", "tests/browser/screenshots.py")
 
 
 @nox.session(python=NEWEST)
 def crashlab(session: nox.Session) -> None:
-    """Kill durable actors 200 times on each store: nothing that was answered is lost; `-- 2000` kills more often."""
+    """Kill durable actors 200 times on each store: no answered message may be lost; `-- 2000` kills more often."""
     _lab(session, "crashlab")
 
 
 @nox.session(python=NEWEST)
 def soak(session: nox.Session) -> None:
-    """Call actors 100,000 times, and ten times too often: nothing may grow, nothing may collapse; `-- --quick` for half a minute."""
-    _lab(session, "soak", GLIBC_TUNABLES="glibc.malloc.tcache_count=0")  # what threads keep for themselves would be counted
+    """Call actors 100,000 times, then at ten times their capacity: nothing may grow or collapse; `-- --quick` takes half a minute."""
+    _lab(session, "soak", GLIBC_TUNABLES="glibc.malloc.tcache_count=0")  # memory that threads cache would be counted
 
 
 @nox.session(python=NEWEST)
 def sim(session: nox.Session) -> None:
-    """Simulate whole applications under 10,000 seeds, on all cores: nothing that was promised is broken; `-- 20000` tries more."""
+    """Simulate whole applications under 10,000 seeds, on all cores: no promise may be broken; `-- 20000` tries more."""
     _lab(session, "simlab")
 
 
 @nox.session(python=NEWEST)
 def mutants(session: nox.Session) -> None:
-    """Plant each kept mutant in a copy, and look how soon simulations find it: at least 95 in 100 must be found within 2,000 seeds."""
+    """Plant each recorded mutant in a copy and count the seeds until a simulation finds it: 95 % must be found within 2,000 seeds."""
     _lab(session, "mutants")
 
 
 @nox.session(python=NEWEST)
 def promises(session: nox.Session) -> None:
-    """Measure the figures in docs/promises.md and docs/simulation.md anew, and write them there; `-- crashlab 2000` only those."""
+    """Measure the figures in docs/promises.md and docs/simulation.md and write them there; `-- crashlab 2000` measures only those."""
     _lab(session, "promises")
 
 
 @nox.session(python=NEWEST)
 def fast(session: nox.Session) -> None:
-    """While you work: what failed last time first, and stop at the first failure."""
+    """While you work: run what failed last time first, and stop at the first failure."""
     _install(session, "test")
-    _pytest(session, "-x", "--ff", "--no-header", *session.posargs)
+    _pytest(session, "-x", "--ff", "--no-header", *(session.posargs or ELSEWHERE))
 
 
 @nox.session(python=NEWEST)
 def repeat(session: nox.Session) -> None:
-    """The suite twenty times over, each time in another order."""
+    """Run the suite twenty times, each time in another order."""
     _install(session, "test")
     for seed in range(1, REPEATS + 1):
         _pytest(session, "-q", *SPREAD, f"--randomly-seed={seed}", *session.posargs)
@@ -194,40 +247,46 @@ def repeat(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST)
 def lint(session: nox.Session) -> None:
-    """Style and formatting (ruff), and what goes wrong in async code (flake8-async)."""
+    """Check style and formatting (ruff), and mistakes in async code (flake8-async)."""
     session.install(*nox.project.dependency_groups(PYPROJECT, "lint"))
     session.run("ruff", "check", *session.posargs)
     session.run("ruff", "format", "--check", *session.posargs)
+    session.run("flake8", *ASYNC_CHECKED_FIRST)
+
+
+@nox.session(python=NEWEST)
+def lint_tests(session: nox.Session) -> None:
+    """Check the whole tree for mistakes in async code (flake8-async), the tests and the benchmarks too."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, "lint"))
     session.run("flake8")
 
 
 @nox.session(python=NEWEST)
 def types(session: nox.Session) -> None:
-    """Both mypy and pyright, strict; each planted error must be reported, and nothing else."""
+    """Check types with mypy and pyright, both strict; they must report each planted error, and nothing else."""
     _install(session, "types")
-    session.run("mypy")
-    session.run("pyright", "--warnings", "--project=pyproject.toml")
-    _pytest(session, "tests/typing")
+    _at_once(session, ("mypy",), ("pyright", "--warnings", "--project=pyproject.toml"))
+    _pytest(session, *SPREAD, "tests/typing")
 
 
 @nox.session(python=NEWEST)
 def floors(session: nox.Session) -> None:
-    """Imports point down (import-linter), and the other rules of the house (tests/architecture)."""
+    """Check that imports point down (import-linter), and the other rules of the house (tests/architecture)."""
     _install(session, "floors")
     session.run("lint-imports", "--no-cache")
-    _pytest(session, "tests/architecture")
+    _pytest(session, *SPREAD, "tests/architecture")
 
 
 @nox.session(python=NEWEST)
 def docs(session: nox.Session) -> None:
-    """Every piece of code in README.md and docs/ runs and does what the text says."""
+    """Run all code in README.md and docs/ and compare what it prints; a page is read from its top, two pages at a time."""
     _install(session, "test")
-    _pytest(session, "README.md", "docs", *session.posargs)
+    _pytest(session, "--numprocesses=auto", "--dist=loadfile", *(session.posargs or ("README.md", "docs")))
 
 
 @nox.session(python=NEWEST)
 def examples(session: nox.Session) -> None:
-    """Every program in examples/ runs to its end without a warning."""
+    """Run every program in examples/ to its end, without a warning."""
     _install(session)
     for program in sorted(Path("examples").glob("*.py")):
         session.run("python", "-W", "error", str(program))
@@ -236,7 +295,7 @@ def examples(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST)
 def demo(session: nox.Session) -> None:
-    """A living system under the console, to look at and to break: `-- FOLDER` for one that you can come back to. Ctrl-C ends it."""
+    """Run a system under the console, to look at and to break; `-- FOLDER` keeps its state there. Ctrl-C ends it."""
     _install(session, package=("-e", ".[console,examples]"))
     python = str(Path(session.bin, "python"))
     os.execv(python, [python, "examples/console/demo.py", *session.posargs])  # so that every signal is its own
@@ -244,7 +303,7 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST, reuse_venv=False)
 def build(session: nox.Session) -> None:
-    """Build the wheel, look into it, and run the suite against it, outside the tree; without the labs, which have just run."""
+    """Build the wheel, check what it contains, and run the suite against it outside the tree; `-- dist` keeps it in that folder."""
     with tempfile.TemporaryDirectory() as folder:
         outside = Path(folder)
         session.install(*nox.project.dependency_groups(PYPROJECT, "build"))
@@ -261,11 +320,16 @@ def build(session: nox.Session) -> None:
         session.run("python", "-P", "-c", "import trioactors as t; assert 'site-packages' in t.__file__, t.__file__")
         _pytest(session, *SPREAD)
         session.chdir(Path(__file__).parent)
+        if session.posargs:
+            kept = Path(session.posargs[0])
+            kept.mkdir(exist_ok=True)
+            for built in outside.glob("trioactors-*"):
+                shutil.copy(built, kept)
 
 
 @nox.session(python=NEWEST)
 def bench(session: nox.Session) -> None:
-    """Measure against the floor and the peers; prints a table, proves nothing by itself."""
+    """Measure beside the least that Trio needs and beside peers; prints a table and checks nothing."""
     _install(session, "bench")
     # Where triotp cannot be installed, the table says so.
     session.install("--no-deps", "-r", "benchmarks/without-dependencies.txt", success_codes=[0, 1])
@@ -274,6 +338,6 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST)
 def bench_durable(session: nox.Session) -> None:
-    """Measure durable actors against the bare store and the peers, at equal durability; prints tables, proves nothing by itself."""
+    """Measure durable actors beside the bare store and peers, at equal durability; prints tables and checks nothing."""
     _install(session, "bench")
     session.run("python", "-m", "benchmarks.durable", *session.posargs)

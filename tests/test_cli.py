@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import json
 import os
@@ -432,7 +433,7 @@ def foreign(monkeypatch: pytest.MonkeyPatch) -> str:
     Foreign.shared = MemoryStore()
     point = EntryPoint("foreign", f"{__name__}:Foreign", trioactors.persistence.urls.GROUP)
     monkeypatch.setattr(EntryPoint, "load", lambda _: Foreign)
-    monkeypatch.setattr(trioactors.persistence.urls, "entry_points", lambda **_: [point])
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda **_: [point])
     fill("foreign:", {"counter": RECORD, "junk": b"junk"})
     return "foreign:"
 
@@ -474,7 +475,7 @@ def test_a_missing_package_is_named(url: str, monkeypatch: pytest.MonkeyPatch, c
 
     assert main(["inspect", url]) == 1
 
-    assert ("trioactors[sqlite]" in capsys.readouterr().err) == url.startswith("sqlite")
+    assert ('pip install "sqlite-utils' in capsys.readouterr().err) == url.startswith("sqlite")
 
 
 def test_a_store_of_another_package_is_served_through_the_port(

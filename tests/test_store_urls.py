@@ -122,7 +122,7 @@ def test_a_backend_that_is_no_store_is_named() -> None:
 def test_a_missing_package_is_named_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
 
-    with pytest.raises(BackendMissing, match=r'pip install "trioactors\[sqlite\]"'):
+    with pytest.raises(BackendMissing, match=r'pip install "sqlite-utils>=4\.0"'):
         store_at("sqlite:///x.db")
 
 

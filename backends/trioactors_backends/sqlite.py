@@ -77,7 +77,7 @@ from trioactors_backends.sqlite_schema import (
 
 __all__ = ["SQLiteStore"]
 
-_INSTALL = ("pip", "install", '"trioactors[sqlite]"')
+_INSTALL = ("pip", "install", '"sqlite-utils>=4.0"')
 _TIDY_EVERY = 1_000
 """The number of commits between two checks of the free pages."""
 

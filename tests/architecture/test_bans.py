@@ -7,6 +7,7 @@ Each exception names a module and gives a reason. Imports under TYPE_CHECKING ne
 from __future__ import annotations
 
 import ast
+import functools
 import io
 import re
 import tokenize
@@ -15,6 +16,9 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
+
+parsed = functools.cache(ast.parse)
+"""The tree of a source: several rules look at each."""
 
 Allowed = Mapping[str, str]
 
@@ -145,8 +149,8 @@ def aliases(nodes: list[ast.AST]) -> dict[str, str]:
 
 
 def used(source: str) -> Iterator[tuple[int, str]]:
-    """Line and full name of everything that *source* imports or uses."""
-    nodes = list(running(ast.parse(source)))
+    """Line and full name of everything that *source* imports or names."""
+    nodes = list(running(parsed(source)))
     known = aliases(nodes)
     for node in nodes:
         match node:
@@ -186,8 +190,8 @@ def words(name: str) -> set[str]:
 
 
 def empty_names(name: str, source: str) -> list[str]:
-    """Modules, classes and functions with a name that says nothing."""
-    made = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef))
+    """Modules, classes and functions whose name says nothing."""
+    made = (node for node in ast.walk(parsed(source)) if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef))
     names = [(1, name.rpartition(".")[2]), *((node.lineno, node.name) for node in made)]
     return [f"{name}:{line}: {said} says nothing: name what it does" for line, said in names if words(said) & EMPTY_WORDS]
 

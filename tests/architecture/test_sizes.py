@@ -9,11 +9,15 @@ The tests of a contract (`class ...Contract`) do not count as its public methods
 from __future__ import annotations
 
 import ast
+import functools
 import io
 import tokenize
 from collections.abc import Iterator
 
 import pytest
+
+parsed = functools.cache(ast.parse)
+"""The tree of a source: several rules look at each."""
 
 MODULE_LINES = 400
 FUNCTION_LINES = 40
@@ -28,21 +32,22 @@ SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
+@functools.cache
 def lines_with_code(source: str) -> set[int]:
     """Numbers of the lines with code; docstrings are left out."""
     spoken: set[int] = set()
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type not in SILENT:
             spoken.update(range(token.start[0], token.end[0] + 1))
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parsed(source)):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
             spoken -= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
     return spoken
 
 
 def functions(source: str) -> Iterator[tuple[str, Function]]:
-    """Every function with its name; overloads are left out."""
-    for node in ast.walk(ast.parse(source)):
+    """Every function with its name; overloads are declarations, not functions."""
+    for node in ast.walk(parsed(source)):
         if isinstance(node, Function) and not any(ast.unparse(mark).endswith("overload") for mark in node.decorator_list):
             yield node.name, node
 
@@ -92,7 +97,7 @@ def too_big(name: str, source: str) -> list[str]:
     ]
     findings += [
         f"{name}:{node.lineno}: class {node.name} has {len(public_methods(node))} public methods"
-        for node in ast.walk(ast.parse(source))
+        for node in ast.walk(parsed(source))
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_") and len(public_methods(node)) > PUBLIC_METHODS
     ]
     return findings

@@ -7,12 +7,16 @@ allowed in the functions listed here and nowhere else; each entry gives the reas
 from __future__ import annotations
 
 import ast
+import functools
 import io
 import re
 import tokenize
 from collections.abc import Iterator, Mapping
 
 import pytest
+
+parsed = functools.cache(ast.parse)
+"""The tree of a source: several rules look at each."""
 
 WALLS: Mapping[str, str] = {
     # "module.Class.function": "why a catch-all is right there",
@@ -78,7 +82,7 @@ def unlisted(name: str, source: str) -> list[str]:
     """Catch-alls outside the named functions."""
     return [
         f"{where}:{line}: a catch-all outside the named functions"
-        for where, line in walls(ast.parse(source), name)
+        for where, line in walls(parsed(source), name)
         if where not in WALLS
     ]
 
@@ -99,7 +103,7 @@ def test_catch_alls_stand_at_the_named_walls(sources: dict[str, str]) -> None:
 
 
 def test_every_named_wall_stands(sources: dict[str, str]) -> None:
-    standing = {where for name, source in sources.items() for where, _ in walls(ast.parse(source), name)}
+    standing = {where for name, source in sources.items() for where, _ in walls(parsed(source), name)}
 
     assert set(WALLS) - standing == set()
 

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any
 
 import attrs
+import pytest
 import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -272,6 +273,7 @@ def at_rest(disk: Any) -> None:
         disk.seconds = 0.0
 
 
+@pytest.mark.lab
 @given(steps_of(messages, messages, messages, ends, faults, times, disks), st.integers(0, 2**32))
 @settings(deadline=None, max_examples=150)
 def test_callers_were_told_the_truth_about_a_disk_that_stands_still_now_and_then(steps: list[Step], seed: int) -> None:
@@ -281,6 +283,7 @@ def test_callers_were_told_the_truth_about_a_disk_that_stands_still_now_and_then
     assert again == final
 
 
+@pytest.mark.lab
 @given(steps_of(messages, messages, messages, ends, faults, times), st.integers(0, 2**32), st.integers(1, 12))
 @settings(deadline=None, max_examples=150)
 def test_callers_were_told_the_truth_about_a_slow_disk(steps: list[Step], seed: int, slowness: int) -> None:

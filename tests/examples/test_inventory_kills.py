@@ -145,6 +145,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     shutil.rmtree(root)  # pytest would keep it for three more runs, and then somebody would wait for it
 
 
+@pytest.mark.lab
 @pytest.mark.skipif(shutil.which("sha256sum") is None, reason="sha256sum is what the results are compared with")
 def test_killed_20_times_over_10000_files_it_keeps_every_result_once_and_hashes_none_again(bench: Bench) -> None:
     known: dict[bytes, Entry] = {}
@@ -173,6 +174,7 @@ def test_killed_20_times_over_10000_files_it_keeps_every_result_once_and_hashes_
     assert f"duplicates: {sum(map(len, found)):,} files in {len(found):,} groups;" in summary
 
 
+@pytest.mark.lab
 def test_nothing_is_opened_in_a_run_over_what_is_known(bench: Bench) -> None:
     bench.finish()
     assert len(bench.opened()) == FILES

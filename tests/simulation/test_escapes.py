@@ -281,6 +281,7 @@ def test_a_module_may_be_imported_for_the_first_time(tmp_path: Path, monkeypatch
     (tmp_path / "never_seen_before.py").write_text("FOUND = True\n", encoding="utf-8")
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    monkeypatch.setattr(sys, "pycache_prefix", None)
 
     async def lazy(_: Simulation) -> None:
         assert importlib.import_module("never_seen_before").FOUND

@@ -35,6 +35,7 @@ def found(leak: Leak, each: str) -> Verdict:
         return soak(scenario, CALLS, READINGS)
 
 
+@pytest.mark.lab
 def test_a_list_that_grows_in_each_call_is_found_and_named() -> None:
     verdict = found(an_item, "call")
 
@@ -42,6 +43,7 @@ def test_a_list_that_grows_in_each_call_is_found_and_named() -> None:
     assert any("HOARD" in culprit for culprit in verdict.culprits)
 
 
+@pytest.mark.lab
 def test_what_piles_up_in_the_library_in_each_crash_is_found_and_named() -> None:
     verdict = found(a_watcher, "crash")
 
@@ -49,6 +51,7 @@ def test_what_piles_up_in_the_library_in_each_crash_is_found_and_named() -> None
     assert any("Cell.watchers" in culprit for culprit in verdict.culprits)
 
 
+@pytest.mark.lab
 @pytest.mark.parametrize(("leak", "what"), [(a_task, "task"), (a_thread, "thread"), (a_descriptor, "descriptor")])
 def test_one_more_in_each_crash_is_found_and_named(leak: Leak, what: str) -> None:
     verdict = found(leak, "crash")

@@ -21,6 +21,7 @@ def test_allocated_memory_is_counted_to_the_byte() -> None:
     assert len(small) + len(large) == 1_001_000
 
 
+@pytest.mark.lab
 def test_reading_does_not_grow_what_it_reads() -> None:
     async def main() -> Readings:
         Readings(1).take(0)  # the first one costs more

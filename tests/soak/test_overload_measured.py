@@ -22,6 +22,7 @@ def test_a_server_that_sheds_nothing_collapses() -> None:
     assert "it answers" in verdict.complaints()[0]
 
 
+@pytest.mark.lab
 def test_so_would_an_actor_that_sheds_only_what_is_too_late(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trioactors.actors.loop.hopeless", lambda *_: False)
 
@@ -30,6 +31,7 @@ def test_so_would_an_actor_that_sheds_only_what_is_too_late(monkeypatch: pytest.
     assert verdict.share < 0.1
 
 
+@pytest.mark.lab
 def test_callers_that_are_never_told_are_found() -> None:
     @asynccontextmanager
     async def silent(_: float) -> AsyncGenerator[Ask, None]:

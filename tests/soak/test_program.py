@@ -9,6 +9,7 @@ from soak.planted import an_item, per_call, planted
 from soak.scenarios import SCENARIOS
 
 
+@pytest.mark.lab
 def test_a_leak_is_shown_with_its_culprit_and_fails_the_run(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,16 +11,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote
 
 from trioactors.errors import BadStoreURL
 from trioactors.persistence.options import Address, Limits
 from trioactors.persistence.store import Backend, Store
 
-__all__ = ["GROUP", "parse", "store_at"]
+__all__ = ["GROUP", "EntryPoint", "parse", "store_at"]
 
 GROUP = "trioactors.backends"
 """The entry point group in which a package names its stores, by scheme."""
@@ -28,10 +27,28 @@ GROUP = "trioactors.backends"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 
 
+class EntryPoint(Protocol):
+    """An entry point, as `importlib.metadata` returns them."""
+
+    @property
+    def name(self) -> str:
+        """The scheme."""
+        ...
+
+    @property
+    def value(self) -> str:
+        """The class, as `module:Class`."""
+        ...
+
+    def load(self) -> Any:
+        """Import the class."""
+        ...
+
+
 def store_at(url: str, *, limits: Limits | None = None, backends: Iterable[EntryPoint] | None = None) -> Store:
     """The store that *url* names, not yet open. *backends* stands in for what is installed."""
     address = parse(url)
-    installed = entry_points(group=GROUP) if backends is None else backends
+    installed = _installed() if backends is None else backends
     backend = _load(address, {point.name: point for point in installed})
     return backend.from_address(address, Limits() if limits is None else limits)
 
@@ -43,6 +60,12 @@ def parse(url: str) -> Address:
         raise BadStoreURL(url, f"it has no scheme. A file in this folder would be sqlite:///{url or 'state.db'}")
     location, _, query = set_idle.partition("?")
     return Address(url, scheme.lower(), _path(url, scheme, location), _options(url, query))
+
+
+def _installed() -> Iterable[EntryPoint]:
+    from importlib.metadata import entry_points  # noqa: PLC0415 - slow to import, and needed only when a store is named
+
+    return entry_points(group=GROUP)
 
 
 def _path(url: str, scheme: str, location: str) -> str:
@@ -74,7 +97,7 @@ def _load(address: Address, installed: dict[str, EntryPoint]) -> Backend:
         )
         raise BadStoreURL(address.url, f"no store has the scheme {address.scheme!r}; known schemes: {known}{hint}")
     try:
-        backend: Any = point.load()
+        backend = point.load()
     except Exception as error:  # a plug-in may fail in any way it likes; this is the wall
         raise BadStoreURL(address.url, f"the store {point.value!r} cannot be loaded: {error}") from error
     if not hasattr(backend, "from_address"):

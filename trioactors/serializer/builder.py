@@ -24,7 +24,6 @@ from trioactors.serializer.annotations import fields_of, is_record, open_alias, 
 from trioactors.serializer.choices import JSON, Json, enum_form, literal_form, optional_form, union_form
 from trioactors.serializer.declaration import Declaration, declaration_of
 from trioactors.serializer.forms import BOOL, FLOAT, INT, NONE, STR, Form, unfinished
-from trioactors.serializer.library import library_forms
 from trioactors.serializer.problems import Problem, inside
 from trioactors.serializer.records import KEPT, Trail, check_class, dump_of, load_of, upcasting
 from trioactors.serializer.rules import Rule, form_by_rule
@@ -215,6 +214,8 @@ def reachable(root: Form) -> list[Form]:
 
 def _built_in() -> Iterator[tuple[Any, Form]]:
     yield from ((int, INT), (float, FLOAT), (str, STR), (bool, BOOL), (None, NONE), (type(None), NONE), (Json, JSON))
+    from trioactors.serializer.library import library_forms  # noqa: PLC0415 - decimal and zoneinfo are slow to import
+
     yield from library_forms()
 
 
