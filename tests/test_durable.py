@@ -1,4 +1,4 @@
-"""Durable actors: state that comes back. How the gate holds is in test_gate.py, how errors of the store end in test_store_errors.py."""
+"""Durable actors: state that survives. See test_output_gate.py for what is held, and test_store_errors.py for store failures."""
 
 from __future__ import annotations
 
