@@ -9,8 +9,9 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast, get_args, get_origin
+from typing import Any, ClassVar, Generic, Self, TypeVar, cast, get_args, get_origin
 
+from trioactors.actors.context import Context
 from trioactors.actors.plan import HOOKS, PLAIN_HOOKS, ActorPlan, refuse_value_class, resolved
 from trioactors.actors.stored_refs import refs_by_name
 from trioactors.durability.durable_state import DurableState
@@ -20,9 +21,6 @@ from trioactors.errors.exits import Exit
 from trioactors.messaging.handlers import Handler, HandlerSpec, hidden_in
 from trioactors.serializer import Serializer
 from trioactors.settings import Overflow, choice, count, seconds
-
-if TYPE_CHECKING:
-    from trioactors.actors.context import Context
 
 __all__ = ["Actor"]
 
@@ -52,10 +50,7 @@ class Actor(Generic[State]):
 
     __actor_plan__: ClassVar[ActorPlan]
     state: State
-    if TYPE_CHECKING:
-        context: Context
-    else:
-        context = _NotRunning()
+    context: Context = cast("Context", _NotRunning())
 
     def __init_subclass__(
         cls,
@@ -73,7 +68,7 @@ class Actor(Generic[State]):
         where = cls.__qualname__
         refuse_value_class(cls)
         _check_hooks(cls)
-        _check_annotations(cls)
+        _check_reserved_names(cls)
         state_type = _state_type(cls, inherited)
         cls.__actor_plan__ = ActorPlan(
             name=where,
@@ -82,26 +77,24 @@ class Actor(Generic[State]):
             mailbox=_option(inherited, "mailbox", None if mailbox is None else count(mailbox, f"{where}: mailbox", least=1)),
             overflow=_option(inherited, "overflow", None if overflow is None else choice(overflow, Overflow, f"{where}: overflow")),
             timeout=_option(inherited, "timeout", None if timeout is None else seconds(timeout, f"{where}: timeout")),
-            durable_state=_keeping(cls, inherited, state_type, persist, serializer),
-            inspect=bool(_option(inherited, "inspect", _checked_permission(inspect, where))),
+            durable_state=_durable_state(cls, inherited, state_type, persist, serializer),
+            inspect=bool(_option(inherited, "inspect", _checked_inspect(inspect, where))),
             state_type=state_type,
             module=cls.__module__,
         )
 
-    if not TYPE_CHECKING:  # to a type checker, an actor is made by its `__init__`
-
-        def __new__(cls, *_args: object, **_kwargs: object) -> Actor[Any]:
-            """Give the instance its state before `__init__` runs, if it can be made without arguments."""
-            self = super().__new__(cls)
-            plan = getattr(cls, "__actor_plan__", None)
-            if plan is None:
-                raise DefinitionError("Actor is a base class: subclass it")
-            if cls.__init__ is Actor.__init__:
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> Self:  # to the type checkers, `__init__` says what an actor takes
+        """Give the instance its state before `__init__` runs, if it can be made without arguments."""
+        self = super().__new__(cls)
+        plan: ActorPlan | None = getattr(cls, "__actor_plan__", None)
+        if plan is None:
+            raise DefinitionError("Actor is a base class: subclass it")
+        if cls.__init__ is Actor.__init__:
+            self.state = plan.new_state()
+        else:
+            with suppress(DefinitionError):  # __init__ may set it; whether it did is checked at the start
                 self.state = plan.new_state()
-            else:
-                with suppress(DefinitionError):  # __init__ may set it; whether it did is checked at the start
-                    self.state = plan.new_state()
-            return self
+        return self
 
     def __init__(self) -> None:
         """Take no arguments; a subclass may, and need not call this."""
@@ -126,13 +119,13 @@ def _option(inherited: ActorPlan | None, name: str, value: Any) -> Any:
     return getattr(inherited, name) if value is None and inherited is not None else value
 
 
-def _checked_permission(inspect: object, where: str) -> bool | None:
+def _checked_inspect(inspect: object, where: str) -> bool | None:
     if inspect is None or isinstance(inspect, bool):
         return inspect
     raise SpecError(f"{where}: inspect is True, where the state may be shown, or False, not {inspect!r}")
 
 
-def _keeping(
+def _durable_state(
     cls: type, inherited: ActorPlan | None, state_type: Any, persist: object, serializer: Serializer | None
 ) -> DurableState | None:
     """How *cls* keeps its state: as it says, else as its base does."""
@@ -163,7 +156,7 @@ def _check_hooks(cls: type) -> None:
             isinstance(member, Handler)
             or not callable(member)
             or inspect.iscoroutinefunction(member) is (name in PLAIN_HOOKS)
-            or _yields(member)
+            or _is_generator(member)
         ):
             raise DefinitionError(f"{where}: this hook is {wanted}, and no handler")
         try:
@@ -173,12 +166,12 @@ def _check_hooks(cls: type) -> None:
             raise DefinitionError(f"{where}: takes {wanted}, not {inspect.signature(member)}") from None
 
 
-def _yields(member: object) -> bool:
+def _is_generator(member: object) -> bool:
     """Whether calling *member* would run none of it."""
     return inspect.isgeneratorfunction(member) or inspect.isasyncgenfunction(member)
 
 
-def _check_annotations(cls: type) -> None:
+def _check_reserved_names(cls: type) -> None:
     for reserved in ("state", "context"):
         if reserved in vars(cls):
             raise DefinitionError(f"{cls.__qualname__}.{reserved}: `state`, `context` and `on_*` belong to the framework")
@@ -189,7 +182,7 @@ def _collect_handlers(cls: type) -> dict[str, HandlerSpec]:
     found: dict[str, HandlerSpec] = {}
     for name, member in _members(cls):
         if isinstance(member, Handler):
-            found[name] = _named(cls, name, cast("Handler[..., Any]", member).spec)
+            found[name] = _checked_name(cls, name, cast("Handler[..., Any]", member).spec)
         elif hidden_in(member):
             raise DefinitionError(
                 f"{cls.__qualname__}.{name}: a handler inside {member!r} is none; put @handler on top of all decorators"
@@ -205,7 +198,7 @@ def _members(cls: type) -> Iterator[tuple[str, object]]:
         yield from vars(base).items()
 
 
-def _named(cls: type, name: str, spec: HandlerSpec) -> HandlerSpec:
+def _checked_name(cls: type, name: str, spec: HandlerSpec) -> HandlerSpec:
     if spec.name != name:
         raise DefinitionError(f"{cls.__qualname__}.{name}: a handler keeps the name it was defined with, {spec.name!r}")
     return spec
@@ -223,6 +216,6 @@ def _state_type(cls: type, inherited: ActorPlan | None) -> Any:
             given = dict(zip(parameters, get_args(base), strict=True))
             if isinstance(state, TypeVar):
                 return given.get(state, state)
-            open_ones = getattr(state, "__parameters__", ())
-            return state[tuple(given.get(each, each) for each in open_ones)] if open_ones else state
+            unbound = getattr(state, "__parameters__", ())
+            return state[tuple(given.get(each, each) for each in unbound)] if unbound else state
     return None if inherited is None else inherited.state_type

@@ -17,7 +17,6 @@ from trioactors.errors import ActorStopped, DeliveryError
 from trioactors.messaging.handlers import BoundHandler, HandlerSpec
 from trioactors.messaging.mailbox import refused
 from trioactors.messaging.messages import Admission, Call, Envelope, Late, causation_of
-from trioactors.scheduling.deadlines import Unordered
 from trioactors.settings import Overflow
 from trioactors.settings import seconds as checked_seconds
 from trioactors.supervision.child import Incarnation, current_incarnation, waiting_incarnation
@@ -34,7 +33,7 @@ R = TypeVar("R")
 class RemoteHandler(Generic[P, R]):
     """A handler on a ref: calling it sends a message and waits for the reply."""
 
-    __slots__ = ("_cast_timeout", "_child", "_deadlines", "_mailbox", "_root", "_runtime", "_spec", "_timeout", "_watchers")
+    __slots__ = ("_add_deadline", "_cast_timeout", "_child", "_mailbox", "_root", "_runtime", "_spec", "_timeout", "_watchers")
 
     def __init__(self, child: ActorChild, spec: HandlerSpec, timeout: float | None = None) -> None:
         self._child = child
@@ -46,7 +45,9 @@ class RemoteHandler(Generic[P, R]):
         self._timeout = child.timeout_of(spec) if timeout is None else timeout
         self._cast_timeout = timeout
         deadlines = child.runtime.deadlines
-        self._deadlines = deadlines.series(self._timeout) if timeout is None else Unordered(deadlines)
+        self._add_deadline: Callable[[Call], None] = (
+            deadlines.series(self._timeout).add if timeout is None else lambda call: deadlines.add(call.deadline, call)
+        )
 
     def __repr__(self) -> str:
         """Whose handler it is."""
@@ -83,7 +84,7 @@ class RemoteHandler(Generic[P, R]):
         except DeliveryError:  # at once, perhaps: a loop that tries again must not keep everybody else out
             await checkpoint()  # noqa: ASYNC120 - who is cancelled need not hear of the refusal as well
             raise
-        self._deadlines.add(call)
+        self._add_deadline(call)
         if self._watchers:
             give_causation(call, runtime.observers)
             self._emit(call)

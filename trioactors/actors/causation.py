@@ -20,7 +20,7 @@ from trioactors.trace.observers import Observers
 
 __all__ = ["caused_by", "give_causation", "present_causation"]
 
-_begun_by: ContextVar[Causation] = ContextVar("trioactors_lineage", default=NOWHERE)
+_inherited: ContextVar[Causation] = ContextVar("trioactors_causation", default=NOWHERE)
 """In a task beside a handler: the lineage of the message that began it."""
 
 
@@ -28,7 +28,7 @@ def present_causation() -> Causation:
     """That of the message in whose handling the current task does what it does."""
     incarnation = waiting_incarnation()
     if incarnation is None:
-        return _begun_by.get()
+        return _inherited.get()
     envelope = incarnation.message_in_progress()
     return NOWHERE if envelope is None else causation_of(envelope)
 
@@ -41,8 +41,8 @@ def give_causation(envelope: Envelope, observers: Observers) -> None:
 @contextmanager
 def caused_by(causation: Causation) -> Generator[None, None, None]:
     """A task that is started in this block goes on beside the handler of a message of that *lineage*."""
-    token = _begun_by.set(causation)
+    token = _inherited.set(causation)
     try:
         yield
     finally:
-        _begun_by.reset(token)
+        _inherited.reset(token)

@@ -192,8 +192,8 @@ class ActorChild(Child):
         begun = "this message had begun" if call.begun else "this message had not begun"
         graph = drawn(self)
         if self.runtime.observers.listeners:
-            told = causation_of(call).as_fields
-            self.runtime.observers.emit(CallTimedOut(time=now, child=self.name, handler=call.spec.name, begun=call.begun, **told))
+            fields = causation_of(call).as_fields
+            self.runtime.observers.emit(CallTimedOut(time=now, child=self.name, handler=call.spec.name, begun=call.begun, **fields))
         return CallTimeout(
             f"no answer to {call.spec.name!r} in time: {self.name} {busy}, {len(mailbox)} messages wait, {begun}"
             + (f"; {graph}" if graph else ""),

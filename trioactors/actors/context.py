@@ -33,20 +33,17 @@ SHORTEST_PERIOD: Final = 0.001
 class Context:
     """The framework, as one incarnation of an actor sees it."""
 
-    __slots__ = ("_actor", "_incarnation", "_system")
+    __slots__ = ("_actor", "_child", "_incarnation", "_system")
 
-    def __init__(self, incarnation: ActorIncarnation, actor: object, system: System) -> None:
+    def __init__(self, incarnation: ActorIncarnation, child: ActorChild, actor: object, system: System) -> None:
         self._incarnation = incarnation
+        self._child = child
         self._actor = actor
         self._system = system
 
     def __repr__(self) -> str:
         """Whose context it is."""
-        return f"<context of {self._incarnation.child!r}>"
-
-    @property
-    def _child(self) -> ActorChild:
-        return cast("ActorChild", self._incarnation.child)
+        return f"<context of {self._child!r}>"
 
     @property
     def ref(self) -> Ref:

@@ -1,7 +1,7 @@
 """What an actor's task does: start, serve its mailbox, say good-bye.
 
 Reading is by draining. A task switch per message is the greater part of a naive mailbox's cost, so `serve` handles what is there in a
-row and yields to others only every so many messages or milliseconds (`Settings.drain_messages`, `drain_seconds`), whatever comes in.
+drain and yields to others only every so many messages or milliseconds (`Settings.drain_messages`, `drain_seconds`), whatever comes in.
 
 Each message ends in exactly one way, and its ledger entry and its caller's answer are settled together:
 
@@ -10,7 +10,7 @@ Each message ends in exactly one way, and its ledger entry and its caller's answ
     an inherited deadline passed inside      expired      the caller has its `CallTimeout`; the actor lives on
     raised anything else, or was cancelled   crashed      the caller gets `ActorCrashed`; the incarnation ends
     was never begun                          shed         its caller had gone (abandoned), its deadline passed, or too little of it
-                                                          was left to be answered in time (expired; see `overload`)
+                                                          was remaining to be answered in time (expired; see `overload`)
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from trioactors.errors import ActorStopped, CallTimeout, DefinitionError, Shutdo
 from trioactors.errors.exits import Exit, ExitKind, leaves
 from trioactors.messaging.mailbox import Mailbox, count_shed
 from trioactors.messaging.messages import Call, Envelope, caller_of, causation_of
-from trioactors.messaging.overload import hopeless, learned_from_cut
+from trioactors.messaging.overload import cannot_finish, learned_from_cut
 from trioactors.supervision.child import Incarnation, current_incarnation
 from trioactors.supervision.lifecycle import judge
 from trioactors.supervision.runtime import Runtime
@@ -43,7 +43,7 @@ from trioactors.system.system import current_system, registry_of
 from trioactors.trace.formatting import described
 from trioactors.trace.records import MessageHandled, MessageShed
 
-__all__ = ["CLOCK_EVERY", "Row", "live"]
+__all__ = ["CLOCK_EVERY", "Drain", "live"]
 
 CLOCK_EVERY: Final = 8
 """How many messages are handled between two looks at the clock."""
@@ -60,9 +60,9 @@ async def live(incarnation: Incarnation) -> None:
 
 
 async def _live(incarnation: ActorIncarnation, child: ActorChild) -> None:
-    actor = incarnation.actor = _incarnate(child)
+    actor = incarnation.actor = _make_actor(child)
     hooks = child.plan.hooks
-    actor.context = Context(incarnation, actor, current_system())
+    actor.context = Context(incarnation, child, actor, current_system())
     current_incarnation.set(incarnation)
     try:
         if child.plan.durable_state is not None:
@@ -75,10 +75,10 @@ async def _live(incarnation: ActorIncarnation, child: ActorChild) -> None:
         await _serve(incarnation, child, actor)
     except Exception as error:
         if incarnation.ready:
-            await _farewell(incarnation, actor, judge(error))  # noqa: ASYNC120 - killed meanwhile means killed
+            await _stop_after_failure(incarnation, actor, judge(error))  # noqa: ASYNC120 - killed meanwhile means killed
         raise
     if incarnation.killed is None and incarnation.asked is not None:
-        await _say_good_bye(incarnation, actor, incarnation.asked)
+        await _run_on_stop(incarnation, actor, incarnation.asked)
 
 
 async def _load(incarnation: ActorIncarnation, child: ActorChild, durable_state: DurableState) -> None:
@@ -98,7 +98,7 @@ async def _run_hook(incarnation: ActorIncarnation, hook: Callable[[], Awaitable[
     await (hook() if incarnation.saver is None else incarnation.saver.in_hook(hook))
 
 
-def _incarnate(child: ActorChild) -> Actor[Any]:
+def _make_actor(child: ActorChild) -> Actor[Any]:
     actor: object = cast("ChildSpec", child.spec).make()
     if not isinstance(actor, Actor):
         raise DefinitionError(f"{child.name}: starting {child.plan.name} made {actor!r}, which is no actor")
@@ -107,20 +107,20 @@ def _incarnate(child: ActorChild) -> Actor[Any]:
     return actor  # pyright: ignore[reportUnknownVariableType] - an actor of whatever state
 
 
-async def _farewell(incarnation: ActorIncarnation, actor: Actor[Any], reason: Exit) -> None:
+async def _stop_after_failure(incarnation: ActorIncarnation, actor: Actor[Any], reason: Exit) -> None:
     """Call `on_stop` although the actor failed, or ended itself by raising `Shutdown`; that stays the reason, whatever happens here."""
     if incarnation.saver is not None and not reason.orderly:
         incarnation.saver.detach()
         incarnation.saver = None  # what it does now belongs to no commit
     with trio.move_on_after(incarnation.child.grace):  # noqa: ASYNC912 - on_stop may or may not wait
         try:
-            await _say_good_bye(incarnation, actor, reason)
+            await _run_on_stop(incarnation, actor, reason)
         except Exception as error:
             after = "Shutdown" if reason.orderly else "a crash"
             incarnation.report(Exit(ExitKind.CRASH, f"in on_stop, after {after}", error))
 
 
-async def _say_good_bye(incarnation: ActorIncarnation, actor: Actor[Any], reason: Exit) -> None:
+async def _run_on_stop(incarnation: ActorIncarnation, actor: Actor[Any], reason: Exit) -> None:
     if "on_stop" in cast("ActorChild", incarnation.child).plan.hooks:
         await _run_hook(incarnation, partial(actor.on_stop, reason))
     if incarnation.saver is not None:
@@ -131,25 +131,29 @@ async def _serve(incarnation: ActorIncarnation, child: ActorChild, actor: Actor[
     mailbox = child.mailbox
     queue, task = mailbox.queue, trio.lowlevel.current_task()
     watchers = child.runtime.observers.listeners
-    row, now = Row(child.runtime), child.runtime.now
-    left = row.length
+    drain, now = Drain(child.runtime), child.runtime.now
+    remaining = drain.length
     saver = incarnation.saver
     while incarnation.asked is None:
         if not queue or (saver is not None and saver.blocked):
             await _wait_for_work(mailbox, saver, task)
-            left = row.length
-            row.until = math.inf
+            remaining = drain.length
+            drain.until = math.inf
             continue
-        left -= 1
-        if left % CLOCK_EVERY == 0 and row.is_over(left):
+        remaining -= 1
+        if remaining % CLOCK_EVERY == 0 and drain.is_over(remaining):
             await checkpoint()
-            left = row.length
+            remaining = drain.length
             continue
         envelope = queue.popleft()
         if mailbox.attention or envelope.tick is not None:
-            _take(mailbox, envelope)
+            _attend(mailbox, envelope)
         incarnation.began = now() if envelope.spec.is_async or watchers or envelope.deadline != math.inf else incarnation.began
-        if envelope.gone or envelope.deadline <= incarnation.began or (mailbox.needs and _in_vain(mailbox, envelope, incarnation)):
+        if (
+            envelope.gone
+            or envelope.deadline <= incarnation.began
+            or (mailbox.needs and _cannot_finish(mailbox, envelope, incarnation))
+        ):
             _shed(child, envelope)
             continue
         mailbox.current = envelope
@@ -178,8 +182,8 @@ async def _wait_for_work(mailbox: Mailbox, saver: Saver | None, task: trio.lowle
         await wait_task_rescheduled(mailbox.unpark)
 
 
-class Row:
-    """How long an actor may handle messages in a row: so many, or so many seconds. The clock is not looked at before it can matter."""
+class Drain:
+    """How long an actor may handle messages in a drain: so many, or so many seconds. The clock is not looked at before it can matter."""
 
     __slots__ = ("_now", "_seconds", "length", "until")
 
@@ -189,9 +193,9 @@ class Row:
         self.length = runtime.settings.drain_messages + 1
         self.until = math.inf
 
-    def is_over(self, left: int) -> bool:
-        """Whether others must run now, with *left* messages still allowed."""
-        if left > 0:
+    def is_over(self, remaining: int) -> bool:
+        """Whether others must run now, with *remaining* messages still allowed."""
+        if remaining > 0:
             if self.until == math.inf:
                 self.until = self._now() + self._seconds
                 return False
@@ -201,19 +205,19 @@ class Row:
         return True
 
 
-def _take(mailbox: Mailbox, envelope: Envelope) -> None:
+def _attend(mailbox: Mailbox, envelope: Envelope) -> None:
     """What is rarely to be done when a message leaves the queue."""
     if envelope.tick is not None:
         envelope.tick.delivered()
     mailbox.attend()
 
 
-def _in_vain(mailbox: Mailbox, envelope: Envelope, incarnation: ActorIncarnation) -> bool:
-    """Whether *envelope* is a call with less time left than its handler was seen to need."""
+def _cannot_finish(mailbox: Mailbox, envelope: Envelope, incarnation: ActorIncarnation) -> bool:
+    """Whether *envelope* is a call with less time remaining than its handler was seen to need."""
     return (
         mailbox.needs is not None
         and isinstance(envelope, Call)
-        and hopeless(mailbox.needs, envelope.spec.name, envelope.deadline - incarnation.began)
+        and cannot_finish(mailbox.needs, envelope.spec.name, envelope.deadline - incarnation.began)
     )
 
 
@@ -221,30 +225,30 @@ def _shed(child: ActorChild, envelope: Envelope) -> None:
     count_shed(child.mailbox, envelope)
     observers = child.runtime.observers
     if observers.listeners:
-        told = causation_of(envelope).as_fields
-        observers.emit(MessageShed(time=trio.current_time(), child=child.name, handler=envelope.spec.name, **told))
+        fields = causation_of(envelope).as_fields
+        observers.emit(MessageShed(time=trio.current_time(), child=child.name, handler=envelope.spec.name, **fields))
 
 
 def _failed(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope, error: BaseException) -> None:
     """Settle a message whose handler raised. Raises again what ends the incarnation."""
     child.mailbox.current = incarnation.deferral = None
     try:
-        answered = _answered(incarnation, child, envelope, error)
+        answered = _try_to_answer(incarnation, child, envelope, error)
     except Exception as failed:  # the state before the message could not be restored
-        _fatal(incarnation, child, envelope, failed)
+        _settle_fatal(incarnation, child, envelope, failed)
         raise
     if not answered:
-        _fatal(incarnation, child, envelope, error)
+        _settle_fatal(incarnation, child, envelope, error)
         raise error
     _emit(incarnation, child, envelope, error)
 
 
-def _answered(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope, error: BaseException) -> bool:
+def _try_to_answer(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope, error: BaseException) -> bool:
     """Whether *error* is an answer, or nobody waits for one any more; then the message is settled."""
     saver, mailbox = incarnation.saver, child.mailbox
-    if isinstance(error, envelope.spec.raises) or (saver is not None and saver.rolls_back and _may_pass(error)):
+    if isinstance(error, envelope.spec.raises) or (saver is not None and saver.rolls_back and _is_retryable(error)):
         if saver is not None:
-            saver.declared(envelope, error)
+            saver.declared_error(envelope, error)
         else:
             mailbox.handled += 1
             envelope.fail(error)
@@ -258,16 +262,16 @@ def _answered(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelo
             mailbox.expired += 1
         return True
     if saver is not None and isinstance(error, Shutdown):
-        saver.left(envelope)
+        saver.shut_down(envelope)
     return False
 
 
-def _may_pass(error: BaseException) -> bool:
+def _is_retryable(error: BaseException) -> bool:
     """Whether a store could not do now what a nested call asked for: nobody crashes of that whose own state can be rolled back."""
     return isinstance(error, StoreError) and error.retryable
 
 
-def _fatal(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope, error: BaseException) -> None:
+def _settle_fatal(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope, error: BaseException) -> None:
     if incarnation.saver is not None and not isinstance(error, Shutdown):
         incarnation.saver.close()
     incarnation.fatal = envelope
@@ -309,7 +313,7 @@ def _settle(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope
         try:
             incarnation.saver.handled(envelope, envelope.reply if token is None else None, result)
         except Exception as error:  # its state cannot be kept: that is the handler's crash
-            _fatal(incarnation, child, envelope, error)
+            _settle_fatal(incarnation, child, envelope, error)
             raise
     else:
         child.mailbox.handled += 1

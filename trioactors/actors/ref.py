@@ -15,7 +15,7 @@ from trioactors.actors.child import ActorChild, is_actor
 from trioactors.errors import NotAHandler, UsageError, WrongClass
 from trioactors.supervision.registry import Registry
 
-__all__ = ["Ref", "StoredName", "child_of"]
+__all__ = ["Ref", "StoredName", "child_of", "target_of_ref"]
 
 
 class Ref:
@@ -34,7 +34,7 @@ class Ref:
         if spec is None:
             raise NotAHandler(repr(self), name, sorted(child.plan.handlers))
         bound: RemoteHandler[..., Any] = RemoteHandler(child, spec)
-        if self.__dict__["_child"] is child:
+        if target_of_ref(self) is child:
             self.__dict__[name] = bound
         return bound
 
@@ -54,15 +54,21 @@ class Ref:
 
     def __repr__(self) -> str:
         """The state of the actor behind it."""
-        return f"<ref to {self.__dict__['_child']!r}>"
+        return f"<ref to {target_of_ref(self)!r}>"
 
 
 def child_of(ref: object) -> ActorChild:
     """The cell behind a ref. Raises `UsageError` for anything else, `UnknownName` and `WrongClass` for one that is known by name only."""
     if not isinstance(ref, Ref):
         raise UsageError(f"{ref!r} is not a ref: pass what system.start or system.get returned")
-    child: ActorChild | StoredName = ref.__dict__["_child"]
-    return child.find() if isinstance(child, StoredName) else child
+    target = target_of_ref(ref)
+    return target.find() if isinstance(target, StoredName) else target
+
+
+def target_of_ref(ref: Ref) -> ActorChild | StoredName:
+    """The child behind a ref, or its name if that was all that is known of it. Looks nothing up."""
+    target: ActorChild | StoredName = ref.__dict__["_child"]
+    return target
 
 
 @attrs.frozen

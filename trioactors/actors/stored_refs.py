@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, cast
 
-from trioactors.actors.child import ActorChild, is_actor
-from trioactors.actors.ref import Ref, StoredName
+from trioactors.actors.child import is_actor
+from trioactors.actors.ref import Ref, StoredName, target_of_ref
 from trioactors.errors import UsageError
 from trioactors.serializer import Rule
 from trioactors.supervision.registry import Registry
@@ -35,7 +35,7 @@ def refs_by_name(annotation: Any) -> Rule[Any, Any]:
     kind = cast("type", target_of(annotation))
 
     def dump(ref: Ref) -> str:
-        held: ActorChild | StoredName = ref.__dict__["_child"]
+        held = target_of_ref(ref)
         if isinstance(held, StoredName):
             return held.name
         if not is_actor(held, kind):

@@ -24,7 +24,7 @@ class ChildTasks:
 
     def __init__(self, incarnation: Incarnation, nursery: trio.Nursery) -> None:
         self._incarnation = incarnation
-        self._asked: list[tuple[Causation, Callable[..., Awaitable[Any]], tuple[Any, ...]]] = []
+        self._queued: list[tuple[Causation, Callable[..., Awaitable[Any]], tuple[Any, ...]]] = []
         self._nursery: trio.Nursery | None = None
         self._scope = trio.CancelScope()
         self._done = trio.Event()
@@ -37,7 +37,7 @@ class ChildTasks:
     def __len__(self) -> int:
         """How many tasks run."""
         running = 0 if self._nursery is None else len(self._nursery.child_tasks)
-        return running + len(self._asked)
+        return running + len(self._queued)
 
     def start_soon(self, function: Callable[..., Awaitable[Any]], *args: Any) -> None:
         """Run `function(*args)` in the nursery. Where somebody listens, it keeps the lineage of the message that begins it.
@@ -48,7 +48,7 @@ class ChildTasks:
             return
         causation = present_causation() if self._incarnation.child.runtime.observers.listeners else NOWHERE
         if self._nursery is None:
-            self._asked.append((causation, function, args))
+            self._queued.append((causation, function, args))
         else:
             with caused_by(causation):
                 self._nursery.start_soon(function, *args)
@@ -65,15 +65,15 @@ class ChildTasks:
 
     async def _keep_open(self) -> None:
         async with trio.open_nursery() as self._nursery:
-            self._begin_asked(self._nursery)
+            self._start_queued(self._nursery)
             await trio.sleep_forever()
 
-    def _begin_asked(self, nursery: trio.Nursery) -> None:
+    def _start_queued(self, nursery: trio.Nursery) -> None:
         """Begin what was asked for before there was a nursery. In a function of its own, or a name in it would keep arguments alive."""
-        for causation, function, args in self._asked:
+        for causation, function, args in self._queued:
             with caused_by(causation):
                 nursery.start_soon(function, *args)
-        self._asked.clear()
+        self._queued.clear()
 
     async def close(self) -> None:
         """Cancel what still runs, and wait until it is gone."""

@@ -34,7 +34,7 @@ class Watch:
         self._child = child
         self._deaths: deque[Death] = deque(maxlen=limit)
         self._parked = trio.Event()
-        self._told = 0
+        self._last_reported = 0
         incarnation = current_incarnation.get()
         self.watcher = None if incarnation is None else incarnation.child.name
         """The child that watches; None where it is none."""
@@ -47,9 +47,9 @@ class Watch:
 
     def notify(self, incarnation: Incarnation) -> None:
         """A life has begun, or ended."""
-        if incarnation.ended is None or incarnation.number <= self._told:
+        if incarnation.ended is None or incarnation.number <= self._last_reported:
             return
-        self._told = incarnation.number
+        self._last_reported = incarnation.number
         self.lost += len(self._deaths) == self._deaths.maxlen
         death = Death(name=self._child.name, incarnation=incarnation.number, reason=incarnation.ended, time=trio.current_time())
         self._deaths.append(death)

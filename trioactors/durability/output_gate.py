@@ -6,7 +6,7 @@ write; the bytes before a message are what a declared error goes back to; the la
 At most one commit of an actor is on its way. Meanwhile it handles on, and what those messages answer and send is held in `_next`, which
 becomes the following commit: one write, however many messages stand behind it.
 
-    handler ends ──encode──> changed? ──> _next ──submit──> _flying ──committed──> answers, casts and timers leave
+    handler ends ──encode──> changed? ──> _next ──submit──> _in_flight ──committed──> answers, casts and timers leave
                                                                └────failed──> both undone, state as committed, callers get the error
 
 An answer that follows from an uncommitted state waits for it too, also when its own message changed nothing.
@@ -58,18 +58,18 @@ class OutputGate(Saver):
         self._discard_deferred = discard_deferred
         self._latest = b""
         """The state after the last message that ended well."""
-        self._flying: _Entry | None = None
+        self._in_flight: _Entry | None = None
         self._next: _Entry | None = None
-        self._outbox: list[Effect] = []
+        self._effects: list[Effect] = []
         """What the handler in progress has sent so far."""
-        self._undone: Exception | None = None
+        self._base_error: Exception | None = None
         """Why the state that the handler in progress began with is lost."""
 
     async def load(self) -> None:
         """As `Saver.load`."""
         await super().load()
         self._latest = self._committed
-        self._send_out()
+        self._release_effects()
 
     # --- holding ---
 
@@ -79,12 +79,12 @@ class OutputGate(Saver):
         incarnation = self.incarnation
         if incarnation.ended is not None:
             return False
-        return self.fenced or self._flying is not None or (self._recording and waiting_incarnation() is incarnation)
+        return self.fenced or self._in_flight is not None or (self._recording and waiting_incarnation() is incarnation)
 
     def hold(self, effect: Effect) -> None:
         """Keep *effect* for the commit of the handler in progress; sent by a task beside it, for the newest commit there is."""
         if self._recording and waiting_incarnation() is self.incarnation:
-            self._outbox.append(effect)
+            self._effects.append(effect)
         elif (entry := self._entry()) is not None:
             entry.effects.append(effect)
         else:  # the store is gone, and nobody can say whether what this follows from is kept
@@ -94,13 +94,13 @@ class OutputGate(Saver):
 
     def handled(self, envelope: Envelope, answer: Callable[[Any], None] | None, value: Any) -> None:
         """A handler returned. Answer when that is safe. Raises what encoding raises, before anything has changed."""
-        if self._undone is not None:
+        if self._base_error is not None:
             self._undo_current(envelope)
             return
         entry = self._entry() if envelope.spec.reads else self._entry_for(self._encode())
         if entry is None:
             self._answer(envelope, answer, value)
-            self._send_out()
+            self._release_effects()
             return
         self._hold_answer(entry, envelope, answer, value)
         self._attach(entry)
@@ -112,9 +112,9 @@ class OutputGate(Saver):
         self.blocked = mailbox.held >= mailbox.limit
         entry.answers.append((envelope, answer, value))
 
-    def declared(self, envelope: Envelope, error: BaseException) -> None:
+    def declared_error(self, envelope: Envelope, error: BaseException) -> None:
         """A handler raised a declared error: the state is as before it, and so is everything else."""
-        if self._undone is not None:
+        if self._base_error is not None:
             self._undo_current(envelope)
             return
         self._roll_back(envelope)
@@ -126,29 +126,29 @@ class OutputGate(Saver):
 
     def expired(self, envelope: Envelope) -> None:
         """The time of a handler's caller was up: the state is as before it."""
-        if self._undone is not None:
+        if self._base_error is not None:
             self._undo_current(envelope)
         else:
             self._roll_back(envelope)
             self._mailbox.expired += 1
 
-    def left(self, envelope: Envelope) -> None:
+    def shut_down(self, envelope: Envelope) -> None:
         """A handler ended this life in order: the state is as before it, and what it sent was never sent."""
-        if self._undone is not None:
-            self._go_back()
+        if self._base_error is not None:
+            self._restore_base()
         else:
             self._roll_back(envelope)
 
     def _roll_back(self, envelope: Envelope) -> None:
         if not envelope.spec.reads and not self._unchanged():
             self._state.restore(self._latest)
-        self._drop_outbox()
-        self._owe_nothing(envelope)
+        self._undo_effects()
+        self._discard_reply(envelope)
 
     def close(self) -> None:
         """As `Saver.close`: what the handler in progress sent was never sent, what was handled goes on to its commit."""
-        self._drop_outbox()
-        self._undone = None
+        self._undo_effects()
+        self._base_error = None
 
     def _unchanged(self) -> bool:
         try:
@@ -158,32 +158,32 @@ class OutputGate(Saver):
 
     def _undo_current(self, envelope: Envelope) -> None:
         """The handler in progress stood on a state that is lost."""
-        error = self._go_back()
+        error = self._restore_base()
         self._mailbox.undone += 1
-        self._fail(envelope, _never_written(error))
+        self._fail(envelope, _not_written(error))
 
-    def _go_back(self) -> Exception:
+    def _restore_base(self) -> Exception:
         """To the state before the handler in progress, and before what it stood on; why that is lost."""
-        error, self._undone = self._undone, None
+        error, self._base_error = self._base_error, None
         assert error is not None  # why this was called
-        self._drop_outbox()
+        self._undo_effects()
         if not self.fenced:
             self._state.restore(self._latest)
         return error
 
     def _fail(self, envelope: Envelope, error: Exception) -> None:
         """The message is as if it had never been handled; what reply it is owed is this error."""
-        self._owe_nothing(envelope)
+        self._discard_reply(envelope)
         envelope.fail(error)
 
-    def _owe_nothing(self, envelope: Envelope) -> None:
+    def _discard_reply(self, envelope: Envelope) -> None:
         """If its reply was deferred, it is answered by something else now."""
         if isinstance(envelope, Call):
             self._discard_deferred(envelope)
 
-    def _drop_outbox(self) -> None:
-        outbox, self._outbox = self._outbox, []
-        undo_all(outbox)
+    def _undo_effects(self) -> None:
+        effects, self._effects = self._effects, []
+        undo_all(effects)
 
     # --- hooks ---
 
@@ -195,8 +195,8 @@ class OutputGate(Saver):
             await super().in_hook(hook)
             if self.fenced:
                 return  # a good-bye without a store below: what it did can neither be kept nor leave
-            if self._undone is not None:
-                raise _never_written(self._go_back())
+            if self._base_error is not None:
+                raise _not_written(self._restore_base())
             entry = self._entry_for(self._encode())
             done = True
         except Shutdown:  # an orderly end, with a good-bye that is committed: it begins with the state before this
@@ -206,20 +206,20 @@ class OutputGate(Saver):
             if not done:
                 self.close()
         if entry is None:
-            self._send_out()
+            self._release_effects()
         else:
             entry.on_failure.append(failed.append)
             self._attach(entry)
         await self.drained()
         if failed:
-            await self._fall()
+            await self._wait_for_store_restart()
             raise failed[0]
 
     # --- entries ---
 
     def _entry(self) -> _Entry | None:
         """The commit that a state which did not change waits for, if there is one."""
-        return self._next or self._flying
+        return self._next or self._in_flight
 
     def _entry_for(self, data: bytes) -> _Entry | None:
         """The commit that carries the state *data*; None if it is committed already."""
@@ -233,29 +233,31 @@ class OutputGate(Saver):
         return self._next
 
     def _attach(self, entry: _Entry) -> None:
-        if self._outbox:
-            entry.effects += self._outbox
-            self._outbox = []
-        if self._flying is None:
-            self._fly()
+        if self._effects:
+            entry.effects += self._effects
+            self._effects = []
+        if self._in_flight is None:
+            self._submit()
 
-    def _fly(self) -> None:
-        entry = self._flying = self._next
+    def _submit(self) -> None:
+        entry = self._in_flight = self._next
         self._next = None
         assert entry is not None  # why this was called
         self._commit(entry.data)
 
-    def _caused_by(self) -> int | None:
-        writers = [] if self._flying is None else [envelope for envelope, _, _ in self._flying.answers if not envelope.spec.reads]
+    def _correlation(self) -> int | None:
+        writers = (
+            [] if self._in_flight is None else [envelope for envelope, _, _ in self._in_flight.answers if not envelope.spec.reads]
+        )
         chains = {causation_of(envelope).correlation for envelope in writers}
         return chains.pop() if len(chains) == 1 else None
 
-    def _kept(self) -> None:
-        entry, self._flying = self._flying, None
+    def _commit_succeeded(self) -> None:
+        entry, self._in_flight = self._in_flight, None
         assert entry is not None  # it was committed
         following = self._next
         if following is not None and following.data != self._committed:
-            self._fly()
+            self._submit()
             following = None
         else:
             self._next = None
@@ -277,28 +279,28 @@ class OutputGate(Saver):
             answer(value)
         del envelope
 
-    def _send_out(self) -> None:
-        if self._outbox:
-            outbox, self._outbox = self._outbox, []
-            for effect in outbox:
+    def _release_effects(self) -> None:
+        if self._effects:
+            effects, self._effects = self._effects, []
+            for effect in effects:
                 effect.release()
 
-    def _lost(self, error: Exception) -> None:
+    def _commit_failed(self, error: Exception) -> None:
         """The commit on its way failed, and with it what stands on it."""
-        entry, self._flying = self._flying, None
+        entry, self._in_flight = self._in_flight, None
         following, self._next = self._next, None
         assert entry is not None  # it was on its way
         self.blocked = False
         alive = self.incarnation.ended is None and not self.detached
-        ends = alive and self._end_life_for(error)
+        ends = alive and self._ends_incarnation(error)
         if alive and not ends:
             self._latest = self._committed
-        self._drop_outbox()  # of a handler in progress: it came last, so it is undone first
+        self._undo_effects()  # of a handler in progress: it came last, so it is undone first
         if following is not None:
-            self._undo(following, _never_written(error))
+            self._undo(following, _not_written(error))
         self._undo(entry, error)
         if alive and self._recording:
-            self._undone = error
+            self._base_error = error
         elif alive and not ends:
             try:
                 self._state.restore(self._latest)
@@ -316,7 +318,7 @@ class OutputGate(Saver):
             on_failure(fresh(error))
 
 
-def _never_written(error: Exception) -> Exception:
+def _not_written(error: Exception) -> Exception:
     """What those are told whose own commit was never begun, because the one before it failed."""
     if isinstance(error, StoreError) and error.retryable:
         return fresh(error)

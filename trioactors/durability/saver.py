@@ -79,7 +79,7 @@ class Saver(ABC):
         """The record as it is in the store, or the fresh state where none is."""
         self.size = 0
         """The bytes of that."""
-        self._sent = b""
+        self._submitted = b""
         """The record that is on its way."""
         self.committed_at: float | None = None
         """When a commit of this life was done last."""
@@ -124,7 +124,7 @@ class Saver(ABC):
         """A handler returned: answer when that is safe, unless the reply is deferred. Raises what encoding raises, unsettled."""
 
     @abstractmethod
-    def declared(self, envelope: Envelope, error: BaseException) -> None:
+    def declared_error(self, envelope: Envelope, error: BaseException) -> None:
         """A handler raised a declared error, which is its answer."""
 
     @abstractmethod
@@ -132,7 +132,7 @@ class Saver(ABC):
         """The time of a handler's caller was up."""
 
     @abstractmethod
-    def left(self, envelope: Envelope) -> None:
+    def shut_down(self, envelope: Envelope) -> None:
         """A handler raised `Shutdown`: this life ends in order."""
 
     # --- reading ---
@@ -157,10 +157,10 @@ class Saver(ABC):
             return await self._committer.read([self.key])
         except StoreError as error:
             failed = error
-        await self._fall()
+        await self._wait_for_store_restart()
         raise failed
 
-    async def _fall(self) -> None:
+    async def _wait_for_store_restart(self) -> None:
         """If the store below is gone, wait until the root stops this life, as it will: to fail by itself would cost it a restart.
 
         Only where the root itself waits for this start, the start has to fail.
@@ -185,7 +185,7 @@ class Saver(ABC):
 
     def _commit(self, data: bytes) -> None:
         self._runtime.activity.busy += 1
-        self._sent, self.busy, self.busy_since = data, True, self._runtime.now()
+        self._submitted, self.busy, self.busy_since = data, True, self._runtime.now()
         self._committer.submit(Batch((Write(self.key, data, expected=self.revision),)), self._settled)
 
     def _settled(self, verdict: Verdict) -> None:
@@ -193,18 +193,18 @@ class Saver(ABC):
         self.busy = False
         observers = self._runtime.observers
         if isinstance(verdict, Committed):
-            before, self._committed = self._committed, self._sent
+            before, self._committed = self._committed, self._submitted
             self.revision = verdict.revisions[0]
-            self.committed_at, self.size = self._runtime.now(), len(self._sent)
+            self.committed_at, self.size = self._runtime.now(), len(self._submitted)
             if observers.listeners:
-                now, size, chain = trio.current_time(), len(self._sent), self._caused_by()
+                now, size, chain = trio.current_time(), len(self._submitted), self._correlation()
                 observers.emit(StateCommitted(time=now, child=self.name, revision=self.revision, size=size, correlation=chain))
             if self._committer.listeners:
                 self._report_commit(before)
-            self._kept()
+            self._commit_succeeded()
         else:
             observers.emit(CommitFailed(time=trio.current_time(), child=self.name, error=type(verdict).__name__))
-            self._lost(verdict)
+            self._commit_failed(verdict)
         self._runtime.activity.less()
         self.parking.wake()
 
@@ -214,7 +214,7 @@ class Saver(ABC):
             time=trio.current_time(),
             child=self.name,
             revision=self.revision,
-            correlation=self._caused_by(),
+            correlation=self._correlation(),
             inspect=self._state.inspect,
             before=before,
             after=self._committed,
@@ -223,19 +223,19 @@ class Saver(ABC):
         for listener in tuple(self._committer.listeners):
             listener(kept)
 
-    def _caused_by(self) -> int | None:
+    def _correlation(self) -> int | None:
         """The chain of messages that led to the commit on its way, if it was one and is known."""
         return None
 
     @abstractmethod
-    def _kept(self) -> None:
+    def _commit_succeeded(self) -> None:
         """The commit on its way is done."""
 
     @abstractmethod
-    def _lost(self, error: Exception) -> None:
+    def _commit_failed(self, error: Exception) -> None:
         """It failed."""
 
-    def _end_life_for(self, error: Exception) -> bool:
+    def _ends_incarnation(self, error: Exception) -> bool:
         """Whether a failed commit ends this life; then it is on its way."""
         if isinstance(error, StoreConflict | OverLimit):
             self.incarnation.crash(error)

@@ -47,21 +47,21 @@ class WriteBehind(Saver):
         self._mailbox.handled += 1
         if answer is not None:
             answer(value)
-        self._over(envelope)
+        self._handler_ended(envelope)
 
-    def declared(self, envelope: Envelope, error: BaseException) -> None:
+    def declared_error(self, envelope: Envelope, error: BaseException) -> None:
         """The error is the answer; the state is as the handler left it."""
         self.handled(envelope, envelope.fail, error)
 
     def expired(self, envelope: Envelope) -> None:
         """As for a declared error, but nobody waits for it."""
         self._mailbox.expired += 1
-        self._over(envelope)
+        self._handler_ended(envelope)
 
-    def left(self, envelope: Envelope) -> None:
+    def shut_down(self, envelope: Envelope) -> None:
         """The state is as the handler left it, and what the window holds is committed at the end."""
 
-    def _over(self, envelope: Envelope) -> None:
+    def _handler_ended(self, envelope: Envelope) -> None:
         """A handler has ended. The window may have closed meanwhile, whether or not this one changed anything."""
         if self._due or not envelope.spec.reads:
             self._touched()
@@ -112,13 +112,13 @@ class WriteBehind(Saver):
         if data != self._committed:
             self._commit(data)
 
-    def _kept(self) -> None:
+    def _commit_succeeded(self) -> None:
         if self._due:
             self._fire()
 
-    def _lost(self, error: Exception) -> None:
+    def _commit_failed(self, error: Exception) -> None:
         """What was not committed is tried again after another window."""
-        if not self._closed and not self._end_life_for(error):
+        if not self._closed and not self._ends_incarnation(error):
             self._failed = error
             self._due = False
             self._touched()

@@ -109,8 +109,8 @@ class HandlerSpec:
         try:
             message = self.message(*args, **kwargs)
         except TypeError as error:
-            told = str(error).replace(f"{self.message.__name__}.__init__()", f"{self.owner}.{self.name}()")
-            raise TypeError(told) from None
+            text = str(error).replace(f"{self.message.__name__}.__init__()", f"{self.owner}.{self.name}()")
+            raise TypeError(text) from None
         if len(self.fields) == 1:
             return (self._values_of(message),)
         return cast("tuple[Any, ...]", self._values_of(message)) if self.fields else ()
@@ -146,6 +146,24 @@ class Handler(Generic[P, R]):
         return f"<handler {self.spec.owner}.{self.spec.name}>"
 
 
+class _HasRef(Protocol):
+    """The context of an actor, as far as a handler needs it."""
+
+    @property
+    def ref(self) -> object:
+        """The actor's own ref."""
+        ...
+
+
+class _InSystem(Protocol):
+    """An actor that runs in a system. Outside of one, `context` raises `UsageError`."""
+
+    @property
+    def context(self) -> _HasRef:
+        """Its context."""
+        ...
+
+
 class LocalHandler(Generic[P, R]):
     """A handler on `self`: calling it runs the body, casting sends the actor a message through its own mailbox."""
 
@@ -161,8 +179,8 @@ class LocalHandler(Generic[P, R]):
         return cast("R", await result if self.spec.is_async else result)
 
     def _remote(self) -> BoundHandler[P, R]:
-        context = getattr(self.actor, "context")  # noqa: B009 - an actor outside a system has none, and says so
-        return cast("BoundHandler[P, R]", getattr(context.ref, self.spec.name))
+        ref = cast("_InSystem", self.actor).context.ref
+        return cast("BoundHandler[P, R]", getattr(ref, self.spec.name))
 
     async def cast(self, *args: P.args, **kwargs: P.kwargs) -> None:
         """Send the actor itself a message. Its own full mailbox raises at once: waiting would be for ever."""
@@ -260,7 +278,7 @@ def _spec_of(
         fields=fields,
         arity=-1 if any(field.kind is field.KEYWORD_ONLY for field in fields) else len(fields),
         timeout=None if timeout is None else seconds(timeout, f"{where}: timeout"),
-        raises=_declared(where, raises),
+        raises=_checked_raises(where, raises),
         reads=reads,
         secret=frozenset(secret),
     )
@@ -293,10 +311,10 @@ def _check_body(where: str, function: FunctionType) -> None:
 
 def _parameters(where: str, function: FunctionType) -> tuple[inspect.Parameter, ...]:
     signature = inspect.signature(function)
-    first, *set_idle = signature.parameters.values() or [None]
+    first, *others = signature.parameters.values() or [None]
     if first is None or first.kind not in {first.POSITIONAL_ONLY, first.POSITIONAL_OR_KEYWORD}:
         raise DefinitionError(f"{where} lacks `self`: a handler is a method, neither static nor a function")
-    for field in set_idle:
+    for field in others:
         if field is None or field.kind in {field.VAR_POSITIONAL, field.VAR_KEYWORD}:
             raise DefinitionError(f"{where}: *{field and field.name} is open-ended; a message has named fields")
         if field.annotation is field.empty:
@@ -305,10 +323,10 @@ def _parameters(where: str, function: FunctionType) -> tuple[inspect.Parameter, 
             raise DefinitionError(f"{where}: {field.name!r} cannot be the name of a message's field")
     if signature.return_annotation is signature.empty:
         raise DefinitionError(f"{where} lacks the annotation of its answer; write `-> None` where there is none")
-    return tuple(field for field in set_idle if field is not None)
+    return tuple(field for field in others if field is not None)
 
 
-def _declared(where: str, raises: object) -> tuple[type[Exception], ...]:
+def _checked_raises(where: str, raises: object) -> tuple[type[Exception], ...]:
     declared: tuple[object, ...] = cast("tuple[object, ...]", raises) if isinstance(raises, tuple) else (raises,)
     for error in declared:
         if not (isinstance(error, type) and issubclass(error, Exception)):

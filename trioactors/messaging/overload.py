@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import Final, TypeAlias
 
-__all__ = ["MARGIN", "SHORTEST", "Needs", "hopeless", "learned_from_cut", "learned_from_late"]
+__all__ = ["MARGIN", "SHORTEST", "Needs", "cannot_finish", "learned_from_cut", "learned_from_late"]
 
 MARGIN: Final = 1.1
 """What was too little by a hair is too little."""
@@ -38,7 +38,7 @@ def learned_from_cut(needs: Needs | None, handler: str, had: float) -> Needs:
     return _learned(needs, handler, 2 * max(had, SHORTEST))
 
 
-def hopeless(needs: Needs, handler: str, left: float) -> bool:
+def cannot_finish(needs: Needs, handler: str, left: float) -> bool:
     """Whether a call of *handler* with so many seconds *left* would be begun in vain."""
     return left < needs.get(handler, 0.0)
 

@@ -115,7 +115,7 @@ class Committer:
     _left_behind: bool = attrs.field(default=False, init=False)
     """Whether a worker that did not finish in time still has the store."""
     _broken: TrioactorsError | None = attrs.field(default=None, init=False)
-    _news: trio.Event = attrs.field(factory=trio.Event, init=False, repr=False)
+    _changed: trio.Event = attrs.field(factory=trio.Event, init=False, repr=False)
     """Set when the store broke, and, while it closes, when the worker has reported its last turn."""
 
     # --- for actors ---
@@ -190,10 +190,10 @@ class Committer:
         try:
             return group, _checked(self.store.commit([pending.batch for pending in group]), group)
         except Exception as error:  # told to everybody in the group, and nothing more is committed unless the error may pass
-            declared = _declared(error)
-            if not declared.retryable:
-                self._broken = declared
-            return group, declared
+            known = _as_store_error(error)
+            if not known.retryable:
+                self._broken = known
+            return group, known
 
     def _report(self, result: outcome.Outcome[tuple[list[_Pending], Sequence[Answer] | TrioactorsError]]) -> None:
         """In Trio's thread: tell what became of a group, and take the next turn."""
@@ -211,7 +211,7 @@ class Committer:
             for pending, answer in zip(group, answers, strict=True):
                 self._settle(pending, _verdict(answer))
         if self._broken is not None or (self._turns == 0 and self._closing):
-            self._news.set()
+            self._changed.set()
 
     def _settle(self, pending: _Pending, verdict: Verdict) -> None:
         """Tell *pending* what became of it, unless it was told already that nobody will hear of it."""
@@ -227,8 +227,8 @@ class Committer:
         )
 
     def _break(self, error: Exception) -> None:
-        self._broken = self._broken or _declared(error)
-        self._news.set()
+        self._broken = self._broken or _as_store_error(error)
+        self._changed.set()
 
     # --- as a child ---
 
@@ -243,8 +243,8 @@ class Committer:
             self._open = True
             task_status.started()
             while self._broken is None:
-                self._news = trio.Event()
-                await self._news.wait()
+                self._changed = trio.Event()
+                await self._changed.wait()
             raise self._broken
         finally:
             self._closing = True
@@ -255,7 +255,7 @@ class Committer:
                     self._leave_behind()
             finally:
                 self._open = self._closing = False
-                self._settle_rest()
+                self._settle_all()
                 self._worker.close()
 
     async def _begin(self) -> None:
@@ -266,8 +266,8 @@ class Committer:
 
     async def _close(self) -> None:
         while self._turns:  # those who still have something to commit may do so: their callers wait
-            self._news = trio.Event()
-            await self._news.wait()
+            self._changed = trio.Event()
+            await self._changed.wait()
         self._open = False
         try:
             await run_on(self._worker, self.store.close)
@@ -279,9 +279,9 @@ class Committer:
             "%r did not finish within %g s and is left behind; what it was doing may or may not be kept", self.store, self._grace
         )
         self._left_behind = True
-        self._worker.submit(self.store.close, self._came_back)
+        self._worker.submit(self.store.close, self._worker_finished)
 
-    def _settle_rest(self) -> None:
+    def _settle_all(self) -> None:
         """Nobody waits for ever: what was not begun is not written, and of what was begun nobody will hear any more."""
         while self._queue:
             self._settle(self._queue.popleft(), self._closed())
@@ -291,18 +291,18 @@ class Committer:
         for pending in tuple(self._unsettled):
             self._settle(pending, fresh(lost))
 
-    def _came_back(self, _: object) -> None:
+    def _worker_finished(self, _: object) -> None:
         """The worker has done the last thing that it was asked to do."""
         self._left_behind = False
 
 
-def _declared(error: Exception) -> StoreError:
+def _as_store_error(error: Exception) -> StoreError:
     """*error* as one of the store's: what it does not declare leaves nobody able to say what is kept."""
     if isinstance(error, StoreError):
         return error
-    undeclared = StorePoisoned(f"the store failed in a way that it does not declare: {error!r}")
-    undeclared.__cause__ = error
-    return undeclared
+    unknown = StorePoisoned(f"the store failed in a way that it does not declare: {error!r}")
+    unknown.__cause__ = error
+    return unknown
 
 
 def _verdict(answer: Answer) -> Verdict:

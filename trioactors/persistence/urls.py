@@ -38,10 +38,10 @@ def store_at(url: str, *, limits: Limits | None = None, backends: Iterable[Entry
 
 def parse(url: str) -> Address:
     """Take *url* apart."""
-    scheme, colon, set_idle = url.partition(":")
+    scheme, colon, rest = url.partition(":")
     if not colon or not _SCHEME.fullmatch(scheme):
         raise BadStoreURL(url, f"it has no scheme. A file in this folder would be sqlite:///{url or 'state.db'}")
-    location, _, query = set_idle.partition("?")
+    location, _, query = rest.partition("?")
     return Address(url, scheme.lower(), _path(url, scheme, location), _options(url, query))
 
 
