@@ -1,16 +1,18 @@
-"""What an actor's task does: start, serve its mailbox, say good-bye.
+"""The task of an actor: start, handle messages, stop.
 
-Reading is by draining. A task switch per message is the greater part of a naive mailbox's cost, so `serve` handles what is there in a
-drain and yields to others only every so many messages or milliseconds (`Settings.drain_messages`, `drain_seconds`), whatever comes in.
+The loop drains the mailbox. A task switch for each message would cost more than the rest of the work, so `_serve` handles the
+waiting messages in a row. It yields to other tasks after `Settings.drain_messages` messages or `drain_seconds` seconds, however
+full the mailbox is.
 
-Each message ends in exactly one way, and its ledger entry and its caller's answer are settled together:
+Each message ends in exactly one way. Its ledger entry and its caller's reply are settled together:
 
-    returned, or raised a declared error     handled      the caller gets the answer, or the error as itself
-    raised `Shutdown`                        handled      the actor ends in order; the caller gets `ActorStopped`
-    an inherited deadline passed inside      expired      the caller has its `CallTimeout`; the actor lives on
-    raised anything else, or was cancelled   crashed      the caller gets `ActorCrashed`; the incarnation ends
-    was never begun                          shed         its caller had gone (abandoned), its deadline passed, or too little of it
-                                                          was remaining to be answered in time (expired; see `overload`)
+    handler ...                              ledger       caller
+    returned, or raised a declared error     handled      gets the result, or the error as itself
+    raised `Shutdown`                        handled      gets `ActorStopped`; the actor stops in order
+    hit an inherited deadline                expired      has its `CallTimeout` already; the actor continues
+    raised anything else, or was cancelled   crashed      gets `ActorCrashed`; the incarnation ends
+    was never begun                          abandoned    was gone already
+    was never begun                          expired      its deadline passed, or left too little time to reply (see `overload`)
 """
 
 from __future__ import annotations
@@ -46,11 +48,11 @@ from trioactors.trace.records import MessageHandled, MessageShed
 __all__ = ["CLOCK_EVERY", "Drain", "live"]
 
 CLOCK_EVERY: Final = 8
-"""How many messages are handled between two looks at the clock."""
+"""How many messages are handled between two reads of the clock."""
 
 
 async def live(incarnation: Incarnation) -> None:
-    """One incarnation of an actor, from its construction to its good-bye."""
+    """Run one incarnation of an actor, from its construction to `on_stop`."""
     incarnation = cast("ActorIncarnation", incarnation)
     try:
         await _live(incarnation, cast("ActorChild", incarnation.child))
@@ -82,7 +84,7 @@ async def _live(incarnation: ActorIncarnation, child: ActorChild) -> None:
 
 
 async def _load(incarnation: ActorIncarnation, child: ActorChild, durable_state: DurableState) -> None:
-    """Give the actor its committed state, once the last incarnation has written what it had to."""
+    """Read the committed state, after the last incarnation has finished its commits."""
     committer = child.runtime.committer
     if committer is None:
         raise StoreMissing(child.name)
@@ -101,17 +103,20 @@ async def _run_hook(incarnation: ActorIncarnation, hook: Callable[[], Awaitable[
 def _make_actor(child: ActorChild) -> Actor[Any]:
     actor: object = cast("ChildSpec", child.spec).make()
     if not isinstance(actor, Actor):
-        raise DefinitionError(f"{child.name}: starting {child.plan.name} made {actor!r}, which is no actor")
+        raise DefinitionError(f"{child.name}: starting {child.plan.name} made {actor!r}, which is not an actor")
     if "state" not in vars(actor):
         child.plan.new_state()  # raises, with the reason why it could not be made
     return actor  # pyright: ignore[reportUnknownVariableType] - an actor of whatever state
 
 
 async def _stop_after_failure(incarnation: ActorIncarnation, actor: Actor[Any], reason: Exit) -> None:
-    """Call `on_stop` although the actor failed, or ended itself by raising `Shutdown`; that stays the reason, whatever happens here."""
+    """Run `on_stop` although the actor failed, or raised `Shutdown`.
+
+    *reason* stays the exit, whatever happens here; a second failure is only reported.
+    """
     if incarnation.saver is not None and not reason.orderly:
         incarnation.saver.detach()
-        incarnation.saver = None  # what it does now belongs to no commit
+        incarnation.saver = None  # what on_stop does after a crash belongs to no commit
     with trio.move_on_after(incarnation.child.grace):  # noqa: ASYNC912 - on_stop may or may not wait
         try:
             await _run_on_stop(incarnation, actor, reason)
@@ -128,6 +133,8 @@ async def _run_on_stop(incarnation: ActorIncarnation, actor: Actor[Any], reason:
 
 
 async def _serve(incarnation: ActorIncarnation, child: ActorChild, actor: Actor[Any]) -> None:
+    # The hot loop. Everything it reads for each message is a local variable, and all rare work is in functions of its own: entering one
+    # costs about as much as handling a plain message.
     mailbox = child.mailbox
     queue, task = mailbox.queue, trio.lowlevel.current_task()
     watchers = child.runtime.observers.listeners
@@ -146,8 +153,9 @@ async def _serve(incarnation: ActorIncarnation, child: ActorChild, actor: Actor[
             remaining = drain.length
             continue
         envelope = queue.popleft()
-        if mailbox.attention or envelope.tick is not None:
+        if mailbox.attention or envelope.tick is not None:  # rare: senders wait for room, a test looks on, or a timer fired
             _attend(mailbox, envelope)
+        # A plain cast that nothing measures does not read the clock; it takes the time of the message before it.
         incarnation.began = now() if envelope.spec.is_async or watchers or envelope.deadline != math.inf else incarnation.began
         if (
             envelope.gone
@@ -162,7 +170,7 @@ async def _serve(incarnation: ActorIncarnation, child: ActorChild, actor: Actor[
             result = envelope.spec.invoke(actor, *envelope.values)
             if envelope.spec.is_async:
                 result = await result
-        except BaseException as error:  # noqa: ASYNC103 - _failed raises again what is no answer
+        except BaseException as error:  # noqa: ASYNC103 - _failed raises again unless the error is a reply
             _failed(incarnation, child, envelope, error)
         else:
             if saver is not None or watchers or incarnation.deferral is not None:
@@ -170,11 +178,11 @@ async def _serve(incarnation: ActorIncarnation, child: ActorChild, actor: Actor[
             else:
                 mailbox.handled += 1
                 envelope.reply(result)
-        mailbox.current = result = None  # an idle actor keeps no answer alive, nor a token that was lost
+        mailbox.current = result = None  # an idle actor must keep no result alive, and no lost token
 
 
 async def _wait_for_work(mailbox: Mailbox, saver: Saver | None, task: trio.lowlevel.Task) -> None:
-    """Wait for a message or the wish to stop; or, if too much waits for a commit already, for that."""
+    """Wait for a message or a request to stop; if too many replies wait for a commit, wait for that first."""
     if saver is not None and saver.blocked:
         await saver.unblocked()
     else:
@@ -183,7 +191,7 @@ async def _wait_for_work(mailbox: Mailbox, saver: Saver | None, task: trio.lowle
 
 
 class Drain:
-    """How long an actor may handle messages in a drain: so many, or so many seconds. The clock is not looked at before it can matter."""
+    """A limit on handling messages in a row, by number and by seconds. Reads the clock only when the result can matter."""
 
     __slots__ = ("_now", "_seconds", "length", "until")
 
@@ -194,7 +202,7 @@ class Drain:
         self.until = math.inf
 
     def is_over(self, remaining: int) -> bool:
-        """Whether others must run now, with *remaining* messages still allowed."""
+        """Whether other tasks must run now, with *remaining* messages still allowed."""
         if remaining > 0:
             if self.until == math.inf:
                 self.until = self._now() + self._seconds
@@ -206,14 +214,14 @@ class Drain:
 
 
 def _attend(mailbox: Mailbox, envelope: Envelope) -> None:
-    """What is rarely to be done when a message leaves the queue."""
+    """The rare work of taking a message from the queue: ticks, senders that wait for room, test hooks."""
     if envelope.tick is not None:
         envelope.tick.delivered()
     mailbox.attend()
 
 
 def _cannot_finish(mailbox: Mailbox, envelope: Envelope, incarnation: ActorIncarnation) -> bool:
-    """Whether *envelope* is a call with less time remaining than its handler was seen to need."""
+    """Whether *envelope* is a call whose time left is shorter than what its handler was seen to need."""
     return (
         mailbox.needs is not None
         and isinstance(envelope, Call)
@@ -230,7 +238,7 @@ def _shed(child: ActorChild, envelope: Envelope) -> None:
 
 
 def _failed(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope, error: BaseException) -> None:
-    """Settle a message whose handler raised. Raises again what ends the incarnation."""
+    """Settle a message whose handler raised. Raises again if that ends the incarnation."""
     child.mailbox.current = incarnation.deferral = None
     try:
         answered = _try_to_answer(incarnation, child, envelope, error)
@@ -244,7 +252,7 @@ def _failed(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope
 
 
 def _try_to_answer(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope, error: BaseException) -> bool:
-    """Whether *error* is an answer, or nobody waits for one any more; then the message is settled."""
+    """Settle the message if its actor survives *error*: a declared error, or an inherited deadline. Returns whether it did."""
     saver, mailbox = incarnation.saver, child.mailbox
     if isinstance(error, envelope.spec.raises) or (saver is not None and saver.rolls_back and _is_retryable(error)):
         if saver is not None:
@@ -267,7 +275,7 @@ def _try_to_answer(incarnation: ActorIncarnation, child: ActorChild, envelope: E
 
 
 def _is_retryable(error: BaseException) -> bool:
-    """Whether a store could not do now what a nested call asked for: nobody crashes of that whose own state can be rolled back."""
+    """Whether *error* says that a store is unavailable or full for now: an actor that can roll back does not crash for it."""
     return isinstance(error, StoreError) and error.retryable
 
 
@@ -279,7 +287,7 @@ def _settle_fatal(incarnation: ActorIncarnation, child: ActorChild, envelope: En
     reason = judge(error) if incarnation.failure is None else Exit(ExitKind.CRASH, error=incarnation.failure)
     if isinstance(error, Shutdown):
         child.mailbox.handled += 1
-        envelope.fail(ActorStopped(f"{child.name} ended in order ({reason}) while it handled {envelope.spec.name!r}"))
+        envelope.fail(ActorStopped(f"{child.name} stopped in order ({reason}) while it handled {envelope.spec.name!r}"))
     else:
         child.mailbox.crashed += 1
         envelope.fail(error if isinstance(error, _DeferredAndReturned) else child.crashed(reason))
@@ -287,7 +295,7 @@ def _settle_fatal(incarnation: ActorIncarnation, child: ActorChild, envelope: En
 
 
 def _inherited_deadline_passed(envelope: Envelope, error: BaseException) -> bool:
-    """Whether nothing went wrong but that the caller's time was up, in one nested call or in several at once."""
+    """Whether *error* is nothing but the caller's deadline, in one nested call or in several at once."""
     if envelope.deadline > trio.current_time():
         return False
     parts = [leaf for leaf in leaves(error) if not isinstance(leaf, trio.Cancelled)]
@@ -295,7 +303,7 @@ def _inherited_deadline_passed(envelope: Envelope, error: BaseException) -> bool
 
 
 def _settle(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope, result: Any) -> None:
-    """Answer a message that somebody watches, or whose reply is deferred."""
+    """Settle a message that needs more than a plain reply: observers, a saver, or a deferred reply."""
     token, incarnation.deferral = incarnation.deferral, None
     if token is not None and result is not None and not isinstance(result, Deferred):
         where = f"{envelope.spec.owner}.{envelope.spec.name}"
@@ -303,7 +311,7 @@ def _settle(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope
             incarnation,
             child,
             envelope,
-            _DeferredAndReturned(f"{where} deferred its reply and then returned {described(result, repr):.80}"),
+            _DeferredAndReturned(f"{where} deferred its reply, but returned {described(result, repr):.80}"),
         )
     child.mailbox.current = None
     if token is not None and token.owed and isinstance(envelope, Call) and envelope.pending:
@@ -312,7 +320,7 @@ def _settle(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope
     if incarnation.saver is not None:
         try:
             incarnation.saver.handled(envelope, envelope.reply if token is None else None, result)
-        except Exception as error:  # its state cannot be kept: that is the handler's crash
+        except Exception as error:  # the state cannot be encoded: the handler crashed
             _settle_fatal(incarnation, child, envelope, error)
             raise
     else:
@@ -323,7 +331,7 @@ def _settle(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope
 
 
 class _DeferredAndReturned(DefinitionError):
-    """A handler gave its reply twice: the call stays open until the token is used, lost or dead."""
+    """A handler deferred its reply and also returned a value."""
 
 
 def _emit(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope, error: BaseException | None) -> None:
