@@ -22,7 +22,7 @@ class Entry:
     rung: list[float] = attrs.field(factory=list)
     pending: bool = True
 
-    def ring(self) -> None:
+    def fire(self) -> None:
         self.pending = False
         self.rung.append(trio.current_time())
 
@@ -111,7 +111,7 @@ async def test_an_entry_of_a_series_that_sets_an_alarm_is_heard(autojump_clock: 
     rung: list[float] = []
 
     class Setting(Entry):
-        def ring(self) -> None:
+        def fire(self) -> None:
             super().fire()
             alarms.at(3, lambda: rung.append(trio.current_time()))
 

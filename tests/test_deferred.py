@@ -146,8 +146,8 @@ async def test_a_token_lost_in_a_circle_raises_no_reply_when_it_is_collected(des
 
 def cell_tokens(desk: Desk) -> list[Any]:
     """The tokens that the actor behind *desk* keeps."""
-    life = desk.__dict__["_cell"].life
-    tokens: list[Any] = life.actor.tokens
+    incarnation = desk.__dict__["_child"].present
+    tokens: list[Any] = incarnation.actor.tokens
     return tokens
 
 
@@ -196,19 +196,19 @@ async def test_a_second_reply_is_refused(desk: Desk) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(outcomes.call, "ask", desk.ask)
         await trio.testing.wait_all_tasks_blocked()
-        with pytest.raises(ta.UsageError, match="one call has one reply"):
+        with pytest.raises(ta.UsageError, match="a call gets one reply only"):
             await desk.answer_twice(3)
 
     assert outcomes == {"ask": 3}
 
 
 async def test_deferring_twice_is_refused(desk: Desk) -> None:
-    with pytest.raises(ta.UsageError, match="desk: the reply is deferred already"):
+    with pytest.raises(ta.UsageError, match="desk: the reply is already deferred"):
         await desk.defer_twice()
 
 
 async def test_a_value_after_deferring_is_refused(desk: Desk) -> None:
-    with pytest.raises(ta.DefinitionError, match="deferred its reply and then returned 7"):
+    with pytest.raises(ta.DefinitionError, match="deferred its reply, but returned 7"):
         await desk.defer_and_return()
 
     assert await desk.shown() == []

@@ -27,7 +27,7 @@ WALLS: Mapping[str, str] = {
     "trioactors.actors.loop._failed": "a user's on_load failed after the handler did: settle the message, then let it through",
     "trioactors.actors.loop._settle": "a state that cannot be kept: settle the message, then let the error through",
     "trioactors.actors.loop._serve": "the actor loop: settle the message, then let the error through",
-    "trioactors.actors.loop.live": "on_stop after a crash, then the error goes on",
+    "trioactors.actors.loop._live": "on_stop after a crash, then the error goes on",
     "trioactors.persistence.urls._load": "a plug-in may fail in any way while it is loaded: the error names it and its URL",
     "trioactors.running._opened": "the body's error leaves outside the nursery, which would put it into a group",
     "trioactors.actors.tasks.ChildTasks._hold": "a failing task is its actor's crash, not its supervisor's",

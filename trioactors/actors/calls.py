@@ -54,7 +54,7 @@ class RemoteHandler(Generic[P, R]):
         self._root = child.runtime.root_task
         self._watchers = child.runtime.observers.listeners
         self._spec = spec
-        self._timeout = child.timeout_of(spec) if timeout is None else timeout
+        self._timeout = _call_timeout(child, spec) if timeout is None else timeout
         self._cast_timeout = timeout
         deadlines = child.runtime.deadlines
         self._add_deadline: Callable[[Call], None] = (
@@ -100,6 +100,7 @@ class RemoteHandler(Generic[P, R]):
         if self._watchers:
             give_causation(call, runtime.observers)
             self._emit(call)
+        # The caller parks in the call itself: no event, and no cancel scope for the deadline.
         return cast("R", await wait_task_rescheduled(call.abandon))
 
     async def _nested(self, call: Call, incarnation: Incarnation) -> R:
@@ -127,7 +128,7 @@ class RemoteHandler(Generic[P, R]):
         cast = self._envelope(args, kwargs)
         if self._watchers:
             give_causation(cast, self._runtime.observers)
-        await trio.lowlevel.checkpoint_if_cancelled()
+        await trio.lowlevel.checkpoint_if_cancelled()  # a cancelled cast is not sent: the checkpoints after this one are shielded
         saver = _saver_of(cast)
         if saver is not None and saver.holding:
             self._hold(cast, saver)
@@ -171,6 +172,7 @@ class RemoteHandler(Generic[P, R]):
             simple = current_root_task() is self._root and self._cast_timeout is None
         except RuntimeError:  # Trio does not run in this thread; `_envelope` raises the error for that
             simple = False
+        # `_envelope` does all of this; the common case is inlined.
         cast = Envelope(spec, values, current_incarnation.get()) if simple else self._envelope(args, kwargs)
         saver = _saver_of(cast)
         if saver is not None and saver.holding:
@@ -210,6 +212,14 @@ class RemoteHandler(Generic[P, R]):
                 **causation_of(envelope).as_fields,
             )
         )
+
+
+def _call_timeout(child: ActorChild, spec: HandlerSpec) -> float:
+    """The deadline of a call in seconds: the handler's, else the actor's, else the system's."""
+    for timeout in (spec.timeout, child.plan.timeout):
+        if timeout is not None:
+            return timeout
+    return child.runtime.settings.call_timeout
 
 
 def _saver_of(cast: Envelope) -> Saver | None:

@@ -25,7 +25,7 @@ from trioactors.supervision.specs import ChildKind, ChildSpec, target_of
 from trioactors.supervision.wait_graph import drawn
 from trioactors.trace.records import CallTimedOut
 
-__all__ = ["ActorChild", "ActorIncarnation", "is_actor"]
+__all__ = ["ActorChild", "ActorIncarnation", "actor_crashed", "is_actor"]
 
 
 @attrs.define(eq=False)
@@ -107,13 +107,6 @@ class ActorChild(Child):
     def _make_incarnation(self, number: int) -> Incarnation:
         return ActorIncarnation(self, number)
 
-    def timeout_of(self, spec: HandlerSpec) -> float:
-        """The deadline of a call in seconds: the handler's, else the actor's, else the system's."""
-        for timeout in (spec.timeout, self.plan.timeout):
-            if timeout is not None:
-                return timeout
-        return self.runtime.settings.call_timeout
-
     def new_incarnation(self) -> Incarnation:
         """The next incarnation. The mailbox counts as active from here on."""
         incarnation = super().new_incarnation()
@@ -138,7 +131,7 @@ class ActorChild(Child):
             own.timers.close()
         for call in own.deferred or ():
             ended = ActorStopped(f"{self.name} exited ({reason}) before it replied")
-            call.fail(self.crashed(reason) if reason.kind is CRASH else ended)
+            call.fail(actor_crashed(self, reason) if reason.kind is CRASH else ended)
         own.timers = own.deferred = None
         mailbox.current = None
         following = super().end(incarnation, reason)
@@ -171,12 +164,6 @@ class ActorChild(Child):
         elif self.current is not None and self.current.ignored:
             why = " (its start was ignored)"
         return ActorStopped(f"{self.name} is not running{why} and will not be restarted")
-
-    def crashed(self, reason: Exit) -> ActorCrashed:
-        """The error for the caller of a message that was lost with its incarnation."""
-        error = ActorCrashed(f"{self.name} exited ({reason}) before it replied")
-        error.__cause__ = reason.error
-        return error
 
     def too_late(self, call: Call) -> CallTimeout:
         """The error for a caller whose deadline passed: what the actor is doing, and how many messages wait."""
@@ -211,6 +198,13 @@ class ActorChild(Child):
             f"<actor {self.path}: {self.plan.name}, {self.status.value}, incarnation {self.incarnation}, "
             f"{len(self.mailbox)} waiting>"
         )
+
+
+def actor_crashed(child: ActorChild, reason: Exit) -> ActorCrashed:
+    """The error for the caller of a message that was lost with its incarnation."""
+    error = ActorCrashed(f"{child.name} exited ({reason}) before it replied")
+    error.__cause__ = reason.error
+    return error
 
 
 def is_actor(child: Child, kind: object) -> bool:

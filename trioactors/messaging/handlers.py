@@ -300,7 +300,7 @@ def _spec_of(
 
 
 def _by_position(function: FunctionType, fields: tuple[inspect.Parameter, ...]) -> Callable[..., Any]:
-    """function*, taking all arguments by position, including the keyword-only ones."""
+    """*function*, taking all arguments by position, including the keyword-only ones."""
     names = [field.name for field in fields if field.kind is field.KEYWORD_ONLY]
     if not names:
         return function

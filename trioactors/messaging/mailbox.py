@@ -190,7 +190,7 @@ class Mailbox:
             self.attend()
         self.active = False
         activity = self._activity
-        if activity.busy > 1:
+        if activity.busy > 1:  # `less` inlined: it only matters when the last active mailbox becomes idle
             activity.busy -= 1
         else:
             activity.less()

@@ -1,7 +1,10 @@
-"""Persistence: the port of stores, and the way to one.
+"""Persistence: the port of stores, and the one way to them.
 
-Here belong the `Store` protocol, the rules of a commit, store options and URLs, and the committer that groups commits. Stores
-themselves are plug-ins (`trioactors_backends`), which this room never imports. When a state is committed is decided in `durability`.
+This room holds the `Store` protocol, the rules of a commit, store options and URLs, and the committer, which groups the commits
+of all actors.
+
+It does not hold the stores themselves: they are plug-ins (`trioactors_backends`), which this room never imports. When a state
+is committed, and what waits for that, is decided in `durability`.
 """
 
 from trioactors.persistence.commit_rules import Change, Decision, decide
