@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any, ClassVar, Generic, Self, TypeVar, cast, get_args, get_origin
+from typing import Any, ClassVar, Final, Generic, Self, TypeVar, cast, get_args, get_origin
 
 from trioactors.actors.context import Context
 from trioactors.actors.plan import HOOKS, PLAIN_HOOKS, ActorPlan, refuse_value_class, resolved
@@ -85,32 +85,32 @@ class Actor(Generic[State]):
     ) -> None:
         """Check the definition. Raises `DefinitionError` or `SpecError`."""
         super().__init_subclass__()
-        inherited: ActorPlan | None = getattr(cls, "__actor_plan__", None)
+        base: ActorPlan = getattr(cls, "__actor_plan__", _PLAIN)
         where = cls.__qualname__
         refuse_value_class(cls)
         _check_hooks(cls)
         _check_reserved_names(cls)
-        state_type = _state_type(cls, inherited)
+        state_type = _state_type(cls, base)
         cls.__actor_plan__ = ActorPlan(
             name=where,
             handlers=_collect_handlers(cls),
             hooks=frozenset(name for name in HOOKS if getattr(cls, name) is not getattr(Actor, name)),
-            mailbox=_option(inherited, "mailbox", None if mailbox is None else count(mailbox, f"{where}: mailbox", least=1)),
-            overflow=_option(inherited, "overflow", None if overflow is None else choice(overflow, Overflow, f"{where}: overflow")),
-            timeout=_option(inherited, "timeout", None if timeout is None else seconds(timeout, f"{where}: timeout")),
-            durable_state=_durable_state(cls, inherited, state_type, persist, serializer),
-            inspect=bool(_option(inherited, "inspect", _checked_inspect(inspect, where))),
+            mailbox=base.mailbox if mailbox is None else count(mailbox, f"{where}: mailbox", least=1),
+            overflow=base.overflow if overflow is None else choice(overflow, Overflow, f"{where}: overflow"),
+            timeout=base.timeout if timeout is None else seconds(timeout, f"{where}: timeout"),
+            durable_state=_durable_state(cls, base.durable_state, state_type, persist, serializer),
+            inspect=base.inspect if inspect is None else _checked_inspect(inspect, where),
             state_type=state_type,
             module=cls.__module__,
         )
 
     def __new__(cls, *_args: Any, **_kwargs: Any) -> Self:  # type checkers take the arguments from `__init__`
         """Make the state before `__init__` runs, if that needs no arguments."""
-        self = super().__new__(cls)
-        plan: ActorPlan | None = getattr(cls, "__actor_plan__", None)
-        if plan is None:
+        if cls is Actor:
             raise DefinitionError("Actor is a base class: subclass it")
-        if cls.__init__ is Actor.__init__:
+        self = super().__new__(cls)
+        plan = cls.__actor_plan__
+        if cls.__init__ is Actor.__init__:  # pyright: ignore[reportUnknownMemberType] - an actor of any state
             self.state = plan.new_state()
         else:
             with suppress(DefinitionError):  # __init__ may set it; the start checks that it did
@@ -143,21 +143,31 @@ class Actor(Generic[State]):
         """
 
 
-def _option(inherited: ActorPlan | None, name: str, value: Any) -> Any:
-    return getattr(inherited, name) if value is None and inherited is not None else value
+_PLAIN: Final = ActorPlan(
+    name="Actor",
+    handlers={},
+    hooks=frozenset(),
+    mailbox=None,
+    overflow=None,
+    timeout=None,
+    durable_state=None,
+    inspect=False,
+    state_type=None,
+    module=__name__,
+)
+"""The options of `Actor` itself, which its subclasses inherit."""
 
 
-def _checked_inspect(inspect: object, where: str) -> bool | None:
-    if inspect is None or isinstance(inspect, bool):
+def _checked_inspect(inspect: object, where: str) -> bool:
+    if isinstance(inspect, bool):
         return inspect
     raise SpecError(f"{where}: inspect must be True (the state may be shown) or False, not {inspect!r}")
 
 
 def _durable_state(
-    cls: type, inherited: ActorPlan | None, state_type: Any, persist: object, serializer: Serializer | None
+    cls: type, base: DurableState | None, state_type: Any, persist: object, serializer: Serializer | None
 ) -> DurableState | None:
     """The durable state of *cls*: as declared here, else as inherited from its base."""
-    base = None if inherited is None else inherited.durable_state
     if persist is None and base is None:
         if serializer is not None:
             raise DefinitionError(f"{cls.__qualname__}: serializer= is for durable actors; add persist= to say when to commit")
@@ -232,7 +242,7 @@ def _checked_name(cls: type, name: str, spec: HandlerSpec) -> HandlerSpec:
     return spec
 
 
-def _state_type(cls: type, inherited: ActorPlan | None) -> Any:
+def _state_type(cls: type, inherited: ActorPlan) -> Any:
     """The argument of `Actor[...]`, with type variables of generic bases filled in."""
     for base in getattr(cls, "__orig_bases__", ()):
         origin = get_origin(base)
@@ -246,4 +256,4 @@ def _state_type(cls: type, inherited: ActorPlan | None) -> Any:
                 return given.get(state, state)
             unbound = getattr(state, "__parameters__", ())
             return state[tuple(given.get(each, each) for each in unbound)] if unbound else state
-    return None if inherited is None else inherited.state_type
+    return inherited.state_type

@@ -116,7 +116,7 @@ class ActorChild(Child):
 
     def request_stop(self, incarnation: Incarnation, reason: Exit) -> None:
         """Let the actor finish the message in progress, then stop."""
-        incarnation.asked = incarnation.asked or reason
+        super().request_stop(incarnation, reason)
         self.mailbox.wake()
         saver = cast("ActorIncarnation", incarnation).saver
         if saver is not None:
