@@ -142,7 +142,7 @@ class RemoteHandler(Generic[P, R]):
             self._emit(cast)
 
     def _hold(self, cast: Envelope, saver: Saver) -> None:
-        """Keep a cast of a durable handler until its commit. Only what is impossible already can be refused now."""
+        """Hold a cast of a durable handler until its commit. Refuse it now only if it could never be delivered."""
         mailbox = self._mailbox
         if mailbox.closed is not None:
             raise mailbox.closed()

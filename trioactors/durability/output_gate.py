@@ -35,7 +35,7 @@ class _Entry:
     """One write, and what waits for it."""
 
     data: bytes
-    answers: list[tuple[Envelope, Callable[[Any], None] | None, Any]] = attrs.field(factory=list["tuple[Any, ...]"])
+    replies: list[tuple[Envelope, Callable[[Any], None] | None, Any]] = attrs.field(factory=list["tuple[Any, ...]"])
     """Each message, its reply function (None if the reply is deferred), and the value to reply with."""
     effects: list[Effect] = attrs.field(factory=list["Effect"])
     on_failure: list[Callable[[Exception], None]] = attrs.field(factory=list["Callable[[Exception], None]"])
@@ -93,25 +93,25 @@ class OutputGate(Saver):
 
     # --- the results of a handler ---
 
-    def handled(self, envelope: Envelope, answer: Callable[[Any], None] | None, value: Any) -> None:
+    def handled(self, envelope: Envelope, reply: Callable[[Any], None] | None, value: Any) -> None:
         """A handler returned: reply when that is safe. Raises what encoding raises, before anything has changed."""
         if self._base_error is not None:
             self._undo_current(envelope)
             return
         entry = self._entry() if envelope.spec.reads else self._entry_for(self._encode())
         if entry is None:
-            self._answer(envelope, answer, value)
+            self._reply(reply, value)
             self._release_effects()
             return
-        self._hold_answer(entry, envelope, answer, value)
+        self._hold_reply(entry, envelope, reply, value)
         self._attach(entry)
 
-    def _hold_answer(self, entry: _Entry, envelope: Envelope, answer: Callable[[Any], None] | None, value: Any) -> None:
+    def _hold_reply(self, entry: _Entry, envelope: Envelope, reply: Callable[[Any], None] | None, value: Any) -> None:
         """Let the reply wait for *entry*. Stop handling when as many replies are held as the mailbox has places."""
         mailbox = self._mailbox
         mailbox.held += 1
         self.blocked = mailbox.held >= mailbox.limit
-        entry.answers.append((envelope, answer, value))
+        entry.replies.append((envelope, reply, value))
 
     def declared_error(self, envelope: Envelope, error: BaseException) -> None:
         """A handler raised a declared error: restore the state before it, and undo its effects."""
@@ -121,9 +121,9 @@ class OutputGate(Saver):
         self._roll_back(envelope)
         entry = self._entry()
         if entry is None:
-            self._answer(envelope, envelope.fail, error)
+            self._reply(envelope.fail, error)
         else:
-            self._hold_answer(entry, envelope, envelope.fail, error)
+            self._hold_reply(entry, envelope, envelope.fail, error)
 
     def expired(self, envelope: Envelope) -> None:
         """The deadline of a handler's caller passed: restore the state before it, and undo its effects."""
@@ -248,7 +248,7 @@ class OutputGate(Saver):
 
     def _correlation(self) -> int | None:
         writers = (
-            [] if self._in_flight is None else [envelope for envelope, _, _ in self._in_flight.answers if not envelope.spec.reads]
+            [] if self._in_flight is None else [envelope for envelope, _, _ in self._in_flight.replies if not envelope.spec.reads]
         )
         chains = {causation_of(envelope).correlation for envelope in writers}
         return chains.pop() if len(chains) == 1 else None
@@ -268,17 +268,16 @@ class OutputGate(Saver):
         self.blocked = self.fenced
 
     def _release(self, entry: _Entry) -> None:
-        self._mailbox.held -= len(entry.answers)
-        for envelope, answer, value in entry.answers:
-            self._answer(envelope, answer, value)
+        self._mailbox.held -= len(entry.replies)
+        for _, reply, value in entry.replies:
+            self._reply(reply, value)
         for effect in entry.effects:
             effect.release()
 
-    def _answer(self, envelope: Envelope, answer: Callable[[Any], None] | None, value: Any) -> None:
+    def _reply(self, reply: Callable[[Any], None] | None, value: Any) -> None:
         self._mailbox.handled += 1
-        if answer is not None:
-            answer(value)
-        del envelope
+        if reply is not None:
+            reply(value)
 
     def _release_effects(self) -> None:
         if self._effects:
@@ -310,10 +309,10 @@ class OutputGate(Saver):
 
     def _undo(self, entry: _Entry, error: Exception) -> None:
         mailbox = self._mailbox
-        mailbox.held -= len(entry.answers)
-        mailbox.undone += len(entry.answers)
+        mailbox.held -= len(entry.replies)
+        mailbox.undone += len(entry.replies)
         undo_all(entry.effects)
-        for envelope, _, _ in entry.answers:
+        for envelope, _, _ in entry.replies:
             self._fail(envelope, fresh(error))
         for on_failure in entry.on_failure:
             on_failure(fresh(error))

@@ -121,7 +121,7 @@ class Saver(ABC):
     # --- the results of a handler ---
 
     @abstractmethod
-    def handled(self, envelope: Envelope, answer: Callable[[Any], None] | None, value: Any) -> None:
+    def handled(self, envelope: Envelope, reply: Callable[[Any], None] | None, value: Any) -> None:
         """A handler returned: reply when that is safe, unless the reply is deferred. If encoding raises, nothing is settled."""
 
     @abstractmethod

@@ -43,11 +43,11 @@ class WriteBehind(Saver):
         """Release *effect* now, because nothing is held."""
         effect.release()
 
-    def handled(self, envelope: Envelope, answer: Callable[[Any], None] | None, value: Any) -> None:
+    def handled(self, envelope: Envelope, reply: Callable[[Any], None] | None, value: Any) -> None:
         """Reply at once, and commit later."""
         self._mailbox.handled += 1
-        if answer is not None:
-            answer(value)
+        if reply is not None:
+            reply(value)
         self._handler_ended(envelope)
 
     def declared_error(self, envelope: Envelope, error: BaseException) -> None:
