@@ -228,7 +228,7 @@ async def test_a_timeout_says_what_the_actor_does_and_since_when(worker: Worker)
         await worker.done()
 
     assert str(caught.value) == (
-        "no answer to 'done' in time: worker has been handling 'work' for 7 s, 2 messages wait, this message had not begun"
+        "no reply to 'done' in time: worker has been handling 'work' for 7 s, 2 messages wait, this message had not begun"
     )
     assert not caught.value.begun
     assert not caught.value.inherited

@@ -174,7 +174,7 @@ def _durable_state(
         return None
     where, module = cls.__qualname__, cls.__module__
     policy = base.policy if persist is None and base is not None else checked_policy(persist, where)
-    if serializer is not None and not isinstance(serializer, Serializer):  # pyright: ignore[reportUnnecessaryIsInstance] - users make mistakes
+    if serializer is not None and not isinstance(serializer, Serializer):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
         raise DefinitionError(f"{cls.__qualname__}: serializer= takes a trioactors.serializer.Serializer, not {serializer!r}")
     chosen = serializer or (None if base is None else base.serializer) or Serializer()
     durable_state = DurableState(where, policy, chosen, lambda: resolved(state_type, where, module), Actor, refs_by_name)

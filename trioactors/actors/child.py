@@ -182,7 +182,7 @@ class ActorChild(Child):
             fields = causation_of(call).as_fields
             self.runtime.observers.emit(CallTimedOut(time=now, child=self.name, handler=call.spec.name, begun=call.begun, **fields))
         return CallTimeout(
-            f"no answer to {call.spec.name!r} in time: {self.name} {busy}, {len(mailbox)} messages wait, {begun}"
+            f"no reply to {call.spec.name!r} in time: {self.name} {busy}, {len(mailbox)} messages wait, {begun}"
             + (f"; {graph}" if graph else ""),
             begun=call.begun,
             inherited=call.inherited,

@@ -58,7 +58,7 @@ async def live(incarnation: Incarnation) -> None:
         await _live(incarnation, cast("ActorChild", incarnation.child))
     finally:
         if incarnation.tasks is not None:
-            await incarnation.tasks.close()  # noqa: ASYNC102 - shielded in there, and its tasks are cancelled
+            await incarnation.tasks.close()  # noqa: ASYNC102 - shields itself, and its tasks are cancelled
 
 
 async def _live(incarnation: ActorIncarnation, child: ActorChild) -> None:
@@ -77,7 +77,7 @@ async def _live(incarnation: ActorIncarnation, child: ActorChild) -> None:
         await _serve(incarnation, child, actor)
     except Exception as error:
         if incarnation.ready:
-            await _stop_after_failure(incarnation, actor, judge(error))  # noqa: ASYNC120 - killed meanwhile means killed
+            await _stop_after_failure(incarnation, actor, judge(error))  # noqa: ASYNC120 - a kill during on_stop replaces the error
         raise
     if incarnation.killed is None and incarnation.asked is not None:
         await _run_on_stop(incarnation, actor, incarnation.asked)
@@ -106,7 +106,7 @@ def _make_actor(child: ActorChild) -> Actor[Any]:
         raise DefinitionError(f"{child.name}: starting {child.plan.name} made {actor!r}, which is not an actor")
     if "state" not in vars(actor):
         child.plan.new_state()  # raises, with the reason why it could not be made
-    return actor  # pyright: ignore[reportUnknownVariableType] - an actor of whatever state
+    return actor  # pyright: ignore[reportUnknownVariableType] - an actor of any state
 
 
 async def _stop_after_failure(incarnation: ActorIncarnation, actor: Actor[Any], reason: Exit) -> None:

@@ -12,7 +12,7 @@ The meaning of an error is decided here, once. A retryable error goes to everyth
 other error breaks the store: the store is closed, this child exits with that error, and the system's root opens the store again
 and restarts all that depends on it (rest_for_one). Until then nothing is accepted.
 
-A disk may hang for ever. Closing then ends with its grace: the worker is abandoned with its operation, the commits it holds
+A disk may hang forever. Closing then ends with its grace: the worker is abandoned with its operation, the commits it holds
 fail as indeterminate, and the store is not opened again before that worker has finished.
 """
 
