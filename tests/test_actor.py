@@ -92,7 +92,7 @@ def test_a_stop_hook_without_reason_is_refused() -> None:
 
 
 def test_a_plain_hook_is_refused() -> None:
-    with pytest.raises(ta.DefinitionError, match="this hook is an `async def`"):
+    with pytest.raises(ta.DefinitionError, match="this hook must be an `async def`"):
 
         class Plain(ta.Actor[None]):
             def on_start(self) -> None: ...  # type: ignore[override]

@@ -108,7 +108,7 @@ async def test_a_cast_returns_before_the_message_is_handled(worker: Worker) -> N
 async def test_a_cast_to_a_stopped_actor_raises(worker: Worker) -> None:
     await ta.stop(worker)
 
-    with pytest.raises(ta.ActorStopped, match=r"worker does not run \(shutdown\) and will not come back by itself"):
+    with pytest.raises(ta.ActorStopped, match=r"worker is not running \(shutdown\) and will not be restarted"):
         await worker.work.cast("late")
     with pytest.raises(ta.ActorStopped):
         worker.work.cast_nowait("late")
@@ -225,7 +225,7 @@ async def test_a_timeout_says_what_the_actor_does_and_since_when(worker: Worker)
         await worker.done()
 
     assert str(caught.value) == (
-        "no answer to 'done' in time: worker has been handling 'work' for 7 s, 2 messages wait, this message had not begun"
+        "no reply to 'done' in time: worker has been handling 'work' for 7 s, 2 messages wait, this message had not begun"
     )
     assert not caught.value.begun
     assert not caught.value.inherited

@@ -211,10 +211,10 @@ async def test_too_many_timers_are_refused(autojump_clock: trio.testing.MockCloc
         (lambda context, actor: context.after(-1, actor.beat), "after: delay"),
         (lambda context, actor: context.every(0, actor.beat), "every: period"),
         (lambda context, actor: context.every(float("nan"), actor.beat), "every: period"),
-        (lambda context, _: context.after(1, print), "a handler of the actor itself"),
-        (lambda context, actor: context.after(1, actor.beat.cast), "a handler of the actor itself"),
-        (lambda context, _: context.after(1, context.ref.beat), "a handler of the actor itself"),
-        (lambda context, _: context.after(1, Clock().beat), "a handler of the actor itself"),
+        (lambda context, _: context.after(1, print), "one of the actor's own handlers"),
+        (lambda context, actor: context.after(1, actor.beat.cast), "one of the actor's own handlers"),
+        (lambda context, _: context.after(1, context.ref.beat), "one of the actor's own handlers"),
+        (lambda context, _: context.after(1, Clock().beat), "one of the actor's own handlers"),
     ],
 )
 async def test_a_timer_without_sense_is_refused(clock: Clock, act: Callable[[Any, Any], Any], text: str) -> None:

@@ -186,19 +186,19 @@ async def test_a_second_reply_is_refused(desk: Desk) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(outcomes.call, "ask", desk.ask)
         await trio.testing.wait_all_tasks_blocked()
-        with pytest.raises(ta.UsageError, match="one call has one reply"):
+        with pytest.raises(ta.UsageError, match="a call gets one reply only"):
             await desk.answer_twice(3)
 
     assert outcomes == {"ask": 3}
 
 
 async def test_deferring_twice_is_refused(desk: Desk) -> None:
-    with pytest.raises(ta.UsageError, match="desk: the reply is deferred already"):
+    with pytest.raises(ta.UsageError, match="desk: the reply is already deferred"):
         await desk.defer_twice()
 
 
 async def test_a_value_after_deferring_is_refused(desk: Desk) -> None:
-    with pytest.raises(ta.DefinitionError, match="deferred its reply and then returned 7"):
+    with pytest.raises(ta.DefinitionError, match="deferred its reply, but returned 7"):
         await desk.defer_and_return()
 
     assert await desk.shown() == []

@@ -1,4 +1,4 @@
-"""Durable actors: state that survives. The output gate is in durable/test_gate.py, errors of the store in durable/test_store_errors.py."""
+"""Durable actors: state that survives. See durable/test_output_gate.py for what is held, and test_store_errors.py for store failures."""
 
 from __future__ import annotations
 

@@ -177,7 +177,7 @@ ACTS: dict[type[ta.TrioactorsError], tuple[Callable[[ta.System, Thing], Awaitabl
     ta.ChildRunning: (child_running, ["declared", "terminate it first"]),
     ta.ChildPresent: (child_present, ["declared", "restart or delete it"]),
     ta.ChildRestarting: (child_restarting, ["declared", "terminate it first, or wait"]),
-    ta.ActorStopped: (actor_stopped, ["thing", "shutdown", "will not come back by itself"]),
+    ta.ActorStopped: (actor_stopped, ["thing", "shutdown", "will not be restarted"]),
     ta.SystemClosed: (system_closed, ["thing", "its system is closed"]),
     ta.ActorCrashed: (actor_crashed, ["thing", "LookupError"]),
     ta.MailboxFull: (mailbox_full, ["thing", "1 messages wait", "nothing was sent"]),

@@ -165,7 +165,7 @@ async def test_if_that_restart_fails_nobody_waits_for_the_others(autojump_clock:
 
         with pytest.raises(ta.StartFailed, match="mine"):
             await ta.restart(a)
-        with pytest.raises(ta.ActorStopped, match="will not come back by itself"):
+        with pytest.raises(ta.ActorStopped, match="will not be restarted"):
             await b.incarnation()
 
 

@@ -234,7 +234,7 @@ async def test_a_watch_keeps_the_last_ends_and_counts_the_lost_ones(keeper: Coll
         shown, lost = repr(watch), watch.lost
         kept = [(await watch.next()).incarnation for _ in range(2)]
 
-    assert shown == "<watch of keeper: 2 ends to read>"
+    assert shown == "<watch of keeper: 2 exits to read>"
     assert lost == 1
     assert kept == [2, 3]
 
@@ -245,7 +245,7 @@ async def test_a_watch_is_over_with_its_scope(keeper: Collector) -> None:
 
     await ta.restart(keeper)
 
-    assert repr(watch) == "<watch of keeper: 0 ends to read>"
+    assert repr(watch) == "<watch of keeper: 0 exits to read>"
 
 
 async def test_two_watches_do_not_disturb_each_other(keeper: Collector) -> None:

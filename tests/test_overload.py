@@ -13,7 +13,7 @@ from trio.testing import wait_all_tasks_blocked
 
 import trioactors as ta
 from trioactors.actors.ref import child_of
-from trioactors.messaging.overload import SHORTEST, hopeless, learned_from_cut, learned_from_late
+from trioactors.messaging.overload import SHORTEST, cannot_finish, learned_from_cut, learned_from_late
 
 
 class Server(ta.Actor[None]):
@@ -207,17 +207,17 @@ async def test_who_gives_up_waiting_for_room_leaves_nothing_behind_while_the_act
 def test_a_handler_that_was_cut_short_needs_twice_as_much() -> None:
     needs = learned_from_cut(learned_from_cut(learned_from_cut(None, "work", 0.0), "work", 0.5), "work", 0.1)
 
-    assert hopeless(needs, "work", 0.99)
-    assert not hopeless(needs, "work", 1.0)
-    assert not hopeless(needs, "other", 0.0)
+    assert cannot_finish(needs, "work", 0.99)
+    assert not cannot_finish(needs, "work", 1.0)
+    assert not cannot_finish(needs, "other", 0.0)
 
 
 def test_what_had_no_time_at_all_teaches_that_it_needs_some() -> None:
-    assert hopeless(learned_from_cut(None, "work", 0.0), "work", SHORTEST)
+    assert cannot_finish(learned_from_cut(None, "work", 0.0), "work", SHORTEST)
 
 
 def test_the_slowest_answer_teaches_most() -> None:
     needs = learned_from_late(learned_from_late(None, "work", 1.0), "work", 0.5)
 
-    assert hopeless(needs, "work", 1.05)
-    assert not hopeless(needs, "work", 1.2)
+    assert cannot_finish(needs, "work", 1.05)
+    assert not cannot_finish(needs, "work", 1.2)

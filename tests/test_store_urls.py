@@ -77,14 +77,14 @@ def test_every_store_of_this_package_is_found(url: str, tmp_path: Path, monkeypa
         ("sqlite:", "names no file"),
         ("sqlite:///", "names no file"),
         ("sqlite:///:memory:", "memory:"),
-        ("sqlite://host/x.db", "a host has no place"),
+        ("sqlite://host/x.db", "a host is not allowed"),
         ("sqlite:x.db", "sqlite:///relative"),
         ("file:", "names no folder"),
-        ("file://", "a host has no place"),
+        ("file://", "a host is not allowed"),
         ("memory:///x", "no path"),
         ("memory:x", "write memory:"),
         ("memory:?durability=relaxed", "no option 'durability'"),
-        ("sqlite:///x.db?durabilty=relaxed", "no option 'durabilty'; it knows: durability, verify, create"),
+        ("sqlite:///x.db?durabilty=relaxed", "no option 'durabilty'; known options: durability, verify, create"),
         ("sqlite:///x.db?durability=fast", "one of durable, relaxed, not 'fast'"),
         ("file:///x?verify=", "one of full, none, not ''"),
         ("file:///x?create=no&create=yes", "given twice"),
@@ -115,7 +115,7 @@ def test_a_backend_that_cannot_be_imported_is_named() -> None:
 def test_a_backend_that_is_no_store_is_named() -> None:
     point = EntryPoint("odd", "pathlib:Path", GROUP)
 
-    with pytest.raises(BadStoreURL, match="is no store"):
+    with pytest.raises(BadStoreURL, match="is not a store"):
         store_at("odd:", backends=[point])
 
 

@@ -228,10 +228,10 @@ class _Player:
         if action == "shutdown":
             await self._shut_down()
             return "sent"
-        kind, argument, *set_idle = action
+        kind, argument, *rest = action
         match kind:
             case "exit":
-                return await self._exit([[argument, set_idle[0]]])
+                return await self._exit([[argument, rest[0]]])
             case "exits":
                 return await self._exit(argument)
             case "start_child":

@@ -47,7 +47,7 @@ async def test_a_store_that_does_not_come_back_is_left_behind_and_everybody_is_t
     await bench.over.wait()
 
     assert trio.current_time() == 5.0
-    assert "is left behind; what it was doing may or may not be kept" in caplog.text
+    assert "is abandoned; what it was doing may or may not be stored" in caplog.text
     assert bench.news() == dict.fromkeys("ab", ta.StoreUnavailable)  # their turn had not begun: they are not written
     disk.release()
     assert bench.groups() == []
@@ -72,7 +72,7 @@ async def test_what_a_store_that_does_not_come_back_was_doing_is_told_to_be_unce
         refused = Bench(store, worker)
         refused.committer = bench.committer
         await refused.run()
-        assert "has not come back from what it was doing" in str(refused.ended)
+        assert "is still busy with an operation from before it was closed" in str(refused.ended)
 
         await trio.sleep(200)
         assert bench.news() == {}  # told once

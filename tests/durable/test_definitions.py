@@ -111,7 +111,7 @@ async def test_a_field_that_is_never_defined_is_refused_when_it_is_made_a_child(
     class Hopeful(ta.Actor[Hope], persist=ta.EVERY_MESSAGE):
         pass
 
-    with pytest.raises(ta.DefinitionError, match=r"Hopeful: its state cannot be kept.*Nowhere"):
+    with pytest.raises(ta.DefinitionError, match=r"Hopeful: its state cannot be stored.*Nowhere"):
         ta.child(Hopeful, name="hopeful")
 
 
@@ -129,13 +129,13 @@ async def test_a_generic_actor_keeps_what_its_subclass_says(system: ta.System) -
 
 @pytest.mark.parametrize("kind", [Shelf, Shelf[int], Anything, Anything[Tally]])
 async def test_a_generic_actor_without_a_subclass_that_says_what_it_keeps_is_refused(kind: Any) -> None:
-    with pytest.raises(ta.DefinitionError, match="must say what its state is"):
+    with pytest.raises(ta.DefinitionError, match="must declare its state"):
         ta.child(kind, name="x")
 
 
 @pytest.mark.parametrize("declared", [None, Any])
 async def test_a_durable_actor_must_say_what_its_state_is(declared: Any) -> None:
-    with pytest.raises(ta.DefinitionError, match="Stateless is durable and must say what its state is"):
+    with pytest.raises(ta.DefinitionError, match="Stateless is durable and must declare its state"):
 
         class Stateless(ta.Actor[declared], persist=ta.EVERY_MESSAGE):
             pass
@@ -146,7 +146,7 @@ async def test_a_state_that_cannot_be_carried_is_refused_when_the_class_is_made(
     class Connection:
         peer: socket.socket
 
-    with pytest.raises(ta.DefinitionError, match=r"Caller: its state cannot be kept\. .*peer") as caught:
+    with pytest.raises(ta.DefinitionError, match=r"Caller: its state cannot be stored\. .*peer") as caught:
 
         class Caller(ta.Actor[Connection], persist=ta.EVERY_MESSAGE):
             pass
@@ -178,7 +178,7 @@ async def test_what_is_no_serializer_is_refused() -> None:
 
 
 async def test_a_hook_that_would_run_nothing_is_refused() -> None:
-    with pytest.raises(ta.DefinitionError, match=r"Wrong\.on_load: this hook is a plain `def`"):
+    with pytest.raises(ta.DefinitionError, match=r"Wrong\.on_load: this hook must be a plain `def`"):
 
         class Wrong(ta.Actor[Tally], persist=ta.EVERY_MESSAGE):
             def on_load(self) -> Any:
@@ -187,7 +187,7 @@ async def test_a_hook_that_would_run_nothing_is_refused() -> None:
 
 @pytest.mark.parametrize("policy", ["every", 1.0, ta.Within, object()])
 async def test_what_is_no_policy_is_refused(policy: Any) -> None:
-    with pytest.raises(ta.SpecError, match=r"Wrong: persist is ta\.EVERY_MESSAGE or ta\.Within"):
+    with pytest.raises(ta.SpecError, match=r"Wrong: persist must be ta\.EVERY_MESSAGE or ta\.Within"):
 
         class Wrong(ta.Actor[Tally], persist=policy):
             pass
@@ -316,10 +316,10 @@ async def test_the_hooks_of_a_state_are_plain_methods_of_durable_actors(hook: st
 
     def plain(self: Any) -> None: ...
 
-    with pytest.raises(ta.DefinitionError, match=f"{hook}: this hook is a plain `def`: it may not wait"):
+    with pytest.raises(ta.DefinitionError, match=f"{hook}: this hook must be a plain `def`, because it must not wait"):
         with_hook("Wrong", hook, waiting)
     with pytest.raises(ta.DefinitionError, match=rf"{hook}: takes \(self\)"):
         with_hook("Wrong", hook, greedy)
     forgotten: Any = with_hook("Forgotten", hook, plain)
-    with pytest.raises(ta.DefinitionError, match=f"{hook} would never be called, as it is not durable"):
+    with pytest.raises(ta.DefinitionError, match=f"{hook} would never be called, because it is not durable"):
         ta.child(forgotten, name="x")

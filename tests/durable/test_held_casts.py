@@ -383,7 +383,7 @@ async def test_one_whose_target_stops_while_it_waits_for_room_becomes_a_dead_let
         busy.set()
 
     assert [letter.message.text for letter in system.dead_letters()] == ["a", "b"]
-    assert "small does not run" in system.dead_letters()[1].cause
+    assert "small is not running" in system.dead_letters()[1].cause
 
 
 async def test_one_that_waits_for_room_when_its_system_ends_leaves_nothing_behind(autojump_clock: MockClock) -> None:

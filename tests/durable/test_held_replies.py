@@ -236,7 +236,7 @@ async def test_one_whose_commit_fails_after_its_actor_ended_is_never_given(
     await restarted(keeper, after=1)
     await wait_all_tasks_blocked()
 
-    assert "the state behind its answer was not committed" in str(callers.told["asked"])
+    assert "the state behind its reply was not committed" in str(callers.told["asked"])
     assert callers.news() == {"asked": ta.ActorStopped, "give": ta.StoreFull}
 
 

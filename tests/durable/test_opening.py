@@ -202,7 +202,7 @@ async def test_a_store_that_takes_for_ever_to_open_is_left_when_the_start_has_no
             pytest.fail("the body must not run")
 
     assert trio.current_time() == 35.0  # and closing has its grace
-    assert "is left behind" in caplog.text
+    assert "is abandoned" in caplog.text
     disk.release()
 
 

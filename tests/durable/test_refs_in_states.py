@@ -79,8 +79,8 @@ async def test_a_ref_means_the_same_after_a_restart(system: ta.System, friendly:
 @pytest.mark.parametrize(
     ("start", "said"),
     [
-        (lambda system: system.start(Counter), "was given no name when it was started"),
-        (lambda system: system.start(Other, name="other"), "is no Counter"),
+        (lambda system: system.start(Counter), "was started without a name"),
+        (lambda system: system.start(Other, name="other"), "is not a Counter"),
     ],
     ids=["no name", "another class"],
 )
@@ -161,7 +161,7 @@ def test_a_ref_in_a_state_is_read_inside_a_system_only() -> None:
     with_friend = data.replace(b'"best":null', b'"best":"friend"')
     assert with_friend != data
 
-    with pytest.raises(RecordInvalid, match="'friend' names an actor, and is read outside a system"):
+    with pytest.raises(RecordInvalid, match="'friend' names an actor, but the state is read outside a system"):
         codec.decode(with_friend)
 
 

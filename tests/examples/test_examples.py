@@ -24,7 +24,7 @@ def test_the_lost_ball_costs_one_incarnation_and_the_game_goes_on(printed: Print
     assert printed("ping_pong") == [
         "ping 1: pong (incarnation 1, 1 returned)",
         "ping 2: pong (incarnation 1, 2 returned)",
-        "ping 3: lost, because pong ended (crash: BallLost) before it answered",
+        "ping 3: lost, because pong exited (crash: BallLost) before it replied",
         "ping 4: pong (incarnation 2, 1 returned)",
         "ping 5: pong (incarnation 2, 2 returned)",
     ]

@@ -24,7 +24,7 @@ def test_a_server_that_sheds_nothing_collapses() -> None:
 
 @pytest.mark.lab
 def test_so_would_an_actor_that_sheds_only_what_is_too_late(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trioactors.actors.loop.hopeless", lambda *_: False)
+    monkeypatch.setattr("trioactors.actors.loop.cannot_finish", lambda *_: False)
 
     verdict = under_virtual_overload("control", lambda service: actor(Waiting, service), QUICK)
 

@@ -1,5 +1,9 @@
-"""Actors: the class, its refs, and everything one incarnation does.
+"""Actors: the class, its refs, and everything that one incarnation does.
 
-Here belongs what only an actor has: handlers reached through a ref, the loop over its mailbox, timers, child tasks, deferred replies,
-watching. What every child has (a name, incarnations, exits) is in `supervision`; how a state is committed is in `durability`.
+This room holds what only actors have: handlers called through a ref, the loop over a mailbox, timers, child tasks, deferred
+replies, watches, and the functions that act on a ref (`stop`, `flush`, `info`). A message goes from `calls.py` through the
+mailbox to `loop.py`.
+
+It does not hold what every child has (names, incarnations, exits, restarts: `supervision`), what a message or a mailbox is
+(`messaging`), or how a state is committed (`durability`).
 """

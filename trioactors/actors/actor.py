@@ -1,7 +1,7 @@
-"""The actor class, and what is checked when one is defined.
+"""The actor class, and the checks that run when a subclass is defined.
 
-An actor is a plain class with a state and handlers. Two things are refused on purpose: `@attrs.define` on the actor (the state is the
-attrs class, the actor is not a value), and hooks that do not fit, which would never run.
+An actor is a plain class with a state and handlers. Two mistakes are refused at definition: `@attrs.define` on the actor itself
+(the state is the attrs class; the actor is not a value), and hooks that do not fit and would therefore never run.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast, get_args, get_origin
+from typing import Any, ClassVar, Final, Generic, Self, TypeVar, cast, get_args, get_origin
 
+from trioactors.actors.context import Context
 from trioactors.actors.plan import HOOKS, PLAIN_HOOKS, ActorPlan, refuse_value_class, resolved
 from trioactors.actors.stored_refs import refs_by_name
 from trioactors.durability.durable_state import DurableState
@@ -21,41 +22,56 @@ from trioactors.messaging.handlers import Handler, HandlerSpec, hidden_in
 from trioactors.serializer import Serializer
 from trioactors.settings import Overflow, choice, count, seconds
 
-if TYPE_CHECKING:
-    from trioactors.actors.context import Context
-
 __all__ = ["Actor"]
 
 State = TypeVar("State")
 
 
 class _NotRunning:
-    """Stands for `context` until an actor runs in a system."""
+    """The `context` of an actor that no system has started: raises `UsageError`."""
 
     def __get__(self, instance: object | None, owner: type) -> Any:
         if instance is None:
             return self
         raise UsageError(
-            f"{owner.__name__} has no context: it is set before on_start, when a system starts the actor, and not yet in __init__"
+            f"{owner.__name__} has no context yet: a system sets it before on_start, so it is not available in __init__"
         )
 
 
 class Actor(Generic[State]):
     """Private state plus handlers, one message at a time. Subclass it as `Actor[YourState]`.
 
-    Class options: *mailbox* (how many messages may wait), *overflow* (what a full mailbox does), *timeout* (the deadline of calls, in
-    seconds), *persist* (when the state is committed, `EVERY_MESSAGE` or `Within(seconds)`; without it the state dies with the
-    incarnation), *serializer* (how it becomes bytes, where it holds types of your own), *inspect* (whether `trioactors.inspect` and the
-    console may show the state; they do not by default). The state is made by calling its class, unless `__init__` sets `self.state`. An
-    instance that no system started is a plain object: its handlers run when they are called, which is handy in unit tests.
+        @define
+        class Tally:
+            total: int = 0
+
+        class Counter(ta.Actor[Tally], mailbox=100, persist=ta.EVERY_MESSAGE):
+            @ta.handler
+            async def add(self, by: int = 1) -> int:
+                self.state.total += by
+                return self.state.total
+
+        counter = await system.start(Counter, name="counter")
+        print(await counter.add(by=2))
+
+    Class options:
+
+    * *mailbox*: how many messages may wait;
+    * *overflow*: what a full mailbox does, see `Overflow`;
+    * *timeout*: the deadline of calls, in seconds;
+    * *persist*: when the state is committed, `EVERY_MESSAGE` or `Within(seconds)`. Without it, the state is lost with the incarnation;
+    * *serializer*: how the state becomes bytes, if it contains types of your own;
+    * *inspect*: whether `trioactors.inspect` and the console may show the state. By default they do not.
+
+    The state is made by calling its class without arguments, unless `__init__` sets `self.state`.
+
+    An instance that no system has started is a plain object: calling its handlers runs their bodies, which is convenient in
+    unit tests.
     """
 
     __actor_plan__: ClassVar[ActorPlan]
     state: State
-    if TYPE_CHECKING:
-        context: Context
-    else:
-        context = _NotRunning()
+    context: Context = cast("Context", _NotRunning())
 
     def __init_subclass__(
         cls,
@@ -69,81 +85,96 @@ class Actor(Generic[State]):
     ) -> None:
         """Check the definition. Raises `DefinitionError` or `SpecError`."""
         super().__init_subclass__()
-        inherited: ActorPlan | None = getattr(cls, "__actor_plan__", None)
+        base: ActorPlan = getattr(cls, "__actor_plan__", _PLAIN)
         where = cls.__qualname__
         refuse_value_class(cls)
         _check_hooks(cls)
-        _check_annotations(cls)
-        state_type = _state_type(cls, inherited)
+        _check_reserved_names(cls)
+        state_type = _state_type(cls, base)
         cls.__actor_plan__ = ActorPlan(
             name=where,
             handlers=_collect_handlers(cls),
             hooks=frozenset(name for name in HOOKS if getattr(cls, name) is not getattr(Actor, name)),
-            mailbox=_option(inherited, "mailbox", None if mailbox is None else count(mailbox, f"{where}: mailbox", least=1)),
-            overflow=_option(inherited, "overflow", None if overflow is None else choice(overflow, Overflow, f"{where}: overflow")),
-            timeout=_option(inherited, "timeout", None if timeout is None else seconds(timeout, f"{where}: timeout")),
-            durable_state=_keeping(cls, inherited, state_type, persist, serializer),
-            inspect=bool(_option(inherited, "inspect", _checked_permission(inspect, where))),
+            mailbox=base.mailbox if mailbox is None else count(mailbox, f"{where}: mailbox", least=1),
+            overflow=base.overflow if overflow is None else choice(overflow, Overflow, f"{where}: overflow"),
+            timeout=base.timeout if timeout is None else seconds(timeout, f"{where}: timeout"),
+            durable_state=_durable_state(cls, base.durable_state, state_type, persist, serializer),
+            inspect=base.inspect if inspect is None else _checked_inspect(inspect, where),
             state_type=state_type,
             module=cls.__module__,
         )
 
-    if not TYPE_CHECKING:  # to a type checker, an actor is made by its `__init__`
-
-        def __new__(cls, *_args: object, **_kwargs: object) -> Actor[Any]:
-            """Give the instance its state before `__init__` runs, if it can be made without arguments."""
-            self = super().__new__(cls)
-            plan = getattr(cls, "__actor_plan__", None)
-            if plan is None:
-                raise DefinitionError("Actor is a base class: subclass it")
-            if cls.__init__ is Actor.__init__:
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> Self:  # type checkers take the arguments from `__init__`
+        """Make the state before `__init__` runs, if that needs no arguments."""
+        if cls is Actor:
+            raise DefinitionError("Actor is a base class: subclass it")
+        self = super().__new__(cls)
+        plan = cls.__actor_plan__
+        if cls.__init__ is Actor.__init__:  # pyright: ignore[reportUnknownMemberType] - an actor of any state
+            self.state = plan.new_state()
+        else:
+            with suppress(DefinitionError):  # __init__ may set it; the start checks that it did
                 self.state = plan.new_state()
-            else:
-                with suppress(DefinitionError):  # __init__ may set it; whether it did is checked at the start
-                    self.state = plan.new_state()
-            return self
+        return self
 
     def __init__(self) -> None:
-        """Take no arguments; a subclass may, and need not call this."""
+        """Take no arguments. A subclass may take some, and need not call this."""
 
     async def on_start(self) -> None:
-        """Called before the start is acknowledged; failing fails the start. Nothing is handled before it is done."""
+        """Run before the start is acknowledged. If it raises, the start fails. No message is handled before it returns."""
 
     async def on_continue(self) -> None:
-        """Called after the start is acknowledged and before the first message: the place for slow preparation."""
+        """Run after the start is acknowledged and before the first message: the place for slow preparation."""
 
     async def on_stop(self, reason: Exit) -> None:
-        """Called when the actor ends, within its grace: also after a crash in a handler, not if it was killed or cancelled for an error."""
+        """Run when the actor stops, within its grace.
+
+        It also runs after a crash in a handler, but not if the actor was killed, or cancelled because a child task or a commit
+        of it failed.
+        """
 
     def on_save(self) -> None:
-        """Called before the state is encoded, which is after each message that may have changed it; durable actors only."""
+        """Run before the state is encoded, which is after each message that may have changed it. Durable actors only."""
 
     def on_load(self) -> None:
-        """Called when the state was read: at a start that found a record, and when a message is undone. Transient fields are fresh then."""
+        """Run when the state has been read: at a start that found a record, and when a message is rolled back. Durable actors only.
+
+        Transient fields have their defaults by then.
+        """
 
 
-def _option(inherited: ActorPlan | None, name: str, value: Any) -> Any:
-    return getattr(inherited, name) if value is None and inherited is not None else value
+_PLAIN: Final = ActorPlan(
+    name="Actor",
+    handlers={},
+    hooks=frozenset(),
+    mailbox=None,
+    overflow=None,
+    timeout=None,
+    durable_state=None,
+    inspect=False,
+    state_type=None,
+    module=__name__,
+)
+"""The options of `Actor` itself, which its subclasses inherit."""
 
 
-def _checked_permission(inspect: object, where: str) -> bool | None:
-    if inspect is None or isinstance(inspect, bool):
+def _checked_inspect(inspect: object, where: str) -> bool:
+    if isinstance(inspect, bool):
         return inspect
-    raise SpecError(f"{where}: inspect is True, where the state may be shown, or False, not {inspect!r}")
+    raise SpecError(f"{where}: inspect must be True (the state may be shown) or False, not {inspect!r}")
 
 
-def _keeping(
-    cls: type, inherited: ActorPlan | None, state_type: Any, persist: object, serializer: Serializer | None
+def _durable_state(
+    cls: type, base: DurableState | None, state_type: Any, persist: object, serializer: Serializer | None
 ) -> DurableState | None:
-    """How *cls* keeps its state: as it says, else as its base does."""
-    base = None if inherited is None else inherited.durable_state
+    """The durable state of *cls*: as declared here, else as inherited from its base."""
     if persist is None and base is None:
         if serializer is not None:
-            raise DefinitionError(f"{cls.__qualname__}: serializer= is for durable actors; say when to commit with persist=")
+            raise DefinitionError(f"{cls.__qualname__}: serializer= is for durable actors; add persist= to say when to commit")
         return None
     where, module = cls.__qualname__, cls.__module__
     policy = base.policy if persist is None and base is not None else checked_policy(persist, where)
-    if serializer is not None and not isinstance(serializer, Serializer):  # pyright: ignore[reportUnnecessaryIsInstance] - callers err
+    if serializer is not None and not isinstance(serializer, Serializer):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
         raise DefinitionError(f"{cls.__qualname__}: serializer= takes a trioactors.serializer.Serializer, not {serializer!r}")
     chosen = serializer or (None if base is None else base.serializer) or Serializer()
     durable_state = DurableState(where, policy, chosen, lambda: resolved(state_type, where, module), Actor, refs_by_name)
@@ -158,14 +189,14 @@ def _check_hooks(cls: type) -> None:
         where = f"{cls.__qualname__}.{name}"
         if name not in HOOKS:
             raise DefinitionError(f"{where}: no such hook; `on_*` is reserved for {', '.join(HOOKS)}")
-        wanted = "a plain `def`: it may not wait" if name in PLAIN_HOOKS else "an `async def`"
+        wanted = "a plain `def`, because it must not wait" if name in PLAIN_HOOKS else "an `async def`"
         if (
             isinstance(member, Handler)
             or not callable(member)
             or inspect.iscoroutinefunction(member) is (name in PLAIN_HOOKS)
-            or _yields(member)
+            or _is_generator(member)
         ):
-            raise DefinitionError(f"{where}: this hook is {wanted}, and no handler")
+            raise DefinitionError(f"{where}: this hook must be {wanted}, and must not be a handler")
         try:
             inspect.signature(member).bind(None, *[None] * HOOKS[name])
         except TypeError:
@@ -173,26 +204,26 @@ def _check_hooks(cls: type) -> None:
             raise DefinitionError(f"{where}: takes {wanted}, not {inspect.signature(member)}") from None
 
 
-def _yields(member: object) -> bool:
-    """Whether calling *member* would run none of it."""
+def _is_generator(member: object) -> bool:
+    """Whether *member* is a generator function: calling it would run none of its body."""
     return inspect.isgeneratorfunction(member) or inspect.isasyncgenfunction(member)
 
 
-def _check_annotations(cls: type) -> None:
+def _check_reserved_names(cls: type) -> None:
     for reserved in ("state", "context"):
         if reserved in vars(cls):
             raise DefinitionError(f"{cls.__qualname__}.{reserved}: `state`, `context` and `on_*` belong to the framework")
 
 
 def _collect_handlers(cls: type) -> dict[str, HandlerSpec]:
-    """The handlers of *cls* and its bases; what overrides a handler must be one."""
+    """The handlers of *cls* and its bases. A method that overrides a handler must be a handler too."""
     found: dict[str, HandlerSpec] = {}
     for name, member in _members(cls):
         if isinstance(member, Handler):
-            found[name] = _named(cls, name, cast("Handler[..., Any]", member).spec)
+            found[name] = _checked_name(cls, name, cast("Handler[..., Any]", member).spec)
         elif hidden_in(member):
             raise DefinitionError(
-                f"{cls.__qualname__}.{name}: a handler inside {member!r} is none; put @handler on top of all decorators"
+                f"{cls.__qualname__}.{name}: its handler is hidden inside {member!r}; put @handler on top of all decorators"
             )
         elif name in found:
             raise DefinitionError(f"{cls.__qualname__}.{name} overrides a handler; mark it @handler too, or rename it")
@@ -200,19 +231,19 @@ def _collect_handlers(cls: type) -> dict[str, HandlerSpec]:
 
 
 def _members(cls: type) -> Iterator[tuple[str, object]]:
-    """What *cls* and its bases define, the most general first."""
+    """The members of *cls* and its bases, the most general class first."""
     for base in reversed(cls.__mro__):
         yield from vars(base).items()
 
 
-def _named(cls: type, name: str, spec: HandlerSpec) -> HandlerSpec:
+def _checked_name(cls: type, name: str, spec: HandlerSpec) -> HandlerSpec:
     if spec.name != name:
         raise DefinitionError(f"{cls.__qualname__}.{name}: a handler keeps the name it was defined with, {spec.name!r}")
     return spec
 
 
-def _state_type(cls: type, inherited: ActorPlan | None) -> Any:
-    """The argument of `Actor[...]`, with the arguments of generic bases filled in."""
+def _state_type(cls: type, inherited: ActorPlan) -> Any:
+    """The argument of `Actor[...]`, with type variables of generic bases filled in."""
     for base in getattr(cls, "__orig_bases__", ()):
         origin = get_origin(base)
         if origin is Actor:
@@ -223,6 +254,6 @@ def _state_type(cls: type, inherited: ActorPlan | None) -> Any:
             given = dict(zip(parameters, get_args(base), strict=True))
             if isinstance(state, TypeVar):
                 return given.get(state, state)
-            open_ones = getattr(state, "__parameters__", ())
-            return state[tuple(given.get(each, each) for each in open_ones)] if open_ones else state
-    return None if inherited is None else inherited.state_type
+            unbound = getattr(state, "__parameters__", ())
+            return state[tuple(given.get(each, each) for each in unbound)] if unbound else state
+    return inherited.state_type

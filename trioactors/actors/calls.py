@@ -1,4 +1,9 @@
-"""What a ref sends: calls and casts."""
+"""Calls and casts: what a handler on a ref sends.
+
+The three entry points (`__call__`, `cast`, `cast_nowait`) repeat a few lines on purpose. They run once for each message, and a
+helper function would cost more than the work in it. For the same reason a `RemoteHandler` keeps the mailbox, the root task and
+the observers as attributes.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +22,6 @@ from trioactors.errors import ActorStopped, DeliveryError
 from trioactors.messaging.handlers import BoundHandler, HandlerSpec
 from trioactors.messaging.mailbox import refused
 from trioactors.messaging.messages import Admission, Call, Envelope, Late, causation_of
-from trioactors.scheduling.deadlines import Unordered
 from trioactors.settings import Overflow
 from trioactors.settings import seconds as checked_seconds
 from trioactors.supervision.child import Incarnation, current_incarnation, waiting_incarnation
@@ -32,9 +36,16 @@ R = TypeVar("R")
 
 
 class RemoteHandler(Generic[P, R]):
-    """A handler on a ref: calling it sends a message and waits for the reply."""
+    """A handler on a ref: calling it sends a message and waits for the reply.
 
-    __slots__ = ("_cast_timeout", "_child", "_deadlines", "_mailbox", "_root", "_runtime", "_spec", "_timeout", "_watchers")
+        await counter.add(2)                    # call
+        await counter.add.cast(2)               # cast
+        await counter.add.within(0.5)(2)        # call with a deadline of its own
+
+    It is made when the attribute is first used, and then kept on the ref.
+    """
+
+    __slots__ = ("_add_deadline", "_cast_timeout", "_child", "_mailbox", "_root", "_runtime", "_spec", "_timeout", "_watchers")
 
     def __init__(self, child: ActorChild, spec: HandlerSpec, timeout: float | None = None) -> None:
         self._child = child
@@ -43,32 +54,34 @@ class RemoteHandler(Generic[P, R]):
         self._root = child.runtime.root_task
         self._watchers = child.runtime.observers.listeners
         self._spec = spec
-        self._timeout = child.timeout_of(spec) if timeout is None else timeout
+        self._timeout = _call_timeout(child, spec) if timeout is None else timeout
         self._cast_timeout = timeout
         deadlines = child.runtime.deadlines
-        self._deadlines = deadlines.series(self._timeout) if timeout is None else Unordered(deadlines)
+        self._add_deadline: Callable[[Call], None] = (
+            deadlines.series(self._timeout).add if timeout is None else lambda call: deadlines.add(call.deadline, call)
+        )
 
     def __repr__(self) -> str:
-        """Whose handler it is."""
+        """The handler and its actor."""
         return f"<handler {self._spec.name} of {self._child!r}>"
 
     def within(self, seconds: float) -> BoundHandler[P, R]:
-        """The same handler with a deadline of its own, in seconds, for calls and casts."""
+        """The same handler with its own deadline for calls and casts, in seconds."""
         limited: RemoteHandler[P, R] = RemoteHandler(self._child, self._spec, checked_seconds(seconds, "within"))
         return limited
 
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Deliver, and wait for the reply.
+        """Deliver the message, and wait for the reply.
 
-        Raises the handler's declared errors as themselves, `ActorCrashed`, `ActorStopped`, `MailboxFull`, `CallTimeout`, `CallCycle`,
-        and `TypeError` where the arguments do not fit.
+        Raises the handler's declared errors as themselves, `ActorCrashed`, `ActorStopped`, `MailboxFull`, `CallTimeout`,
+        `CallCycle`, and `TypeError` if the arguments do not fit.
         """
         spec = self._spec
         runtime = self._runtime
         values = args if len(args) == spec.arity and not kwargs else spec.bind(args, kwargs)
         try:
             here = current_root_task() is self._root
-        except RuntimeError:  # no Trio runs in this thread
+        except RuntimeError:  # Trio does not run in this thread
             here = False
         if not here:
             runtime.check_thread(self._child)
@@ -80,17 +93,18 @@ class RemoteHandler(Generic[P, R]):
             if incarnation is not None:
                 return await self._nested(call, incarnation)
             self._mailbox.put_call(call)
-        except DeliveryError:  # at once, perhaps: a loop that tries again must not keep everybody else out
-            await checkpoint()  # noqa: ASYNC120 - who is cancelled need not hear of the refusal as well
+        except DeliveryError:  # possibly without any wait: yield, so that a retry loop does not starve other tasks
+            await checkpoint()  # noqa: ASYNC120 - if the caller is cancelled, it need not see the refusal
             raise
-        self._deadlines.add(call)
+        self._add_deadline(call)
         if self._watchers:
             give_causation(call, runtime.observers)
             self._emit(call)
+        # The caller parks in the call itself: no event, and no cancel scope for the deadline.
         return cast("R", await wait_task_rescheduled(call.abandon))
 
     async def _nested(self, call: Call, incarnation: Incarnation) -> R:
-        """A call made while a handler waits: it is an edge of the wait-for graph, and it inherits the handler's deadline."""
+        """A call made inside a handler: an edge of the wait-for graph, and bound by the handler's own deadline."""
         outer = incarnation.message_in_progress()
         with waiting(incarnation, call.fail, self._child):
             if outer is not None and outer.deadline <= call.deadline:
@@ -107,14 +121,14 @@ class RemoteHandler(Generic[P, R]):
                 return cast("R", await wait_task_rescheduled(call.abandon))
 
     async def cast(self, *args: P.args, **kwargs: P.kwargs) -> None:
-        """Deliver and go on. A full mailbox makes it wait up to the call deadline; a checkpoint every time.
+        """Deliver the message and go on. If the mailbox is full, wait for room up to the call deadline. Always a checkpoint.
 
-        Raises `ActorStopped`, `MailboxFull`, `CallCycle`, and `TypeError` where the arguments do not fit.
+        Raises `ActorStopped`, `MailboxFull`, `CallCycle`, and `TypeError` if the arguments do not fit.
         """
         cast = self._envelope(args, kwargs)
         if self._watchers:
             give_causation(cast, self._runtime.observers)
-        await trio.lowlevel.checkpoint_if_cancelled()
+        await trio.lowlevel.checkpoint_if_cancelled()  # a cancelled cast is not sent: the checkpoints after this one are shielded
         saver = _saver_of(cast)
         if saver is not None and saver.holding:
             self._hold(cast, saver)
@@ -128,7 +142,7 @@ class RemoteHandler(Generic[P, R]):
             self._emit(cast)
 
     def _hold(self, cast: Envelope, saver: Saver) -> None:
-        """Sent by a durable handler: it leaves with the commit, so all that can be said now is what is impossible already."""
+        """Hold a cast of a durable handler until its commit. Refuse it now only if it could never be delivered."""
         mailbox = self._mailbox
         if mailbox.closed is not None:
             raise mailbox.closed()
@@ -151,13 +165,14 @@ class RemoteHandler(Generic[P, R]):
             raise refused(mailbox)
 
     def cast_nowait(self, *args: P.args, **kwargs: P.kwargs) -> None:
-        """Deliver and go on, or raise `MailboxFull` at once."""
+        """Deliver the message and go on, or raise `MailboxFull` at once."""
         spec = self._spec
         values = args if len(args) == spec.arity and not kwargs else spec.bind(args, kwargs)
         try:
             simple = current_root_task() is self._root and self._cast_timeout is None
-        except RuntimeError:  # no Trio runs in this thread
+        except RuntimeError:  # Trio does not run in this thread; `_envelope` raises the error for that
             simple = False
+        # `_envelope` does all of this; the common case is inlined.
         cast = Envelope(spec, values, current_incarnation.get()) if simple else self._envelope(args, kwargs)
         saver = _saver_of(cast)
         if saver is not None and saver.holding:
@@ -199,23 +214,31 @@ class RemoteHandler(Generic[P, R]):
         )
 
 
+def _call_timeout(child: ActorChild, spec: HandlerSpec) -> float:
+    """The deadline of a call in seconds: the handler's, else the actor's, else the system's."""
+    for timeout in (spec.timeout, child.plan.timeout):
+        if timeout is not None:
+            return timeout
+    return child.runtime.settings.call_timeout
+
+
 def _saver_of(cast: Envelope) -> Saver | None:
-    """What commits the state of the sender, where that is a durable actor."""
+    """The saver of the sender, if that is a durable actor."""
     sender = cast.sender
     return sender.saver if isinstance(sender, ActorIncarnation) else None
 
 
 @attrs.frozen(eq=False)
 class Sent:
-    """A cast."""
+    """A cast that leaves with the commit of its sender."""
 
     envelope: Envelope
     child: ActorChild
     accepted: Callable[[Envelope], None] | None = None
-    """Told when it is in the mailbox, if somebody wants to know."""
+    """Called when the message is in the mailbox; set only while observers are attached."""
 
     def release(self) -> None:
-        """Put it into the mailbox: now, or when there is room within the call deadline. What finds none becomes a dead letter."""
+        """Deliver it now, or when there is room within the call deadline. If there is none in time, it becomes a dead letter."""
         child, cast = self.child, self.envelope
         mailbox, runtime = child.mailbox, child.runtime
         try:
@@ -236,4 +259,4 @@ class Sent:
             dead_letter(cast, "its mailbox was full when the sender's state was committed")
 
     def undo(self) -> None:
-        """It was never sent."""
+        """Drop it: it was never sent."""

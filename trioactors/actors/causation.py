@@ -1,11 +1,12 @@
-"""What led to a message: the handling of another one, as far as Trio's task tree tells.
+"""Causation: which message led to which, as far as Trio's task tree shows it.
 
-A message is caused by the one that its sender is handling, if the task that sends it is the actor's own, or one in a nursery that the
-handler has opened. A task of the actor's (`context.start_soon`) goes on beside its handler, so it keeps the lineage of the message that
-began it. A task that a handler started in somebody else's nursery is nobody's: what it sends begins a chain, as does a timer's tick, a
-hook, and everything from outside.
+A message is caused by the one that its sender is handling, if the sending task is the actor's own task or runs in a nursery
+that the handler opened. A task started with `context.start_soon` runs beside its handler, so it keeps the causation of the
+message that started it. A task that a handler started in a nursery from elsewhere has no cause: what it sends begins a new
+chain. So do timer ticks, hooks, and everything sent from outside the system.
 
-Only those ask who found that somebody listens; a message that was sent unheard has no number, and what its handling sends begins anew.
+Causation is computed only while observers are attached. A message sent without observers has no number, and what its handling
+sends begins a new chain.
 """
 
 from __future__ import annotations
@@ -20,29 +21,29 @@ from trioactors.trace.observers import Observers
 
 __all__ = ["caused_by", "give_causation", "present_causation"]
 
-_begun_by: ContextVar[Causation] = ContextVar("trioactors_lineage", default=NOWHERE)
-"""In a task beside a handler: the lineage of the message that began it."""
+_inherited: ContextVar[Causation] = ContextVar("trioactors_causation", default=NOWHERE)
+"""In a child task: the causation of the message that started it."""
 
 
 def present_causation() -> Causation:
-    """That of the message in whose handling the current task does what it does."""
+    """The causation of the message that the current task is working on."""
     incarnation = waiting_incarnation()
     if incarnation is None:
-        return _begun_by.get()
+        return _inherited.get()
     envelope = incarnation.message_in_progress()
     return NOWHERE if envelope is None else causation_of(envelope)
 
 
 def give_causation(envelope: Envelope, observers: Observers) -> None:
-    """Number *envelope*, which the current task sends."""
+    """Number *envelope*, which the current task is about to send."""
     envelope.causation = present_causation().next(observers.number())
 
 
 @contextmanager
 def caused_by(causation: Causation) -> Generator[None, None, None]:
-    """A task that is started in this block goes on beside the handler of a message of that *lineage*."""
-    token = _begun_by.set(causation)
+    """Tasks started in this block keep *causation*."""
+    token = _inherited.set(causation)
     try:
         yield
     finally:
-        _begun_by.reset(token)
+        _inherited.reset(token)

@@ -1,4 +1,4 @@
-"""The lasting half of an actor: its mailbox, its ref and its saver, which survive restarts; and one incarnation of it."""
+"""An actor as a child: its mailbox, ref and saver, which survive restarts, and the data of one incarnation."""
 
 from __future__ import annotations
 
@@ -25,36 +25,36 @@ from trioactors.supervision.specs import ChildKind, ChildSpec, target_of
 from trioactors.supervision.wait_graph import drawn
 from trioactors.trace.records import CallTimedOut
 
-__all__ = ["ActorChild", "ActorIncarnation", "is_actor"]
+__all__ = ["ActorChild", "ActorIncarnation", "actor_crashed", "is_actor"]
 
 
 @attrs.define(eq=False)
 class ActorIncarnation(Incarnation):
-    """One incarnation of an actor."""
+    """One run of an actor, from a start to an exit."""
 
     actor: Any = attrs.field(default=None, repr=False)
-    """The instance."""
+    """The instance of the actor's class."""
     began: float = 0.0
-    """When the handler in progress began."""
+    """When the handler in progress began, on Trio's clock."""
     fatal: Envelope | None = None
     """The message whose handling ended this incarnation."""
     fatal_caller: str = ""
     """The sender of that message."""
     deferral: Any = attrs.field(default=None, repr=False)
-    """The token that the handler in progress took, if it took one."""
+    """The token taken by the handler in progress with `context.defer()`, if any."""
     deferred: set[Call] | None = attrs.field(default=None, repr=False)
-    """The calls whose replies are deferred."""
+    """The calls whose deferred replies are still to be given."""
     timers: Timers | None = attrs.field(default=None, repr=False)
     tasks: ChildTasks | None = attrs.field(default=None, repr=False)
     saver: Saver | None = attrs.field(default=None, repr=False)
     """Commits the state of a durable actor."""
 
     def message_in_progress(self) -> Envelope | None:
-        """The message that it handles now."""
+        """The message being handled, if any."""
         return cast("ActorChild", self.child).mailbox.current
 
     def discard_deferred(self, call: Call) -> None:
-        """Owe no reply to *call* any more."""
+        """Forget the deferred reply to *call*."""
         if self.deferred is not None:
             self.deferred.discard(call)
 
@@ -68,7 +68,7 @@ class ActorChild(Child):
 
     plan: ActorPlan = attrs.field(kw_only=True)
     saver: Saver | None = attrs.field(default=None, init=False)
-    """What commits its state, or did so last, where it is durable."""
+    """The saver of the present incarnation, or of the last one. Durable actors only."""
     mailbox: Mailbox = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -86,20 +86,20 @@ class ActorChild(Child):
 
     @property
     def present(self) -> ActorIncarnation | None:
-        """Its present incarnation, or its last one."""
+        """The present incarnation, or the last one."""
         return cast("ActorIncarnation | None", self.current)
 
     @property
     def busy(self) -> bool:
-        """Whether messages wait, or a handler or a commit is in progress."""
+        """Whether messages are waiting, or a handler or a commit is in progress."""
         return self.mailbox.active or (self.saver is not None and self.saver.busy)
 
     def mailboxes(self) -> Sequence[Mailbox]:
-        """Its mailbox."""
+        """The actor's mailbox."""
         return (self.mailbox,)
 
     def offer(self, kind: type) -> Any:
-        """Its ref, if it is an actor of the class *kind*."""
+        """The actor's ref. Raises `WrongClass` if the actor is not a *kind*."""
         if not is_actor(self, target_of(kind)):
             raise WrongClass(self.name, kind.__name__, self.plan.name)
         return self.ref
@@ -107,38 +107,31 @@ class ActorChild(Child):
     def _make_incarnation(self, number: int) -> Incarnation:
         return ActorIncarnation(self, number)
 
-    def timeout_of(self, spec: HandlerSpec) -> float:
-        """The deadline of a call, in seconds: the handler's, else the actor's, else the system's."""
-        for timeout in (spec.timeout, self.plan.timeout):
-            if timeout is not None:
-                return timeout
-        return self.runtime.settings.call_timeout
-
     def new_incarnation(self) -> Incarnation:
-        """The next incarnation. Starting counts as activity."""
+        """The next incarnation. The mailbox counts as active from here on."""
         incarnation = super().new_incarnation()
         self.mailbox.closed = None
         self.mailbox.wake()
         return incarnation
 
     def request_stop(self, incarnation: Incarnation, reason: Exit) -> None:
-        """Let it finish the message in progress, then end."""
-        incarnation.asked = incarnation.asked or reason
+        """Let the actor finish the message in progress, then stop."""
+        super().request_stop(incarnation, reason)
         self.mailbox.wake()
         saver = cast("ActorIncarnation", incarnation).saver
         if saver is not None:
             saver.parking.wake()
 
     def end(self, incarnation: Incarnation, reason: Exit) -> Incarnation | None:
-        """Settle what this incarnation owes: its message, its deferred replies, its timers."""
+        """Settle what the incarnation leaves open: its message, deferred replies and timers."""
         mailbox, own = self.mailbox, cast("ActorIncarnation", incarnation)
         if own.saver is not None:
             own.saver.close()
         if own.timers is not None:
             own.timers.close()
         for call in own.deferred or ():
-            ended = ActorStopped(f"{self.name} ended ({reason}) before it answered")
-            call.fail(self.crashed(reason) if reason.kind is CRASH else ended)
+            ended = ActorStopped(f"{self.name} exited ({reason}) before it replied")
+            call.fail(actor_crashed(self, reason) if reason.kind is CRASH else ended)
         own.timers = own.deferred = None
         mailbox.current = None
         following = super().end(incarnation, reason)
@@ -147,14 +140,14 @@ class ActorChild(Child):
         return following
 
     def close(self, cause: str) -> None:
-        """Refuse and bury what waits."""
+        """Refuse the waiting calls and turn the waiting casts into dead letters."""
         was_open = self.mailbox.closed is None
         self.mailbox.close(self.stopped, cause)
         if was_open and self.current is not None:
-            self.current.notify()  # that no life will follow is news to those who wait for one
+            self.current.notify()  # tasks that wait for a next incarnation would wait forever
 
     def forget(self) -> None:
-        """Give its name back, and keep its account."""
+        """Release the name, and keep the account of the mailbox."""
         if self.parent is None or not self.parent.release(self):
             return
         self.close("it was stopped for good")
@@ -162,7 +155,7 @@ class ActorChild(Child):
             self.runtime.accounts.close_account(self.mailbox)
 
     def stopped(self) -> ActorStopped:
-        """The error for those who address it now."""
+        """The error for messages sent to the actor now."""
         if self.runtime.closed:
             return SystemClosed(f"{self.name}: its system is closed")
         why = f" ({self.last_exit})" if self.last_exit else ""
@@ -170,16 +163,10 @@ class ActorChild(Child):
             why = f": {self.last_exit.error}"
         elif self.current is not None and self.current.ignored:
             why = " (its start was ignored)"
-        return ActorStopped(f"{self.name} does not run{why} and will not come back by itself")
-
-    def crashed(self, reason: Exit) -> ActorCrashed:
-        """The error for the caller of a message that was lost with its incarnation."""
-        error = ActorCrashed(f"{self.name} ended ({reason}) before it answered")
-        error.__cause__ = reason.error
-        return error
+        return ActorStopped(f"{self.name} is not running{why} and will not be restarted")
 
     def too_late(self, call: Call) -> CallTimeout:
-        """The error for a caller whose deadline passed: what the actor is doing, and what stands before this message."""
+        """The error for a caller whose deadline passed: what the actor is doing, and how many messages wait."""
         now = trio.current_time()
         mailbox = self.mailbox
         busy = f"is {self.status.value} and idle"
@@ -188,33 +175,40 @@ class ActorChild(Child):
         elif self.status is not ChildStatus.RUNNING:
             busy = f"is {self.status.value}"
         if (saver := self.saver) is not None and saver.busy:
-            busy += f" and waits for a commit since {now - saver.busy_since:g} s"
+            busy += f" and has been waiting for a commit for {now - saver.busy_since:g} s"
         begun = "this message had begun" if call.begun else "this message had not begun"
         graph = drawn(self)
         if self.runtime.observers.listeners:
-            told = causation_of(call).as_fields
-            self.runtime.observers.emit(CallTimedOut(time=now, child=self.name, handler=call.spec.name, begun=call.begun, **told))
+            fields = causation_of(call).as_fields
+            self.runtime.observers.emit(CallTimedOut(time=now, child=self.name, handler=call.spec.name, begun=call.begun, **fields))
         return CallTimeout(
-            f"no answer to {call.spec.name!r} in time: {self.name} {busy}, {len(mailbox)} messages wait, {begun}"
+            f"no reply to {call.spec.name!r} in time: {self.name} {busy}, {len(mailbox)} messages wait, {begun}"
             + (f"; {graph}" if graph else ""),
             begun=call.begun,
             inherited=call.inherited,
         )
 
     def answered_late(self, spec: HandlerSpec, seconds: float) -> None:
-        """Remember that *spec* needed longer than its caller had."""
+        """Remember that *spec* took longer than its caller could wait."""
         self.mailbox.needs = learned_from_late(self.mailbox.needs, spec.name, seconds)
 
     def __repr__(self) -> str:
-        """Its state, and how many messages wait."""
+        """The status, and how many messages wait."""
         return (
             f"<actor {self.path}: {self.plan.name}, {self.status.value}, incarnation {self.incarnation}, "
             f"{len(self.mailbox)} waiting>"
         )
 
 
+def actor_crashed(child: ActorChild, reason: Exit) -> ActorCrashed:
+    """The error for the caller of a message that was lost with its incarnation."""
+    error = ActorCrashed(f"{child.name} exited ({reason}) before it replied")
+    error.__cause__ = reason.error
+    return error
+
+
 def is_actor(child: Child, kind: object) -> bool:
-    """Whether *cell* is an actor of the class *kind*, or of one below it."""
+    """Whether *child* is an actor of the class *kind* or a subclass of it."""
     spec = child.spec
     if not isinstance(spec, ChildSpec) or spec.kind is not ChildKind.ACTOR:
         return False

@@ -1,6 +1,6 @@
-"""What an actor asks of the framework, on `self.context`.
+"""The context: what an actor asks of the framework, on `self.context`.
 
-One context belongs to one incarnation. What it hands out (timers, tasks, deferred replies) dies with that incarnation.
+A context belongs to one incarnation. Timers, child tasks and deferred replies that come from it end with that incarnation.
 """
 
 from __future__ import annotations
@@ -27,30 +27,37 @@ from trioactors.system.system import System
 __all__ = ["SHORTEST_PERIOD", "Context"]
 
 SHORTEST_PERIOD: Final = 0.001
-"""Seconds between two ticks, at the least: below this a timer is a busy loop."""
+"""The shortest period of `every`, in seconds; below it, a timer would be a busy loop."""
 
 
 class Context:
-    """The framework, as one incarnation of an actor sees it."""
+    """The framework as one incarnation of an actor sees it. Available as `self.context` from `on_start` on.
 
-    __slots__ = ("_actor", "_incarnation", "_system")
+        class Poller(ta.Actor[Readings]):
+            async def on_start(self) -> None:
+                self.context.every(60.0, self.poll)
 
-    def __init__(self, incarnation: ActorIncarnation, actor: object, system: System) -> None:
+            @ta.handler
+            async def poll(self) -> None: ...
+
+    Everything that it hands out (timers, child tasks, deferred replies) ends with the incarnation.
+    """
+
+    __slots__ = ("_actor", "_child", "_incarnation", "_system")
+
+    def __init__(self, incarnation: ActorIncarnation, child: ActorChild, actor: object, system: System) -> None:
         self._incarnation = incarnation
+        self._child = child
         self._actor = actor
         self._system = system
 
     def __repr__(self) -> str:
-        """Whose context it is."""
-        return f"<context of {self._incarnation.child!r}>"
-
-    @property
-    def _child(self) -> ActorChild:
-        return cast("ActorChild", self._incarnation.child)
+        """The actor that it belongs to."""
+        return f"<context of {self._child!r}>"
 
     @property
     def ref(self) -> Ref:
-        """The actor's own ref, to hand to others."""
+        """The actor's own ref, to pass to others."""
         return cast("Ref", self._child.ref)
 
     @property
@@ -60,28 +67,44 @@ class Context:
 
     @property
     def incarnation(self) -> int:
-        """Which life this is, counted from 1."""
+        """The number of this incarnation, counted from 1."""
         return self._incarnation.number
 
     @property
     def system(self) -> System:
-        """The system the actor lives in, to find and start others."""
+        """The system that the actor runs in, for finding and starting other actors."""
         return self._system
 
     @property
     def sender(self) -> str | None:
-        """The name of the actor that sent the message in progress, or None where no actor did."""
+        """The name of the actor that sent the message in progress; None if it came from outside."""
         current = self._child.mailbox.current
         return None if current is None or current.sender is None else current.sender.child.name
 
     def stop(self) -> None:
-        """End in order, as *normal*, after the message in progress. A permanent child is started again."""
+        """Stop this actor after the message in progress, with the exit *normal*.
+
+            @ta.handler
+            async def finish(self) -> None:
+                self.context.stop()
+
+        A permanent child is restarted.
+        """
         self._child.request_stop(self._incarnation, NORMAL)
 
     def defer(self) -> Deferred[Any]:
-        """Take the reply of the call in progress out of the handler's hands; give it later with the token."""
+        """Defer the reply to the call in progress. Return `pending` from the handler, and use the token later.
+
+            @ta.handler
+            async def next_item(self) -> str:
+                token: ta.Deferred[str] = self.context.defer()
+                self.waiting.append(token)      # another handler: self.waiting.pop().reply(item)
+                return token.pending
+
+        Raises `UsageError` if the reply is already deferred, or if no message is in progress.
+        """
         if self._incarnation.deferral is not None:
-            raise UsageError(f"{self.name}: the reply is deferred already")
+            raise UsageError(f"{self.name}: the reply is already deferred")
         current = self._child.mailbox.current
         if current is None:
             raise UsageError(f"{self.name}: defer() needs a message in progress")
@@ -91,29 +114,44 @@ class Context:
         return token
 
     def start_soon(self, function: Callable[..., Awaitable[Any]], *args: Any) -> None:
-        """Run `function(*args)` as a child task of this incarnation. It may not touch the state; it sends messages."""
+        """Run `function(*args)` as a child task of this incarnation, beside the handler.
+
+            self.context.start_soon(self.download, url)
+
+        The task is cancelled when the incarnation ends; if it fails, the actor crashes. It must not touch the state: it sends
+        messages.
+        """
         incarnation = self._incarnation
         if incarnation.ended is not None or incarnation.asked is not None:
-            raise ActorStopped(f"{self.name} is ending: no task can be started")
+            raise ActorStopped(f"{self.name} is stopping: no task can be started")
         if incarnation.tasks is None:
-            assert incarnation.nursery is not None  # it runs in one
+            assert incarnation.nursery is not None  # the supervisor set it at the start
             incarnation.tasks = ChildTasks(incarnation, incarnation.nursery)
         incarnation.tasks.start_soon(function, *args)
 
     def after(self, delay: float, send: Callable[[], Awaitable[Any]], *, key: Hashable | None = None) -> Hashable:
-        """Send *send*, one of the actor's own handlers (arguments bound with `partial`), after *delay* seconds.
+        """Send a message to one of the actor's own handlers after *delay* seconds.
 
-        A timer with the same *key* is replaced. Returns the key, for `cancel`.
+            self.context.after(30.0, partial(self.expire, session), key=session)
+
+        *send* is the handler, with its arguments bound by `partial`. A timer with the same *key* is replaced. Returns the key,
+        for `cancel`.
         """
         return self._set_timer(seconds(delay, "after: delay"), None, send, key)
 
     def every(self, period: float, send: Callable[[], Awaitable[Any]], *, key: Hashable | None = None) -> Hashable:
-        """Send *send* every *period* seconds, on the grid that begins now; a tick that cannot be sent in time is skipped."""
+        """Send a message to one of the actor's own handlers every *period* seconds, first after one period.
+
+            self.context.every(60.0, self.poll)
+
+        Ticks keep to the grid of the first one. A tick is skipped if it cannot be sent in time, or if the one before it still
+        waits in the mailbox. *send* and *key* are as for `after`.
+        """
         seconds(period, "every: period", least=SHORTEST_PERIOD)
         return self._set_timer(period, period, send, key)
 
     def cancel(self, key: Hashable) -> bool:
-        """Cancel the timer under *key*, and its tick if that still waits. Tells whether there was one."""
+        """Cancel the timer under *key*, and its tick if that is still waiting. Returns whether there was one."""
         timers = self._incarnation.timers
         timer = None if timers is None else timers.withdraw(key)
         if timer is None:
@@ -126,7 +164,7 @@ class Context:
         spec, values = self._own_handler(send)
         incarnation = self._incarnation
         if incarnation.ended is not None:
-            raise ActorStopped(f"{self.name}: this incarnation is over")
+            raise ActorStopped(f"{self.name}: this incarnation has exited")
         if incarnation.timers is None:
             runtime = self._child.runtime
             incarnation.timers = Timers(self._child.mailbox, runtime.deadlines, runtime.observers, incarnation, incarnation.number)
@@ -147,6 +185,6 @@ class Context:
         bound: partial[Any] = send if is_partial(send) else partial(cast("Callable[..., Any]", send))
         target: object = bound.func
         if not isinstance(target, LocalHandler) or target.actor is not self._actor:
-            raise SpecError(f"{self.name}: a timer sends to a handler of the actor itself (self.tick), not {send!r}")
+            raise SpecError(f"{self.name}: a timer sends to one of the actor's own handlers (self.tick), not {send!r}")
         local = cast("LocalHandler[..., Any]", target)
         return local.spec, local.spec.bind(bound.args, bound.keywords)

@@ -1,4 +1,4 @@
-"""Replies that are given later."""
+"""Deferred replies: a handler returns, and the caller is answered later."""
 
 from __future__ import annotations
 
@@ -20,7 +20,14 @@ R = TypeVar("R")
 class Deferred(Generic[R]):
     """A reply that is given later. Return `pending` from the handler that deferred it.
 
-    If the token is lost without a reply, the caller gets `NoReply`; if the incarnation ends first, `ActorCrashed` or `ActorStopped`.
+        token: ta.Deferred[str] = self.context.defer()
+        self.waiting.append(token)
+        return token.pending
+
+        self.waiting.pop().reply("done")    # later, in another handler or a child task
+
+    If the token is lost without a reply, the caller gets `NoReply`. If the incarnation exits first, it gets `ActorCrashed` or
+    `ActorStopped`.
     """
 
     __slots__ = ("__weakref__", "_call", "_incarnation", "_settled", "_token")
@@ -37,7 +44,7 @@ class Deferred(Generic[R]):
         return cast("R", self)
 
     def reply(self, value: R) -> None:
-        """Answer the caller. Does nothing if it has gone. Raises `UsageError` on a second reply."""
+        """Reply to the caller. Does nothing if the caller is gone. Raises `UsageError` on a second reply."""
         self._give(lambda call: call.reply(value))
 
     def fail(self, error: Exception) -> None:
@@ -55,12 +62,12 @@ class Deferred(Generic[R]):
             saver.hold(Answered(call, self._incarnation, give, self._take_back))
 
     def _take_back(self) -> None:
-        """The state behind the reply was not committed."""
+        """Make the reply owed again: the state behind it was not committed."""
         self._settled = False
 
     def _settle(self) -> Call | None:
         if self._settled:
-            raise UsageError(f"{self!r}: one call has one reply")
+            raise UsageError(f"{self!r}: a call gets one reply only")
         self._settled = True
         if self._call is not None and self._incarnation.deferred is not None:
             self._incarnation.deferred.discard(self._call)
@@ -72,7 +79,7 @@ class Deferred(Generic[R]):
         return not self._settled
 
     def __del__(self) -> None:
-        """Lost: the caller must not wait for its deadline. The collector may run this in any thread."""
+        """Fail the call if the token is lost, so that its caller need not wait for the deadline. May run in any thread."""
         call = self._call
         if self._settled or call is None:
             return
@@ -87,13 +94,13 @@ class Deferred(Generic[R]):
             return
 
     def __repr__(self) -> str:
-        """Whether it is still owed."""
+        """The actor, and whether the reply is still owed."""
         return f"<deferred reply of {self._incarnation.child.name}: {'given' if self._settled else 'owed'}>"
 
 
 @attrs.frozen(eq=False)
 class Answered:
-    """A deferred reply that was given."""
+    """A deferred reply that is held until the commit."""
 
     call: Call
     incarnation: ActorIncarnation
@@ -101,13 +108,13 @@ class Answered:
     take_back: Callable[[], None]
 
     def release(self) -> None:
-        """Answer the caller."""
+        """Reply to the caller."""
         self.give(self.call)
 
     def undo(self) -> None:
-        """It is owed again, if the actor lives to give it."""
+        """Make the reply owed again, or fail the call if the incarnation has exited."""
         if self.incarnation.ended is not None:
-            self.call.fail(ActorStopped(f"{self.incarnation.child.name} ended, and the state behind its answer was not committed"))
+            self.call.fail(ActorStopped(f"{self.incarnation.child.name} exited, and the state behind its reply was not committed"))
         else:
             self.incarnation.deferred = {*(self.incarnation.deferred or ()), self.call}
             self.take_back()

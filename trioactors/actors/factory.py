@@ -1,4 +1,4 @@
-"""What the life of each kind of child consists of."""
+"""The factory of children: which class and which body each kind of spec gets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["make_child", "plan_of"]
 
 
 def plan_of(spec: ChildSpec) -> ActorPlan | None:
-    """What the framework knows of the actor that *spec* declares; None where it declares something else."""
+    """The plan of the actor that *spec* declares; None for other kinds."""
     if spec.kind is not ChildKind.ACTOR:
         return None
     plan: ActorPlan = cast("type[Actor[Any]]", target_of(spec.make)).__actor_plan__
@@ -28,7 +28,7 @@ def plan_of(spec: ChildSpec) -> ActorPlan | None:
 
 
 def make_child(parent: SupervisorChild, spec: ChildSpec | Supervisor, *, dynamic: bool = False) -> Child:
-    """The lasting half of the child that *spec* declares."""
+    """The child that *spec* declares, not yet started."""
     runtime = parent.runtime
     if isinstance(spec, Supervisor):
         return SupervisorChild(
@@ -39,7 +39,7 @@ def make_child(parent: SupervisorChild, spec: ChildSpec | Supervisor, *, dynamic
     match spec.kind:
         case ChildKind.ACTOR:
             plan = plan_of(spec)
-            assert plan is not None  # an actor has one
+            assert plan is not None  # every actor class has a plan
             if plan.durable_state is not None and runtime.committer is None:
                 raise StoreMissing(name)
             child = ActorChild(name, spec, runtime, parent, live, dynamic, plan=plan)

@@ -1,4 +1,4 @@
-"""The state of one incarnation, as its saver reads and replaces it: the actor's hooks run, and refs are carried by name."""
+"""The state of an actor as its saver reads and replaces it: hooks run, and refs are stored by name."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ class HeldState:
         self._saves = "on_save" in plan.hooks
         self._loads = "on_load" in plan.hooks
         self.inspect = plan.inspect
-        """Whether the class lets its state be looked at."""
+        """Whether the actor's class permits its state to be shown."""
 
     def encode(self) -> bytes:
-        """The record of the state as it is now. Raises what `on_save` raises, and `SerializationError`."""
+        """The present state as a record. Raises what `on_save` raises, and `SerializationError`."""
         if self._saves:
             self._actor.on_save()
         return self._codec.encode(self._actor.state)
 
     def restore(self, data: bytes) -> None:
-        """Replace the state by the one in the record *data*. Raises what `on_load` raises, and `SerializationError`."""
+        """Replace the state with the one in the record *data*. Raises what `on_load` raises, and `SerializationError`."""
         self._actor.state = self.decode(data)
         if self._loads:
             self._actor.on_load()
 
     def decode(self, data: bytes) -> Any:
-        """The state in a record; no hook is called. Raises `SerializationError`."""
+        """The state in a record; no hook runs. Raises `SerializationError`."""
         with resolving(self._registry):
             return self._codec.decode(data)

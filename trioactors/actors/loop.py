@@ -1,16 +1,18 @@
-"""What an actor's task does: start, serve its mailbox, say good-bye.
+"""The task of an actor: start, handle messages, stop.
 
-Reading is by draining. A task switch per message is the greater part of a naive mailbox's cost, so `serve` handles what is there in a
-row and yields to others only every so many messages or milliseconds (`Settings.drain_messages`, `drain_seconds`), whatever comes in.
+The loop drains the mailbox. A task switch for each message would cost more than the rest of the work, so `_serve` handles the
+waiting messages in a row. It yields to other tasks after `Settings.drain_messages` messages or `drain_seconds` seconds, however
+full the mailbox is.
 
-Each message ends in exactly one way, and its ledger entry and its caller's answer are settled together:
+Each message ends in exactly one way. Its ledger entry and its caller's reply are settled together:
 
-    returned, or raised a declared error     handled      the caller gets the answer, or the error as itself
-    raised `Shutdown`                        handled      the actor ends in order; the caller gets `ActorStopped`
-    an inherited deadline passed inside      expired      the caller has its `CallTimeout`; the actor lives on
-    raised anything else, or was cancelled   crashed      the caller gets `ActorCrashed`; the incarnation ends
-    was never begun                          shed         its caller had gone (abandoned), its deadline passed, or too little of it
-                                                          was left to be answered in time (expired; see `overload`)
+    handler ...                              ledger       caller
+    returned, or raised a declared error     handled      gets the result, or the error as itself
+    raised `Shutdown`                        handled      gets `ActorStopped`; the actor stops in order
+    hit an inherited deadline                expired      has its `CallTimeout` already; the actor continues
+    raised anything else, or was cancelled   crashed      gets `ActorCrashed`; the incarnation ends
+    was never begun                          abandoned    was gone already
+    was never begun                          expired      its deadline passed, or left too little time to reply (see `overload`)
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ import trio
 from trio.lowlevel import checkpoint, wait_task_rescheduled
 
 from trioactors.actors.actor import Actor
-from trioactors.actors.child import ActorChild, ActorIncarnation
+from trioactors.actors.child import ActorChild, ActorIncarnation, actor_crashed
 from trioactors.actors.context import Context
 from trioactors.actors.deferred import Deferred
 from trioactors.actors.held_state import HeldState
@@ -34,7 +36,7 @@ from trioactors.errors import ActorStopped, CallTimeout, DefinitionError, Shutdo
 from trioactors.errors.exits import Exit, ExitKind, leaves
 from trioactors.messaging.mailbox import Mailbox, count_shed
 from trioactors.messaging.messages import Call, Envelope, caller_of, causation_of
-from trioactors.messaging.overload import hopeless, learned_from_cut
+from trioactors.messaging.overload import cannot_finish, learned_from_cut
 from trioactors.supervision.child import Incarnation, current_incarnation
 from trioactors.supervision.lifecycle import judge
 from trioactors.supervision.runtime import Runtime
@@ -43,26 +45,26 @@ from trioactors.system.system import current_system, registry_of
 from trioactors.trace.formatting import described
 from trioactors.trace.records import MessageHandled, MessageShed
 
-__all__ = ["CLOCK_EVERY", "Row", "live"]
+__all__ = ["CLOCK_EVERY", "Drain", "live"]
 
 CLOCK_EVERY: Final = 8
-"""How many messages are handled between two looks at the clock."""
+"""How many messages are handled between two reads of the clock."""
 
 
 async def live(incarnation: Incarnation) -> None:
-    """One incarnation of an actor, from its construction to its good-bye."""
+    """Run one incarnation of an actor, from its construction to `on_stop`."""
     incarnation = cast("ActorIncarnation", incarnation)
     try:
         await _live(incarnation, cast("ActorChild", incarnation.child))
     finally:
         if incarnation.tasks is not None:
-            await incarnation.tasks.close()  # noqa: ASYNC102 - shielded in there, and its tasks are cancelled
+            await incarnation.tasks.close()  # noqa: ASYNC102 - shields itself, and its tasks are cancelled
 
 
 async def _live(incarnation: ActorIncarnation, child: ActorChild) -> None:
-    actor = incarnation.actor = _incarnate(child)
+    actor = incarnation.actor = _make_actor(child)
     hooks = child.plan.hooks
-    actor.context = Context(incarnation, actor, current_system())
+    actor.context = Context(incarnation, child, actor, current_system())
     current_incarnation.set(incarnation)
     try:
         if child.plan.durable_state is not None:
@@ -75,14 +77,14 @@ async def _live(incarnation: ActorIncarnation, child: ActorChild) -> None:
         await _serve(incarnation, child, actor)
     except Exception as error:
         if incarnation.ready:
-            await _farewell(incarnation, actor, judge(error))  # noqa: ASYNC120 - killed meanwhile means killed
+            await _stop_after_failure(incarnation, actor, judge(error))  # noqa: ASYNC120 - a kill during on_stop replaces the error
         raise
     if incarnation.killed is None and incarnation.asked is not None:
-        await _say_good_bye(incarnation, actor, incarnation.asked)
+        await _run_on_stop(incarnation, actor, incarnation.asked)
 
 
 async def _load(incarnation: ActorIncarnation, child: ActorChild, durable_state: DurableState) -> None:
-    """Give the actor its committed state, once the last incarnation has written what it had to."""
+    """Read the committed state, after the last incarnation has finished its commits."""
     committer = child.runtime.committer
     if committer is None:
         raise StoreMissing(child.name)
@@ -98,29 +100,33 @@ async def _run_hook(incarnation: ActorIncarnation, hook: Callable[[], Awaitable[
     await (hook() if incarnation.saver is None else incarnation.saver.in_hook(hook))
 
 
-def _incarnate(child: ActorChild) -> Actor[Any]:
+def _make_actor(child: ActorChild) -> Actor[Any]:
     actor: object = cast("ChildSpec", child.spec).make()
     if not isinstance(actor, Actor):
-        raise DefinitionError(f"{child.name}: starting {child.plan.name} made {actor!r}, which is no actor")
+        raise DefinitionError(f"{child.name}: starting {child.plan.name} made {actor!r}, which is not an actor")
     if "state" not in vars(actor):
         child.plan.new_state()  # raises, with the reason why it could not be made
-    return actor  # pyright: ignore[reportUnknownVariableType] - an actor of whatever state
+    return actor  # pyright: ignore[reportUnknownVariableType] - an actor of any state
 
 
-async def _farewell(incarnation: ActorIncarnation, actor: Actor[Any], reason: Exit) -> None:
-    """Call `on_stop` although the actor failed, or ended itself by raising `Shutdown`; that stays the reason, whatever happens here."""
+async def _stop_after_failure(incarnation: ActorIncarnation, actor: Actor[Any], reason: Exit) -> None:
+    """Run `on_stop` although the actor failed, or raised `Shutdown`.
+
+    *reason* stays the exit, whatever happens here; a second failure is only reported.
+    """
     if incarnation.saver is not None and not reason.orderly:
-        incarnation.saver.detach()
-        incarnation.saver = None  # what it does now belongs to no commit
+        incarnation.saver.close()
+        incarnation.saver.detached = True
+        incarnation.saver = None  # what on_stop does after a crash belongs to no commit
     with trio.move_on_after(incarnation.child.grace):  # noqa: ASYNC912 - on_stop may or may not wait
         try:
-            await _say_good_bye(incarnation, actor, reason)
+            await _run_on_stop(incarnation, actor, reason)
         except Exception as error:
             after = "Shutdown" if reason.orderly else "a crash"
             incarnation.report(Exit(ExitKind.CRASH, f"in on_stop, after {after}", error))
 
 
-async def _say_good_bye(incarnation: ActorIncarnation, actor: Actor[Any], reason: Exit) -> None:
+async def _run_on_stop(incarnation: ActorIncarnation, actor: Actor[Any], reason: Exit) -> None:
     if "on_stop" in cast("ActorChild", incarnation.child).plan.hooks:
         await _run_hook(incarnation, partial(actor.on_stop, reason))
     if incarnation.saver is not None:
@@ -128,28 +134,31 @@ async def _say_good_bye(incarnation: ActorIncarnation, actor: Actor[Any], reason
 
 
 async def _serve(incarnation: ActorIncarnation, child: ActorChild, actor: Actor[Any]) -> None:
+    # The hot loop. What it reads for each message is in local variables, and rare work is in functions of its own. A plain message costs
+    # about a microsecond here, of which a function call or three attribute look-ups would be a notable part.
     mailbox = child.mailbox
     queue, task = mailbox.queue, trio.lowlevel.current_task()
     watchers = child.runtime.observers.listeners
-    row, now = Row(child.runtime), child.runtime.now
-    left = row.length
+    drain, now = Drain(child.runtime), child.runtime.now
+    remaining = drain.length
     saver = incarnation.saver
     while incarnation.asked is None:
         if not queue or (saver is not None and saver.blocked):
             await _wait_for_work(mailbox, saver, task)
-            left = row.length
-            row.until = math.inf
+            remaining = drain.length
+            drain.until = math.inf
             continue
-        left -= 1
-        if left % CLOCK_EVERY == 0 and row.is_over(left):
+        remaining -= 1
+        if remaining % CLOCK_EVERY == 0 and drain.is_over(remaining):
             await checkpoint()
-            left = row.length
+            remaining = drain.length
             continue
         envelope = queue.popleft()
-        if mailbox.attention or envelope.tick is not None:
-            _take(mailbox, envelope)
+        if mailbox.attention or envelope.tick is not None:  # rare: senders wait for room, a test looks on, or a timer fired
+            _attend(mailbox, envelope)
+        # A plain cast that nothing measures does not read the clock; it takes the time of the message before it.
         incarnation.began = now() if envelope.spec.is_async or watchers or envelope.deadline != math.inf else incarnation.began
-        if envelope.gone or envelope.deadline <= incarnation.began or (mailbox.needs and _in_vain(mailbox, envelope, incarnation)):
+        if envelope.gone or envelope.deadline <= incarnation.began or (mailbox.needs and _too_slow(mailbox, envelope, incarnation)):
             _shed(child, envelope)
             continue
         mailbox.current = envelope
@@ -158,7 +167,7 @@ async def _serve(incarnation: ActorIncarnation, child: ActorChild, actor: Actor[
             result = envelope.spec.invoke(actor, *envelope.values)
             if envelope.spec.is_async:
                 result = await result
-        except BaseException as error:  # noqa: ASYNC103 - _failed raises again what is no answer
+        except BaseException as error:  # noqa: ASYNC103 - _failed raises again unless the error is a reply
             _failed(incarnation, child, envelope, error)
         else:
             if saver is not None or watchers or incarnation.deferral is not None:
@@ -166,11 +175,11 @@ async def _serve(incarnation: ActorIncarnation, child: ActorChild, actor: Actor[
             else:
                 mailbox.handled += 1
                 envelope.reply(result)
-        mailbox.current = result = None  # an idle actor keeps no answer alive, nor a token that was lost
+        mailbox.current = result = None  # an idle actor must keep no result alive, and no lost token
 
 
 async def _wait_for_work(mailbox: Mailbox, saver: Saver | None, task: trio.lowlevel.Task) -> None:
-    """Wait for a message or the wish to stop; or, if too much waits for a commit already, for that."""
+    """Wait for a message or a request to stop; if too many replies wait for a commit, wait for that first."""
     if saver is not None and saver.blocked:
         await saver.unblocked()
     else:
@@ -178,8 +187,8 @@ async def _wait_for_work(mailbox: Mailbox, saver: Saver | None, task: trio.lowle
         await wait_task_rescheduled(mailbox.unpark)
 
 
-class Row:
-    """How long an actor may handle messages in a row: so many, or so many seconds. The clock is not looked at before it can matter."""
+class Drain:
+    """A limit on handling messages in a row, by number and by seconds. Reads the clock only when the result can matter."""
 
     __slots__ = ("_now", "_seconds", "length", "until")
 
@@ -189,9 +198,9 @@ class Row:
         self.length = runtime.settings.drain_messages + 1
         self.until = math.inf
 
-    def is_over(self, left: int) -> bool:
-        """Whether others must run now, with *left* messages still allowed."""
-        if left > 0:
+    def is_over(self, remaining: int) -> bool:
+        """Whether other tasks must run now, with *remaining* messages still allowed."""
+        if remaining > 0:
             if self.until == math.inf:
                 self.until = self._now() + self._seconds
                 return False
@@ -201,19 +210,19 @@ class Row:
         return True
 
 
-def _take(mailbox: Mailbox, envelope: Envelope) -> None:
-    """What is rarely to be done when a message leaves the queue."""
+def _attend(mailbox: Mailbox, envelope: Envelope) -> None:
+    """The rare work of taking a message from the queue: ticks, senders that wait for room, test hooks."""
     if envelope.tick is not None:
         envelope.tick.delivered()
     mailbox.attend()
 
 
-def _in_vain(mailbox: Mailbox, envelope: Envelope, incarnation: ActorIncarnation) -> bool:
-    """Whether *envelope* is a call with less time left than its handler was seen to need."""
+def _too_slow(mailbox: Mailbox, envelope: Envelope, incarnation: ActorIncarnation) -> bool:
+    """Whether *envelope* is a call whose time left is shorter than what its handler was seen to need."""
     return (
         mailbox.needs is not None
         and isinstance(envelope, Call)
-        and hopeless(mailbox.needs, envelope.spec.name, envelope.deadline - incarnation.began)
+        and cannot_finish(mailbox.needs, envelope.spec.name, envelope.deadline - incarnation.began)
     )
 
 
@@ -221,30 +230,30 @@ def _shed(child: ActorChild, envelope: Envelope) -> None:
     count_shed(child.mailbox, envelope)
     observers = child.runtime.observers
     if observers.listeners:
-        told = causation_of(envelope).as_fields
-        observers.emit(MessageShed(time=trio.current_time(), child=child.name, handler=envelope.spec.name, **told))
+        fields = causation_of(envelope).as_fields
+        observers.emit(MessageShed(time=trio.current_time(), child=child.name, handler=envelope.spec.name, **fields))
 
 
 def _failed(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope, error: BaseException) -> None:
-    """Settle a message whose handler raised. Raises again what ends the incarnation."""
+    """Settle a message whose handler raised. Raises again if that ends the incarnation."""
     child.mailbox.current = incarnation.deferral = None
     try:
-        answered = _answered(incarnation, child, envelope, error)
+        answered = _try_to_answer(incarnation, child, envelope, error)
     except Exception as failed:  # the state before the message could not be restored
-        _fatal(incarnation, child, envelope, failed)
+        _settle_fatal(incarnation, child, envelope, failed)
         raise
     if not answered:
-        _fatal(incarnation, child, envelope, error)
+        _settle_fatal(incarnation, child, envelope, error)
         raise error
     _emit(incarnation, child, envelope, error)
 
 
-def _answered(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope, error: BaseException) -> bool:
-    """Whether *error* is an answer, or nobody waits for one any more; then the message is settled."""
+def _try_to_answer(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope, error: BaseException) -> bool:
+    """Settle the message if its actor survives *error*: a declared error, or an inherited deadline. Returns whether it did."""
     saver, mailbox = incarnation.saver, child.mailbox
-    if isinstance(error, envelope.spec.raises) or (saver is not None and saver.rolls_back and _may_pass(error)):
+    if isinstance(error, envelope.spec.raises) or (saver is not None and saver.rolls_back and _is_retryable(error)):
         if saver is not None:
-            saver.declared(envelope, error)
+            saver.declared_error(envelope, error)
         else:
             mailbox.handled += 1
             envelope.fail(error)
@@ -258,16 +267,16 @@ def _answered(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelo
             mailbox.expired += 1
         return True
     if saver is not None and isinstance(error, Shutdown):
-        saver.left(envelope)
+        saver.shut_down(envelope)
     return False
 
 
-def _may_pass(error: BaseException) -> bool:
-    """Whether a store could not do now what a nested call asked for: nobody crashes of that whose own state can be rolled back."""
+def _is_retryable(error: BaseException) -> bool:
+    """Whether *error* says that a store is unavailable or full for now: an actor that can roll back does not crash for it."""
     return isinstance(error, StoreError) and error.retryable
 
 
-def _fatal(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope, error: BaseException) -> None:
+def _settle_fatal(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope, error: BaseException) -> None:
     if incarnation.saver is not None and not isinstance(error, Shutdown):
         incarnation.saver.close()
     incarnation.fatal = envelope
@@ -275,15 +284,15 @@ def _fatal(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope,
     reason = judge(error) if incarnation.failure is None else Exit(ExitKind.CRASH, error=incarnation.failure)
     if isinstance(error, Shutdown):
         child.mailbox.handled += 1
-        envelope.fail(ActorStopped(f"{child.name} ended in order ({reason}) while it handled {envelope.spec.name!r}"))
+        envelope.fail(ActorStopped(f"{child.name} stopped in order ({reason}) while it handled {envelope.spec.name!r}"))
     else:
         child.mailbox.crashed += 1
-        envelope.fail(error if isinstance(error, _DeferredAndReturned) else child.crashed(reason))
+        envelope.fail(error if isinstance(error, _DeferredAndReturned) else actor_crashed(child, reason))
     _emit(incarnation, child, envelope, error)
 
 
 def _inherited_deadline_passed(envelope: Envelope, error: BaseException) -> bool:
-    """Whether nothing went wrong but that the caller's time was up, in one nested call or in several at once."""
+    """Whether *error* is nothing but the caller's deadline, in one nested call or in several at once."""
     if envelope.deadline > trio.current_time():
         return False
     parts = [leaf for leaf in leaves(error) if not isinstance(leaf, trio.Cancelled)]
@@ -291,7 +300,7 @@ def _inherited_deadline_passed(envelope: Envelope, error: BaseException) -> bool
 
 
 def _settle(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope, result: Any) -> None:
-    """Answer a message that somebody watches, or whose reply is deferred."""
+    """Settle a message that needs more than a plain reply: observers, a saver, or a deferred reply."""
     token, incarnation.deferral = incarnation.deferral, None
     if token is not None and result is not None and not isinstance(result, Deferred):
         where = f"{envelope.spec.owner}.{envelope.spec.name}"
@@ -299,7 +308,7 @@ def _settle(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope
             incarnation,
             child,
             envelope,
-            _DeferredAndReturned(f"{where} deferred its reply and then returned {described(result, repr):.80}"),
+            _DeferredAndReturned(f"{where} deferred its reply, but returned {described(result, repr):.80}"),
         )
     child.mailbox.current = None
     if token is not None and token.owed and isinstance(envelope, Call) and envelope.pending:
@@ -308,8 +317,8 @@ def _settle(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope
     if incarnation.saver is not None:
         try:
             incarnation.saver.handled(envelope, envelope.reply if token is None else None, result)
-        except Exception as error:  # its state cannot be kept: that is the handler's crash
-            _fatal(incarnation, child, envelope, error)
+        except Exception as error:  # the state cannot be encoded: the handler crashed
+            _settle_fatal(incarnation, child, envelope, error)
             raise
     else:
         child.mailbox.handled += 1
@@ -319,7 +328,7 @@ def _settle(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope
 
 
 class _DeferredAndReturned(DefinitionError):
-    """A handler gave its reply twice: the call stays open until the token is used, lost or dead."""
+    """A handler deferred its reply and also returned a value."""
 
 
 def _emit(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope, error: BaseException | None) -> None:

@@ -1,4 +1,4 @@
-"""What one does to an actor from outside, as functions on its ref: handlers are all that a ref itself offers."""
+"""Operations on an actor from outside, as functions on its ref. A ref itself offers handlers only."""
 
 from __future__ import annotations
 
@@ -18,23 +18,33 @@ __all__ = ["ActorInfo", "flush", "forget", "info", "restart", "stop"]
 
 
 async def stop(ref: object) -> None:
-    """Stop an actor in order, and wait until it is gone. Stopping one that does not run does nothing.
+    """Stop an actor in order, and wait until it is gone. Does nothing if it is not running.
 
-    The message in progress is finished and `on_stop` is called, within the grace; then it is cancelled. Waiting calls raise
-    `ActorStopped`, waiting casts become dead letters. An actor ends itself with `self.context.stop()`.
+        await ta.stop(counter)
+
+    The message in progress is finished and `on_stop` runs, both within the grace; then the actor is cancelled. Waiting calls
+    raise `ActorStopped`, waiting casts become dead letters. An actor stops itself with `self.context.stop()`.
     """
     await stop_child(child_of(ref))
 
 
 async def restart(ref: object) -> None:
-    """Stop an actor, if it runs, and start it again. Its mailbox is kept, and it costs no restart budget. Raises `StartFailed`."""
+    """Stop an actor if it is running, and start it again.
+
+        await ta.restart(counter)
+
+    The mailbox is kept, and the restart does not count against the supervisor's intensity. Raises `StartFailed`.
+    """
     await restart_child_of(child_of(ref))
 
 
 async def forget(ref: object) -> None:
-    """Stop an actor, as `stop` does, and delete its durable data for good: its next start begins anew.
+    """Stop an actor, as `stop` does, and delete its durable data for good. Its next start begins with a fresh state.
 
-    Raises `UsageError` for one that is not durable, and `StoreError` when the data could not be deleted; then it is still there.
+        await ta.forget(counter)
+
+    Raises `UsageError` if the actor is not durable, and `StoreError` if the data could not be deleted; the data is then still
+    there.
     """
     child = child_of(ref)
     committer = child.runtime.committer
@@ -48,17 +58,20 @@ class _Flushed:
     """The handler behind `flush`."""
 
     def flush(self) -> None:
-        """Nothing: when this is handled, everything before it has been."""
+        """Do nothing: once this is handled, every message before it has been."""
 
 
 _FLUSH: HandlerSpec = Handler[[], None](_Flushed.flush, reads=True).spec
 
 
 async def flush(ref: object, *, timeout: float | None = None) -> None:
-    """Return when everything sent to the actor before this has been handled.
+    """Return when every message sent to the actor before this one has been handled.
 
-    It is a message like any other: it waits its turn and is counted in the ledger. *timeout* in seconds, by default the call deadline.
-    Raises `CallTimeout`, `ActorStopped`.
+        await counter.add.cast()
+        await ta.flush(counter)
+
+    It is a message like any other: it waits its turn and is counted in the ledger. *timeout* is in seconds, by default the call
+    deadline. Raises `CallTimeout`, `ActorStopped`.
     """
     limit = None if timeout is None else seconds(timeout, "flush: timeout")
     handler: RemoteHandler[[], None] = RemoteHandler(child_of(ref), _FLUSH, limit)
@@ -67,7 +80,7 @@ async def flush(ref: object, *, timeout: float | None = None) -> None:
 
 @attrs.frozen(kw_only=True)
 class ActorInfo:
-    """An actor as it is now."""
+    """A snapshot of an actor, from `info`."""
 
     name: str
     path: str
@@ -75,9 +88,9 @@ class ActorInfo:
     status: ChildStatus
     incarnation: int
     handling: str | None
-    """The handler in progress."""
+    """The handler in progress, if any."""
     handling_since: float | None
-    """When it began, on Trio's clock."""
+    """When the handler in progress began, on Trio's clock."""
     waiting: tuple[str, ...]
     """The handlers of the waiting messages, oldest first."""
     mailbox_limit: int
@@ -88,14 +101,19 @@ class ActorInfo:
     tasks: int
     deferred_replies: int
     held_replies: int
-    """Messages that were handled and wait for their commit."""
+    """Messages that were handled and whose replies wait for a commit."""
     revision: int | None
-    """Of a durable actor: the revision of its last commit in this life, 0 for none yet."""
+    """The revision of the last commit in this incarnation, 0 if there was none yet. Durable actors only."""
     last_exit: Exit | None
 
 
 def info(ref: object) -> ActorInfo:
-    """A snapshot of an actor. It never waits behind messages and changes nothing."""
+    """A snapshot of an actor.
+
+        print(ta.info(counter).ledger.waiting)
+
+    It never waits behind messages and changes nothing.
+    """
     child = child_of(ref)
     incarnation, mailbox = child.present, child.mailbox
     current = mailbox.current

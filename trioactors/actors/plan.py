@@ -1,4 +1,4 @@
-"""What the framework knows of an actor class: its handlers, hooks and options."""
+"""The plan of an actor class: its handlers, hooks and options, found once when the class is defined."""
 
 from __future__ import annotations
 
@@ -17,32 +17,35 @@ from trioactors.settings import Overflow
 __all__ = ["HOOKS", "PLAIN_HOOKS", "ActorPlan", "refuse_value_class", "resolved"]
 
 HOOKS: Final = {"on_start": 0, "on_continue": 0, "on_stop": 1, "on_save": 0, "on_load": 0}
-"""The hooks, and how many arguments each takes besides `self`."""
+"""The hooks, with the number of arguments that each takes besides `self`."""
 
 PLAIN_HOOKS: Final = frozenset({"on_save", "on_load"})
-"""Those that may not wait; they are a durable actor's only."""
+"""The hooks that are plain functions; only durable actors have them."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
 class ActorPlan:
-    """What the framework knows of an actor class."""
+    """Everything about an actor class that does not change."""
 
     name: str
     handlers: Mapping[str, HandlerSpec]
     hooks: frozenset[str]
-    """The hooks that the class defines; the others are never called."""
+    """The hooks that the class overrides; the others are never called."""
     mailbox: int | None
     overflow: Overflow | None
     timeout: float | None
     durable_state: DurableState | None
-    """How its state is kept; None where it is not durable."""
+    """How the state is committed; None if the actor is not durable."""
     inspect: bool
-    """Whether its state may be looked at from outside."""
+    """Whether the state may be shown by `trioactors.inspect` and the console."""
     state_type: Any = attrs.field(repr=False)
     module: str = attrs.field(repr=False)
 
     def new_state(self) -> Any:
-        """The state of a fresh actor: its class, called without arguments; None where the actor declares none, or where it may be None."""
+        """A fresh state: its class, called without arguments. None if the actor declares no state, or one that may be None.
+
+        Raises `DefinitionError` if the class needs arguments.
+        """
         kind = resolved(self.state_type, self.name, self.module)
         kind = get_origin(kind) or kind
         if kind is None or kind in _SHAPELESS or isinstance(kind, TypeVar):
@@ -56,9 +59,10 @@ class ActorPlan:
             ) from None
 
     def check(self, cls: type, name: str | None) -> None:
-        """Refuse to make a child of *cls*: a decorator rewrote it in place after it was defined, or it is durable and could not be.
+        """Check that *cls* can be a child named *name*.
 
-        Raises `DefinitionError`, `SpecError`.
+        A decorator may have rewritten the class after it was defined, or the class may be durable and the name missing. Raises
+        `DefinitionError`, `SpecError`.
         """
         for base in cls.__mro__:
             if hasattr(base, "__actor_plan__"):
@@ -67,12 +71,12 @@ class ActorPlan:
             self.durable_state.check_child(name)
         elif unused := self.hooks & PLAIN_HOOKS:
             raise DefinitionError(
-                f"{self.name}: {', '.join(sorted(unused))} would never be called, as it is not durable (persist=...)"
+                f"{self.name}: {', '.join(sorted(unused))} would never be called, because it is not durable (persist=...)"
             )
 
 
 def resolved(declared: object, owner: str, module: str) -> Any:
-    """The state's type as a type. Raises `DefinitionError` if it is a name of nothing yet."""
+    """The declared state type as a type. Raises `DefinitionError` if its name cannot be resolved yet."""
     kind = declared.__forward_arg__ if isinstance(declared, ForwardRef) else declared
     if not isinstance(kind, str):
         return kind
@@ -83,11 +87,11 @@ def resolved(declared: object, owner: str, module: str) -> Any:
 
 
 _SHAPELESS: Final = (Any, Union, types.UnionType)
-"""What a state can be declared as that is no class: nothing to call, so it begins as None."""
+"""State declarations that are not classes: with nothing to call, the state starts as None."""
 
 
 def refuse_value_class(cls: type) -> None:
-    """A decorator that rewrites the class would define it twice, the second time without its options."""
+    """Refuse `@attrs.define` and `@dataclass` on an actor: they would define the class again, without its options."""
     for mark, decorator in (("__attrs_attrs__", "@attrs.define"), ("__dataclass_fields__", "@dataclass")):
         if mark in vars(cls):
             raise DefinitionError(

@@ -1,7 +1,8 @@
-"""Refs: what the rest of the program holds of an actor.
+"""Refs: the handles through which the rest of the program uses an actor.
 
-A ref offers its actor's handlers and nothing else. It belongs to the lasting half of the child, so it survives restarts, and there is
-exactly one per child. To the type checkers it is the actor itself; anything but a handler raises `NotAHandler` at run time.
+A ref offers its actor's handlers and nothing else. It belongs to the child, not to an incarnation, so it survives restarts;
+each child has exactly one. To the type checkers a ref is the actor itself; at run time, any attribute that is not a handler
+raises `NotAHandler`.
 """
 
 from __future__ import annotations
@@ -15,66 +16,76 @@ from trioactors.actors.child import ActorChild, is_actor
 from trioactors.errors import NotAHandler, UsageError, WrongClass
 from trioactors.supervision.registry import Registry
 
-__all__ = ["Ref", "StoredName", "child_of"]
+__all__ = ["Ref", "StoredName", "child_of", "target_of_ref"]
 
 
 class Ref:
-    """What `start` and `get` return, typed as the actor.
+    """The handle of an actor, as `start` and `get` return it, typed as the actor's class.
 
-    One that was read from a state may know its actor by name only; then it finds it anew at each use.
+    A ref that was read from a state may know its actor by name only; it then looks the name up at each use.
     """
 
     def __init__(self, child: ActorChild | StoredName) -> None:
         self.__dict__["_child"] = child
 
     def __getattr__(self, name: str) -> RemoteHandler[..., Any]:
-        """A handler, made when it is first used."""
+        """A handler, made on first use. Raises `NotAHandler`."""
         child = child_of(self)
         spec = child.plan.handlers.get(name)
         if spec is None:
             raise NotAHandler(repr(self), name, sorted(child.plan.handlers))
         bound: RemoteHandler[..., Any] = RemoteHandler(child, spec)
-        if self.__dict__["_child"] is child:
+        if target_of_ref(self) is child:
             self.__dict__[name] = bound
         return bound
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
-        """Refused: an actor's state is its own."""
+        """Refused: an actor's state is private."""
         child = child_of(self)
         raise NotAHandler(repr(self), name, sorted(child.plan.handlers))
 
     def __delattr__(self, name: str) -> NoReturn:
-        """Refused, for the same reason."""
+        """Refused: an actor's state is private."""
         child = child_of(self)
         raise NotAHandler(repr(self), name, sorted(child.plan.handlers))
 
     def __reduce__(self) -> NoReturn:
-        """Refused: a ref means something in its own system only."""
+        """Refused: a ref is valid in its own system only."""
         raise UsageError(f"{self!r} cannot be pickled or copied; send the actor's name, and look it up with system.get")
 
     def __repr__(self) -> str:
-        """The state of the actor behind it."""
-        return f"<ref to {self.__dict__['_child']!r}>"
+        """The actor behind the ref, with its status."""
+        return f"<ref to {target_of_ref(self)!r}>"
 
 
 def child_of(ref: object) -> ActorChild:
-    """The cell behind a ref. Raises `UsageError` for anything else, `UnknownName` and `WrongClass` for one that is known by name only."""
+    """The child behind a ref.
+
+    Raises `UsageError` for anything that is not a ref. If the ref knows only a name, raises `UnknownName` or `WrongClass` when
+    the lookup fails.
+    """
     if not isinstance(ref, Ref):
         raise UsageError(f"{ref!r} is not a ref: pass what system.start or system.get returned")
-    child: ActorChild | StoredName = ref.__dict__["_child"]
-    return child.find() if isinstance(child, StoredName) else child
+    target = target_of_ref(ref)
+    return target.find() if isinstance(target, StoredName) else target
+
+
+def target_of_ref(ref: Ref) -> ActorChild | StoredName:
+    """The child behind a ref, or the name if the ref knows only that. Looks nothing up."""
+    target: ActorChild | StoredName = ref.__dict__["_child"]
+    return target
 
 
 @attrs.frozen
 class StoredName:
-    """An actor that a state names and that was not there when the state was read."""
+    """The name of an actor in a state, if the actor did not exist when the state was read."""
 
     name: str
     kind: type
     registry: Registry = attrs.field(repr=False, eq=False)
 
     def find(self) -> ActorChild:
-        """Who has the name now. Raises `UnknownName`, `WrongClass`."""
+        """The actor that has the name now. Raises `UnknownName`, `WrongClass`."""
         child = self.registry.find(self.name)
         if not is_actor(child, self.kind):
             raise WrongClass(self.name, self.kind.__name__, repr(child))

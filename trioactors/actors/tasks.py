@@ -1,7 +1,7 @@
-"""Child tasks of an actor.
+"""Child tasks of an actor (`context.start_soon`).
 
-They live in a nursery that is opened when it is first used, in a task of its own beside the actor's, and are dead before the incarnation
-is over. One that fails crashes the actor. Since the actor's task does not wait for this nursery, neither does its handler.
+They run in a nursery that is opened on first use, by a task beside the actor's own. Neither the actor's task nor its handlers
+wait for this nursery. All child tasks are finished before the incarnation ends. If one fails, the actor crashes.
 """
 
 from __future__ import annotations
@@ -24,31 +24,32 @@ class ChildTasks:
 
     def __init__(self, incarnation: Incarnation, nursery: trio.Nursery) -> None:
         self._incarnation = incarnation
-        self._asked: list[tuple[Causation, Callable[..., Awaitable[Any]], tuple[Any, ...]]] = []
+        self._queued: list[tuple[Causation, Callable[..., Awaitable[Any]], tuple[Any, ...]]] = []
         self._nursery: trio.Nursery | None = None
         self._scope = trio.CancelScope()
         self._done = trio.Event()
         nursery.start_soon(self._hold, name=f"{incarnation.child.name} (tasks)")
 
     def __repr__(self) -> str:
-        """How many tasks it holds."""
+        """The actor, and how many tasks run."""
         return f"<tasks of {self._incarnation.child.name}: {len(self)}>"
 
     def __len__(self) -> int:
         """How many tasks run."""
         running = 0 if self._nursery is None else len(self._nursery.child_tasks)
-        return running + len(self._asked)
+        return running + len(self._queued)
 
     def start_soon(self, function: Callable[..., Awaitable[Any]], *args: Any) -> None:
-        """Run `function(*args)` in the nursery. Where somebody listens, it keeps the lineage of the message that begins it.
+        """Run `function(*args)` in the nursery. While observers are attached, the task keeps the causation of the present message.
 
-        Once a task has failed nothing begins any more: the life is lost, though its handler may not know yet.
+        Does nothing once a task has failed: the incarnation is already being cancelled, although its handler may not have
+        noticed yet.
         """
         if self._nursery is not None and self._nursery.cancel_scope.cancel_called:
             return
         causation = present_causation() if self._incarnation.child.runtime.observers.listeners else NOWHERE
         if self._nursery is None:
-            self._asked.append((causation, function, args))
+            self._queued.append((causation, function, args))
         else:
             with caused_by(causation):
                 self._nursery.start_soon(function, *args)
@@ -57,7 +58,7 @@ class ChildTasks:
         try:
             with self._scope:
                 await self._keep_open()
-        except BaseException as error:  # noqa: ASYNC103 - a failing task is its actor's crash; pass_through raises the rest
+        except BaseException as error:  # noqa: ASYNC103 - a failing task crashes its actor; pass_through raises the rest
             self._incarnation.crash(judge(error).error or error)
             pass_through(error, self._incarnation.child.runtime.interrupt)
         finally:
@@ -65,18 +66,21 @@ class ChildTasks:
 
     async def _keep_open(self) -> None:
         async with trio.open_nursery() as self._nursery:
-            self._begin_asked(self._nursery)
+            self._start_queued(self._nursery)
             await trio.sleep_forever()
 
-    def _begin_asked(self, nursery: trio.Nursery) -> None:
-        """Begin what was asked for before there was a nursery. In a function of its own, or a name in it would keep arguments alive."""
-        for causation, function, args in self._asked:
+    def _start_queued(self, nursery: trio.Nursery) -> None:
+        """Start the tasks that were requested before the nursery was open.
+
+        This is a function of its own because a local variable of `_keep_open` would keep the arguments alive.
+        """
+        for causation, function, args in self._queued:
             with caused_by(causation):
                 nursery.start_soon(function, *args)
-        self._asked.clear()
+        self._queued.clear()
 
     async def close(self) -> None:
-        """Cancel what still runs, and wait until it is gone."""
+        """Cancel the tasks that still run, and wait until they are finished."""
         self._scope.cancel(reason=f"{self._incarnation.child.name} ended")
         with trio.CancelScope(shield=True):
             await self._done.wait()

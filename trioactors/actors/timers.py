@@ -1,11 +1,11 @@
-"""Timers of an actor: messages to itself that become due.
+"""Timers: messages that an actor sends to itself when they become due.
 
-A timer sends an ordinary message through the actor's own mailbox, so what it does is handled one at a time like everything else. It
-belongs to one incarnation: with it die the timer and its tick that may still wait. A timer never has two ticks waiting; one that comes
-due meanwhile is skipped, and the next keeps to the grid of the first (drift-free).
+A tick is an ordinary message in the actor's own mailbox, so it is handled one at a time like every other message. A timer
+belongs to one incarnation and ends with it, together with a tick that may still wait. A timer never has two ticks waiting: one
+that becomes due meanwhile is skipped, and later ticks keep to the grid of the first one, so they do not drift.
 
-One that a durable handler sets rings only after the commit of that handler, and one that it cancels or replaces comes back if that commit
-fails.
+A timer set by a durable handler fires only after the commit of that handler. A timer that such a handler cancels or replaces is
+restored if the commit fails.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ class Timers:
         self._incarnation = incarnation
         self._by_key: dict[Hashable, Timer] = {}
         self.closed = False
-        """Whether the incarnation is over."""
+        """Whether the incarnation has ended."""
 
     def __repr__(self) -> str:
-        """How many there are."""
+        """The actor, and how many timers it has."""
         return f"<timers of {self.mailbox.owner}: {len(self)}>"
 
     def __len__(self) -> int:
-        """How many will fire."""
+        """How many timers are set."""
         return len(self._by_key)
 
     def __iter__(self) -> Iterator[Timer]:
-        """Those that will fire."""
+        """The timers that are set."""
         return iter(tuple(self._by_key.values()))
 
     def withdraw(self, key: Hashable) -> Timer | None:
@@ -60,16 +60,16 @@ class Timers:
         return timer
 
     def add(self, timer: Timer) -> None:
-        """Remember *timer* under its key."""
+        """Add *timer* under its key."""
         self._by_key[timer.key] = timer
 
     def forget(self, timer: Timer) -> None:
-        """Forget *timer*, unless another one has its key by now."""
+        """Remove *timer*, unless another timer has taken its key."""
         if self._by_key.get(timer.key) is timer:
             del self._by_key[timer.key]
 
     def send(self, timer: Timer) -> None:
-        """Put the tick of *timer* into the mailbox."""
+        """Put a tick of *timer* into the mailbox."""
         tick = Envelope(timer.spec, timer.values, self._sender, tick=timer)
         self.mailbox.put_tick(tick)
         if self._observers.listeners:
@@ -85,7 +85,7 @@ class Timers:
             )
 
     def close(self) -> None:
-        """The incarnation is over: no timer fires any more."""
+        """Cancel all timers: the incarnation has ended."""
         self.closed = True
         for timer in self:
             timer.cancel()
@@ -94,7 +94,7 @@ class Timers:
 
 @attrs.define(eq=False)
 class Timer:
-    """One timer."""
+    """A timer, with or without a period."""
 
     key: Hashable
     spec: HandlerSpec
@@ -103,13 +103,13 @@ class Timer:
     period: float | None
     _timers: Timers = attrs.field(alias="timers", repr=False)
     waiting: bool = False
-    """Whether a tick is in the mailbox."""
+    """Whether a tick of it is in the mailbox."""
     _cancelled: bool = attrs.field(default=False, init=False)
     _scheduled: bool = attrs.field(default=False, init=False)
     _alarm: Alarm | None = attrs.field(default=None, init=False, repr=False)
 
     def schedule(self) -> None:
-        """Fire from now on: when it is due, or at once if it was due already."""
+        """Fire when it is due, or at once if it is due already."""
         self._scheduled = True
         if not self._cancelled and not self._timers.closed:
             self._wait()
@@ -118,7 +118,7 @@ class Timer:
         self._alarm = self._timers.deadlines.at(self.due, self._fire)
 
     def _fire(self) -> None:
-        """Send the tick, and come back if there is a period."""
+        """Send the tick, and schedule the next one if there is a period."""
         if self._timers.mailbox.closed is None and not self.waiting:
             self.waiting = True
             self._timers.send(self)
@@ -129,21 +129,21 @@ class Timer:
 
     @property
     def fired(self) -> float:
-        """When the tick that waits was due."""
+        """When the waiting tick was due."""
         return self.due if self.period is None else self.due - self.period
 
     def delivered(self) -> None:
-        """The tick leaves the mailbox. A timer without a period is done with it."""
+        """Note that the tick has left the mailbox. A timer without a period is then removed."""
         self.waiting = False
         if self.period is None:
             self.forget()
 
     def forget(self) -> None:
-        """Take it out of its actor's timers."""
+        """Remove the timer from its actor."""
         self._timers.forget(self)
 
     def revive(self) -> None:
-        """Undo that it was cancelled or replaced: fire when it was due, or now, if it may fire yet."""
+        """Undo a cancellation or replacement: fire when due, or at once, unless the incarnation has ended."""
         if not self._timers.closed:
             self._timers.add(self)
             self._cancelled = False
@@ -151,7 +151,7 @@ class Timer:
                 self._wait()
 
     def cancel(self) -> None:
-        """Never fire again, and take back the tick that still waits."""
+        """Never fire again, and withdraw the tick if it still waits."""
         self._cancelled = True
         if self._alarm is not None:
             self._alarm.cancel()
@@ -162,17 +162,17 @@ class Timer:
 
 @attrs.frozen(eq=False)
 class Armed:
-    """A timer that was set, perhaps in the place of another."""
+    """A timer set by a durable handler, possibly in place of another one."""
 
     timer: Timer
     replaced: Timer | None
 
     def release(self) -> None:
-        """It rings from now on, at once if it is due."""
+        """Schedule the timer; it fires at once if it is due."""
         self.timer.schedule()
 
     def undo(self) -> None:
-        """It was never set."""
+        """Remove the timer, and restore the one it replaced."""
         self.timer.forget()
         if self.replaced is not None:
             self.replaced.revive()
@@ -180,13 +180,13 @@ class Armed:
 
 @attrs.frozen(eq=False)
 class Disarmed:
-    """A timer that was cancelled."""
+    """A timer cancelled by a durable handler."""
 
     timer: Timer
 
     def release(self) -> None:
-        """It is silent already."""
+        """Do nothing: the timer is cancelled already."""
 
     def undo(self) -> None:
-        """It was never cancelled."""
+        """Restore the timer."""
         self.timer.revive()

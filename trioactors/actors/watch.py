@@ -19,7 +19,7 @@ __all__ = ["Death", "Watch", "watch"]
 
 @attrs.frozen(kw_only=True)
 class Death:
-    """An incarnation ended, at *time* on Trio's clock."""
+    """An exit of the watched actor, at *time* on Trio's clock."""
 
     name: str
     incarnation: int
@@ -28,35 +28,42 @@ class Death:
 
 
 class Watch:
-    """Tells of the ends of an actor's incarnations, while its scope is open."""
+    """The exits of an actor's incarnations, as `watch` gives it.
+
+        async with ta.watch(worker) as exits:
+            async for death in exits:
+                print(death.incarnation, death.reason)
+
+    Read them with `next`, or iterate. Nothing is reported after the scope is left.
+    """
 
     def __init__(self, child: ActorChild, limit: int) -> None:
         self._child = child
         self._deaths: deque[Death] = deque(maxlen=limit)
         self._parked = trio.Event()
-        self._told = 0
+        self._last_reported = 0
         incarnation = current_incarnation.get()
         self.watcher = None if incarnation is None else incarnation.child.name
-        """The child that watches; None where it is none."""
+        """The name of the child that watches; None if code outside the system does."""
         self.lost = 0
-        """How many ends were dropped because nobody read them."""
+        """How many exits were dropped because they were not read in time."""
 
     def __repr__(self) -> str:
-        """Whom it watches, and what waits to be read."""
-        return f"<watch of {self._child.name}: {len(self._deaths)} ends to read>"
+        """The watched actor, and how many exits are unread."""
+        return f"<watch of {self._child.name}: {len(self._deaths)} exits to read>"
 
     def notify(self, incarnation: Incarnation) -> None:
-        """A life has begun, or ended."""
-        if incarnation.ended is None or incarnation.number <= self._told:
+        """Called at each start and exit of an incarnation; keeps the exits."""
+        if incarnation.ended is None or incarnation.number <= self._last_reported:
             return
-        self._told = incarnation.number
+        self._last_reported = incarnation.number
         self.lost += len(self._deaths) == self._deaths.maxlen
         death = Death(name=self._child.name, incarnation=incarnation.number, reason=incarnation.ended, time=trio.current_time())
         self._deaths.append(death)
         self._parked.set()
 
     async def next(self) -> Death:
-        """The next end, oldest first; waits for one. The caller sets the deadline."""
+        """The next exit, oldest first. Waits if there is none; the caller sets the deadline."""
         await trio.lowlevel.checkpoint()
         while not self._deaths:
             self._parked = trio.Event()
@@ -64,20 +71,24 @@ class Watch:
         return self._deaths.popleft()
 
     def __aiter__(self) -> Watch:
-        """Iterate over the ends, without an end of its own."""
+        """Iterate over the exits. The iteration itself never ends."""
         return self
 
     async def __anext__(self) -> Death:
-        """The next end."""
+        """The next exit."""
         return await self.next()
 
 
 @asynccontextmanager
 async def watch(ref: object, *, limit: int = 100) -> AsyncGenerator[Watch, None]:
-    """Watch an actor die, for as long as the scope is open.
+    """Watch an actor for its exits, while the scope is open.
 
-    Each end of an incarnation is told with its reason, whether or not a restart follows; the last *limit* unread ones are kept. A watch is
-    no trace observer: it is told even if none is attached, and leaves nothing behind.
+        async with ta.watch(worker) as exits:
+            with trio.fail_after(10):
+                death = await exits.next()
+
+    Each exit is reported with its reason, whether or not a restart follows. The last *limit* unread exits are kept. A watch
+    needs no observer, and leaves nothing behind when its scope ends.
     """
     child = child_of(ref)
     child.runtime.check_thread(child)

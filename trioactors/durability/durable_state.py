@@ -1,7 +1,7 @@
-"""What makes an actor durable: its policy, and the codec of its state, which belongs to the class and not to a system.
+"""What makes an actor durable: its policy, and the codec of its state. Both belong to the class, not to a system.
 
-A state that cannot be carried is the author's mistake, so it is told as early as it can be known: when the class is made, or, where an
-annotation names something that is defined later, when the class is first used as a child.
+A state that cannot be stored is a mistake of its author, so it is reported as early as possible: when the class is defined or,
+if an annotation names something that is defined later, when the class is first used as a child.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from trioactors.supervision.child import Incarnation
 __all__ = ["DurableState"]
 
 _NOTHING: Final = (None, NoneType, Any)
-"""What a state may not be declared as."""
+"""Declarations that are not a state."""
 
 
 def _is_open(kind: object) -> bool:
@@ -37,18 +37,18 @@ def _is_open(kind: object) -> bool:
 
 @attrs.define(eq=False)
 class DurableState:
-    """How the actors of one class keep their state."""
+    """How the actors of one class store their state."""
 
     owner: str
-    """The class, for errors."""
+    """The name of the class, for errors."""
     policy: Policy
     serializer: Serializer
     _kind: Callable[[], Any] = attrs.field(alias="kind", repr=False)
-    """The state's type; raises `DefinitionError` where its name cannot be resolved."""
+    """Returns the type of the state. Raises `DefinitionError` if its name cannot be resolved."""
     base: type = attrs.field(repr=False)
-    """The class of all actors: an annotation with one of them means a ref."""
+    """The base class of all actors: an annotation with a subclass of it means a ref."""
     refs: Callable[[Any], Rule[Any, Any]] = attrs.field(repr=False)
-    """How a ref to an actor of an annotated class is carried."""
+    """Returns the serializer rule for refs to an annotated actor class."""
     _codec: Codec[Any] | None = attrs.field(default=None, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -56,7 +56,7 @@ class DurableState:
             self.serializer.register_family(self.base, self.refs)
 
     def check_definition(self, declared: object) -> None:
-        """Refuse a state that cannot be kept, if that can be known already. Raises `DefinitionError`."""
+        """Refuse a state that cannot be stored, as far as that is known yet. Raises `DefinitionError`."""
         if isinstance(declared, str | ForwardRef | TypeVar) or _is_open(declared):
             return
         try:
@@ -66,22 +66,22 @@ class DurableState:
                 raise
 
     def codec(self) -> Codec[Any]:
-        """The codec, built once. Raises `DefinitionError` if the state cannot be kept."""
+        """The codec, built once. Raises `DefinitionError` if the state cannot be stored."""
         if self._codec is None:
             kind = self._kind()
             if kind in _NOTHING or isinstance(kind, TypeVar) or _is_open(kind):
                 raise DefinitionError(
-                    f"{self.owner} is durable and must say what its state is: write Actor[TheState], with an attrs class for TheState, "
+                    f"{self.owner} is durable and must declare its state: write Actor[TheState], with an attrs class for TheState, "
                     f"and subclass a generic actor with its arguments"
                 )
             try:
                 self._codec = self.serializer.codec(kind)
             except SerializationError as error:
-                raise DefinitionError(f"{self.owner}: its state cannot be kept. {error}") from error
+                raise DefinitionError(f"{self.owner}: its state cannot be stored. {error}") from error
         return self._codec
 
     def check_child(self, name: str | None) -> None:
-        """Refuse a child that could never find its state again. Raises `SpecError`, `DefinitionError`."""
+        """Refuse a child whose state could never be found again. Raises `SpecError`, `DefinitionError`."""
         if name is None:
             raise SpecError(f"{self.owner} is durable, so it needs a name: that is the key of its state. Write name=...")
         try:
@@ -98,7 +98,7 @@ class DurableState:
         committer: Committer,
         discard_deferred: Callable[[Call], None],
     ) -> Saver:
-        """What commits the *state* of this incarnation."""
+        """The saver for the *state* of this incarnation."""
         if isinstance(self.policy, EveryMessage):
             return OutputGate(incarnation, mailbox, state, committer, discard_deferred)
         return WriteBehind(incarnation, mailbox, state, committer, self.policy.seconds)

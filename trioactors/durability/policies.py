@@ -1,4 +1,4 @@
-"""When an actor's state is committed: `persist=` of an actor class."""
+"""When the state of an actor is committed: `persist=` of an actor class."""
 
 from __future__ import annotations
 
@@ -12,27 +12,37 @@ from trioactors.settings import seconds as checked_seconds
 __all__ = ["EVERY_MESSAGE", "LONGEST_WINDOW", "EveryMessage", "Policy", "Within", "checked_policy"]
 
 LONGEST_WINDOW: Final = 86_400.0
-"""Seconds. A longer window is a mistake."""
+"""The longest window, in seconds. A longer one is a mistake."""
 
 
 @attrs.frozen
 class EveryMessage:
-    """A reply implies a commit: what was answered is never forgotten. Use `EVERY_MESSAGE`."""
+    """The class of `EVERY_MESSAGE`: a reply implies a commit. Use the constant."""
 
     def __repr__(self) -> str:
-        """As it is written."""
+        """The name of the constant."""
         return "EVERY_MESSAGE"
 
 
 EVERY_MESSAGE: Final = EveryMessage()
-"""Each message that changes the state is committed before its answer, its casts and its timers leave."""
+"""A reply implies a commit: what a caller was told is never forgotten.
+
+    class Counter(ta.Actor[Tally], persist=ta.EVERY_MESSAGE):
+        ...
+
+Each message that changes the state is committed before its reply, its casts and its timers leave.
+"""
 
 
 @attrs.frozen
 class Within:
-    """Answers leave at once; a change is handed to the store at most *seconds* after the first one that was not.
+    """Replies leave at once. A change is submitted to the store at most *seconds* after the first uncommitted one.
 
-    A crash of the actor or the process loses at most what changed in that time, and the time that the commit itself takes.
+        class Presence(ta.Actor[LastSeen], persist=ta.Within(5.0)):
+            ...
+
+    A crash of the actor or the process loses at most the changes of that time and of the commit itself. Raises `SpecError` if
+    *seconds* is not above zero and at most a day.
     """
 
     seconds: float = attrs.field()
@@ -42,14 +52,14 @@ class Within:
         if given == 0:
             raise SpecError("Within(0) would be EVERY_MESSAGE without its promise: write persist=ta.EVERY_MESSAGE")
         if given > LONGEST_WINDOW:
-            raise SpecError(f"Within({given:g}): a window is a day ({LONGEST_WINDOW:g} s) at the most; more is a mistake")
+            raise SpecError(f"Within({given:g}): a window is at most a day ({LONGEST_WINDOW:g} s); more is a mistake")
 
 
 Policy: TypeAlias = EveryMessage | Within
 
 
 def checked_policy(policy: object, where: str) -> Policy:
-    """*policy*, if it is one. Raises `SpecError`."""
+    """*policy*, if it is a policy. Raises `SpecError`."""
     if isinstance(policy, EveryMessage | Within):
         return policy
-    raise SpecError(f"{where}: persist is ta.EVERY_MESSAGE or ta.Within(seconds), not {policy!r}")
+    raise SpecError(f"{where}: persist must be ta.EVERY_MESSAGE or ta.Within(seconds), not {policy!r}")

@@ -1,11 +1,12 @@
-"""How the state of one durable actor is read and committed, in one life of it: what both policies share.
+"""The saver: reads and commits the state of a durable actor, for one incarnation. Both policies share what is here.
 
-A state is one record. What a failed commit means is its error's business. One that may pass (unavailable, full) undoes, and nobody crashes.
-`StoreConflict` and a record too large crash the actor. Any other one means that the store itself is gone: this actor does nothing more
-(`fenced`) until the system's root, which restarts the store and all that rests on it, stops it.
+A state is one record. The error of a failed commit decides what follows. If it is retryable (the store is unavailable or full),
+the changes are undone and no actor crashes. `StoreConflict` and a record that is too large crash the actor. Any other error
+means that the store itself has failed: the actor is `fenced` and does nothing more, until the system's root stops it and
+restarts the store with all that depends on it.
 
-Commits do not belong to the task of the actor: what was handled is committed although the actor crashes or is killed meanwhile, and the
-next life waits for that before it reads.
+Commits do not belong to the actor's task: what was handled is committed even if the actor crashes or is killed meanwhile, and
+the next incarnation waits for that before it reads.
 """
 
 from __future__ import annotations
@@ -33,30 +34,30 @@ class State(Protocol):
     """The state of an actor, to and from bytes."""
 
     inspect: bool
-    """Whether the class lets its state be looked at."""
+    """Whether the actor's class permits its state to be shown."""
 
     def encode(self) -> bytes:
-        """The record of the state as it is now. Raises what the actor's hook raises, and `SerializationError`."""
+        """The present state as a record. Raises what the actor's hook raises, and `SerializationError`."""
         ...
 
     def restore(self, data: bytes) -> None:
-        """Replace the state by the one in the record *data*. Raises what the actor's hook raises, and `SerializationError`."""
+        """Replace the state with the one in the record *data*. Raises what the actor's hook raises, and `SerializationError`."""
         ...
 
     def decode(self, data: bytes) -> Any:
-        """The state in a record; no hook is called. Raises `SerializationError`."""
+        """The state in a record; no hook runs. Raises `SerializationError`."""
         ...
 
 
 class Effect(Protocol):
-    """Something that leaves with a commit, or never."""
+    """Something that leaves with a commit, or not at all: a cast, a timer, a deferred reply."""
 
     def release(self) -> None:
-        """The commit is done."""
+        """Let it leave: the commit is done."""
         ...
 
     def undo(self) -> None:
-        """The commit failed, or there will be none."""
+        """Undo it: the commit failed, or there will be none."""
         ...
 
 
@@ -64,7 +65,7 @@ class Saver(ABC):
     """What both policies share: reading, encoding, and one commit at a time."""
 
     rolls_back: ClassVar[bool]
-    """Whether the state is as before a message that failed."""
+    """Whether a failed message leaves the state as it was before."""
 
     def __init__(self, incarnation: Incarnation, mailbox: Mailbox, state: State, committer: Committer) -> None:
         self.incarnation = incarnation
@@ -76,69 +77,69 @@ class Saver(ABC):
         self.key = Key(Space.STATE, self.name)
         self.revision = ABSENT
         self._committed = b""
-        """The record as it is in the store, or the fresh state where none is."""
+        """The record in the store, or the fresh state if there is none."""
         self.size = 0
-        """The bytes of that."""
-        self._sent = b""
-        """The record that is on its way."""
+        """The size of that record, in bytes."""
+        self._submitted = b""
+        """The record in flight."""
         self.committed_at: float | None = None
-        """When a commit of this life was done last."""
+        """When the last commit of this incarnation was done, on Trio's clock; None if there was none yet."""
         self.busy = False
-        """Whether a commit is on its way."""
+        """Whether a commit is in flight."""
         self.busy_since = 0.0
-        """When it was handed to the store."""
+        """When the commit in flight was submitted."""
         self.blocked = False
-        """Whether the actor must not handle more for now."""
+        """Whether the actor must not handle more messages for now."""
         self.fenced = False
-        """Whether the store below is gone, and this life with it."""
+        """Whether the store has failed; the incarnation then waits to be stopped."""
         self.detached = False
-        """Whether the incarnation goes on without it, after a crash: what it does then belongs to no commit."""
+        """Whether the incarnation continues without this saver, after a crash: what it does then belongs to no commit."""
         self._in_hook = False
         self.parking = Parking()
-        """Rung when a commit is settled, and when the actor is asked to end."""
+        """Woken when a commit is settled, and when the actor is asked to stop."""
 
     def __repr__(self) -> str:
-        """Whose state, and how far it is."""
-        return f"<{type(self).__name__.lower()} of {self.name}, revision {self.revision}, {'busy' if self.busy else 'idle'}>"
+        """The policy, the actor, and its revision."""
+        return f"<{type(self).__name__} of {self.name}, revision {self.revision}, {'busy' if self.busy else 'idle'}>"
 
-    # --- for those who send ---
+    # --- effects ---
 
     @property
     @abstractmethod
     def holding(self) -> bool:
-        """Whether what is sent now must be held."""
+        """Whether effects must be held now."""
 
     @abstractmethod
     def hold(self, effect: Effect) -> None:
-        """Keep *effect* until the commit that it belongs to. Only while `holding`."""
+        """Hold *effect* until its commit. Only while `holding`."""
 
     @property
     def _recording(self) -> bool:
-        """Whether a handler or a hook is at work, and the state therefore not to be looked at."""
+        """Whether a handler or a hook is running, so that the state may be half changed."""
         return self._in_hook or self._mailbox.current is not None
 
-    # --- the ends of a handler ---
+    # --- the results of a handler ---
 
     @abstractmethod
-    def handled(self, envelope: Envelope, answer: Callable[[Any], None] | None, value: Any) -> None:
-        """A handler returned: answer when that is safe, unless the reply is deferred. Raises what encoding raises, unsettled."""
+    def handled(self, envelope: Envelope, reply: Callable[[Any], None] | None, value: Any) -> None:
+        """A handler returned: reply when that is safe, unless the reply is deferred. If encoding raises, nothing is settled."""
 
     @abstractmethod
-    def declared(self, envelope: Envelope, error: BaseException) -> None:
-        """A handler raised a declared error, which is its answer."""
+    def declared_error(self, envelope: Envelope, error: BaseException) -> None:
+        """A handler raised a declared error, which is its reply."""
 
     @abstractmethod
     def expired(self, envelope: Envelope) -> None:
-        """The time of a handler's caller was up."""
+        """The deadline of a handler's caller passed."""
 
     @abstractmethod
-    def left(self, envelope: Envelope) -> None:
-        """A handler raised `Shutdown`: this life ends in order."""
+    def shut_down(self, envelope: Envelope) -> None:
+        """A handler raised `Shutdown`: the incarnation stops in order."""
 
     # --- reading ---
 
     async def load(self) -> None:
-        """Give the actor its committed state. Raises `StoreError`."""
+        """Give the actor its committed state. Raises `StoreError`, and `StateUnreadable` if there is a record that cannot be read."""
         found = (await self._read())[0]
         if isinstance(found, Corrupt):
             raise StateUnreadable(self.name, self._committer.where, found.reason)
@@ -157,13 +158,13 @@ class Saver(ABC):
             return await self._committer.read([self.key])
         except StoreError as error:
             failed = error
-        await self._fall()
+        await self._wait_for_store_restart()
         raise failed
 
-    async def _fall(self) -> None:
-        """If the store below is gone, wait until the root stops this life, as it will: to fail by itself would cost it a restart.
+    async def _wait_for_store_restart(self) -> None:
+        """If the store has failed, wait until the root stops this incarnation. Failing on its own would cost it a restart.
 
-        Only where the root itself waits for this start, the start has to fail.
+        If the root itself waits for this start, return, so that the start fails.
         """
         if not self._committer.broken:
             return
@@ -185,36 +186,36 @@ class Saver(ABC):
 
     def _commit(self, data: bytes) -> None:
         self._runtime.activity.busy += 1
-        self._sent, self.busy, self.busy_since = data, True, self._runtime.now()
+        self._submitted, self.busy, self.busy_since = data, True, self._runtime.now()
         self._committer.submit(Batch((Write(self.key, data, expected=self.revision),)), self._settled)
 
     def _settled(self, verdict: Verdict) -> None:
-        """The commit on its way is done, or has failed."""
+        """Called by the committer when the commit in flight is done, or has failed."""
         self.busy = False
         observers = self._runtime.observers
         if isinstance(verdict, Committed):
-            before, self._committed = self._committed, self._sent
+            before, self._committed = self._committed, self._submitted
             self.revision = verdict.revisions[0]
-            self.committed_at, self.size = self._runtime.now(), len(self._sent)
+            self.committed_at, self.size = self._runtime.now(), len(self._submitted)
             if observers.listeners:
-                now, size, chain = trio.current_time(), len(self._sent), self._caused_by()
+                now, size, chain = trio.current_time(), len(self._submitted), self._correlation()
                 observers.emit(StateCommitted(time=now, child=self.name, revision=self.revision, size=size, correlation=chain))
             if self._committer.listeners:
                 self._report_commit(before)
-            self._kept()
+            self._commit_succeeded()
         else:
             observers.emit(CommitFailed(time=trio.current_time(), child=self.name, error=type(verdict).__name__))
-            self._lost(verdict)
+            self._commit_failed(verdict)
         self._runtime.activity.less()
         self.parking.wake()
 
     def _report_commit(self, before: bytes) -> None:
-        """Somebody wants to know what the commit on its way has changed."""
+        """Tell the listeners of the committer what the commit in flight has changed."""
         kept = Kept(
             time=trio.current_time(),
             child=self.name,
             revision=self.revision,
-            correlation=self._caused_by(),
+            correlation=self._correlation(),
             inspect=self._state.inspect,
             before=before,
             after=self._committed,
@@ -223,20 +224,20 @@ class Saver(ABC):
         for listener in tuple(self._committer.listeners):
             listener(kept)
 
-    def _caused_by(self) -> int | None:
-        """The chain of messages that led to the commit on its way, if it was one and is known."""
+    def _correlation(self) -> int | None:
+        """The chain of messages that led to the commit in flight, if it was one chain and is known."""
         return None
 
     @abstractmethod
-    def _kept(self) -> None:
-        """The commit on its way is done."""
+    def _commit_succeeded(self) -> None:
+        """The commit in flight is done."""
 
     @abstractmethod
-    def _lost(self, error: Exception) -> None:
-        """It failed."""
+    def _commit_failed(self, error: Exception) -> None:
+        """The commit in flight failed."""
 
-    def _end_life_for(self, error: Exception) -> bool:
-        """Whether a failed commit ends this life; then it is on its way."""
+    def _ends_incarnation(self, error: Exception) -> bool:
+        """Whether *error* ends the incarnation. If so, this begins to end it."""
         if isinstance(error, StoreConflict | OverLimit):
             self.incarnation.crash(error)
         elif isinstance(error, StoreError) and error.retryable:
@@ -245,10 +246,10 @@ class Saver(ABC):
             self.fenced = self.blocked = True
         return True
 
-    # --- hooks and the end ---
+    # --- hooks and stopping ---
 
     async def in_hook(self, hook: Callable[[], Awaitable[None]]) -> None:
-        """Run a hook of the actor's; what it changed is committed as if a message had. Raises what it raises, and `StoreError`."""
+        """Run a hook; its changes are committed like those of a message. Raises what it raises, and `StoreError`."""
         self._in_hook = True
         try:
             await hook()
@@ -256,32 +257,30 @@ class Saver(ABC):
             self._in_hook = False
 
     async def finish(self) -> None:
-        """The actor ends in order: wait until all is committed. Raises `StoreError` if it cannot be."""
+        """Wait until everything is committed: the actor stops in order. Raises `StoreError` if that is not possible."""
         await self.drained()
 
     @abstractmethod
     def close(self) -> None:
-        """The life is over, or a handler has just ended it: what was not handed in for a commit is lost. Closing twice is closing once."""
+        """Drop what was not submitted for a commit: the incarnation is over, or a handler has just ended it.
 
-    def detach(self) -> None:
-        """The incarnation goes on without it; as `close`."""
-        self.close()
-        self.detached = True
+        Calling it again does nothing.
+        """
 
     # --- waiting ---
 
     async def unblocked(self) -> None:
-        """Wait until the actor may handle on, or is asked to end."""
+        """Wait until the actor may handle messages again, or is asked to stop."""
         while self.blocked and self.incarnation.asked is None:
             await self.parking.wait()
 
     async def drained(self) -> None:
-        """Wait until no commit is on its way. The caller's own scope bounds it."""
+        """Wait until no commit is in flight. The caller's own scope sets the deadline."""
         while self.busy:
             await self.parking.wait()
 
 
 def undo_all(effects: Sequence[Effect]) -> None:
-    """Undo them, the last first."""
+    """Undo *effects*, the last one first."""
     for effect in reversed(effects):
         effect.undo()

@@ -1,7 +1,8 @@
-"""`Within(seconds)`: answers leave at once, and changes are committed together.
+"""`Within(seconds)`: write-behind. Replies leave at once, and changes are committed together.
 
-The first change that is not committed sets an alarm. When it rings, the state is committed as it is between two messages; while a handler
-is at work, or the commit before is still on its way, as soon as that is over. A crash loses what the window held.
+The first uncommitted change sets an alarm. When the alarm fires, the state is committed as it is between two messages. If a
+handler is running or a commit is in flight at that moment, the commit follows as soon as that is over. A crash loses the
+changes of the window.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ __all__ = ["WriteBehind"]
 
 
 class WriteBehind(Saver):
-    """`Within(seconds)`: answers leave at once, changes are committed together."""
+    """Replies at once, and commits the changes of a window together."""
 
     rolls_back = False
 
@@ -28,58 +29,58 @@ class WriteBehind(Saver):
         super().__init__(incarnation, mailbox, state, committer)
         self._seconds = seconds
         self._due = False
-        """Whether the window has closed, and the state could not be taken then."""
+        """Whether the window has ended, but the state could not be committed at that moment."""
         self._alarm: Alarm | None = None
         self._failed: Exception | None = None
         self._closed = False
 
     @property
     def holding(self) -> bool:
-        """Nothing is held."""
+        """Always False: nothing is held."""
         return False
 
     def hold(self, effect: Effect) -> None:
-        """Nothing is held, so it leaves now."""
+        """Release *effect* now, because nothing is held."""
         effect.release()
 
-    def handled(self, envelope: Envelope, answer: Callable[[Any], None] | None, value: Any) -> None:
-        """Answer at once, and see to the state later."""
+    def handled(self, envelope: Envelope, reply: Callable[[Any], None] | None, value: Any) -> None:
+        """Reply at once, and commit later."""
         self._mailbox.handled += 1
-        if answer is not None:
-            answer(value)
-        self._over(envelope)
+        if reply is not None:
+            reply(value)
+        self._handler_ended(envelope)
 
-    def declared(self, envelope: Envelope, error: BaseException) -> None:
-        """The error is the answer; the state is as the handler left it."""
+    def declared_error(self, envelope: Envelope, error: BaseException) -> None:
+        """Reply with the error; the state is as the handler left it."""
         self.handled(envelope, envelope.fail, error)
 
     def expired(self, envelope: Envelope) -> None:
-        """As for a declared error, but nobody waits for it."""
+        """Count the message as expired; the state is as the handler left it."""
         self._mailbox.expired += 1
-        self._over(envelope)
+        self._handler_ended(envelope)
 
-    def left(self, envelope: Envelope) -> None:
-        """The state is as the handler left it, and what the window holds is committed at the end."""
+    def shut_down(self, envelope: Envelope) -> None:
+        """Do nothing: the state is as the handler left it, and is committed at the end."""
 
-    def _over(self, envelope: Envelope) -> None:
-        """A handler has ended. The window may have closed meanwhile, whether or not this one changed anything."""
+    def _handler_ended(self, envelope: Envelope) -> None:
+        """A handler has ended. The window may have ended meanwhile, whether or not this handler changed anything."""
         if self._due or not envelope.spec.reads:
             self._touched()
 
     def _touched(self) -> None:
-        """The state may have changed."""
+        """Start a window, because the state may have changed; or commit, if the window has ended already."""
         if self._due:
             self._fire()
         elif self._alarm is None and not self._closed:
             self._alarm = self._runtime.deadlines.at(self._runtime.now() + self._seconds, self._fire)
 
     async def in_hook(self, hook: Callable[[], Awaitable[None]]) -> None:
-        """As `Saver.in_hook`, with a window as for a message."""
+        """Run a hook, and start a window as after a message."""
         await super().in_hook(hook)
         self._touched()
 
     async def finish(self) -> None:
-        """As `Saver.finish`."""
+        """Commit what the window holds, and wait for it."""
         await self.drained()
         self._failed = None
         if not self.fenced:
@@ -89,21 +90,21 @@ class WriteBehind(Saver):
             raise self._failed
 
     def close(self) -> None:
-        """As `Saver.close`: no window closes any more, and what this one held is lost."""
+        """Cancel the window; its changes are lost."""
         self._closed = True
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
 
     def _fire(self) -> None:
-        """The window closes. While a handler is at work the state is not to be looked at, and one commit is on its way at a time."""
+        """End the window: commit, unless a handler is running or a commit is in flight; `_handler_ended` and the commit then call again."""
         self._alarm = None
         self._due = True
         if self._recording or self.busy or self.fenced or self._closed:
             return
         try:
             self._save()
-        except Exception as error:  # the state cannot be written, which is the actor's mistake; here nobody else would hear of it
+        except Exception as error:  # the state cannot be encoded; raising from this callback would reach no supervisor
             self.incarnation.crash(error)
 
     def _save(self) -> None:
@@ -112,13 +113,13 @@ class WriteBehind(Saver):
         if data != self._committed:
             self._commit(data)
 
-    def _kept(self) -> None:
+    def _commit_succeeded(self) -> None:
         if self._due:
             self._fire()
 
-    def _lost(self, error: Exception) -> None:
-        """What was not committed is tried again after another window."""
-        if not self._closed and not self._end_life_for(error):
+    def _commit_failed(self, error: Exception) -> None:
+        """Retry after another window, unless the incarnation ends."""
+        if not self._closed and not self._ends_incarnation(error):
             self._failed = error
             self._due = False
             self._touched()

@@ -1,14 +1,14 @@
-"""Handlers: the methods of an actor that others can reach, and the checks on how they are defined.
+"""Handlers: the methods of an actor that others can call, and the checks on how they are defined.
 
-`@handler` turns a method into a descriptor that is generic in the method's arguments and answer only, never in the actor, so that
-both type checkers follow calls, casts and overriding. What it gives depends on where it is looked up:
+`@handler` turns a method into a descriptor. The descriptor is generic in the method's arguments and result, but not in the
+actor, so both type checkers follow calls, casts and overrides. What it gives depends on where it is looked up:
 
     on the class            the `Handler` itself
     on the actor (`self`)   a `LocalHandler`: calling it runs the body, here and now
-    on a ref                a `RemoteHandler` (`refs.py`): calling it sends a message; only the type is promised here
+    on a ref                a `RemoteHandler` (`actors/calls.py`): calling it sends a message. Only its type is promised here
 
-Definitions are checked when the class is made, as far as that needs no annotation to be evaluated: names that are imported for type
-checkers only, or defined later, are nobody's mistake.
+Definitions are checked when the class is made, as far as that is possible without evaluating annotations: they may name things
+that are imported for type checkers only, or defined later.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ RESERVED = frozenset({"state", "context"})
 
 
 class BoundHandler(Protocol[P, R_co]):
-    """What a handler looks like on a ref and on `self`."""
+    """A handler on a ref or on `self`, as the type checkers see it."""
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R_co]:
-        """Call: deliver and wait for the reply. On `self`, run the body."""
+        """Call: deliver the message and wait for the reply. On `self`, run the body."""
         ...
 
     async def cast(self, *args: P.args, **kwargs: P.kwargs) -> None:
-        """Cast: deliver and go on. Waits for room up to the call deadline."""
+        """Cast: deliver the message and go on. If the mailbox is full, wait for room up to the call deadline."""
         ...
 
     def cast_nowait(self, *args: P.args, **kwargs: P.kwargs) -> None:
@@ -53,23 +53,23 @@ class BoundHandler(Protocol[P, R_co]):
         ...
 
     def within(self, seconds: float) -> BoundHandler[P, R_co]:
-        """The same handler with a deadline of its own, for calls and casts."""
+        """The same handler with its own deadline for calls and casts, in seconds."""
         ...
 
 
 @attrs.define(eq=False, slots=False)
 class HandlerSpec:
-    """Everything about one handler that does not change."""
+    """Everything about a handler that does not change."""
 
     name: str
     owner: str
     function: Callable[..., Any]
     invoke: Callable[..., Any]
-    """The function, called with the actor and the values in the order of the fields."""
+    """The function, taking the actor and the values in the order of the fields."""
     is_async: bool
     fields: tuple[inspect.Parameter, ...]
     arity: int
-    """How many positional arguments make a complete message; -1 where keywords are needed."""
+    """The number of positional arguments in a complete message; -1 if some parameters are keyword-only."""
     timeout: float | None = None
     raises: tuple[type[Exception], ...] = ()
     reads: bool = False
@@ -77,7 +77,7 @@ class HandlerSpec:
 
     @cached_property
     def message(self) -> type[Any]:
-        """The frozen attrs class of this handler's messages, named for instance `CounterAdd`."""
+        """The frozen attrs class of this handler's messages, for example `CounterAdd`."""
         fields: dict[str, Any] = {
             field.name: attrs.field(
                 type=field.annotation,
@@ -103,14 +103,14 @@ class HandlerSpec:
         return attrgetter(*self._names)
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-        """The arguments as the values of the handler's parameters, defaults filled in. Raises `TypeError` where they do not fit."""
+        """The values of all parameters, with defaults filled in. Raises `TypeError` if the arguments do not fit."""
         if not args and len(kwargs) == len(self.fields) and all(map(kwargs.__contains__, self._names)):
             return tuple(map(kwargs.__getitem__, self._names))
         try:
             message = self.message(*args, **kwargs)
         except TypeError as error:
-            told = str(error).replace(f"{self.message.__name__}.__init__()", f"{self.owner}.{self.name}()")
-            raise TypeError(told) from None
+            text = str(error).replace(f"{self.message.__name__}.__init__()", f"{self.owner}.{self.name}()")
+            raise TypeError(text) from None
         if len(self.fields) == 1:
             return (self._values_of(message),)
         return cast("tuple[Any, ...]", self._values_of(message)) if self.fields else ()
@@ -138,16 +138,34 @@ class Handler(Generic[P, R]):
     @overload
     def __get__(self, instance: object, owner: type) -> BoundHandler[P, R]: ...
     def __get__(self, instance: object | None, owner: type) -> Handler[P, R] | BoundHandler[P, R]:
-        """On the class, the handler itself; on an actor, its body."""
+        """The handler itself on the class; a `LocalHandler` on an actor."""
         return self if instance is None else LocalHandler(self.spec, instance)
 
     def __repr__(self) -> str:
-        """Where it is defined."""
+        """The class and the name."""
         return f"<handler {self.spec.owner}.{self.spec.name}>"
 
 
+class _HasRef(Protocol):
+    """The context of an actor, as far as a handler needs it."""
+
+    @property
+    def ref(self) -> object:
+        """The actor's own ref."""
+        ...
+
+
+class _InSystem(Protocol):
+    """An actor that runs in a system. Outside of one, `context` raises `UsageError`."""
+
+    @property
+    def context(self) -> _HasRef:
+        """Its context."""
+        ...
+
+
 class LocalHandler(Generic[P, R]):
-    """A handler on `self`: calling it runs the body, casting sends the actor a message through its own mailbox."""
+    """A handler on `self`: calling it runs the body; a cast sends the actor a message through its own mailbox."""
 
     __slots__ = ("actor", "spec")
 
@@ -156,16 +174,16 @@ class LocalHandler(Generic[P, R]):
         self.actor = actor
 
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run the body. No message, no mailbox, no deadline."""
+        """Run the body directly: no message, no mailbox, no deadline."""
         result = self.spec.function(self.actor, *args, **kwargs)
         return cast("R", await result if self.spec.is_async else result)
 
     def _remote(self) -> BoundHandler[P, R]:
-        context = getattr(self.actor, "context")  # noqa: B009 - an actor outside a system has none, and says so
-        return cast("BoundHandler[P, R]", getattr(context.ref, self.spec.name))
+        ref = cast("_InSystem", self.actor).context.ref
+        return cast("BoundHandler[P, R]", getattr(ref, self.spec.name))
 
     async def cast(self, *args: P.args, **kwargs: P.kwargs) -> None:
-        """Send the actor itself a message. Its own full mailbox raises at once: waiting would be for ever."""
+        """Send the actor itself a message. Raises `MailboxFull` at once if its mailbox is full: waiting could never end."""
         await self._remote().cast(*args, **kwargs)
 
     def cast_nowait(self, *args: P.args, **kwargs: P.kwargs) -> None:
@@ -173,12 +191,12 @@ class LocalHandler(Generic[P, R]):
         self._remote().cast_nowait(*args, **kwargs)
 
     def within(self, seconds: float) -> BoundHandler[P, R]:
-        """The handler as others see it, with a deadline of its own."""
+        """The handler as others see it, with its own deadline in seconds."""
         return self._remote().within(seconds)
 
 
 def hidden_in(member: object) -> bool:
-    """Whether *member* is another decorator's product around a handler, which would never be found there."""
+    """Whether *member* is another decorator's wrapper around a handler, which would never be found there."""
     while not isinstance(member, Handler):
         if isinstance(member, property):
             member = member.fget
@@ -227,9 +245,24 @@ def handler(
 ) -> Any:
     """Mark a method, plain or async, as one that others can call and cast.
 
-    *timeout* is the deadline of calls in seconds, by default the actor's. Errors in *raises* are answers: they go to the caller as
-    themselves and the actor lives on; every other error crashes it. *reads* promises that the handler does not change the state.
-    Arguments named in *secret* appear in no report. Raises `DefinitionError` when the class is made.
+        class Account(ta.Actor[Balance]):
+            @ta.handler(raises=(InsufficientFunds,))
+            async def withdraw(self, amount: int) -> int:
+                if amount > self.state.cents:
+                    raise InsufficientFunds
+                self.state.cents -= amount
+                return self.state.cents
+
+            @ta.handler(reads=True)
+            def balance(self) -> int:
+                return self.state.cents
+
+    * *timeout*: the deadline of calls in seconds, by default the actor's;
+    * *raises*: the declared errors. They go to the caller as themselves, and the actor continues; every other error crashes the actor;
+    * *reads*: promises that the handler does not change the state;
+    * *secret*: names of parameters whose values appear in no report.
+
+    Raises `DefinitionError` when the class is defined.
     """
     options: dict[str, Any] = {"timeout": timeout, "raises": raises, "reads": reads, "secret": secret}
     return partial(_make_handler, **options) if function is None else _make_handler(function, **options)
@@ -250,7 +283,7 @@ def _spec_of(
     _check_body(where, function)
     fields = _parameters(where, function)
     if unknown := set(secret) - {field.name for field in fields}:
-        raise DefinitionError(f"{where}: secret names no parameter: {', '.join(sorted(unknown))}")
+        raise DefinitionError(f"{where}: secret= names unknown parameters: {', '.join(sorted(unknown))}")
     return HandlerSpec(
         name=name,
         owner=owner,
@@ -260,14 +293,14 @@ def _spec_of(
         fields=fields,
         arity=-1 if any(field.kind is field.KEYWORD_ONLY for field in fields) else len(fields),
         timeout=None if timeout is None else seconds(timeout, f"{where}: timeout"),
-        raises=_declared(where, raises),
+        raises=_checked_raises(where, raises),
         reads=reads,
         secret=frozenset(secret),
     )
 
 
 def _by_position(function: FunctionType, fields: tuple[inspect.Parameter, ...]) -> Callable[..., Any]:
-    """*function* as one that takes all its arguments by position, also those that are keyword-only."""
+    """*function*, taking all arguments by position, including the keyword-only ones."""
     names = [field.name for field in fields if field.kind is field.KEYWORD_ONLY]
     if not names:
         return function
@@ -283,32 +316,32 @@ def _check_name(where: str, name: str) -> None:
     if name in RESERVED or name.startswith("on_"):
         raise DefinitionError(f"{where}: `state`, `context` and `on_*` belong to the actor itself; choose another name")
     if name.startswith("_"):
-        raise DefinitionError(f"{where}: a private method cannot be reached by others; drop @handler or the underscore")
+        raise DefinitionError(f"{where}: a private method cannot be called by others; drop @handler or the underscore")
 
 
 def _check_body(where: str, function: FunctionType) -> None:
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        raise DefinitionError(f"{where} is a generator: a handler gives one answer. Return a list, or cast the items.")
+        raise DefinitionError(f"{where} is a generator: a handler returns one value. Return a list, or cast the items.")
 
 
 def _parameters(where: str, function: FunctionType) -> tuple[inspect.Parameter, ...]:
     signature = inspect.signature(function)
-    first, *set_idle = signature.parameters.values() or [None]
+    first, *others = signature.parameters.values() or [None]
     if first is None or first.kind not in {first.POSITIONAL_ONLY, first.POSITIONAL_OR_KEYWORD}:
-        raise DefinitionError(f"{where} lacks `self`: a handler is a method, neither static nor a function")
-    for field in set_idle:
+        raise DefinitionError(f"{where} lacks `self`: a handler is a method, not a static method or a function")
+    for field in others:
         if field is None or field.kind in {field.VAR_POSITIONAL, field.VAR_KEYWORD}:
-            raise DefinitionError(f"{where}: *{field and field.name} is open-ended; a message has named fields")
+            raise DefinitionError(f"{where}: *{field and field.name} is not allowed, because a message has named fields")
         if field.annotation is field.empty:
             raise DefinitionError(f"{where}: parameter {field.name!r} lacks an annotation")
         if keyword.iskeyword(field.name) or field.name.startswith("__"):
             raise DefinitionError(f"{where}: {field.name!r} cannot be the name of a message's field")
     if signature.return_annotation is signature.empty:
-        raise DefinitionError(f"{where} lacks the annotation of its answer; write `-> None` where there is none")
-    return tuple(field for field in set_idle if field is not None)
+        raise DefinitionError(f"{where} lacks a return annotation; write `-> None` if it returns nothing")
+    return tuple(field for field in others if field is not None)
 
 
-def _declared(where: str, raises: object) -> tuple[type[Exception], ...]:
+def _checked_raises(where: str, raises: object) -> tuple[type[Exception], ...]:
     declared: tuple[object, ...] = cast("tuple[object, ...]", raises) if isinstance(raises, tuple) else (raises,)
     for error in declared:
         if not (isinstance(error, type) and issubclass(error, Exception)):

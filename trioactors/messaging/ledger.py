@@ -1,4 +1,4 @@
-"""Where every message went: the accounts of mailboxes, and dead letters."""
+"""Ledgers, which account for every message, and dead letters."""
 
 from __future__ import annotations
 
@@ -17,44 +17,44 @@ __all__ = ["Account", "Accounts", "DeadLetter", "Ledger"]
 
 @attrs.frozen(kw_only=True)
 class Ledger:
-    """Where the messages went that a mailbox, or a whole system, has accepted."""
+    """The account of all messages that a mailbox, or a whole system, has accepted."""
 
     accepted: int = 0
     handled: int = 0
-    """Ended well, or by a declared error."""
+    """The handler returned, or raised a declared error."""
     in_progress: int = 0
-    """Being handled, or handled and waiting for their commit."""
+    """Being handled, or handled and waiting for a commit."""
     waiting: int = 0
     dropped: int = 0
-    """Pushed out by `Overflow.DROP_OLDEST`."""
+    """Removed by `Overflow.DROP_OLDEST`."""
     expired: int = 0
-    """The deadline passed before the handler was done, or the tick's incarnation was gone."""
+    """The deadline passed before the handler was done, or the incarnation of a tick had exited."""
     abandoned: int = 0
-    """Shed unhandled: the caller had gone."""
+    """Dropped unhandled, because the caller was gone."""
     dead_lettered: int = 0
-    """Casts left in the mailbox of an actor that stopped."""
+    """Casts that were waiting when their actor stopped."""
     crashed: int = 0
-    """The actor failed, or was killed, while it handled this."""
+    """The actor crashed or was killed while it handled the message."""
     undone: int = 0
-    """The handler had ended, and its commit failed: the state is as before it."""
+    """The handler was done, but the commit failed: the state is as before the message."""
     refused: int = 0
-    """Calls left in the mailbox of an actor that stopped; each caller got `ActorStopped`."""
+    """Calls that were waiting when their actor stopped; each caller got `ActorStopped`."""
 
     @property
     def balanced(self) -> bool:
-        """Whether every accepted message is somewhere. It always is."""
+        """Whether every accepted message is accounted for. It always is."""
         accepted, *gone = (int(value) for value in attrs.astuple(self))
         return accepted == sum(gone)
 
     def __add__(self, other: Ledger) -> Ledger:
-        """Both accounts in one."""
+        """The sum of both ledgers."""
         mine, theirs = attrs.asdict(self), attrs.asdict(other)
         return Ledger(**{name: mine[name] + theirs[name] for name in mine})
 
 
 @attrs.frozen(kw_only=True)
 class DeadLetter:
-    """A message that was accepted and then could not be delivered."""
+    """A message that was accepted but could not be delivered."""
 
     time: float
     target: str
@@ -63,35 +63,35 @@ class DeadLetter:
 
 
 class Account(Protocol):
-    """The account of one mailbox."""
+    """A mailbox, as far as its account is concerned."""
 
     @property
     def held(self) -> int:
-        """How many handled messages still wait for a commit."""
+        """How many handled messages wait for a commit."""
         ...
 
     @property
     def ledger(self) -> Ledger:
-        """Where its messages went."""
+        """Its ledger."""
         ...
 
 
 @attrs.define(eq=False)
 class Accounts:
-    """The dead letters of one system, and the accounts of its children that are gone."""
+    """The dead letters of one system, and the ledgers of its children that are gone."""
 
     _observers: Observers = attrs.field(alias="observers", repr=False)
     dead_letters: deque[DeadLetter] = attrs.field(repr=False)
-    """The last of them, oldest first."""
+    """The latest dead letters, oldest first."""
     dead: int = attrs.field(default=0, init=False)
-    """The number of all dead letters, also of those that are not kept any more."""
+    """The number of all dead letters so far, including those that are no longer kept."""
     _closed: Ledger = attrs.field(factory=Ledger, init=False, repr=False)
-    """The sum of the closed accounts."""
+    """The sum of the ledgers that no longer change."""
     _closing: list[Account] = attrs.field(factory=list[Account], init=False, repr=False)
-    """Accounts that some answers still wait in for a commit."""
+    """Accounts of children that are gone, whose replies still wait for a commit."""
 
     def dead_letter(self, target: str, envelope: Envelope, cause: str) -> None:
-        """Keep a message that cannot be delivered."""
+        """Record a message that cannot be delivered."""
         now = trio.current_time()
         self.dead += 1
         self.dead_letters.append(DeadLetter(time=now, target=target, cause=cause, message=envelope.message))
@@ -108,7 +108,7 @@ class Accounts:
 
     @property
     def closed(self) -> Ledger:
-        """The accounts of all children that are gone, as they are now."""
+        """The sum of the ledgers of all children that are gone, as of now."""
         total = self._closed
         for account in self._closing:
             total += account.ledger

@@ -1,15 +1,15 @@
 """The mailbox: a bounded first-in first-out queue that belongs to the child, not to the incarnation.
 
-It behaves as Trio's memory channel does (a full one makes senders wait, in order) and differs in three ways that an actor needs. It can
-be read without a task switch per message, it can be looked into, and a call that waits for room parks its caller once only, for the
-reply: whoever makes room moves the envelope in, nobody needs to wake.
+It behaves like Trio's memory channel (if it is full, senders wait in order), with three differences that an actor needs. It can
+be read without a task switch for each message. It can be inspected. And a call that waits for room parks its caller only once,
+for the reply: whatever makes room moves the envelope in, without waking the caller.
 
 Invariants:
 
-* `active` is False exactly when the queue is empty and no handler runs: the actor is parked here as `reader`, or does not live.
-  `Activity` counts the active ones, which makes `quiesce` exact.
-* every envelope that was counted in `accepted` leaves through exactly one other counter; `ledger` always balances.
-* after `close` the queue is empty and stays so; the next start by hand clears `closed`.
+* `active` is False exactly when the queue is empty and no handler runs: the actor is parked here as `_reader`, or is not running.
+  `Activity` counts the active mailboxes, which makes `quiesce` exact.
+* Every envelope counted in `accepted` leaves through exactly one other counter, so `ledger` always balances.
+* After `close` the queue is empty and stays empty; the next start clears `closed`.
 """
 
 from __future__ import annotations
@@ -35,26 +35,26 @@ __all__ = ["Mailbox", "count_shed", "ledger_of", "refused"]
 
 @attrs.define(eq=False)
 class Mailbox:
-    """What waits for one actor."""
+    """The messages that wait for one actor, and their account."""
 
     owner: str
     limit: int
     overflow: Overflow
     _activity: Activity = attrs.field(alias="activity", repr=False)
     _dead_letter: Callable[[Envelope, str], None] = attrs.field(alias="dead_letter", repr=False)
-    """Told of each cast that becomes a dead letter, with the cause."""
+    """Called with each cast that becomes a dead letter, and the cause."""
     queue: deque[Envelope] = attrs.field(factory=deque[Envelope], repr=False)
     active: bool = False
     attention: bool = False
-    """Whether somebody may be waiting for room, or looks on: the actor then calls `attend` between messages."""
+    """Whether senders may be waiting for room, or `lookers` are present: the actor then calls `attend` between messages."""
     lookers: list[Callable[[], None]] | tuple[()] = attrs.field(default=(), repr=False)
-    """Called between messages; tests wait with it for a state."""
+    """Callbacks run between messages; tests use them to wait for a state."""
     current: Envelope | None = None
     closed: Callable[[], ActorStopped] | None = attrs.field(default=None, repr=False)
     peak: int = 0
-    """The most messages that ever waited."""
+    """The most messages that ever waited at once."""
     rejected: int = 0
-    """Messages refused because the mailbox was full; they were never accepted."""
+    """Messages refused because the mailbox was full. They were never accepted."""
     accepted: int = 0
     handled: int = 0
     dropped: int = 0
@@ -65,19 +65,21 @@ class Mailbox:
     undone: int = 0
     refused: int = 0
     held: int = 0
-    """Messages that were handled and whose answers wait for a commit."""
+    """Messages that were handled and whose replies wait for a commit."""
     needs: Needs | None = attrs.field(default=None, repr=False)
-    """What was learned, since it was last empty, from calls that were begun in vain; None where nothing was."""
+    """The time that handlers need, learned from late replies since the mailbox was last empty; None if nothing was."""
     _senders: deque[Call | Admission] | None = attrs.field(default=None, repr=False)
-    """Those who wait for room; made when the first one does, since an empty deque weighs as much as the rest of an idle actor's."""
+    """The senders that wait for room. Made on first use: an empty deque weighs as much as the rest of an idle actor's mailbox."""
     _sweep_at: int = attrs.field(default=SMALLEST_SWEEP, repr=False)
-    """How many may wait for room before those are dropped who gave up: nothing else would, while an actor is stuck in one message."""
+    """The number of waiting senders at which those that gave up are dropped. Nothing else drops them while a handler is stuck."""
     _reader: trio.lowlevel.Task | None = attrs.field(default=None, repr=False)
 
     # --- the sender's side ---
+    # `put` and `put_call` run for every message: one comparison each for the limit, the peak and a sleeping actor, and no call unless
+    # there is something to do.
 
     def put(self, envelope: Envelope) -> bool:
-        """Accept *envelope* if there is room; tell whether there was. Raises `ActorStopped` on a closed mailbox."""
+        """Accept *envelope* if there is room, and return whether there was. Raises `ActorStopped` if the mailbox is closed."""
         if self.closed is not None:
             raise self.closed()
         queue = self.queue
@@ -93,16 +95,16 @@ class Mailbox:
         return True
 
     def put_tick(self, envelope: Envelope) -> None:
-        """Accept a timer's tick whatever the limit: each timer has at most one of them waiting."""
+        """Accept a timer's tick, even beyond the limit: each timer has at most one waiting."""
         self.queue.append(envelope)
         self.accepted += 1
         if not self.active:
             self.wake()
 
     def put_call(self, call: Call) -> None:
-        """Accept *call* now or when there is room; its caller parks for the reply either way."""
+        """Accept *call* now, or when there is room. Its caller parks for the reply in both cases."""
         waiting = len(self.queue)
-        if waiting < self.limit and self.closed is None:  # as `put`, without the detour: this is every call's way
+        if waiting < self.limit and self.closed is None:  # the same as `put`, inlined: every call comes this way
             self.queue.append(call)
             self.accepted += 1
             if waiting >= self.peak:
@@ -115,7 +117,10 @@ class Mailbox:
             self.wait_for_room(call)
 
     def wait_for_room(self, sender: Call | Admission, *, bounded: bool = False) -> bool:
-        """Let *sender* in when there is room. If *bounded*, no more wait for room than may wait inside; tell whether it may."""
+        """Add *sender* to those that wait for room.
+
+        If *bounded*, no more may wait than the mailbox has places; returns whether the sender was added.
+        """
         if self._senders is None:
             self._senders = deque()
         if len(self._senders) >= self._sweep_at:
@@ -128,7 +133,7 @@ class Mailbox:
         return True
 
     def _make_room(self) -> bool:
-        """The limit is reached: shed what nobody waits for, else do as `overflow` says."""
+        """Try to make room at the limit: drop messages whose callers are gone, then apply `overflow`."""
         if any(envelope.gone for envelope in self.queue):
             self._shed_gone()
             self._admit()
@@ -137,7 +142,7 @@ class Mailbox:
         if self.overflow is not Overflow.DROP_OLDEST:
             return False
         while self._drop_oldest().tick is not None and len(self.queue) >= self.limit:
-            pass  # a tick had come in beyond the limit, so its place is not one that others may have
+            pass  # a tick that came in beyond the limit leaves no place for others
         return True
 
     def _drop_oldest(self) -> Envelope:
@@ -146,7 +151,7 @@ class Mailbox:
         if oldest.tick is not None:
             oldest.tick.delivered()
         if isinstance(oldest, Call):
-            oldest.fail(MailboxFull(f"the mailbox of {self.owner} was full, and this message the oldest in it: dropped"))
+            oldest.fail(MailboxFull(f"the mailbox of {self.owner} was full, and this message was the oldest in it: dropped"))
         return oldest
 
     def _shed_gone(self) -> None:
@@ -160,7 +165,7 @@ class Mailbox:
         self.queue.extend(kept)
 
     def wake(self) -> None:
-        """There is something to do: a message, a start, or a stop that was asked for."""
+        """Become active: there is a message, a start, or a request to stop."""
         if self.active:
             return
         self.active = True
@@ -170,7 +175,7 @@ class Mailbox:
             trio.lowlevel.reschedule(reader)
 
     def set_idle(self) -> None:
-        """There is nothing to do."""
+        """Become idle, if the queue is empty."""
         if self.active and not self.queue:
             self.active = False
             self._activity.less()
@@ -178,35 +183,35 @@ class Mailbox:
     # --- the actor's side ---
 
     def park(self, task: trio.lowlevel.Task) -> None:
-        """The actor's own *task* is about to wait until there is something to do. The queue is empty."""
+        """Register *task*, the actor's own, as the one to wake. It is about to wait, and the queue is empty."""
         self._reader = task
         self.needs = None
         if self.attention:
             self.attend()
         self.active = False
         activity = self._activity
-        if activity.busy > 1:
+        if activity.busy > 1:  # `less` inlined: it only matters when the last active mailbox becomes idle
             activity.busy -= 1
         else:
             activity.less()
-        if self.queue:  # somebody who waited for room was let in just now
+        if self.queue:  # a sender that waited for room has just been let in
             self.wake()
 
     def unpark(self, _: object) -> trio.lowlevel.Abort:
-        """The parked task is cancelled."""
+        """Abort the wait of the parked task."""
         self._reader = None
         self.wake()
         return trio.lowlevel.Abort.SUCCEEDED
 
     def attend(self) -> None:
-        """Between two messages: let in who waits for room, and let those look who do."""
+        """Between two messages: let waiting senders in, and run the `lookers`."""
         self._admit()
         for looker in self.lookers:
             looker()
         self.attention = bool(self._senders or self.lookers)
 
     def _admit(self) -> None:
-        """Move in those who wait for room, in their order, as far as there is room."""
+        """Move waiting senders in, in order, while there is room."""
         while self._senders and len(self.queue) < self.limit:
             sender = self._senders.popleft()
             if sender.gone:
@@ -217,7 +222,7 @@ class Mailbox:
                 sender.accept()
 
     def withdraw_tick(self, timer: object) -> None:
-        """Drop the waiting tick of a timer that is cancelled."""
+        """Drop the waiting tick of a cancelled timer."""
         for envelope in self.queue:
             if envelope.tick is timer:
                 self.queue.remove(envelope)
@@ -227,7 +232,7 @@ class Mailbox:
     # --- the supervisor's side ---
 
     def close(self, closed: Callable[[], ActorStopped], cause: str) -> None:
-        """The child will not come back by itself: refuse the calls, bury the casts, accept nothing more."""
+        """Refuse the waiting calls, turn the waiting casts into dead letters, and accept nothing more: the child will not be restarted."""
         self.closed = closed
         while self.queue:
             envelope = self.queue.popleft()
@@ -244,7 +249,7 @@ class Mailbox:
 
     @property
     def ledger(self) -> Ledger:
-        """The account of this mailbox as it is now."""
+        """The account of this mailbox as of now."""
         return ledger_of([self])
 
     def __len__(self) -> int:
@@ -253,11 +258,11 @@ class Mailbox:
 
 
 _COUNTED: Final = tuple(field.name for field in attrs.fields(Ledger) if field.name not in {"in_progress", "waiting"})
-"""What a mailbox counts under the same name as a ledger."""
+"""The counters that a mailbox and a ledger share by name."""
 
 
 def ledger_of(mailboxes: Sequence[Mailbox]) -> Ledger:
-    """The accounts of all *mailboxes* in one; there may be very many."""
+    """The sum of the accounts of *mailboxes*. Fast, because there may be very many."""
     return Ledger(
         in_progress=sum((mailbox.current is not None) + mailbox.held for mailbox in mailboxes),
         waiting=sum(len(mailbox.queue) for mailbox in mailboxes),
@@ -266,13 +271,13 @@ def ledger_of(mailboxes: Sequence[Mailbox]) -> Ledger:
 
 
 def refused(mailbox: Mailbox) -> MailboxFull:
-    """The error for a message that was not accepted, counted."""
+    """Count a message that was not accepted, and return the error for its sender."""
     mailbox.rejected += 1
     return MailboxFull(f"the mailbox of {mailbox.owner} is full: {len(mailbox.queue)} messages wait; nothing was sent")
 
 
 def count_shed(mailbox: Mailbox, envelope: Envelope) -> None:
-    """Count a message that is dropped unhandled: its deadline passed or is too near, or before that its caller had gone."""
+    """Count a message that is dropped unhandled: expired if its deadline passed or was too near, abandoned if its caller was gone."""
     if envelope.deadline <= trio.current_time() or not envelope.gone:
         mailbox.expired += 1
     else:

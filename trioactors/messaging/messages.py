@@ -1,10 +1,10 @@
-"""Messages on their way, and the account of where they went.
+"""Messages on their way: envelopes, calls, and casts that wait for room.
 
-An envelope holds a message as the tuple of its handler's arguments; the frozen message class that each handler yields is made from it
-only when somebody wants to look (a report, the console, a journal).
+An envelope holds a message as the tuple of its handler's arguments. The frozen message class of the handler is instantiated
+only when the message is to be shown (a report, the console, a journal).
 
-A `Call` is also the place where its caller is parked. Three things can end the wait, each exactly once, and the first one wins: the
-reply, the deadline, the caller's cancellation. `caller` is None before the caller has parked and after the wait ended.
+A `Call` is also the place where its caller is parked. The reply, the deadline, or the caller's cancellation ends the wait; the
+first of them wins, and the others then do nothing. `caller` is None as soon as the wait has ended.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 OUTSIDE: Final = "outside the system"
-"""Who is no child of it, for people."""
+"""Shown as the sender when it is not a child of the system."""
 
 
 class Origin(Protocol):
@@ -74,12 +74,12 @@ class Tick(Protocol):
         ...
 
     def delivered(self) -> None:
-        """The message leaves the mailbox."""
+        """Note that the message has left the mailbox."""
         ...
 
 
 def caller_of(envelope: Envelope) -> str:
-    """Who sent *envelope*, for people."""
+    """The sender of *envelope*, for display."""
     if envelope.sender is not None:
         return envelope.sender.child.path
     if isinstance(envelope, Call) and envelope.caller is not None:
@@ -89,41 +89,44 @@ def caller_of(envelope: Envelope) -> str:
 
 @attrs.frozen
 class Causation:
-    """Where a message stands among those that led to it. It is given only while somebody listens; then each message has a number."""
+    """The place of a message among those that led to it.
+
+    Given only while observers are attached; each message then has a number.
+    """
 
     message: int | None = None
     cause: int | None = None
-    """The message whose handling sent it; None where it begins a chain."""
+    """The message whose handling sent it; None if it begins a chain."""
     correlation: int | None = None
     """The first message of the chain."""
 
     @property
     def as_fields(self) -> dict[str, int | None]:
-        """As trace records tell it."""
+        """The fields of trace records."""
         return {"message": self.message, "cause": self.cause, "correlation": self.correlation}
 
     def next(self, number: int) -> Causation:
-        """That of the message *number*, which the handling of this one sent."""
+        """The causation of message *number*, sent while this one is handled."""
         return Causation(number, self.message, number if self.correlation is None else self.correlation)
 
 
 NOWHERE: Final = Causation()
-"""That of a message which was sent while nobody listened. What its handling sends begins a chain of its own."""
+"""The causation of a message sent while no observer was attached. What its handling sends begins a new chain."""
 
 
 class Envelope:
-    """A cast on its way. *sender* is the incarnation that sent it, or None from outside; *tick* marks a timer's."""
+    """A cast on its way. *sender* is the incarnation that sent it, or None from outside; *tick* is the timer, if a timer sent it."""
 
     __slots__ = ("began", "causation", "deadline", "sender", "spec", "tick", "values")
 
     causation: Causation
-    """Set only if somebody listens when it is sent; `causation_of` knows."""
+    """Set only if observers are attached when the message is sent: read it with `causation_of`."""
 
     began: float | None
-    """When its handler was begun; for a cast, nobody asks before it was."""
+    """When its handler began. Not set on a cast before that."""
 
     gone: bool = False
-    """Whether nobody waits for it any more. A cast has no caller that could leave."""
+    """Whether the caller is gone. Always False for a cast, which has no caller."""
 
     def __init__(
         self,
@@ -140,28 +143,28 @@ class Envelope:
         self.tick = tick
 
     def reply(self, value: object) -> None:
-        """Nobody waits for the answer to a cast."""
+        """Do nothing: a cast gets no reply."""
 
     def fail(self, error: BaseException) -> None:
-        """Nobody waits for the answer to a cast."""
+        """Do nothing: a cast gets no reply."""
 
     @property
     def message(self) -> Any:
-        """The message as a frozen value of its handler's message class."""
+        """The message as an instance of its handler's message class."""
         return self.spec.message(*self.values)
 
     def __repr__(self) -> str:
-        """The kind of envelope and its handler; arguments may be secret."""
+        """The kind and the handler. Arguments are left out because they may be secret."""
         return f"<{type(self).__name__.lower()} {self.spec.name}>"
 
 
 def causation_of(envelope: Envelope) -> Causation:
-    """Where *envelope* stands among those that led to it."""
+    """The causation of *envelope*."""
     return getattr(envelope, "causation", NOWHERE)
 
 
 class Admission(Envelope):
-    """A cast that waits for room; *caller* is parked until it is in the mailbox."""
+    """A cast that waits for room. *caller* is parked until it is in the mailbox."""
 
     __slots__ = ("caller", "gone")
 
@@ -172,13 +175,13 @@ class Admission(Envelope):
         self.gone = False
 
     def abandon(self, _: object) -> trio.lowlevel.Abort:
-        """The caller was cancelled."""
+        """Abort the wait: the caller was cancelled."""
         self.caller = None
         self.gone = True
         return trio.lowlevel.Abort.SUCCEEDED
 
     def accept(self) -> None:
-        """Let the caller go on: the message is in."""
+        """Wake the caller: the message is in."""
         if self.caller is not None:
             caller, self.caller = self.caller, None
             reschedule(caller)
@@ -192,7 +195,7 @@ class Admission(Envelope):
 
 
 class Late(Admission):
-    """A cast that left with its sender's commit and found the mailbox full: it waits for room, and nobody waits for it."""
+    """A cast released after a commit into a full mailbox; it waits for room without a caller."""
 
     __slots__ = ("_accepted", "_dead_letter", "_own_deadline")
 
@@ -215,18 +218,18 @@ class Late(Admission):
         return self._dead_letter is not None
 
     def accept(self) -> None:
-        """It is in. From here on it is a cast like any other."""
+        """Note that it is in the mailbox; from now on it is a cast like any other."""
         self._dead_letter = None
         self.deadline = self._own_deadline
         if self._accepted is not None:
             self._accepted(self)
 
     def fire(self) -> None:
-        """There was no room in time."""
+        """Give up: there was no room in time."""
         self._give_up("its mailbox was full for too long after the sender's commit")
 
     def fail(self, error: BaseException) -> None:
-        """The actor stopped."""
+        """Give up: the actor stopped."""
         self._give_up(str(error))
 
     def _give_up(self, cause: str) -> None:
@@ -244,7 +247,7 @@ class Receiver(Protocol):
         ...
 
     def answered_late(self, spec: HandlerSpec, seconds: float) -> None:
-        """Learn from a reply that came after its caller's deadline, *seconds* after its handler had begun."""
+        """Learn from a reply that came after the caller's deadline, *seconds* after its handler began."""
         ...
 
 
@@ -277,16 +280,16 @@ class Call(Envelope):
 
     @property
     def begun(self) -> bool:
-        """Whether its handler was begun."""
+        """Whether its handler has begun."""
         return self.began is not None
 
     @property
     def pending(self) -> bool:
-        """Whether somebody still waits for the reply."""
+        """Whether the caller still waits for the reply."""
         return self.caller is not None
 
     def reply(self, value: object) -> None:
-        """Answer the caller, if it still waits."""
+        """Send the reply, if the caller still waits."""
         if self.caller is not None:
             caller, self.caller = self.caller, None
             reschedule(caller, outcome.Value(value))
@@ -300,35 +303,35 @@ class Call(Envelope):
             reschedule(caller, outcome.Error(error))
 
     def fire(self) -> None:
-        """The deadline passed."""
+        """Raise `CallTimeout` in the caller: the deadline passed."""
         if self.caller is not None:
             self.gone = True
             self.fail(self.receiver.too_late(self))
             self._expire_nested()
 
     def abandon(self, raise_cancel: Callable[[], NoReturn]) -> trio.lowlevel.Abort:
-        """The caller was cancelled. If its deadline is why, that deadline is the handler's too."""
+        """Abort the wait. If a deadline cancelled the caller, that deadline applies to the handler as well."""
         self.caller = None
         self.gone = True
         if self.begun:
             try:
                 raise_cancel()
-            except trio.Cancelled as cancelled:  # noqa: ASYNC103 - made only to be asked where it comes from
+            except trio.Cancelled as cancelled:  # noqa: ASYNC103 - raised only to read its source
                 if cancelled.source == "deadline":
                     self._expire_nested()
-            except KeyboardInterrupt:  # Trio asks its main task to take a Ctrl-C, and raises it there once more
+            except KeyboardInterrupt:  # Trio delivers Ctrl-C to its main task, and raises it there again
                 pass
         return trio.lowlevel.Abort.SUCCEEDED
 
     def _answered_late(self) -> None:
-        """The answer came when the caller had gone. If that was for its deadline, too little was left when this was begun."""
+        """The reply came after the caller had left. If that was because of its deadline, the call was begun with too little time."""
         now = trio.current_time()
         if self.began is not None and self.deadline <= now:
             self.receiver.answered_late(self.spec, now - self.began)
 
     @contextmanager
     def carrying(self, call: Call) -> Generator[None, None, None]:
-        """While in this block, *call* is made on behalf of this one and cannot outlast it."""
+        """In this block, *call* is made on behalf of this call, and cannot outlast it."""
         self.nested = [*(self.nested or ()), call]
         try:
             yield
@@ -336,7 +339,7 @@ class Call(Envelope):
             self.nested = [other for other in self.nested or () if other is not call]
 
     def _expire_nested(self) -> None:
-        """This call's time is up, so what its handler waits for has none left."""
+        """Expire the nested calls: the deadline of this call has passed."""
         self.deadline = min(self.deadline, trio.current_time())
         for call in tuple(self.nested or ()):
             call.inherited = True

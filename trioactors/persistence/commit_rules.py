@@ -14,7 +14,7 @@ __all__ = ["Change", "Decision", "decide"]
 
 @attrs.frozen
 class Change:
-    """What a commit does to one key: new bytes at a new revision, or None and `ABSENT`."""
+    """The change of one key in a commit: new bytes and a new revision, or None and `ABSENT` for a removal."""
 
     key: Key
     data: bytes | None = attrs.field(repr=False)
@@ -23,7 +23,7 @@ class Change:
 
 @attrs.frozen
 class Decision:
-    """What is to become of some batches: their answers, the changes to make, in order, and the last revision then given."""
+    """The result of `decide`: an answer for each batch, the changes to make in order, and the last revision given."""
 
     answers: tuple[Answer, ...]
     changes: tuple[Change, ...]
@@ -31,7 +31,17 @@ class Decision:
 
 
 def decide(batches: Sequence[Batch], *, limits: Limits, sequence: int, revision: Callable[[Key], int]) -> Decision:
-    """The rules of a commit, for a store whose last given revision is *sequence* and where *revision* tells what a key is at."""
+    """Apply the rules of a commit to *batches*, without changing anything.
+
+        decision = decide(batches, limits=Limits(), sequence=self._sequence, revision=self._index.revision_of)
+        self._write(decision.changes)
+        self._sequence = decision.sequence
+        return decision.answers
+
+    *sequence* is the last revision that the store has given, and *revision* returns the present revision of a key (`ABSENT` if
+    there is none). A batch that is too large or in conflict changes nothing, and the batches behind it are decided as if it
+    were not there.
+    """
     answers: list[Answer] = []
     changes: list[Change] = []
     pending: dict[Key, int] = {}
@@ -62,7 +72,7 @@ def _change(write: Write, current: int, sequence: int) -> Change:
 
 
 def _first_conflict(batch: Batch, revision: Callable[[Key], int]) -> Conflict | None:
-    """The first expectation of *batch* that does not hold, where *revision* tells what a key is at."""
+    """The first expectation of *batch* that does not hold. *revision* returns the present revision of a key."""
     for check in batch.checks:
         actual = revision(check.key)
         if actual != check.expected:
@@ -77,7 +87,7 @@ def _first_conflict(batch: Batch, revision: Callable[[Key], int]) -> Conflict | 
 
 
 def _too_large(batch: Batch, limits: Limits) -> TooLarge | None:
-    """The first name or record of *batch* that *limits* do not allow."""
+    """The first name or record of *batch* that exceeds *limits*."""
     for write in batch.writes:
         name = write.key.name
         if len(name) * 4 > limits.key_bytes and len(name.encode()) > limits.key_bytes:

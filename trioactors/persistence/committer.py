@@ -1,18 +1,19 @@
-"""The one way to the store: commits of all actors, gathered, and the reads of those that start.
+"""The committer: the one way to the store. It groups the commits of all actors, and reads for those that start.
 
-A sync costs the same for one record as for a hundred. So commits that arrive while one is on its way share the next one: the worker takes
-whatever is queued when its turn begins, and a turn is promised to it as soon as the last one has begun, so that it never waits for Trio
-between two of them. Throughput grows with the number of actors until the disk is the limit; one actor alone pays one sync each.
+A sync costs the same for one record as for a hundred. So commits that arrive while one is in flight share the next one: the
+worker takes whatever is queued when its turn begins. The next turn is requested as soon as the last one has begun, so the
+worker never waits for Trio between two turns. Throughput grows with the number of actors until the disk is the limit; a single
+actor pays one sync for each commit.
 
-Reads and commits take turns in the order in which they came, up to the limits of a group: a read behind more commits than one group
-holds may come before the last of them. An actor that starts waits for the commits of its last life by itself.
+Reads and commits take turns in the order of arrival, within the limits of a group: a read behind more commits than one group
+holds may run before the last of them. An actor that starts waits for the commits of its last incarnation on its own.
 
-What an error means is decided here once. One that may pass (`retryable`) is told to everybody in the group, and nothing else happens. Any
-other one breaks the store: it is closed, this child ends with that error, and the system's root opens it again, with everything that
-rests on it (rest_for_one). Until then nothing is accepted.
+The meaning of an error is decided here, once. A retryable error goes to everything in the group, and nothing else happens. Any
+other error breaks the store: the store is closed, this child exits with that error, and the system's root opens the store again
+and restarts all that depends on it (rest_for_one). Until then nothing is accepted.
 
-A disk may never answer. Then closing ends with its grace: the worker is left behind with what it is doing, whoever waits for it is told
-that nobody can say what is kept, and the store is not opened again before that worker has come back.
+A disk may hang forever. Closing then ends with its grace: the worker is abandoned with its operation, the commits it holds
+fail as indeterminate, and the store is not opened again before that worker has finished.
 """
 
 from __future__ import annotations
@@ -53,26 +54,26 @@ E = TypeVar("E", bound=Exception)
 
 @attrs.frozen(kw_only=True, eq=False)
 class Kept:
-    """A commit that is done: the record before it, and the one that is kept now."""
+    """A commit that is done: the record before it, and the record now stored."""
 
     time: float
     child: str
     revision: int
     correlation: int | None
-    """The chain of messages that led to it, where it is one and known."""
+    """The chain of messages that led to it, if it was one chain and is known."""
     inspect: bool
-    """Whether the actor's class lets its state be looked at."""
+    """Whether the actor's class permits its state to be shown."""
     before: bytes = attrs.field(repr=False)
     after: bytes = attrs.field(repr=False)
     decode: Callable[[bytes], Any] = attrs.field(repr=False)
-    """Gives the state in a record, for looking at: no hook of the actor's is called. Raises `SerializationError`."""
+    """Returns the state in a record, for display: no hook runs. Raises `SerializationError`."""
 
 
 GROUP: Final = 1_000
-"""How many batches share one commit at the most."""
+"""The most batches that share one commit."""
 
 GROUP_BYTES: Final = 64 * 1024 * 1024
-"""How many bytes share one commit, but for the last batch in it."""
+"""The bytes after which a commit takes no further batch."""
 
 STORE: Final = ":store"
 """The name of the store among the system's own children."""
@@ -80,7 +81,7 @@ STORE: Final = ":store"
 _log = logging.getLogger("trioactors")
 
 Verdict: TypeAlias = Committed | TrioactorsError
-"""What became of one batch."""
+"""The outcome of one batch."""
 
 
 @attrs.define(eq=False)
@@ -91,37 +92,37 @@ class _Pending:
 
 @attrs.define(eq=False)
 class Committer:
-    """Owns the store of one system while it runs."""
+    """The owner of the store of one system, while it runs."""
 
     store: Store
     _environment: Environment = attrs.field(alias="environment", repr=False)
     _observers: Observers = attrs.field(alias="observers", repr=False)
     _grace: float = attrs.field(alias="grace", repr=False)
-    """Seconds that closing may take."""
+    """The seconds that closing may take."""
     where: str = attrs.field(kw_only=True, default=attrs.Factory(lambda self: repr(self.store), takes_self=True))
-    """How people call the store: its URL, if it was opened by one."""
+    """The store's name for display: its URL, if it was opened by one."""
     listeners: list[Callable[[Kept], None]] = attrs.field(factory=list["Callable[[Kept], None]"], init=False, repr=False)
-    """Called with each commit of a state, with the records themselves, which trace records do not hold. They must not raise."""
+    """Called with each commit of a state. They get the records themselves, which trace records do not contain. Must not raise."""
     _queue: deque[_Pending] = attrs.field(factory=deque["_Pending"], init=False, repr=False)
     _worker: Worker = attrs.field(factory=InPlaceWorker, init=False, repr=False)
     _unsettled: set[_Pending] = attrs.field(factory=set["_Pending"], init=False, repr=False)
-    """What was submitted and not told yet, queued or in the worker's hands."""
+    """The batches whose outcome was not reported yet: queued, or held by the worker."""
     _promised: deque[None] = attrs.field(factory=deque[None], init=False, repr=False)
-    """The turns that the worker was promised and has not begun; like the queue, both threads use it, and each step is one atomic call."""
+    """The turns that were requested and have not begun. Both threads use it, like the queue; each step is one atomic call."""
     _turns: int = attrs.field(default=0, init=False)
-    """How many turns the worker was promised and has not reported yet."""
+    """The number of turns that were requested and not reported yet."""
     _open: bool = attrs.field(default=False, init=False)
     _closing: bool = attrs.field(default=False, init=False)
     _left_behind: bool = attrs.field(default=False, init=False)
-    """Whether a worker that did not finish in time still has the store."""
+    """Whether a worker that did not finish in time still holds the store."""
     _broken: TrioactorsError | None = attrs.field(default=None, init=False)
-    _news: trio.Event = attrs.field(factory=trio.Event, init=False, repr=False)
-    """Set when the store broke, and, while it closes, when the worker has reported its last turn."""
+    _changed: trio.Event = attrs.field(factory=trio.Event, init=False, repr=False)
+    """Set when the store broke and, while it closes, when the worker has reported its last turn."""
 
     # --- for actors ---
 
     def submit(self, batch: Batch, settle: Callable[[Verdict], None]) -> None:
-        """Commit *batch*, soon, and tell *settle* what became of it; perhaps before this returns."""
+        """Queue *batch* for the next commit, and call *settle* with the outcome; possibly before this returns."""
         if not self._open or self._broken is not None:
             settle(self._closed())
             return
@@ -131,7 +132,7 @@ class Committer:
         self._promise_turn()
 
     async def read(self, keys: Sequence[Key]) -> Sequence[Record | Corrupt | None]:
-        """What is committed under *keys*. Raises `StoreError`."""
+        """The committed records under *keys*. Raises `StoreError`."""
         if not self._open or self._broken is not None:
             await trio.lowlevel.checkpoint()
             raise self._closed()
@@ -143,7 +144,7 @@ class Committer:
             raise
 
     async def look(self, space: Space, start: str, *, limit: int) -> Sequence[Found]:
-        """The first *limit* records of *space* from the name *start* on. For people: no error breaks anything. Raises `StoreError`."""
+        """The first *limit* records of *space* from the name *start* on, for display. Raises `StoreError`, and breaks nothing."""
         if not self._open or self._broken is not None:
             await trio.lowlevel.checkpoint()
             raise self._closed()
@@ -158,7 +159,7 @@ class Committer:
 
     @property
     def broken(self) -> bool:
-        """Whether the store has failed, and is about to be opened again with everything that rests on it."""
+        """Whether the store has failed, and is about to be restarted with all that depends on it."""
         return self._broken is not None
 
     def _closed(self) -> StoreUnavailable:
@@ -168,15 +169,15 @@ class Committer:
     # --- turns ---
 
     def _promise_turn(self) -> None:
-        """The queue is not empty: see to it that a turn will begin which takes it."""
+        """Request a turn for what is queued, unless one that will take it is requested already."""
         if not self._promised:
             self._turns += 1
             self._promised.append(None)
             self._worker.submit(self._commit_group, self._report)
 
     def _commit_group(self) -> tuple[list[_Pending], Sequence[Answer] | TrioactorsError]:
-        """In the worker: commit what is queued now."""
-        self._promised.popleft()  # first: what is queued from here on may come too late for this turn
+        """Commit what is queued now. Runs in the worker's thread."""
+        self._promised.popleft()  # before the queue is read: what is queued later may miss this turn
         group: list[_Pending] = []
         size = 0
         while self._queue and len(group) < GROUP and size < GROUP_BYTES:
@@ -189,14 +190,14 @@ class Committer:
             return group, self._closed()
         try:
             return group, _checked(self.store.commit([pending.batch for pending in group]), group)
-        except Exception as error:  # told to everybody in the group, and nothing more is committed unless the error may pass
-            declared = _declared(error)
-            if not declared.retryable:
-                self._broken = declared
-            return group, declared
+        except Exception as error:  # it goes to the whole group; unless it is retryable, nothing more is committed
+            known = _as_store_error(error)
+            if not known.retryable:
+                self._broken = known
+            return group, known
 
     def _report(self, result: outcome.Outcome[tuple[list[_Pending], Sequence[Answer] | TrioactorsError]]) -> None:
-        """In Trio's thread: tell what became of a group, and take the next turn."""
+        """Report the outcome of a group, and request the next turn. Runs in Trio's thread."""
         self._turns -= 1
         group, answers = result.unwrap()
         failed = answers if isinstance(answers, Exception) else None
@@ -211,10 +212,10 @@ class Committer:
             for pending, answer in zip(group, answers, strict=True):
                 self._settle(pending, _verdict(answer))
         if self._broken is not None or (self._turns == 0 and self._closing):
-            self._news.set()
+            self._changed.set()
 
     def _settle(self, pending: _Pending, verdict: Verdict) -> None:
-        """Tell *pending* what became of it, unless it was told already that nobody will hear of it."""
+        """Report the outcome of *pending*, unless it was reported as indeterminate already."""
         if pending in self._unsettled:
             self._unsettled.remove(pending)
             pending.settle(verdict)
@@ -227,15 +228,15 @@ class Committer:
         )
 
     def _break(self, error: Exception) -> None:
-        self._broken = self._broken or _declared(error)
-        self._news.set()
+        self._broken = self._broken or _as_store_error(error)
+        self._changed.set()
 
     # --- as a child ---
 
     async def run(self, *, task_status: Any) -> None:
-        """Open the store, serve until cancelled, close it. Raises what broke it."""
+        """Open the store, serve until cancelled, close it. Raises the error that broke the store."""
         if self._left_behind:
-            raise StoreUnavailable(f"{self.store!r} has not come back from what it was doing when it was closed last")
+            raise StoreUnavailable(f"{self.store!r} is still busy with an operation from before it was closed")
         self._broken = None
         self._worker = self._environment.worker() if self.store.blocking else InPlaceWorker()
         try:
@@ -243,8 +244,8 @@ class Committer:
             self._open = True
             task_status.started()
             while self._broken is None:
-                self._news = trio.Event()
-                await self._news.wait()
+                self._changed = trio.Event()
+                await self._changed.wait()
             raise self._broken
         finally:
             self._closing = True
@@ -255,7 +256,7 @@ class Committer:
                     self._leave_behind()
             finally:
                 self._open = self._closing = False
-                self._settle_rest()
+                self._settle_all()
                 self._worker.close()
 
     async def _begin(self) -> None:
@@ -265,9 +266,9 @@ class Committer:
             raise StoreUnavailable(f"{self.where} cannot be opened: {error}. Nothing was changed.") from error
 
     async def _close(self) -> None:
-        while self._turns:  # those who still have something to commit may do so: their callers wait
-            self._news = trio.Event()
-            await self._news.wait()
+        while self._turns:  # commits that are queued are still done: callers wait for them
+            self._changed = trio.Event()
+            await self._changed.wait()
         self._open = False
         try:
             await run_on(self._worker, self.store.close)
@@ -276,33 +277,31 @@ class Committer:
 
     def _leave_behind(self) -> None:
         _log.error(
-            "%r did not finish within %g s and is left behind; what it was doing may or may not be kept", self.store, self._grace
+            "%r did not finish within %g s and is abandoned; what it was doing may or may not be stored", self.store, self._grace
         )
         self._left_behind = True
-        self._worker.submit(self.store.close, self._came_back)
+        self._worker.submit(self.store.close, self._worker_finished)
 
-    def _settle_rest(self) -> None:
-        """Nobody waits for ever: what was not begun is not written, and of what was begun nobody will hear any more."""
+    def _settle_all(self) -> None:
+        """Settle the rest: queued batches fail; batches in flight are indeterminate."""
         while self._queue:
             self._settle(self._queue.popleft(), self._closed())
-        lost = StorePoisoned(
-            f"{self.store!r} was closed before it had told what became of this; nobody can say whether it was kept"
-        )
+        lost = StorePoisoned(f"{self.store!r} was closed before it reported the outcome; this commit may or may not be stored")
         for pending in tuple(self._unsettled):
             self._settle(pending, fresh(lost))
 
-    def _came_back(self, _: object) -> None:
-        """The worker has done the last thing that it was asked to do."""
+    def _worker_finished(self, _: object) -> None:
+        """The abandoned worker has finished; the store may be opened again."""
         self._left_behind = False
 
 
-def _declared(error: Exception) -> StoreError:
-    """*error* as one of the store's: what it does not declare leaves nobody able to say what is kept."""
+def _as_store_error(error: Exception) -> StoreError:
+    """*error* as a store error. An undeclared one leaves it unknown what is stored."""
     if isinstance(error, StoreError):
         return error
-    undeclared = StorePoisoned(f"the store failed in a way that it does not declare: {error!r}")
-    undeclared.__cause__ = error
-    return undeclared
+    unknown = StorePoisoned(f"the store raised an error that it does not declare: {error!r}")
+    unknown.__cause__ = error
+    return unknown
 
 
 def _verdict(answer: Answer) -> Verdict:
@@ -319,20 +318,20 @@ def _verdict(answer: Answer) -> Verdict:
 
 
 def _checked(answers: Sequence[Answer], group: Sequence[_Pending]) -> Sequence[Answer]:
-    """*answers*, if they are as the port says: one for each batch, and a revision for each write. Raises `TypeError`."""
+    """*answers*, if they obey the port: one for each batch, and one revision for each write. Raises `TypeError`."""
     if len(answers) != len(group):
         raise TypeError(f"commit gave {len(answers)} answers to {len(group)} batches")
     for answer, pending in zip(answers, group, strict=True):
         if isinstance(answer, Committed):
             if len(answer.revisions) != len(pending.batch.writes):
                 raise TypeError(f"commit gave {answer!r} to a batch of {len(pending.batch.writes)} writes")
-        elif not isinstance(answer, Conflict | TooLarge):  # pyright: ignore[reportUnnecessaryIsInstance] - a plug-in's word
+        elif not isinstance(answer, Conflict | TooLarge):  # pyright: ignore[reportUnnecessaryIsInstance] - a plug-in may err
             raise TypeError(f"commit answered {answer!r}")
     return answers
 
 
 def fresh(error: E) -> E:
-    """The same error once more: each of those who are told raises its own. Made without its `__init__`, which may want more."""
+    """A copy of *error*: each receiver raises its own. Made without calling `__init__`, which may take other arguments."""
     again = type(error).__new__(type(error), *error.args)
     vars(again).update(vars(error))
     again.__cause__ = error.__cause__

@@ -1,4 +1,4 @@
-"""How a store is opened: its options, its numbers, and the address that carries them."""
+"""How a store is opened: its options, its limits, and the address that carries them."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ class Durability(enum.Enum):
     """What an acknowledged commit survives."""
 
     DURABLE = "durable"
-    """Everything the disk survives, power cuts included."""
+    """Everything that the disk survives, including power cuts."""
 
     RELAXED = "relaxed"
-    """The end of the process, also by `kill -9`. A power cut may take the last commits, never a part of one."""
+    """The end of the process, including `kill -9`. A power cut may lose the last commits, but never a part of one."""
 
 
 class Verification(enum.Enum):
     """What is verified when a store is opened. A record is always verified when it is read."""
 
     FULL = "full"
-    """That every key that was ever committed and not removed is there; reading them all takes time, see docs/stores.md."""
+    """That every key that was committed and not removed is present. This reads all keys, which takes time, see docs/stores.md."""
 
     NONE = "none"
-    """Nothing: for tools that look into a damaged store."""
+    """Nothing: for tools that inspect a damaged store."""
 
 
 class Creation(enum.Enum):
-    """What happens when there is no store yet."""
+    """What happens if the store does not exist."""
 
     CREATE = "yes"
     REFUSE = "no"
@@ -44,19 +44,19 @@ class Creation(enum.Enum):
 
 @attrs.frozen(kw_only=True)
 class Limits:
-    """The numbers of a store."""
+    """The limits of a store."""
 
     key_bytes: int = 4_096
-    """The longest name, in UTF-8."""
+    """The longest name, in bytes of UTF-8."""
 
     record_bytes: int = 256 * 1024 * 1024
-    """The largest record."""
+    """The largest record, in bytes."""
 
     slack_bytes: int = 8 * 1024 * 1024
-    """Dead weight that a store on disk may carry before it cleans up."""
+    """The bytes of outdated records that a store on disk may hold before it cleans up."""
 
     patience: float = 1.0
-    """Seconds a store waits for another program that reads or writes its file."""
+    """The seconds that a store waits for another program that reads or writes its file."""
 
 
 @attrs.frozen(kw_only=True)
@@ -71,7 +71,7 @@ class Options:
 
 @attrs.frozen
 class Address:
-    """A store URL, taken apart; `path` is absolute, or empty where the URL has none."""
+    """A store URL, taken apart. `path` is absolute, or empty if the URL has none."""
 
     url: str
     scheme: str
@@ -79,7 +79,7 @@ class Address:
     options: Mapping[str, str]
 
     def known_options(self, limits: Limits) -> Options:
-        """The options that stores on disk share; any other is refused."""
+        """The options common to stores on disk. Raises `BadStoreURL` for any other option, or a bad value."""
         self.allow("durability", "verify", "create")
         return Options(
             durability=self.choice("durability", Durability.DURABLE),
@@ -89,14 +89,14 @@ class Address:
         )
 
     def allow(self, *names: str) -> None:
-        """Refuse every option that is not among *names*."""
+        """Raise `BadStoreURL` for an option that is not among *names*."""
         for name in self.options:
             if name not in names:
                 known = ", ".join(names) or "none"
-                raise BadStoreURL(self.url, f"{self.scheme} knows no option {name!r}; it knows: {known}")
+                raise BadStoreURL(self.url, f"{self.scheme} has no option {name!r}; known options: {known}")
 
     def choice(self, name: str, default: E) -> E:
-        """The option as a member of *default*'s enum."""
+        """The option *name* as a member of *default*'s enum. Raises `BadStoreURL` if its value is not one."""
         value = self.options.get(name)
         if value is None:
             return default

@@ -1,15 +1,16 @@
-"""The port through which durable state leaves and returns: one ordered keyspace behind six synchronous methods.
+"""The port of stores: one ordered keyspace behind six synchronous methods.
 
-A store keeps bytes under keys. A key is a name in a space; names are ordered by code point, and any Unicode text is a name. A
-store never looks inside the bytes, never waits on Trio, and is called by one caller at a time (the runtime's serial worker),
-so it needs no locks of its own.
+A store keeps bytes under keys. A key is a name in a space. Names are ordered by code point, and any Unicode text is a name. A
+store never looks inside the bytes, never waits on Trio, and is called by one caller at a time (the runtime's serial worker), so
+it needs no locks.
 
-Revisions make two owners of one record impossible to miss. A record's revision grows by one at each write and never comes back:
-a key that is written anew after a removal starts above every revision the store has ever given. `ABSENT` is the revision of what
-is not there. Every write says which revision it expects, and its batch is kept as a whole or answered with `Conflict`.
+Revisions reveal a second owner of a record. A record's revision grows by one at each write and never repeats: a key that is
+written again after a removal starts above every revision that the store has given. `ABSENT` is the revision of a key without a
+record. Every write says which revision it expects, and its batch is committed as a whole or answered with `Conflict`.
 
-What a store promises when `commit` has returned is its durability, and nothing it cannot verify ever leaves it: a damaged record
-is read as `Corrupt`, a damaged store is refused by `open`. Errors are the `StoreError` branch of `trioactors.errors`.
+When `commit` has returned, the batch is as durable as the store promises. A store returns nothing that it cannot verify: a
+damaged record is read as `Corrupt`, and `open` refuses a damaged store. Errors are the `StoreError` branch of
+`trioactors.errors`.
 """
 
 from __future__ import annotations
@@ -46,14 +47,14 @@ __all__ = [
 ]
 
 ABSENT = 0
-"""The revision of a key under which nothing is stored."""
+"""The revision of a key without a record."""
 
 SCAN_LIMIT = 1_000
-"""How many records one scan returns unless it is told otherwise."""
+"""The most records that a scan returns by default."""
 
 
 class Space(enum.Enum):
-    """The parts of the keyspace; a name in one has nothing to do with the same name in another."""
+    """The parts of the keyspace. The same name in two spaces means two unrelated keys."""
 
     STATE = "state"
     EVENT = "event"
@@ -68,7 +69,7 @@ class Space(enum.Enum):
 
 @attrs.frozen(cache_hash=True)
 class Key:
-    """Where a record is: a name in a space. Names are compared as they are, by code point, with no folding of any kind."""
+    """The place of a record: a name in a space. Names are compared by code point, without any folding."""
 
     space: Space
     name: str
@@ -84,7 +85,7 @@ class Key:
 
 @attrs.frozen
 class Record:
-    """What is committed under a key."""
+    """The committed record of a key."""
 
     data: bytes
     revision: int
@@ -92,7 +93,7 @@ class Record:
 
 @attrs.frozen
 class Corrupt:
-    """Something is stored under the key, and it is not what was written; `data` is what is left of it."""
+    """A damaged record: what is stored is not what was written. `data` is what is left of it."""
 
     key: Key
     reason: str
@@ -105,7 +106,7 @@ Found: TypeAlias = tuple[Key, Record | Corrupt]
 
 @attrs.frozen
 class Check:
-    """The batch is kept only if the key is at this revision."""
+    """A condition: the batch is committed only if the key is at this revision."""
 
     key: Key
     expected: int
@@ -113,7 +114,7 @@ class Check:
 
 @attrs.frozen
 class Write:
-    """New bytes for a key, or None to remove it, if it is at the expected revision (None: whichever it is at)."""
+    """New bytes for a key, or None to remove it. The key must be at the *expected* revision; None means any."""
 
     key: Key
     data: bytes | None = attrs.field(repr=False)
@@ -122,7 +123,7 @@ class Write:
 
 @attrs.frozen
 class Batch:
-    """Writes that are kept together or not at all; a key is written once at most."""
+    """Writes that are committed together or not at all. A key may be written only once."""
 
     writes: tuple[Write, ...]
     checks: tuple[Check, ...] = ()
@@ -134,14 +135,14 @@ class Batch:
 
 @attrs.frozen
 class Committed:
-    """The batch is kept. `revisions` has, for each write, its key's revision from now on (`ABSENT` for a removal)."""
+    """The batch is committed. `revisions` has, for each write, the new revision of its key (`ABSENT` for a removal)."""
 
     revisions: tuple[int, ...]
 
 
 @attrs.frozen
 class Conflict:
-    """Nothing of the batch is kept: a key was not at the revision that was expected."""
+    """The batch is not committed: a key was not at the expected revision."""
 
     key: Key
     expected: int
@@ -150,7 +151,7 @@ class Conflict:
 
 @attrs.frozen
 class TooLarge:
-    """Nothing of the batch is kept: a name or a record is longer than the store's limits allow."""
+    """The batch is not committed: a name or a record exceeds the store's limits."""
 
     key: Key
     size: int
@@ -158,68 +159,75 @@ class TooLarge:
 
 
 Answer: TypeAlias = Committed | Conflict | TooLarge
-"""What became of one batch."""
+"""The outcome of one batch."""
 
 
 class Store(Protocol):
-    """Where committed state lives.
+    """Where committed state is stored. This is the port that a store implements.
 
-    A store is made closed. It can be opened again after it was closed, and must be after it raised `StorePoisoned`. All methods
-    but `open` and `close` need it open, and raise `StoreUnavailable` where it is not.
+        store = store_at("sqlite:///counter.db")
+        store.open(environment)
+        [answer] = store.commit([Batch((Write(Key(Space.STATE, "counter"), b"1", expected=ABSENT),))])
+        [record] = store.read([Key(Space.STATE, "counter")])
+        store.close()
+
+    A new store is closed. It can be opened again after it was closed, and must be after it raised `StorePoisoned`. All methods
+    except `open` and `close` raise `StoreUnavailable` unless the store is open. `trioactors.testing.stores.StoreContract` tests all
+    promises made here.
     """
 
     @property
     def blocking(self) -> bool:
-        """Whether a commit may wait for a disk; if not, calling it in place is cheaper than a thread."""
+        """Whether a commit may wait for a disk. If not, the runtime calls the store directly, without a thread."""
         ...
 
     def open(self, environment: Environment) -> None:
-        """Lock it, bring its schema up to date, recover what was committed, and make that durable again before serving it."""
+        """Lock the store, update its schema, recover what was committed, and make that durable again before serving it."""
         ...
 
     def read(self, keys: Sequence[Key]) -> Sequence[Record | Corrupt | None]:
-        """What is committed under each of *keys*, in their order; None where nothing is."""
+        """The committed record of each of *keys*, in their order; None for a key without one."""
         ...
 
     def scan(
         self, space: Space, start: str = "", stop: str | None = None, *, limit: int = SCAN_LIMIT, reverse: bool = False
     ) -> Sequence[Found]:
-        """The first *limit* records of the space with start <= name < stop, by name; with *reverse* the last, from the end.
+        """The first *limit* records of *space* with start <= name < stop, by name; with *reverse*, the last ones, from the end.
 
-        To go on after a name, start at `name + chr(0)`; for all names with a prefix, stop at `prefix_end(prefix)`.
+        To continue after a name, start at `name + chr(0)`. For all names with a prefix, stop at `prefix_end(prefix)`.
         """
         ...
 
     def commit(self, batches: Sequence[Batch]) -> Sequence[Answer]:
-        """Keep the batches, in order, with one sync for all; each is kept whole or not at all, and one answer is given for each.
+        """Commit *batches* in order, with one sync for all. Each is committed whole or not at all; returns one answer for each.
 
-        A later batch sees what an earlier one wrote. When this raises, none was kept, unless the error is indeterminate.
+        A later batch sees what an earlier one wrote. If this raises, no batch was committed, unless the error is indeterminate.
         """
         ...
 
     def backup(self, to: Path) -> None:
-        """Write a complete store to the path *to*, where nothing may be yet."""
+        """Write a complete copy of the store to the path *to*, which must not exist."""
         ...
 
     def close(self) -> None:
-        """Let go of everything; closing what is closed does nothing."""
+        """Release everything. Closing a closed store does nothing."""
         ...
 
 
 class Backend(Protocol):
-    """What an entry point of the group `trioactors.backends` names: a class of stores."""
+    """A class of stores: what an entry point in the group `trioactors.backends` names."""
 
     def from_address(self, address: Address, limits: Limits) -> Store:
-        """A store, not yet open; `BadStoreURL` if the address makes no sense to it."""
+        """A store for *address*, not yet open. Raises `BadStoreURL` if the address makes no sense."""
         ...
 
 
 def prefix_end(prefix: str) -> str | None:
-    """The first text after all that begin with *prefix*; None where there is none."""
+    """The first text after all texts that begin with *prefix*; None if there is none."""
     kept = prefix.rstrip(chr(sys.maxunicode))
     if not kept:
         return None
     following = ord(kept[-1]) + 1
-    if 0xD800 <= following <= 0xDFFF:  # noqa: PLR2004 - the surrogates are no characters
+    if 0xD800 <= following <= 0xDFFF:  # noqa: PLR2004 - surrogates are not characters
         following = 0xE000
     return kept[:-1] + chr(following)

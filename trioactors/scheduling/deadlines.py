@@ -20,7 +20,7 @@ from typing import Final, Protocol
 import attrs
 import trio
 
-__all__ = ["SMALLEST_SWEEP", "Alarm", "Dated", "Deadlines", "Due", "Series", "Unordered"]
+__all__ = ["SMALLEST_SWEEP", "Alarm", "Dated", "Deadlines", "Due", "Series"]
 
 SMALLEST_SWEEP: Final = 1_024
 
@@ -92,19 +92,6 @@ class Series:
             queue.clear()
             queue.extend(kept)
             self._sweep_at = max(SMALLEST_SWEEP, 2 * len(kept))
-
-
-class Unordered:
-    """Where entries go whose timeouts differ: the heap."""
-
-    __slots__ = ("_deadlines",)
-
-    def __init__(self, deadlines: Deadlines) -> None:
-        self._deadlines = deadlines
-
-    def add(self, entry: Dated) -> None:
-        """Let *entry* ring at its deadline."""
-        self._deadlines.add(entry.deadline, entry)
 
 
 @attrs.define(eq=False)

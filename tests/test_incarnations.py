@@ -48,7 +48,7 @@ def system_tree() -> ta.Supervisor:
 async def test_the_caller_of_the_fatal_message_knows_at_once_with_the_cause(system: ta.System) -> None:
     alone = system.get(Keeper, "alone")
 
-    with pytest.raises(ta.ActorCrashed, match=r"alone ended \(crash: Broken\) before it answered") as caught:
+    with pytest.raises(ta.ActorCrashed, match=r"alone exited \(crash: Broken\) before it replied") as caught:
         await alone.fail()
 
     assert isinstance(caught.value.__cause__, Broken)
@@ -150,7 +150,7 @@ async def test_a_killed_actor_tells_its_caller(system: ta.System) -> None:
 async def test_a_handler_that_raises_shutdown_ends_in_order(system: ta.System) -> None:
     keeper = await system.start(Keeper, name="keeper", restart="transient")
 
-    with pytest.raises(ta.ActorStopped, match="keeper ended in order"):
+    with pytest.raises(ta.ActorStopped, match="keeper stopped in order"):
         await keeper.end_by_error()
     await ta.stop(keeper)
 

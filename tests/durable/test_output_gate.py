@@ -347,7 +347,7 @@ async def test_a_call_that_runs_out_of_time_says_that_it_waits_for_a_commit(keep
     await trio.sleep(10)
     disk.hold()
 
-    with pytest.raises(ta.CallTimeout, match=r"idle and waits for a commit since 5 s.*message had begun"):
+    with pytest.raises(ta.CallTimeout, match=r"idle and has been waiting for a commit for 5 s.*message had begun"):
         await keeper.write("a")
 
     disk.release()

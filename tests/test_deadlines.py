@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import attrs
 import pytest
@@ -9,7 +10,7 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trioactors.scheduling.deadlines import SMALLEST_SWEEP, Deadlines, Unordered
+from trioactors.scheduling.deadlines import SMALLEST_SWEEP, Dated, Deadlines
 from trioactors.testing import run
 
 
@@ -121,16 +122,18 @@ async def test_an_entry_of_a_series_that_sets_an_alarm_is_heard(autojump_clock: 
     assert rung == [3]
 
 
-@pytest.mark.parametrize("keep", [lambda alarms: alarms.series(1_000), Unordered], ids=["series", "heap"])
+@pytest.mark.parametrize(
+    "keep", [lambda alarms: alarms.series(1_000).add, lambda alarms: partial(alarms.add, 1_000)], ids=["series", "heap"]
+)
 async def test_settled_entries_are_swept_out(
-    autojump_clock: trio.testing.MockClock, keep: Callable[[Deadlines], Unordered]
+    autojump_clock: trio.testing.MockClock, keep: Callable[[Deadlines], Callable[[Dated], None]]
 ) -> None:
     alarms = Deadlines()
-    queue = keep(alarms)
+    add = keep(alarms)
 
     for number in range(4 * SMALLEST_SWEEP):
         entry = Entry(1_000)
-        queue.add(entry)
+        add(entry)
         entry.pending = number % 1_000 == 0
 
     kept = [*alarms._heap, *alarms.series(1_000).queue]

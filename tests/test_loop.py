@@ -198,7 +198,7 @@ async def test_a_handler_that_made_no_actor_fails_the_start(system: ta.System) -
         def __new__(cls) -> Any:
             return 5
 
-    with pytest.raises(ta.StartFailed, match="made 5, which is no actor"):
+    with pytest.raises(ta.StartFailed, match="made 5, which is not an actor"):
         await system.start(Odd, name="odd")
 
 
