@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextvars import ContextVar
-from functools import partial
 from typing import Any, Protocol
 
 import attrs
@@ -20,6 +19,7 @@ from trioactors.errors.exits import CRASH, KILLED, Exit, Failure, RestartEntry
 from trioactors.messaging.mailbox import Mailbox
 from trioactors.messaging.messages import Envelope
 from trioactors.scheduling.deadlines import Alarm
+from trioactors.scheduling.parking import Parking
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.runtime import Runtime
 from trioactors.supervision.specs import INTERNAL, ChildSpec, Supervisor
@@ -255,7 +255,7 @@ class Incarnation:
     """When its start is too late; a life is its own entry among the alarms."""
     grace: Alarm | None = attrs.field(default=None, repr=False)
     """When its stop is too late."""
-    waiters: list[trio.lowlevel.Task] | None = attrs.field(default=None, repr=False)
+    waiters: Parking | None = attrs.field(default=None, repr=False)
     """Tasks to wake when it is ready, and when it has ended."""
     nursery: trio.Nursery | None = attrs.field(default=None, repr=False)
     """The nursery in which its task runs."""
@@ -313,22 +313,15 @@ class Incarnation:
     def notify(self) -> None:
         """It is ready, or has ended: wake who waits for that, and tell who watches."""
         if self.waiters is not None:
-            waiters, self.waiters = self.waiters, None
-            for task in waiters:
-                trio.lowlevel.reschedule(task)
+            self.waiters.wake()
         for watcher in self.child.watchers:
             watcher(self)
 
     async def wait(self) -> None:
         """Wait until it is ready or has ended, whatever comes next."""
-        task = trio.lowlevel.current_task()
-        self.waiters = [] if self.waiters is None else self.waiters
-        self.waiters.append(task)
-        await trio.lowlevel.wait_task_rescheduled(partial(self._unwait, task))
-
-    def _unwait(self, task: trio.lowlevel.Task, _: object) -> trio.lowlevel.Abort:
-        self.waiters = [other for other in self.waiters or () if other is not task]
-        return trio.lowlevel.Abort.SUCCEEDED
+        if self.waiters is None:
+            self.waiters = Parking()
+        await self.waiters.wait()
 
     @property
     def pending(self) -> bool:

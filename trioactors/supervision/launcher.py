@@ -72,7 +72,7 @@ class Launcher(Loop):
         self.attending = child
         try:
             while not incarnation.settled:
-                await self.park()
+                await self.wait()
                 if self.incarnation.asked is not None and not incarnation.settled:
                     await self.stop(child)
                     raise StopRequested
@@ -126,7 +126,7 @@ class Launcher(Loop):
             before, self.attending = self.attending, child
             self._break_cycle(child)
             while incarnation.ended is None:
-                await self.park()
+                await self.wait()
             self.attending = before
         self._stopped(child)
 
@@ -155,7 +155,7 @@ class Launcher(Loop):
         if self.plan.strategy is Strategy.DYNAMIC:
             for incarnation in [self.ask_to_stop(child) for child in children]:
                 while incarnation is not None and incarnation.ended is None:
-                    await self.park()
+                    await self.wait()
         keeps = keeps_children(self.child) and not leaves_for_good(self.child)
         for child in children:
             await self.stop(child)

@@ -14,6 +14,7 @@ import trio
 from trioactors.errors import CallTimeout
 from trioactors.errors.exits import Exit
 from trioactors.scheduling.activity import Activity
+from trioactors.scheduling.parking import Parking
 from trioactors.supervision.child import Child, Incarnation
 from trioactors.supervision.restarts import RestartHistory
 
@@ -97,7 +98,7 @@ class Suspension:
 
 
 @attrs.define(eq=False)
-class Loop(ABC):
+class Loop(Parking, ABC):
     """The inbox of one supervisor, and the place where its loop waits: for a message, or for a child."""
 
     _activity: Activity = attrs.field(alias="activity", repr=False)
@@ -108,7 +109,6 @@ class Loop(ABC):
     queue: deque[Message] = attrs.field(factory=deque["Message"], init=False)
     busy: bool = attrs.field(default=False, init=False)
     """Whether its loop has something to do."""
-    _parked: trio.lowlevel.Task | None = attrs.field(default=None, init=False)
 
     @abstractmethod
     def child_ready(self, child: Child, incarnation: Incarnation) -> None:
@@ -129,26 +129,11 @@ class Loop(ABC):
         if not self.suspension.held:
             self.wake()
 
-    def wake(self) -> None:
-        """Something happened that the loop may be waiting for."""
-        if self._parked is not None:
-            parked, self._parked = self._parked, None
-            trio.lowlevel.reschedule(parked)
-
     def set_busy(self) -> None:
         """There is something to do; `quiesce` waits for it."""
         if not self.busy:
             self.busy = True
             self._activity.busy += 1
-
-    async def park(self) -> None:
-        """Wait until somebody wakes the loop."""
-        self._parked = trio.lowlevel.current_task()
-        await trio.lowlevel.wait_task_rescheduled(self._unpark)
-
-    def _unpark(self, _: object) -> trio.lowlevel.Abort:
-        self._parked = None
-        return trio.lowlevel.Abort.SUCCEEDED
 
     def set_idle(self) -> None:
         """There is nothing to do."""

@@ -153,7 +153,7 @@ class SupervisorLoop(Launcher):
             if not self.queue or self.suspension.held:
                 if not self.queue:
                     self.set_idle()
-                await self.park()
+                await self.wait()
             else:
                 await self._handle(self.queue.popleft())
 
