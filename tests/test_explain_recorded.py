@@ -68,7 +68,7 @@ class Prophet(conformance._Player):
                 return []
         if not self._alive(self.root):
             return []
-        cells = [conformance._child(self.system, path) for path, _ in dying]
+        cells = [conformance._node(self.system, path) for path, _ in dying]
         return dying if all(cell is not None and self._alive(cell) for cell in cells) else []
 
     def foretell(self, step: dict[str, Any], deaths: list[list[str]]) -> None:

@@ -49,11 +49,6 @@ class Parent(Node, Protocol):
         ...
 
     @property
-    def prefix(self) -> str:
-        """What the paths of its children begin with."""
-        ...
-
-    @property
     def leaving(self) -> bool:
         """Whether it is being stopped for good."""
         ...
@@ -121,8 +116,13 @@ class Child:
     @property
     def path(self) -> str:
         """The names of its supervisors and its own, from the top."""
-        own = self.name.removeprefix(INTERNAL)
-        return own if self.parent is None else f"{self.parent.prefix}{own}"
+        names = [self.name.removeprefix(INTERNAL)]
+        above = self.parent
+        while above is not None:
+            if not above.name.startswith(INTERNAL):
+                names.append(above.name)
+            above = above.parent
+        return "/".join(reversed(names))
 
     @property
     def busy(self) -> bool:

@@ -24,11 +24,20 @@ from trioactors.errors import (
     StartFailed,
     UnknownName,
 )
-from trioactors.supervision.child import Child, leaves_for_good, start_failure, waiting_incarnation
+from trioactors.supervision.child import Child, Parent, leaves_for_good, start_failure, waiting_incarnation
 from trioactors.supervision.dynamic import abandon_start, independent, start_concurrently, start_error, stop_concurrently
 from trioactors.supervision.requests import Request
 from trioactors.supervision.restarts import ChildStatus
-from trioactors.supervision.specs import MAX_DEPTH, ChildKind, ChildSpec, Restart, Strategy, Supervisor, check_significance
+from trioactors.supervision.specs import (
+    INTERNAL,
+    MAX_DEPTH,
+    ChildKind,
+    ChildSpec,
+    Restart,
+    Strategy,
+    Supervisor,
+    check_significance,
+)
 from trioactors.supervision.supervisor import SupervisorLoop
 from trioactors.supervision.tree import SupervisorChild
 from trioactors.supervision.wait_graph import waiting
@@ -160,8 +169,18 @@ async def _up(supervisor: SupervisorChild) -> None:
 
 
 def _check_depth(supervisor: SupervisorChild, spec: ChildSpec | Supervisor) -> None:
-    if isinstance(spec, Supervisor) and (depth := supervisor.level + spec.depth) > MAX_DEPTH:
+    if isinstance(spec, Supervisor) and (depth := _depth_of(supervisor) + spec.depth) > MAX_DEPTH:
         raise SpecError(f"{spec.name!r} would be {depth} supervisors deep; {MAX_DEPTH} is the limit. Make the tree wider.")
+
+
+def _depth_of(supervisor: SupervisorChild) -> int:
+    """The number of supervisors from the top to *supervisor*; the system's own do not count."""
+    depth = 0
+    node: Parent | None = supervisor
+    while node is not None:
+        depth += not node.name.startswith(INTERNAL)
+        node = node.parent
+    return depth
 
 
 def _add(supervisor: SupervisorChild, spec: ChildSpec | Supervisor, *, dynamic: bool) -> Child:

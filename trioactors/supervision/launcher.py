@@ -48,7 +48,7 @@ class Launcher(Loop):
     # --- starting ---
 
     async def _start_declared(self) -> None:
-        self.child.adopt()
+        self._adopt()
         if keeps_children(self.child):  # they come back as from a restart: a start that fails is tried again, and counts
             for child in tuple(self.child.children.values()):
                 self.known[child] = self.launch(child)
@@ -56,6 +56,23 @@ class Launcher(Loop):
         for child in tuple(self.child.children.values()):
             if not await self.start(child) and not (child.current is not None and child.current.ignored):
                 raise start_failure(child)
+
+    def _adopt(self) -> None:
+        """Go back to the declared children. Those that are known keep their `Child`, and so their ref and mailbox. Raises `NameTaken`."""
+        supervisor = self.child
+        supervisor.gave_up = None
+        known, supervisor.children = supervisor.children, {}
+        for spec in self.plan.children:
+            child = known.pop(spec.name, None) if spec.name is not None else None
+            child = supervisor.make_child(supervisor, spec) if child is None else child
+            supervisor.children[child.name] = child
+        for child in known.values():
+            if keeps_children(supervisor):
+                supervisor.children[child.name] = child
+            else:
+                child.forget()
+        for child in supervisor.children.values():
+            supervisor.registry.register(child)
 
     def launch(self, child: Child) -> Incarnation:
         """Begin a life of *cell*, in the supervisor's context, whoever asked for it. A restart that was to come has come."""

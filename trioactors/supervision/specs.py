@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial, wraps
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, ParamSpec, TypeGuard, TypeVar, cast, get_origin
+from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, TypeGuard, TypeVar, get_origin
 from weakref import WeakKeyDictionary
 
 import attrs
@@ -29,6 +29,7 @@ __all__ = [
     "ChildKind",
     "ChildSpec",
     "GiveUp",
+    "Plan",
     "Resource",
     "Restart",
     "Strategy",
@@ -37,7 +38,6 @@ __all__ = [
     "checked_name",
     "child",
     "is_partial",
-    "kind_of",
     "resource",
     "target_of",
 ]
@@ -142,13 +142,22 @@ def target_of(make: object) -> object:
             return make
 
 
-def kind_of(make: object, name: str | None = None) -> ChildKind:
-    """What kind of child *make* makes, under *name*. Raises `SpecError` or `DefinitionError` for anything that cannot be one."""
-    target = target_of(make)
-    plan = getattr(cast("type[object]", target), "__actor_plan__", None) if isinstance(target, type) else None
-    if plan is not None:
-        plan.check(target, name)
-        return ChildKind.ACTOR
+class Plan(Protocol):
+    """What an actor class is known by here: its `__actor_plan__`. The class itself is known in `actors` only."""
+
+    def check(self, cls: type, name: str | None, /) -> None:
+        """Raise `DefinitionError` or `SpecError` if *cls* cannot be a child called *name*."""
+        ...
+
+
+def _plan_of(target: object) -> Plan | None:
+    """The plan of an actor class; None for anything else."""
+    plan: Plan | None = getattr(target, "__actor_plan__", None) if isinstance(target, type) else None
+    return plan
+
+
+def _kind_of(make: object, target: object) -> ChildKind:
+    """The kind of a child that is not an actor. Raises `SpecError` if *target* cannot be a child."""
     if isinstance(target, Resource):
         return ChildKind.RESOURCE
     if inspect.iscoroutinefunction(target) or inspect.iscoroutinefunction(getattr(target, "__call__", None)):  # noqa: B004
@@ -159,9 +168,8 @@ def kind_of(make: object, name: str | None = None) -> ChildKind:
     )
 
 
-def _check_arguments(make: object) -> bool:
+def _check_arguments(make: object, target: object) -> bool:
     """Refuse arguments that *make* does not take or still lacks. Tells whether it wants to be given `task_status`."""
-    target = target_of(make)
     if not callable(target):
         return False
     return _takes(target, make.args, make.keywords) if is_partial(make) else _takes_nothing(target)
@@ -217,6 +225,10 @@ class ChildSpec:
     significant: bool = False
     wants_status: bool = False
     """Whether the function takes `task_status`, and says itself when it is ready."""
+    target: Any = attrs.field(repr=False, eq=False)
+    """The class, function or resource behind partials and generic aliases."""
+    plan: Plan | None = attrs.field(repr=False, eq=False)
+    """The plan of the actor class; None for any other kind."""
 
 
 def child(
@@ -234,8 +246,12 @@ def child(
     to stop (`BRUTAL_KILL` cancels at once), *start_timeout* how long to become ready; both in seconds, by default the system's.
     A function that takes `task_status` is ready when it calls `task_status.started()`, another at once. Raises `SpecError`.
     """
-    kind = kind_of(make, name)
-    wants_status = _check_arguments(make)
+    target = target_of(make)
+    plan = _plan_of(target)
+    if isinstance(target, type) and plan is not None:
+        plan.check(target, name)
+    kind = _kind_of(make, target) if plan is None else ChildKind.ACTOR
+    wants_status = _check_arguments(make, target)
     default = Restart.TRANSIENT if kind is ChildKind.FUNCTION else Restart.PERMANENT
     return ChildSpec(
         make=make,
@@ -246,6 +262,8 @@ def child(
         start_timeout=None if start_timeout is None else seconds(start_timeout, "start_timeout"),
         significant=significant,
         wants_status=wants_status,
+        target=target,
+        plan=plan,
     )
 
 
@@ -273,11 +291,9 @@ class Supervisor:
     restart: Restart
     significant: bool
     grace: float
-    depth: int = attrs.field(repr=False)
 
-    if TYPE_CHECKING:
-
-        def __attrs_init__(self, **fields: Any) -> None: ...
+    def __attrs_init__(self, **fields: Any) -> None:
+        """Set the fields; attrs puts its own method here."""
 
     @_wants_name
     def __init__(
@@ -308,29 +324,31 @@ class Supervisor:
             restart=choice(restart, Restart, "restart"),
             significant=significant,
             grace=seconds(grace, "grace"),
-            depth=1 + max((c.depth for c in children if isinstance(c, Supervisor)), default=0),
         )
-        self._check()
+
+    @property
+    def depth(self) -> int:
+        """The number of supervisors from this one down to the deepest. The system's own do not count."""
+        below = max((spec.depth for spec in self.children if isinstance(spec, Supervisor)), default=0)
+        return below if self.name.startswith(INTERNAL) else below + 1
 
     def as_top(self) -> Supervisor:
-        """The same supervisor as the top of a system: when it ends, the system does, and the root above it is not counted as depth."""
-        fields: dict[str, Any] = {field.name: getattr(self, field.name) for field in attrs.fields(Supervisor)}
-        top = object.__new__(Supervisor)
-        top.__attrs_init__(**{**fields, "restart": Restart.TRANSIENT, "significant": True, "depth": self.depth - 1})
-        return top
+        """The same supervisor as the top of a system: when it ends, the system does."""
+        options = attrs.asdict(self, recurse=False, filter=attrs.filters.exclude("children"))
+        return Supervisor(*self.children, **{**options, "restart": Restart.TRANSIENT, "significant": True})
 
     kind = ChildKind.SUPERVISOR
     start_timeout = math.inf  # its children have theirs
 
-    def _check(self) -> None:
+    def __attrs_post_init__(self) -> None:
         where = f"supervisor {self.name!r}"
         for spec in self.children:
             if not isinstance(spec, ChildSpec | Supervisor):  # pyright: ignore[reportUnnecessaryIsInstance] - callers err
                 raise SpecError(f"{where}: {spec!r} is no child; wrap it in ta.child(...)")
             check_significance(spec, self)
         _check_siblings(self.children, where)
-        if self.depth > MAX_DEPTH:
-            raise SpecError(f"{where} is {self.depth} supervisors deep; {MAX_DEPTH} is the limit. Make the tree wider.")
+        if (depth := self.depth) > MAX_DEPTH:
+            raise SpecError(f"{where} is {depth} supervisors deep; {MAX_DEPTH} is the limit. Make the tree wider.")
         if self.strategy is Strategy.DYNAMIC:
             if self.children:
                 raise SpecError(f"{where} is dynamic: it declares no children, they are started at run time")

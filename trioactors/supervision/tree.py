@@ -9,7 +9,7 @@ import attrs
 
 from trioactors.errors import StartFailed, SupervisorGaveUp
 from trioactors.errors.exits import CRASH, Exit, RestartEntry
-from trioactors.supervision.child import Child, Incarnation, Parent
+from trioactors.supervision.child import Child, Incarnation
 from trioactors.supervision.registry import Registry
 from trioactors.supervision.requests import Loop, Suspension
 from trioactors.supervision.restarts import ChildStatus
@@ -50,21 +50,6 @@ class SupervisorChild(Child):
         return cast("Supervisor", self.spec)
 
     @property
-    def prefix(self) -> str:
-        """What the paths of its children begin with: the names of the supervisors above them, but for the system's own."""
-        above = "" if self.parent is None else self.parent.prefix
-        return above if self.name.startswith(INTERNAL) else f"{above}{self.name}/"
-
-    @property
-    def level(self) -> int:
-        """How many supervisors deep it is, itself included; the system's own do not count."""
-        level, node = 0, cast("Parent | None", self)
-        while node is not None:
-            level += not node.name.startswith(INTERNAL)
-            node = node.parent
-        return level
-
-    @property
     def earlier_restarts(self) -> Sequence[RestartEntry]:
         """The restarts that count against its intensity."""
         return () if self.loop is None else self.loop.history.entries
@@ -81,22 +66,6 @@ class SupervisorChild(Child):
     def release(self, child: Child) -> bool:
         """Free the name of a child; tell whether the child had it."""
         return self.registry.release(child)
-
-    def adopt(self) -> None:
-        """Back to what was declared: cells that are known already are kept, with their refs and mailboxes. Raises `NameTaken`."""
-        self.gave_up = None
-        known, self.children = self.children, {}
-        for spec in self.plan.children:
-            child = known.pop(spec.name, None) if spec.name is not None else None
-            child = self.make_child(self, spec) if child is None else child
-            self.children[child.name] = child
-        for child in known.values():
-            if keeps_children(self):
-                self.children[child.name] = child
-            else:
-                child.forget()
-        for child in self.children.values():
-            self.registry.register(child)
 
     def is_child(self, child: Child) -> bool:
         """Whether *cell* is still one of its children."""
