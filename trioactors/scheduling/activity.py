@@ -1,4 +1,4 @@
-"""How much is going on in a system, and waiting until nothing is."""
+"""How much of a system is busy, and waiting until nothing is."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ __all__ = ["Activity"]
 
 @attrs.define(eq=False)
 class Activity(Parking):
-    """How many mailboxes and supervisors have something to do, and who waits until none has."""
+    """Counts the mailboxes and supervisors that have something to do. Its waiters wait until there are none."""
 
     busy: int = 0
+    """Mailboxes and supervisors add themselves here, and call `less` when they are done."""
 
     def less(self) -> None:
-        """One has finished what it had to do."""
+        """Note that one of them has nothing left to do."""
         self.busy -= 1
         if self.busy == 0 and self.waiters:
             self.wake()
 
     async def idle(self) -> None:
-        """Wait until nobody is busy. A checkpoint."""
+        """Wait until nothing is busy. A checkpoint."""
         if self.busy == 0:
             await trio.lowlevel.checkpoint()
         else:

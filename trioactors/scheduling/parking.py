@@ -1,7 +1,6 @@
 """A place where tasks wait to be woken.
 
-`trio.Event` would do, but it can be set once only, and `trio.lowlevel.ParkingLot` costs several times as much. This one is woken again and
-again, on the paths of commits and restarts.
+`trio.Event` can be set only once, and `trio.lowlevel.ParkingLot` does more than is needed here: this is used for every commit and restart.
 """
 
 from __future__ import annotations

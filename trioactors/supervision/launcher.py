@@ -1,7 +1,7 @@
-"""How a supervisor starts and stops its children, one at a time.
+"""Starting and stopping the children of a supervisor, one at a time.
 
-A start is over when the child is ready, has failed or was ignored; a stop when the incarnation has ended. The loop waits for either, and
-for nothing else meanwhile. Both are given up as soon as the supervisor itself is asked to stop.
+A start is over when the child is ready, has failed or was ignored. A stop is over when the incarnation has exited. The loop waits for one
+of these at a time, and for nothing else meanwhile. A start is abandoned as soon as the supervisor itself is asked to stop.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ class Launcher(Loop):
     nursery: trio.Nursery = attrs.field(repr=False)
     plan: Supervisor = attrs.field(repr=False)
     known: dict[Child, Incarnation] = attrs.field(factory=dict["Child", "Incarnation"], init=False)
-    """Whose end is news: who runs, or has died and was not handled yet."""
+    """Children whose exit is still to be handled, and the incarnation that runs or has exited."""
     _stopping: bool = attrs.field(default=False, init=False)
     _backoffs: dict[Child, Alarm] = attrs.field(factory=dict["Child", "Alarm"], init=False)
     waiting_group: dict[Child, tuple[str, ...]] = attrs.field(factory=dict["Child", "tuple[str, ...]"], init=False)
-    """Who comes back only after the restart of the key."""
+    """For a child that waits for its restart: the names that restart together with it."""
     _context: contextvars.Context = attrs.field(factory=contextvars.copy_context, init=False)
 
     def _emit(self, record: TraceRecord) -> None:
@@ -49,7 +49,7 @@ class Launcher(Loop):
 
     async def _start_declared(self) -> None:
         self._adopt()
-        if keeps_children(self.child):  # they come back as from a restart: a start that fails is tried again, and counts
+        if keeps_children(self.child):  # as in a restart: a start that fails counts, and is tried again
             for child in tuple(self.child.children.values()):
                 self.known[child] = self.launch(child)
             return
@@ -75,8 +75,8 @@ class Launcher(Loop):
             supervisor.registry.register(child)
 
     def launch(self, child: Child) -> Incarnation:
-        """Begin a life of *cell*, in the supervisor's context, whoever asked for it. A restart that was to come has come."""
-        self._call_off(child)
+        """Start an incarnation of *child*, in the context of the supervisor. Replaces a restart that was still to come."""
+        self._cancel_backoff(child)
         self.waiting_group.pop(child, None)
         incarnation = child.new_incarnation()
         incarnation.nursery = self.nursery
@@ -84,7 +84,7 @@ class Launcher(Loop):
         return incarnation
 
     async def start(self, child: Child) -> bool:
-        """Start *cell* and wait until it is ready, has failed or was ignored; tell whether it runs. Raises `StopRequested`."""
+        """Start *child* and wait until it is ready, has failed or was ignored. Returns whether it runs. Raises `StopRequested`."""
         incarnation = self.launch(child)
         self.attending = child
         try:
@@ -100,7 +100,7 @@ class Launcher(Loop):
         return incarnation.ready
 
     def not_started(self, child: Child, incarnation: Incarnation) -> None:
-        """Tell of a start that did not end with a running child, and forget whom an ignored start leaves nothing of."""
+        """Report a start that failed or was ignored. A dynamic or temporary child whose start was ignored is forgotten."""
         now = trio.current_time()
         if incarnation.ignored:
             self._emit(ChildIgnored(time=now, child=child.name))
@@ -118,9 +118,9 @@ class Launcher(Loop):
         incarnation.kill(f"{self.child.name} stops {child.name}: its grace of {child.grace:g} s is over")
 
     def ask_to_stop(self, child: Child) -> Incarnation | None:
-        """Begin to stop *cell*, if it runs; its exit is not news any more."""
+        """Ask *child* to stop, if it runs. Its exit needs no handling any more."""
         self.known.pop(child, None)
-        self._call_off(child)
+        self._cancel_backoff(child)
         incarnation = child.current
         if incarnation is None or incarnation.ended is not None:
             child.status = ChildStatus.UNDEFINED
@@ -129,7 +129,7 @@ class Launcher(Loop):
         grace = child.grace
         if grace <= 0:
             self._kill(child, incarnation)
-        elif incarnation.grace is None:  # it is not being stopped already
+        elif incarnation.grace is None:  # otherwise it is being stopped already
             incarnation.grace = self.child.runtime.deadlines.at(
                 self.child.runtime.now() + grace, partial(self._kill, child, incarnation)
             )
@@ -137,7 +137,7 @@ class Launcher(Loop):
         return incarnation
 
     async def stop(self, child: Child) -> None:
-        """Stop *cell*, and wait until it is gone."""
+        """Stop *child*, and wait until it has exited."""
         incarnation = self.ask_to_stop(child)
         if incarnation is not None:
             before, self.attending = self.attending, child
@@ -148,7 +148,7 @@ class Launcher(Loop):
         self._stopped(child)
 
     def _break_cycle(self, child: Child) -> None:
-        """The loop waits for *cell*: whatever *cell* waits for must not wait for the loop."""
+        """End those waits of *child* that wait for this supervisor, which is now waiting for *child*."""
         if child.current is not None:
             break_cycle(child, child.current.waits or (), self.child)
 
@@ -161,10 +161,10 @@ class Launcher(Loop):
         self.close_group(child, waiting_group)
 
     def close_group(self, child: Child, fallen: tuple[str, ...]) -> None:
-        """*cell* does not come back, and so nobody of those who fell with it."""
+        """Close the children that were stopped with *child*, which will not be restarted, and so neither will they."""
         for other in [self.child.children[name] for name in fallen if name in self.child.children]:
             if other not in self.known:
-                other.close(f"it fell with {child.name}, which will not be restarted")
+                other.close(f"it was stopped together with {child.name}, which will not be restarted")
 
     async def _stop_all(self) -> None:
         self._stopping = True
@@ -179,7 +179,7 @@ class Launcher(Loop):
             if child.dynamic and not (keeps and child.spec.restart is not Restart.TEMPORARY):
                 self.child.forget_child(child)
 
-    def _call_off(self, child: Child) -> None:
-        """Wait for no back-off of *cell*."""
+    def _cancel_backoff(self, child: Child) -> None:
+        """Cancel the restart of *child* that waits for its back-off, if there is one."""
         if child in self._backoffs:
             self._backoffs.pop(child).cancel()

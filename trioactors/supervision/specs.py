@@ -1,6 +1,6 @@
-"""What a user declares: children, supervisors, and the numbers they live by.
+"""Declarations: children and supervisors, as frozen values.
 
-Everything here is a frozen value, checked when it is made. Nothing here runs anything.
+Everything is checked when it is made, and nothing here runs anything. A declared tree runs when it is handed to `open_system`.
 """
 
 from __future__ import annotations
@@ -47,50 +47,58 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 BRUTAL_KILL: Final = 0.0
-"""A grace of nothing: the child is cancelled at once, and its exit is *killed*."""
+"""A grace of zero: the child is cancelled at once, and its exit is *killed*."""
 
 MAX_DEPTH: Final = 100
-"""Trio cannot cancel nurseries nested some 400 deep; a tree deeper than this is refused while that is still far away."""
+"""The greatest depth of a tree. Trio cannot cancel nurseries that are nested about 400 deep."""
 
 MAX_NAME: Final = 1_000
-"""A name is for people and for keys; longer ones are a mistake."""
+"""The greatest length of a name, in characters."""
 
 
 class Strategy(enum.Enum):
-    """Who falls with a child that must be restarted."""
+    """Which children restart together with one that must be restarted."""
 
     ONE_FOR_ONE = "one_for_one"
+    """Only that child."""
     ONE_FOR_ALL = "one_for_all"
+    """All children of the supervisor."""
     REST_FOR_ONE = "rest_for_one"
+    """That child and those declared after it."""
     DYNAMIC = "dynamic"
-    """Like ONE_FOR_ONE, for children that are started at run time only; forgotten when they end, and stopped all together."""
+    """Only that child. Children are started at run time only, forgotten when they exit, and stopped concurrently."""
 
 
 class Restart(enum.Enum):
-    """Which exits bring a child back."""
+    """After which exits a child is restarted."""
 
     PERMANENT = "permanent"
+    """After every exit."""
     TRANSIENT = "transient"
+    """After a crash, or if it was killed."""
     TEMPORARY = "temporary"
+    """Never; it is forgotten when it exits."""
 
 
 class AutoShutdown(enum.Enum):
-    """Whether the end of significant children ends their supervisor."""
+    """Whether a supervisor shuts down when its significant children have exited."""
 
     NEVER = "never"
     ANY_SIGNIFICANT = "any_significant"
+    """When the first of them has exited by itself."""
     ALL_SIGNIFICANT = "all_significant"
+    """When the last of them has exited by itself."""
 
 
 class GiveUp(enum.Enum):
-    """How a supervisor that gives up looks to its parent: OTP's *shutdown* (a transient one stays down), or a crash."""
+    """How a supervisor that gives up exits: with *shutdown*, as in OTP (a transient one then stays down), or with a crash."""
 
     SHUTDOWN = "shutdown"
     CRASH = "crash"
 
 
 class ChildKind(enum.Enum):
-    """What a child is made of."""
+    """The kinds of children."""
 
     ACTOR = "actor"
     FUNCTION = "function"
@@ -99,7 +107,7 @@ class ChildKind(enum.Enum):
 
 
 def checked_name(name: object) -> str:
-    """*name*, if it can be one."""
+    """Return *name* if it is valid. Raises `SpecError` otherwise."""
     if not isinstance(name, str) or not name or len(name) > MAX_NAME:
         raise SpecError(f"a name is a text of 1 to {MAX_NAME} characters, not {name!r:.80}")
     return name
@@ -107,15 +115,30 @@ def checked_name(name: object) -> str:
 
 @attrs.frozen
 class Resource(Generic[T]):
-    """An async context manager as a child: entered at each start, left at each stop. Made by `resource`."""
+    """An async context manager as a child, made by `resource`: entered at each start, left at each stop."""
 
     enter: Callable[[], AbstractAsyncContextManager[T]]
 
 
 def resource(enter: Callable[[], AbstractAsyncContextManager[T]]) -> Resource[T]:
-    """An async context manager as a child, so that a connection pool restarts like an actor.
+    """Make a child of an async context manager, such as a connection pool.
 
-    *enter* is called at each start. What `async with` yields is found with `system.get(Class, name)` while it runs.
+        @asynccontextmanager
+        async def pool(size: int) -> AsyncGenerator[Pool]:
+            async with await connect(size) as connected:
+                yield connected
+
+        tree = ta.Supervisor(
+            ta.child(ta.resource(partial(pool, 10)), name="pool"),
+            ta.child(Orders, name="orders"),
+            name="shop",
+            strategy="rest_for_one",
+        )
+        async with ta.open_system(tree) as system:
+            pool = system.get(Pool, "pool")
+
+    *enter* is called at each start. The value that it yields is available from `system.get(Class, name)` while the child runs.
+    Raises `SpecError` if *enter* is not a function.
     """
     given: object = enter
     if not callable(given) or isinstance(given, AbstractAsyncContextManager):
@@ -132,7 +155,7 @@ def is_partial(make: object) -> TypeGuard[partial[Any]]:
 
 
 def target_of(make: object) -> object:
-    """What stands behind partials and generic aliases: a class, a function or a resource."""
+    """Remove partials and generic aliases from *make*: a class, a function or a resource remains."""
     while True:
         if is_partial(make):
             make = make.func
@@ -143,10 +166,10 @@ def target_of(make: object) -> object:
 
 
 class Plan(Protocol):
-    """What an actor class is known by here: its `__actor_plan__`. The class itself is known in `actors` only."""
+    """The `__actor_plan__` of an actor class, as far as a spec needs it. `actors.plan.ActorPlan` is one."""
 
     def check(self, cls: type, name: str | None, /) -> None:
-        """Raise `DefinitionError` or `SpecError` if *cls* cannot be a child called *name*."""
+        """Check that *cls* can be a child called *name*. Raises `DefinitionError` or `SpecError`."""
         ...
 
 
@@ -164,24 +187,27 @@ def _kind_of(make: object, target: object) -> ChildKind:
         return ChildKind.FUNCTION
     raise SpecError(
         f"{make!r} cannot be a child: give an actor class, an async function, ta.resource(...) or a ta.Supervisor, "
-        f"with arguments bound by functools.partial"
+        f"and bind arguments with functools.partial"
     )
 
 
 def _check_arguments(make: object, target: object) -> bool:
-    """Refuse arguments that *make* does not take or still lacks. Tells whether it wants to be given `task_status`."""
+    """Check that the bound arguments fit. Returns whether *make* takes `task_status`. Raises `SpecError`."""
     if not callable(target):
         return False
     return _takes(target, make.args, make.keywords) if is_partial(make) else _takes_nothing(target)
 
 
 _known: WeakKeyDictionary[Callable[..., Any], bool] = WeakKeyDictionary()
-"""What `_takes_nothing` told of classes and functions that are still there: what is remembered must not keep anything alive."""
+"""Cache of `_takes_nothing`; weak keys keep nothing alive."""
 
 
 def _takes_nothing(target: Callable[..., Any]) -> bool:
-    """Looking at a signature costs as much as the rest of a start, and the same class is started many times."""
-    if not isinstance(target, type | FunctionType):  # a method, say, of something that is started once
+    """Check that *target* can be called without arguments.
+
+    The answer is cached: inspecting a signature costs as much as the rest of a start, and the same class is started many times.
+    """
+    if not isinstance(target, type | FunctionType):  # a method, for example: there is a new one at each access
         return _takes(target, (), {})
     wants_status = _known.get(target)
     if wants_status is None:
@@ -205,7 +231,7 @@ def _takes(target: Callable[..., Any], args: tuple[Any, ...], keywords: dict[str
 
 
 def _signature(target: Callable[..., Any]) -> inspect.Signature:
-    """What *target* takes; for a class, what its `__init__` does, whatever its `__new__` would let pass."""
+    """The signature of *target*. For a class it is that of `__init__`, as `Actor.__new__` accepts anything."""
     if not isinstance(target, type):
         return inspect.signature(target)
     own = inspect.signature(getattr(target, "__init__"))  # noqa: B009 - not an instance's
@@ -214,7 +240,7 @@ def _signature(target: Callable[..., Any]) -> inspect.Signature:
 
 @attrs.frozen(kw_only=True)
 class ChildSpec:
-    """One child of a supervisor. Made by `child`."""
+    """The declaration of one child, made by `child`."""
 
     make: Any
     name: str | None
@@ -224,7 +250,7 @@ class ChildSpec:
     start_timeout: float | None = None
     significant: bool = False
     wants_status: bool = False
-    """Whether the function takes `task_status`, and says itself when it is ready."""
+    """Whether the function takes `task_status`, and reports itself when it is ready."""
     target: Any = attrs.field(repr=False, eq=False)
     """The class, function or resource behind partials and generic aliases."""
     plan: Plan | None = attrs.field(repr=False, eq=False)
@@ -240,11 +266,19 @@ def child(
     start_timeout: float | None = None,
     significant: bool = False,
 ) -> ChildSpec:
-    """Declare a child: an actor class, an async function or a `resource`, arguments bound with `functools.partial`.
+    """Declare a child: an actor class, an async function or a `resource`. Bind arguments with `functools.partial`.
 
-    An actor and a resource are permanent unless *restart* says otherwise, a function is transient. *grace* is how long it may take
-    to stop (`BRUTAL_KILL` cancels at once), *start_timeout* how long to become ready; both in seconds, by default the system's.
-    A function that takes `task_status` is ready when it calls `task_status.started()`, another at once. Raises `SpecError`.
+        ta.child(Ledger, name="ledger")
+        ta.child(partial(Gateway, port=8080), name="gateway", restart="transient")
+        ta.child(partial(serve, port=80), grace=30.0)
+
+    * *restart*: `permanent`, `transient` or `temporary`, see `Restart`. By default actors and resources are permanent, functions transient;
+    * *grace*: how long the child may take to stop, in seconds; then it is cancelled. `BRUTAL_KILL` cancels it at once;
+    * *start_timeout*: how long it may take to become ready, in seconds;
+    * *significant*: whether its exit counts for the `auto_shutdown` of its supervisor.
+
+    The two times are by default those of `Settings`. A function that takes `task_status` is ready when it calls `task_status.started()`,
+    any other function at once. Raises `SpecError`, and `DefinitionError` for an actor class that cannot be a child.
     """
     target = target_of(make)
     plan = _plan_of(target)
@@ -279,7 +313,29 @@ def _wants_name(init: Callable[Concatenate[T, P], None]) -> Callable[Concatenate
 
 @attrs.frozen(init=False)
 class Supervisor:
-    """A supervisor and its children, in start order. A value: it runs when a system is opened with it."""
+    """A supervisor and its children, in start order.
+
+        tree = ta.Supervisor(
+            ta.child(Ledger, name="ledger"),
+            ta.Supervisor(ta.child(Gateway), ta.child(serve_http), name="edge"),
+            name="shop",
+            strategy="rest_for_one",
+            intensity=ta.Intensity(limit=3, period=5.0),
+        )
+        async with ta.open_system("sqlite:///shop.db", tree) as system:
+            ledger = system.get(Ledger, "ledger")
+
+    * *name*: the name by which it is found and shown; required;
+    * *strategy*: which children restart together, see `Strategy`;
+    * *intensity*: how many restarts are allowed before it gives up; by default that of `Settings`;
+    * *backoff*: how long to wait before a restart; by default not at all;
+    * *auto_shutdown*: whether it shuts down when significant children have exited, see `AutoShutdown`;
+    * *give_up*: how it exits when it gives up, see `GiveUp`;
+    * *restart*, *significant*: as in `child`, if it stands below another supervisor;
+    * *grace*: how long it may take to stop, in seconds; by default without limit, as a limit could cut off its children.
+
+    It is a value: it runs when a system is opened with it. Raises `SpecError` for anything that can be checked before that.
+    """
 
     children: tuple[ChildSpec | Supervisor, ...]
     name: str
@@ -309,10 +365,7 @@ class Supervisor:
         significant: bool = False,
         grace: float = math.inf,
     ) -> None:
-        """Check everything that can be checked before anything runs. Raises `SpecError`.
-
-        *intensity* is by default the system's; *grace* in seconds, by default without end, since anything else could cut off grandchildren.
-        """
+        """Check the options and the children. Raises `SpecError`."""
         self.__attrs_init__(
             children=tuple(children),
             name=checked_name(name),
@@ -334,24 +387,25 @@ class Supervisor:
 
     def as_top(self) -> Supervisor:
         """The same supervisor as the top of a system: when it ends, the system does."""
-        options = attrs.asdict(self, recurse=False, filter=attrs.filters.exclude("children"))
-        return Supervisor(*self.children, **{**options, "restart": Restart.TRANSIENT, "significant": True})
+        options: dict[str, Any] = attrs.asdict(self, recurse=False, filter=attrs.filters.exclude("children"))
+        options |= {"restart": Restart.TRANSIENT, "significant": True}
+        return Supervisor(*self.children, **options)
 
     kind = ChildKind.SUPERVISOR
-    start_timeout = math.inf  # its children have theirs
+    start_timeout = math.inf  # each of its children has its own
 
     def __attrs_post_init__(self) -> None:
         where = f"supervisor {self.name!r}"
         for spec in self.children:
             if not isinstance(spec, ChildSpec | Supervisor):  # pyright: ignore[reportUnnecessaryIsInstance] - callers err
-                raise SpecError(f"{where}: {spec!r} is no child; wrap it in ta.child(...)")
+                raise SpecError(f"{where}: {spec!r} is not a child; wrap it in ta.child(...)")
             check_significance(spec, self)
         _check_siblings(self.children, where)
         if (depth := self.depth) > MAX_DEPTH:
             raise SpecError(f"{where} is {depth} supervisors deep; {MAX_DEPTH} is the limit. Make the tree wider.")
         if self.strategy is Strategy.DYNAMIC:
             if self.children:
-                raise SpecError(f"{where} is dynamic: it declares no children, they are started at run time")
+                raise SpecError(f"{where} is dynamic: it cannot declare children, as they are started at run time")
             if self.auto_shutdown is not AutoShutdown.NEVER:
                 raise SpecError(f"{where} is dynamic: auto_shutdown must be 'never'")
 
@@ -369,14 +423,14 @@ def _check_siblings(children: tuple[ChildSpec | Supervisor, ...], where: str) ->
 
 
 def check_significance(spec: ChildSpec | Supervisor, parent: Supervisor) -> None:
-    """OTP's two refusals: a significant child must be able to end, and its supervisor must care."""
+    """Check OTP's two rules: a significant child must be able to exit for good, and its supervisor must have an `auto_shutdown`."""
     if not spec.significant:
         return
     if spec.restart is Restart.PERMANENT:
-        raise SpecError(f"{spec.name!r} is permanent, so it never ends by itself and cannot be significant")
+        raise SpecError(f"{spec.name!r} is permanent: it is always restarted, so it cannot be significant")
     if parent.auto_shutdown is AutoShutdown.NEVER:
         raise SpecError(f"{spec.name!r} is significant, but supervisor {parent.name!r} has auto_shutdown='never'")
 
 
 INTERNAL: Final = ":"
-"""Names of the system's own supervisors begin with it; paths and listings leave them out."""
+"""The prefix of the names of the system's own supervisors. Paths and listings leave them out."""

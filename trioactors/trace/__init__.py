@@ -1,7 +1,9 @@
-"""The trace: records of what happened, those who observe them, and how a failure is written down.
+"""The trace: records of what happened, the observers that get them, and errors as text.
 
-Here belong trace records, observers, crash reports, the formatting of errors, and loop lag. An observer sees everything and
-decides nothing: no code waits for a record.
+Here belong trace records and observers, crash reports in the log, the formatting of errors, and the measuring of event-loop delay.
+Observers see everything and decide nothing: no code waits for a record.
+
+Reading the present state of a system does not belong here but in `inspect`, exports to other tools in `adapters`.
 """
 
 from trioactors.trace.observers import Observer as Observer

@@ -1,7 +1,7 @@
-"""Errors as text: as Python prints them, but bounded, whatever their own methods do, and without what is marked secret.
+"""Errors and values as text: as Python prints them, but bounded in length, robust against broken methods, and without secrets.
 
-Python prints an error by its `str`, and that of an attrs class or a dataclass tells all its fields. So an error that keeps secrets is told
-by its `repr`, which leaves them out. The lines of code in a traceback are in it, the values of variables never are.
+Python prints an error by its `str`, and for an attrs class or a dataclass that shows all fields. So an error with secret fields is shown by
+its `repr`, which leaves them out. Tracebacks show the lines of code, but never the values of variables.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ __all__ = ["described", "hides_something", "keeps_secrets", "told", "traceback_t
 
 
 def described(value: object, form: Callable[[object], str] = str) -> str:
-    """*value* for a text, whatever its own methods do: it is of a user's class.
+    """*value* as text by *form*, even if its own methods fail.
 
-    An error that is a class of fields, with secret ones (`repr=False`) would tell them in its `str`, but not in its `repr`.
+    If its class has secret fields (`repr=False`), its `repr` is used, as its `str` could show them.
     """
     try:
         return repr(value) if keeps_secrets(value) else form(value) or repr(value)
@@ -29,7 +29,7 @@ def described(value: object, form: Callable[[object], str] = str) -> str:
 
 
 def keeps_secrets(value: object) -> bool:
-    """Whether *value* is of an attrs class or a dataclass with fields that may stand in no text."""
+    """Whether *value* is of an attrs class or a dataclass with secret fields (`repr=False`)."""
     kind = type(value)
     if attrs.has(kind):
         return any(field.repr is not True for field in attrs.fields(kind))
@@ -37,13 +37,13 @@ def keeps_secrets(value: object) -> bool:
 
 
 _CHAIN: Final = 10
-"""How many errors of a chain or a group are told, and how deep groups may nest."""
+"""How many errors of a chain or a group are shown, and how deep groups may nest."""
 
 _FRAMES: Final = 40
-"""How many frames are told of each, the innermost."""
+"""How many frames of each error are shown, the innermost ones."""
 
 _MESSAGE: Final = 2_000
-"""How many characters are told of what an error says."""
+"""How many characters of an error's message are shown."""
 
 _CAUSED: Final = "\nThe above exception was the direct cause of the following exception:\n"
 
@@ -51,7 +51,7 @@ _DURING: Final = "\nDuring handling of the above exception, another exception oc
 
 
 def hides_something(error: BaseException | None) -> bool:
-    """Whether Python would print a secret with *error*: of its own, of what caused it, or of what it groups."""
+    """Whether *error*, one of its causes, or an error grouped in it has secret fields, which Python would print."""
     return any(keeps_secrets(each) for each in _all(error, set()))
 
 
@@ -69,7 +69,7 @@ def _parts(error: BaseException) -> tuple[BaseException, ...]:
 
 
 def traceback_text(error: BaseException) -> str:
-    """*error* with its traceback, its causes and its parts."""
+    """*error* as text, with its traceback, its causes and the errors grouped in it."""
     return "\n".join(_told(error, set(), 0))
 
 
@@ -99,5 +99,5 @@ _short.maxstring, _short.maxother, _short.maxlist, _short.maxdict = 200, 400, 10
 
 
 def told(value: object) -> str:
-    """*value* by its `repr`, bounded. Raises what that raises."""
+    """The `repr` of *value*, bounded in length. Raises what that raises."""
     return _short.repr(value)
