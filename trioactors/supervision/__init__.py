@@ -3,16 +3,23 @@
 Start with these, in this order:
 
     specs.py        what a user declares: `child`, `resource`, `Supervisor` and their options
-    restarts.py     the rules: pure functions that decide who restarts, who stops, when to give up
+    restarts.py     the rules: pure functions that decide what restarts, what stops, and when to give up
     child.py        `Child`, which survives restarts, and `Incarnation`, which does not
     lifecycle.py    one incarnation from its start to its exit
     tree.py         `SupervisorChild`: a supervisor as a child of the one above it
     launcher.py     starting and stopping the children of a supervisor
     supervisor.py   the loop that handles exits, restarts and requests
 
-The rest serves these: what the loop is asked (`requests`, `handle`, `dynamic`), names (`registry`), children that are functions and
-resources (`functions`), detection of deadlocks (`wait_graph`), what all parts of a system share (`runtime`), and the simulation of an
-exit (`dry_run`).
+The rest serves these:
+
+    arguments.py    checking the arguments that are bound to a child
+    functions.py    children that are async functions or resources
+    requests.py     what the loop of a supervisor has in its queue
+    handle.py       administration of a running supervisor; `dynamic.py` does some of it outside the loop
+    registry.py     the names of children
+    wait_graph.py   detection of deadlocks
+    runtime.py      what all parts of one system share
+    dry_run.py      what would happen if a child exited
 
 What only actors have (mailboxes, handlers, timers, state) belongs in `actors`, which stands above this room. The root of a tree and
 the `System` belong in `system`.

@@ -11,14 +11,13 @@ import math
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial, wraps
-from types import FunctionType
 from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, TypeGuard, TypeVar, get_origin
-from weakref import WeakKeyDictionary
 
 import attrs
 
 from trioactors.errors import SpecError
 from trioactors.settings import Backoff, Intensity, choice, seconds
+from trioactors.supervision.arguments import takes, takes_nothing
 
 __all__ = [
     "BRUTAL_KILL",
@@ -195,47 +194,7 @@ def _check_arguments(make: object, target: object) -> bool:
     """Check that the bound arguments fit. Returns whether *make* takes `task_status`. Raises `SpecError`."""
     if not callable(target):
         return False
-    return _takes(target, make.args, make.keywords) if is_partial(make) else _takes_nothing(target)
-
-
-_known: WeakKeyDictionary[Callable[..., Any], bool] = WeakKeyDictionary()
-"""Cache of `_takes_nothing`; weak keys keep nothing alive."""
-
-
-def _takes_nothing(target: Callable[..., Any]) -> bool:
-    """Check that *target* can be called without arguments.
-
-    The answer is cached: inspecting a signature costs as much as the rest of a start, and the same class is started many times.
-    """
-    if not isinstance(target, type | FunctionType):  # a method, for example: there is a new one at each access
-        return _takes(target, (), {})
-    wants_status = _known.get(target)
-    if wants_status is None:
-        wants_status = _known[target] = _takes(target, (), {})
-    return wants_status
-
-
-def _takes(target: Callable[..., Any], args: tuple[Any, ...], keywords: dict[str, Any]) -> bool:
-    try:
-        signature = _signature(target)
-    except ValueError:  # a builtin without a signature
-        return False
-    wants_status = "task_status" in signature.parameters and "task_status" not in keywords
-    given = {**keywords, "task_status": None} if wants_status else keywords
-    try:
-        signature.bind(*args, **given)
-    except TypeError as error:
-        name = getattr(target, "__qualname__", repr(target))
-        raise SpecError(f"{name} cannot be started like this: {error}. Bind arguments with functools.partial.") from None
-    return wants_status
-
-
-def _signature(target: Callable[..., Any]) -> inspect.Signature:
-    """The signature of *target*. For a class it is that of `__init__`, as `Actor.__new__` accepts anything."""
-    if not isinstance(target, type):
-        return inspect.signature(target)
-    own = inspect.signature(getattr(target, "__init__"))  # noqa: B009 - not an instance's
-    return own.replace(parameters=list(own.parameters.values())[1:])
+    return takes(target, make.args, make.keywords) if is_partial(make) else takes_nothing(target)
 
 
 @attrs.frozen(kw_only=True)
