@@ -2,7 +2,7 @@
 
 Start with these, in this order:
 
-    specs.py        what a user declares: `child`, `resource`, `Supervisor` and their options
+    specs.py        declarations: `child`, `resource`, `Supervisor` and their options
     restarts.py     the rules: pure functions that decide what restarts, what stops, and when to give up
     child.py        `Child`, which survives restarts, and `Incarnation`, which does not
     lifecycle.py    one incarnation from its start to its exit
@@ -14,12 +14,12 @@ The rest serves these:
 
     arguments.py    checking the arguments that are bound to a child
     functions.py    children that are async functions or resources
-    requests.py     what the loop of a supervisor has in its queue
+    requests.py     the queue of a supervisor's loop
     handle.py       administration of a running supervisor; `dynamic.py` does some of it outside the loop
     registry.py     the names of children
     wait_graph.py   detection of deadlocks
-    runtime.py      what all parts of one system share
-    dry_run.py      what would happen if a child exited
+    runtime.py      settings, observers, deadlines and other things that all parts of one system share
+    dry_run.py      the consequences if a child exited, without touching it
 
 What only actors have (mailboxes, handlers, timers, state) belongs in `actors`, which stands above this room. The root of a tree and
 the `System` belong in `system`.

@@ -105,14 +105,16 @@ class Child:
     """Whether the child is being stopped for good, with everything below it."""
     status: ChildStatus = ChildStatus.UNDEFINED
     incarnation: int = 0
+    """The number of the current or last incarnation; 0 before the first."""
     current: Incarnation | None = None
+    """The current or last incarnation."""
     last_exit: Exit | None = None
     since: float = 0.0
     """The time at which the current incarnation started, or the last one exited."""
     failure: Failure | None = None
     """The last exit that was not orderly."""
     watchers: Sequence[Callable[[Incarnation], None]] = ()
-    """Callbacks run when an incarnation becomes ready or ends."""
+    """Callbacks run when an incarnation becomes ready or exits."""
     ref: Any = attrs.field(default=None, init=False)
     """The ref of an actor, which `start` returns; None for other kinds."""
 
@@ -137,7 +139,7 @@ class Child:
         return ()
 
     def offer(self, kind: type) -> Any:
-        """What `system.get(kind, name)` returns. Raises `WrongClass` if this child is no *kind*."""
+        """The value for `system.get(kind, name)`. Raises `WrongClass` if this child is no *kind*."""
         raise WrongClass(self.name, kind.__name__, repr(self))
 
     @property
@@ -251,7 +253,7 @@ class Incarnation:
     killed: str | None = None
     """The reason for which it was cancelled, as text."""
     ended: Exit | None = None
-    """How it exited; None while it runs."""
+    """The exit; None while the incarnation runs."""
     ignored: bool = False
     """Whether the start was declined (`Ignore`) or its state is unreadable; neither counts as a failure."""
     cancelled_outside: bool = False
@@ -267,7 +269,7 @@ class Incarnation:
     nursery: trio.Nursery | None = attrs.field(default=None, repr=False)
     """The nursery in which its task runs."""
     waits: list[Wait] | None = attrs.field(default=None, repr=False)
-    """What its handler waits for now: edges of the wait-for graph."""
+    """The current waits of its handler: edges of the wait-for graph."""
 
     @property
     def settled(self) -> bool:

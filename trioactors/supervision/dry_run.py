@@ -27,7 +27,7 @@ from trioactors.supervision.restarts import (
     Decision,
     RestartHistory,
     Verdict,
-    after_end,
+    after_exit,
     after_failed_start,
     delay_before,
     gave_up,
@@ -189,7 +189,7 @@ class DryRun:
         child.known = 0
         entry, children = RestartEntry(self.now, child.name, reason), supervisor.children
         significant = {n.name: ChildStatus.RUNNING if n.known else n.status for n in children.values() if n.spec.significant}
-        decision = after_end(
+        decision = after_exit(
             supervisor.plan, child.spec.restart, supervisor.history, entry, children=children, significant=significant
         )
         if decision.verdict in {Verdict.RESTARTS, Verdict.GIVES_UP}:
@@ -206,7 +206,7 @@ class DryRun:
         if decision.verdict is Verdict.GIVES_UP:
             self._give_up(supervisor)
             return
-        for name in decision.falls:
+        for name in decision.stops:
             other = supervisor.children[name]
             running = other.known
             self._stop(other)

@@ -35,12 +35,13 @@ class Launcher(Loop):
     nursery: trio.Nursery = attrs.field(repr=False)
     plan: Supervisor = attrs.field(repr=False)
     known: dict[Child, Incarnation] = attrs.field(factory=dict["Child", "Incarnation"], init=False)
-    """Children whose exit is still to be handled, and the incarnation that runs or has exited."""
+    """Children whose exit is still to be handled, with the incarnation that runs or has exited."""
     _stopping: bool = attrs.field(default=False, init=False)
     _backoffs: dict[Child, Alarm] = attrs.field(factory=dict["Child", "Alarm"], init=False)
     waiting_group: dict[Child, tuple[str, ...]] = attrs.field(factory=dict["Child", "tuple[str, ...]"], init=False)
-    """For a child that waits for its restart: the names that restart together with it."""
+    """Names that restart together with a child that waits for its restart."""
     _context: contextvars.Context = attrs.field(factory=contextvars.copy_context, init=False)
+    """The context in which all children start, whichever task asked for them."""
 
     def _emit(self, record: TraceRecord) -> None:
         self.child.runtime.observers.emit(record)
@@ -48,6 +49,7 @@ class Launcher(Loop):
     # --- starting ---
 
     async def _start_declared(self) -> None:
+        """Start the declared children in order, each when the one before it is ready. Raises `StartFailed`."""
         self._adopt()
         if keeps_children(self.child):  # as in a restart: a start that fails counts, and is tried again
             for child in tuple(self.child.children.values()):
@@ -160,13 +162,14 @@ class Launcher(Loop):
         child.close("it was stopped for good")
         self.close_group(child, waiting_group)
 
-    def close_group(self, child: Child, fallen: tuple[str, ...]) -> None:
+    def close_group(self, child: Child, group: tuple[str, ...]) -> None:
         """Close the children that were stopped with *child*, which will not be restarted, and so neither will they."""
-        for other in [self.child.children[name] for name in fallen if name in self.child.children]:
+        for other in [self.child.children[name] for name in group if name in self.child.children]:
             if other not in self.known:
                 other.close(f"it was stopped together with {child.name}, which will not be restarted")
 
     async def _stop_all(self) -> None:
+        """Stop all children, the last one first; those of a dynamic supervisor concurrently."""
         self._stopping = True
         children = list(reversed(self.child.children.values()))
         if self.plan.strategy is Strategy.DYNAMIC:

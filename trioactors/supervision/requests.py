@@ -54,7 +54,7 @@ class Request(Generic[T]):
     action: Callable[[], Awaitable[T]] = attrs.field(repr=False)
     asker: trio.lowlevel.Task | None = attrs.field(repr=False)
     what: str
-    """What is asked for, as text for errors: "stopping counter"."""
+    """The request as text, for errors: "stopping counter", for example."""
     withdrawn: Callable[[], None] | None = attrs.field(default=None, repr=False)
     """Called when the asker gives up while the action runs."""
 

@@ -8,7 +8,7 @@ behaviour (`python -m trioactors.conformance` replays such recordings). Three po
 * a start that fails inside a restart is tried again from the end of the queue, and each try counts;
 * auto-shutdown considers only exits that the supervisor did not cause itself.
 
-`after_end` and `after_failed_start` put the rules together. The supervisor asks them when a child has exited, and `System.explain` asks
+`after_exit` and `after_failed_start` put the rules together. The supervisor asks them when a child has exited, and `System.explain` asks
 them what would happen if it did, so both always agree.
 """
 
@@ -30,7 +30,7 @@ __all__ = [
     "Decision",
     "RestartHistory",
     "Verdict",
-    "after_end",
+    "after_exit",
     "after_failed_start",
     "casualties",
     "comes_back",
@@ -73,7 +73,7 @@ class RestartHistory:
 
 
 class Verdict(enum.Enum):
-    """What a supervisor does when a child is down."""
+    """The reactions of a supervisor to a child that is down."""
 
     RESTARTS = "restarts"
     STAYS_DOWN = "stays_down"
@@ -85,18 +85,18 @@ class Verdict(enum.Enum):
 
 @attrs.frozen
 class Decision:
-    """What a supervisor does when a child is down, and with which children."""
+    """The reaction of a supervisor to a child that is down, and the children to stop and start."""
 
     verdict: Verdict
     history: RestartHistory
     """The restarts that count, this one included."""
     group: tuple[str, ...] = ()
     """The children to start, in this order."""
-    falls: tuple[str, ...] = ()
+    stops: tuple[str, ...] = ()
     """The children to stop before that, in this order, if they run."""
 
 
-def after_end(
+def after_exit(
     plan: Supervisor,
     restart: Restart,
     history: RestartHistory,

@@ -1,4 +1,4 @@
-"""What all parts of one running system share: settings, environment, observers, deadlines, the way to the store.
+"""Everything that the parts of one running system share: settings, environment, observers, deadlines, the way to the store.
 
 Each system has its own `Runtime`, so two systems in one process share nothing.
 """

@@ -56,7 +56,7 @@ MAX_NAME: Final = 1_000
 
 
 class Strategy(enum.Enum):
-    """Which children restart together with one that must be restarted."""
+    """The children that restart together with one that must be restarted."""
 
     ONE_FOR_ONE = "one_for_one"
     """Only that child."""
@@ -69,7 +69,7 @@ class Strategy(enum.Enum):
 
 
 class Restart(enum.Enum):
-    """After which exits a child is restarted."""
+    """The exits after which a child is restarted."""
 
     PERMANENT = "permanent"
     """After every exit."""
@@ -80,7 +80,7 @@ class Restart(enum.Enum):
 
 
 class AutoShutdown(enum.Enum):
-    """Whether a supervisor shuts down when its significant children have exited."""
+    """Whether a supervisor shuts down when significant children have exited."""
 
     NEVER = "never"
     ANY_SIGNIFICANT = "any_significant"
@@ -90,9 +90,10 @@ class AutoShutdown(enum.Enum):
 
 
 class GiveUp(enum.Enum):
-    """How a supervisor that gives up exits: with *shutdown*, as in OTP (a transient one then stays down), or with a crash."""
+    """The exit of a supervisor that gives up, as its own supervisor sees it."""
 
     SHUTDOWN = "shutdown"
+    """An orderly exit, as in OTP: if it is transient, it stays down."""
     CRASH = "crash"
 
 
@@ -108,7 +109,7 @@ class ChildKind(enum.Enum):
 def checked_name(name: object) -> str:
     """Return *name* if it is valid. Raises `SpecError` otherwise."""
     if not isinstance(name, str) or not name or len(name) > MAX_NAME:
-        raise SpecError(f"a name is a text of 1 to {MAX_NAME} characters, not {name!r:.80}")
+        raise SpecError(f"a name is a string of 1 to {MAX_NAME} characters, not {name!r:.80}")
     return name
 
 
@@ -264,7 +265,7 @@ def _wants_name(init: Callable[Concatenate[T, P], None]) -> Callable[Concatenate
     @wraps(init)
     def checked(self: T, /, *children: P.args, **options: P.kwargs) -> None:
         if "name" not in options:
-            raise SpecError("a supervisor needs a name, by which it is found and shown: ta.Supervisor(..., name='workers')")
+            raise SpecError("a supervisor needs a name: ta.Supervisor(..., name='workers')")
         init(self, *children, **options)
 
     return checked

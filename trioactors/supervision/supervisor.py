@@ -31,7 +31,7 @@ from trioactors.supervision.restarts import (
     Decision,
     RestartHistory,
     Verdict,
-    after_end,
+    after_exit,
     after_failed_start,
     comes_back,
     delay_before,
@@ -170,6 +170,7 @@ class SupervisorLoop(Launcher):
                 await self._serve(message)
 
     async def _serve(self, request: Request[Any]) -> None:
+        """Run the action of a request and wake the asker with its result, unless it waits no more."""
         if request.asker is None:
             return
         try:
@@ -184,10 +185,11 @@ class SupervisorLoop(Launcher):
     # --- exits and restarts ---
 
     async def _exited(self, child: Child, incarnation: Incarnation) -> None:
+        """Handle the exit of a child that was ready: restart it, leave it down, or stop, as the rules say."""
         del self.known[child]
         rule, reason, children = child.spec.restart, incarnation.ended or KILLED, self.child.children
         significant = self._significant() if child.spec.significant else {}
-        decision = after_end(self.plan, rule, self.history, _entry(child, reason), children=children, significant=significant)
+        decision = after_exit(self.plan, rule, self.history, _entry(child, reason), children=children, significant=significant)
         if decision.verdict in {Verdict.RESTARTS, Verdict.GIVES_UP}:
             await self._restart(child, reason, decision)
             return
@@ -222,7 +224,7 @@ class SupervisorLoop(Launcher):
         if decision.verdict is Verdict.GIVES_UP:
             self._give_up(now)
             raise StopRequested
-        for other in [children[name] for name in decision.falls]:
+        for other in [children[name] for name in decision.stops]:
             await self._stop_for_restart(other)
         delay = delay_before(self.plan.backoff, len(self.history.entries), self._draw())
         self._emit(RestartScheduled(time=now, child=child.name, delay=delay, group=group))

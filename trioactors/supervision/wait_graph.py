@@ -39,7 +39,7 @@ class Waiter(Protocol):
     """An incarnation whose handler can wait."""
 
     waits: list[Wait] | None
-    """What it waits for now; None instead of an empty list."""
+    """Its current waits; None until there is one."""
 
     @property
     def child(self) -> Node:

@@ -72,7 +72,7 @@ class CrashReports:
         self.suppressed = 0
 
     def _text(self, failure: Failure, earlier: Sequence[RestartEntry]) -> str:
-        lines = list(_told(failure))
+        lines = list(_lines(failure))
         if earlier:
             lines.append("earlier restarts: " + ", ".join(f"{e.child} at {e.time:.3f} ({e.reason})" for e in earlier[-5:]))
         if self.suppressed:
@@ -92,10 +92,10 @@ class CrashReports:
 def report_of(failure: Failure) -> str:
     """The text of a report on *failure*, with the traceback."""
     error = failure.reason.error
-    return "\n  ".join(_told(failure)) + ("" if error is None else f"\n{traceback_text(error)}")
+    return "\n  ".join(_lines(failure)) + ("" if error is None else f"\n{traceback_text(error)}")
 
 
-def _told(failure: Failure) -> Iterator[str]:
+def _lines(failure: Failure) -> Iterator[str]:
     reason = failure.reason
     yield f"{failure.kind} {failure.child} (incarnation {failure.incarnation}): {reason}"
     if reason.detail:

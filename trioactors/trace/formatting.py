@@ -37,13 +37,13 @@ def keeps_secrets(value: object) -> bool:
 
 
 _CHAIN: Final = 10
-"""How many errors of a chain or a group are shown, and how deep groups may nest."""
+"""The number of errors of a chain or a group that are shown, and the depth to which groups are."""
 
 _FRAMES: Final = 40
-"""How many frames of each error are shown, the innermost ones."""
+"""The number of frames of each error that are shown, the innermost ones."""
 
 _MESSAGE: Final = 2_000
-"""How many characters of an error's message are shown."""
+"""The number of characters of an error's message that are shown."""
 
 _CAUSED: Final = "\nThe above exception was the direct cause of the following exception:\n"
 
@@ -70,14 +70,14 @@ def _parts(error: BaseException) -> tuple[BaseException, ...]:
 
 def traceback_text(error: BaseException) -> str:
     """*error* as text, with its traceback, its causes and the errors grouped in it."""
-    return "\n".join(_told(error, set(), 0))
+    return "\n".join(_lines(error, set(), 0))
 
 
-def _told(error: BaseException, seen: set[int], depth: int) -> Iterator[str]:
+def _lines(error: BaseException, seen: set[int], depth: int) -> Iterator[str]:
     seen.add(id(error))
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     if cause is not None and id(cause) not in seen and len(seen) <= _CHAIN:
-        yield from _told(cause, seen, depth)
+        yield from _lines(cause, seen, depth)
         yield _CAUSED if cause is error.__cause__ else _DURING
     if error.__traceback__ is not None:
         yield "Traceback (most recent call last):"
@@ -89,7 +89,7 @@ def _told(error: BaseException, seen: set[int], depth: int) -> Iterator[str]:
     yield from (f"{note!s:.{_MESSAGE}}" for note in getattr(error, "__notes__", ())[:_CHAIN])
     parts = _parts(error)
     for part in parts[:_CHAIN] if depth < _CHAIN else ():
-        yield from (f"  | {line}" for line in "\n".join(_told(part, seen, depth + 1)).splitlines())
+        yield from (f"  | {line}" for line in "\n".join(_lines(part, seen, depth + 1)).splitlines())
     if len(parts) > _CHAIN:
         yield f"  | and {len(parts) - _CHAIN} more"
 

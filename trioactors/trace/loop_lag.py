@@ -98,10 +98,10 @@ class LoopLag:
 class Meter(trio.abc.Instrument):
     """Times each step of each task. Keeps the longest of each second, and does next to nothing for all others."""
 
-    def __init__(self, clock: Callable[[], float], notable: float, tell: Callable[[trio.lowlevel.Task, float], None]) -> None:
+    def __init__(self, clock: Callable[[], float], notable: float, emit: Callable[[trio.lowlevel.Task, float], None]) -> None:
         self._clock = clock
         self._notable = notable
-        self._emit = tell
+        self._emit = emit
         self._began = self._second = clock()
         self._worst = (self._began, 0.0)
         """The longest step of this second: when it ended, and its length."""
