@@ -124,7 +124,7 @@ def resource(enter: Callable[[], AbstractAsyncContextManager[T]]) -> Resource[T]
     """Make a child of an async context manager, such as a connection pool.
 
         @asynccontextmanager
-        async def pool(size: int) -> AsyncGenerator[Pool]:
+        async def pool(size: int) -> AsyncIterator[Pool]:
             async with await connect(size) as connected:
                 yield connected
 
