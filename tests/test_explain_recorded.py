@@ -68,8 +68,8 @@ class Prophet(conformance._Player):
                 return []
         if not self._alive(self.root):
             return []
-        cells = [conformance._node(self.system, path) for path, _ in dying]
-        return dying if all(cell is not None and self._alive(cell) for cell in cells) else []
+        nodes = [conformance._node(self.system, path) for path, _ in dying]
+        return dying if all(node is not None and self._alive(node) for node in nodes) else []
 
     def foretell(self, step: dict[str, Any], deaths: list[list[str]]) -> None:
         self.foretold.deaths += 1
