@@ -199,7 +199,7 @@ async def test_a_temporary_actor_that_crashed_is_gone_with_its_messages(system: 
         await keeper.keep("refused")
 
     [letter] = system.dead_letters()
-    assert letter.cause == "it ended: crash: Broken"
+    assert letter.cause == "it exited: crash: Broken"
 
 
 async def test_closing_the_system_refuses_and_buries(autojump_clock: trio.testing.MockClock) -> None:

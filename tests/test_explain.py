@@ -63,7 +63,7 @@ async def test_it_reads_as_text(autojump_clock: MockClock) -> None:
     told = await explained(top(worker("a"), worker("b"), strategy="one_for_all"), "a")
 
     assert str(told).splitlines() == [
-        "if a ended now (crash):",
+        "if a exited now (crash):",
         "  a stops (crash)",
         "  b stops (shutdown)",
         "  a starts",
@@ -100,7 +100,7 @@ async def test_a_tree_that_gives_up_ends_the_system(autojump_clock: MockClock) -
     told = await explained(top(worker("a"), intensity=ta.Intensity(0)), "a")
 
     assert told.ends_system
-    assert str(told).endswith("the system ends")
+    assert str(told).endswith("the system stops")
 
 
 async def test_a_transient_supervisor_that_gives_up_stays_down_unless_that_is_a_crash(autojump_clock: MockClock) -> None:
@@ -150,7 +150,7 @@ async def test_who_does_not_run_cannot_end(autojump_clock: MockClock) -> None:
         told = system.explain("a")
 
     assert told.consequences == ()
-    assert str(told) == "a does not run (undefined), so it cannot end"
+    assert str(told) == "a does not run (undefined), so it cannot exit"
 
 
 async def test_an_actor_of_the_system_itself_is_explained_too(autojump_clock: MockClock) -> None:

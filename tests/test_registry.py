@@ -107,7 +107,7 @@ async def test_waiting_for_a_name_that_is_there_is_no_wait(autojump_clock: MockC
 
 async def test_waiting_for_a_name_ends_by_its_deadline(autojump_clock: MockClock) -> None:
     async with isolated_system() as system:
-        with pytest.raises(ta.CallTimeout, match="nobody took the name 'anna' within 3 s"):
+        with pytest.raises(ta.CallTimeout, match="no child took the name 'anna' within 3 s"):
             await system.wait_for(Anna, "anna", timeout=3)
 
         assert trio.current_time() == 3

@@ -11,7 +11,7 @@ from trioactors.errors.exits import CRASH, KILLED, NORMAL, SHUTDOWN
 from trioactors.supervision.restarts import (
     Decision,
     Verdict,
-    after_end,
+    after_exit,
     after_failed_start,
     casualties,
     comes_back,
@@ -193,7 +193,7 @@ def plan(strategy: ta.Strategy = ta.Strategy.ONE_FOR_ONE, rule: ta.AutoShutdown 
 def after(
     restart: ta.Restart, reason: ta.Exit, *, limit: int = 3, top: ta.Supervisor | None = None, significant: str = ""
 ) -> Decision:
-    return after_end(
+    return after_exit(
         top or plan(),
         restart,
         ta.RestartHistory(ta.Intensity(limit)),
@@ -208,14 +208,14 @@ def test_a_restart_is_counted_and_names_its_group() -> None:
 
     assert decision.verdict is Verdict.RESTARTS
     assert decision.group == ("a", "b", "c")
-    assert decision.falls == ("c", "a")
+    assert decision.stops == ("c", "a")
     assert [entry.child for entry in decision.history.entries] == ["b"]
 
 
 def test_one_restart_too_many_is_given_up_and_starts_nobody() -> None:
     decision = after(PERMANENT, CRASHED, limit=0)
 
-    assert (decision.verdict, decision.group, decision.falls) == (Verdict.GIVES_UP, (), ())
+    assert (decision.verdict, decision.group, decision.stops) == (Verdict.GIVES_UP, (), ())
 
 
 def test_who_does_not_come_back_costs_nothing() -> None:

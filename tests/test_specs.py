@@ -167,9 +167,9 @@ def test_bound_arguments_are_accepted(make: Any) -> None:
 
 @pytest.mark.parametrize("name", ["", 5, "x" * 1_001, b"a"])
 def test_a_bad_name_is_refused(name: Any) -> None:
-    with pytest.raises(ta.SpecError, match="a name is a text of 1 to 1000 characters"):
+    with pytest.raises(ta.SpecError, match="a name is a string of 1 to 1000 characters"):
         ta.child(graze, name=name)
-    with pytest.raises(ta.SpecError, match="a name is a text"):
+    with pytest.raises(ta.SpecError, match="a name is a string"):
         ta.Supervisor(name=name)
 
 

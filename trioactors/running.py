@@ -1,4 +1,7 @@
-"""`open_system` and `run`: the one place that puts the house together."""
+"""`open_system` and `run`: the one place that knows all parts of a running system, and puts them together.
+
+A system is made here from its settings, environment, store and tree. What the parts do belongs to their own rooms.
+"""
 
 from __future__ import annotations
 
@@ -68,13 +71,28 @@ def open_system(
     observers: Sequence[Observer] = (),
     console: str | None = None,
 ) -> AbstractAsyncContextManager[System]:
-    """Open a system: its tree runs while the block does, and is stopped in order when the block is left, however it is left.
+    """Open a system: an async context manager whose tree runs while the block does.
 
-    *store* keeps the state of durable actors: a URL (`sqlite:///state.db`, `file:///folder`, `memory:`) or a `Store`; leave it out where
-    nothing is durable. *tree* is started before the block begins; `StartFailed` says which child failed and why, and nothing is left
-    running. A store that cannot be opened raises its own `StoreError`. If the tree gives up, the block is cancelled and
-    `SupervisorGaveUp` leaves it, with the restart history. *console* is where a console for this machine listens: `127.0.0.1:0`; where
-    that cannot be had, an error in the log says so, and the system runs without it until it can.
+        tree = ta.Supervisor(ta.child(Ledger, name="ledger"), name="shop")
+
+        async with ta.open_system("sqlite:///shop.db", tree) as system:
+            counter = await system.start(Counter, name="counter")
+            print(await counter.add(by=2))
+
+    * *store*: where durable actors keep their state: a URL (`sqlite:///state.db`, `file:///folder`, `memory:`) or a `Store`. Leave it out
+      if nothing is durable;
+    * *tree*: the supervisor to start before the block begins. It can also be the first argument;
+    * *settings*: timeouts and limits, see `Settings`;
+    * *environment*: clocks, random streams, ids and the disk, see `Environment`;
+    * *observers*: functions that get every trace record;
+    * *console*: the address for a console, reachable from this machine only: `127.0.0.1:0`. If the address cannot be opened, an error is
+      logged, and the system runs without a console until it can.
+
+    However the block is left, the tree is stopped in order, and nothing is left running. If the tree gives up, the block is cancelled, and
+    `SupervisorGaveUp` is raised from it, with the restart history.
+
+    Raises `StartFailed`, which names the child and the cause, if the tree cannot be started; the store's own `StoreError` if the store
+    cannot be opened; `StoreMissing` if the tree needs a store; `BadStoreURL`, `SpecError`.
     """
     if isinstance(store, Supervisor):
         if tree is not None:
@@ -113,7 +131,7 @@ async def _opened(
         except BaseException as error:  # noqa: ASYNC103 - raised again below, outside the nursery, which would put it into a group
             failed = error
         finally:
-            nursery.cancel_scope.shield = True  # the body is over; what is left is the ordered stop
+            nursery.cancel_scope.shield = True  # the body is over; the ordered stop must not be cancelled
             await root.stop()  # noqa: ASYNC102 - shielded, and bounded by the graces
     _leave(root.failure(), failed)
 
@@ -135,7 +153,7 @@ def _check_tree(tree: object) -> None:
 
 
 def _store(given: object) -> Store | None:
-    """The store that *given* is or names. Raises `BadStoreURL`, `SpecError`."""
+    """The store that *given* is, or that its URL names. Raises `BadStoreURL`, `SpecError`."""
     if isinstance(given, str):
         return store_at(given)
     if given is not None and (isinstance(given, type) or not hasattr(given, "commit")):
@@ -144,7 +162,7 @@ def _store(given: object) -> Store | None:
 
 
 def _check_durable(tree: Supervisor | None) -> None:
-    """Without a store nothing can be durable. Raises `StoreMissing`."""
+    """Check that no actor in *tree* is durable, as there is no store. Raises `StoreMissing`."""
     for spec in () if tree is None else tree.children:
         if isinstance(spec, Supervisor):
             _check_durable(spec)
@@ -154,7 +172,7 @@ def _check_durable(tree: Supervisor | None) -> None:
 
 def _runtime(settings: Settings, environment: Environment) -> Runtime:
     root_task = trio.lowlevel.current_root_task()
-    assert root_task is not None  # there is a task, and it runs this
+    assert root_task is not None  # a task runs this code
     observers = Observers()
     return Runtime(
         settings=settings,
@@ -169,7 +187,7 @@ def _runtime(settings: Settings, environment: Environment) -> Runtime:
 
 
 def _leave(failure: BaseException | None, failed: BaseException | None) -> None:
-    """Raise what ended the system, as one plain chain."""
+    """Raise the error that ended the system, if there is one; an error of the body becomes a note on it."""
     if failure is not None and failure is not failed:
         if failed is not None:
             failure.add_note(f"meanwhile the body of the system raised {described(failed, repr)}")
@@ -184,11 +202,18 @@ def run(
     clock: trio.abc.Clock | None = None,
     instruments: Sequence[trio.abc.Instrument] = (),
 ) -> T:
-    """`trio.run`, with signals: SIGINT and SIGTERM cancel *main*, so open systems stop in order, within their graces.
+    """Run an async function as `trio.run` does, and stop open systems in order on SIGINT and SIGTERM.
 
-    Then SIGINT raises `KeyboardInterrupt` and SIGTERM `SystemExit` (143, as a shell would tell), also when *main* returned all the same;
-    an error of *main* leaves as itself. Only the first signal counts: those that follow while it stops change nothing. Bind arguments of
-    *main* with `partial`. Call it in the main thread.
+        async def main() -> None:
+            async with ta.open_system("sqlite:///shop.db", tree) as system:
+                await system.wait_stopped()
+
+        if __name__ == "__main__":
+            ta.run(main)
+
+    A signal cancels *main*, so open systems stop within their graces. Afterwards, SIGINT raises `KeyboardInterrupt` and SIGTERM raises
+    `SystemExit(143)`, even if *main* returned a value. An error of *main* is raised as it is. Only the first signal counts; later ones are
+    ignored. Bind arguments of *main* with `partial`. Call it in the main thread.
     """
     received: list[int] = []
     done = trio.run(_heeding, main, received, clock=clock, instruments=instruments)
@@ -199,7 +224,10 @@ def run(
 
 
 async def _heeding(main: Callable[[], Awaitable[T]], received: list[int]) -> outcome.Outcome[T | None]:
-    """Run *main* under the signals' scope. They are listened to until it is over: one that nobody took would be raised once more."""
+    """Run *main* until it returns or a signal arrives.
+
+    Signals are received until *main* is over: Trio would raise one that was not received once more.
+    """
     scope = trio.CancelScope()
 
     async def listen() -> None:

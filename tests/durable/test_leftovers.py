@@ -155,12 +155,12 @@ async def test_an_interrupt_inside_the_store_leaves_nobody_waiting(autojump_cloc
 async def test_savers_and_bells_say_how_far_they_are(keeper: Any, callers: Any, disk: HeldWorker) -> None:
     saver: Any = child_of(keeper).saver
     assert repr(saver) == "<OutputGate of keeper, revision 0, idle>"
-    assert repr(saver.parking) == "<bell, unheard>"
+    assert repr(saver.parking) == "<parking: 0 waiting>"
     disk.hold()
     await callers.now("write", keeper.write, "a")
     assert repr(saver) == "<OutputGate of keeper, revision 0, busy>"
     await callers.now("stop", ta.stop, keeper)
-    assert repr(saver.parking) == "<bell, awaited>"
+    assert repr(saver.parking) == "<parking: 1 waiting>"
 
 
 async def test_a_window_holds_nothing(system: ta.System, keeper: Any) -> None:

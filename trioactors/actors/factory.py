@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-
-from trioactors.actors.actor import Actor
 from trioactors.actors.child import ActorChild
 from trioactors.actors.loop import live
 from trioactors.actors.plan import ActorPlan
@@ -12,7 +9,7 @@ from trioactors.actors.ref import Ref
 from trioactors.errors import StoreMissing
 from trioactors.supervision.child import Child
 from trioactors.supervision.functions import FunctionChild, ResourceChild, hold_resource, run_function
-from trioactors.supervision.specs import ChildKind, ChildSpec, Supervisor, target_of
+from trioactors.supervision.specs import ChildKind, ChildSpec, Supervisor
 from trioactors.supervision.supervisor import supervise
 from trioactors.supervision.tree import SupervisorChild
 
@@ -21,10 +18,7 @@ __all__ = ["make_child", "plan_of"]
 
 def plan_of(spec: ChildSpec) -> ActorPlan | None:
     """The plan of the actor that *spec* declares; None for other kinds."""
-    if spec.kind is not ChildKind.ACTOR:
-        return None
-    plan: ActorPlan = cast("type[Actor[Any]]", target_of(spec.make)).__actor_plan__
-    return plan
+    return spec.plan if isinstance(spec.plan, ActorPlan) else None
 
 
 def make_child(parent: SupervisorChild, spec: ChildSpec | Supervisor, *, dynamic: bool = False) -> Child:
@@ -34,8 +28,7 @@ def make_child(parent: SupervisorChild, spec: ChildSpec | Supervisor, *, dynamic
         return SupervisorChild(
             spec.name, spec, runtime, parent, supervise, dynamic, make_child=make_child, registry=parent.registry
         )
-    target = target_of(spec.make)
-    name = spec.name or parent.registry.fresh(getattr(target, "__name__", spec.kind.value))
+    name = spec.name or parent.registry.fresh(getattr(spec.target, "__name__", spec.kind.value))
     match spec.kind:
         case ChildKind.ACTOR:
             plan = plan_of(spec)

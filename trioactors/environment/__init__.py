@@ -1,16 +1,15 @@
-"""The environment: the one port to all that is not deterministic.
+"""The environment: the one port to everything that is not deterministic.
 
 Here belong clocks, random streams, ids, the disk, the network, worker threads, and the loading of optional packages. Nothing else in the
-runtime reads a clock but Trio's, draws a random number, starts a thread, or opens a file or a socket. Simulations replace this room.
+runtime reads a clock other than Trio's, draws a random number, starts a thread, or opens a file or a socket. Simulations replace it all by
+handing another `Environment` to the system.
+
+What a store writes to the disk, and what a console sends over the network, does not belong here.
 """
 
-from trioactors.environment.disk import Disk as Disk
-from trioactors.environment.disk import DiskFile as DiskFile
-from trioactors.environment.disk import RealDisk as RealDisk
-from trioactors.environment.disk import refusal as refusal
-from trioactors.environment.environment import Environment as Environment
-from trioactors.environment.network import Listen as Listen
-from trioactors.environment.network import Opened as Opened
-from trioactors.environment.workers import Worker as Worker
+from trioactors.environment.disk import Disk, DiskFile, RealDisk, refusal
+from trioactors.environment.environment import Environment
+from trioactors.environment.network import Listen, Opened
+from trioactors.environment.workers import Worker
 
 __all__ = ["Disk", "DiskFile", "Environment", "Listen", "Opened", "RealDisk", "Worker", "refusal"]

@@ -1,10 +1,10 @@
-"""The disk, as far as a store needs it: files, folders, and what it takes to make either survive a power cut.
+"""The disk, as far as a store needs it: files and folders, and making them survive a power cut.
 
-A write is in memory until the file is synced, and a name is in memory until its folder is. A sync that failed must not be tried
-again: the operating system has already marked the pages clean, so the second one succeeds and proves nothing. Whoever writes
-through this port follows these rules; `trioactors.testing` has a disk that breaks whoever does not.
+A write is only in memory until the file is synced, and a name is only in memory until its folder is synced. A failed sync must not be tried
+again: the operating system has already marked the pages clean, so the second one succeeds and proves nothing. Stores must follow these
+rules; `trioactors.testing` has a simulated disk on which a store that does not loses data.
 
-The port reads nothing into what it carries and joins no paths for anybody.
+The port does not interpret what it carries, and does not join paths.
 """
 
 from __future__ import annotations
@@ -31,24 +31,24 @@ class DiskFile(Protocol):
 
     @property
     def linked(self) -> bool:
-        """Whether the file still has a name; what is written to one without is lost."""
+        """Whether the file still has a name. Without one, everything written to it is lost."""
         ...
 
     @property
     def size(self) -> int:
-        """How many bytes are in it."""
+        """The size in bytes."""
         ...
 
     def read(self) -> bytes:
-        """Everything in it."""
+        """Read the whole file."""
         ...
 
     def read_at(self, offset: int, size: int) -> bytes:
-        """The *size* bytes from *offset* on, or as many of them as there are."""
+        """Read *size* bytes from *offset* on, or as many as there are."""
         ...
 
     def write(self, offset: int, data: bytes) -> None:
-        """Put all of *data* at *offset*."""
+        """Write all of *data* at *offset*."""
         ...
 
     def truncate(self, size: int) -> None:
@@ -56,48 +56,48 @@ class DiskFile(Protocol):
         ...
 
     def sync(self) -> None:
-        """Return when everything written so far survives a power cut."""
+        """Make everything written so far survive a power cut."""
         ...
 
     def lock(self) -> bool:
-        """Take the file for this opening alone; False if another has it. Closing it gives it back, as does the process's end."""
+        """Lock the file. Returns False if it is locked already. The lock ends when the file is closed or the process exits."""
         ...
 
     def close(self) -> None:
-        """Let go of it; nothing is synced."""
+        """Close the file, without syncing it."""
         ...
 
 
 class Disk(Protocol):
-    """Where files live. Paths are absolute, and every method raises OSError as the system calls do."""
+    """A file system. Paths are absolute, and every method raises OSError as the system calls do."""
 
     def make_folder(self, path: Path) -> None:
-        """See to it that the folder is there, its parents too, and that it survives a power cut."""
+        """Create the folder and its parents unless they exist, and make them survive a power cut."""
         ...
 
     def names(self, folder: Path) -> Sequence[str]:
-        """What is in the folder, sorted."""
+        """The names in the folder, sorted."""
         ...
 
     def open(self, path: Path) -> DiskFile:
-        """Open the file for reading and writing; it is created where there is none."""
+        """Open the file for reading and writing. It is created if it does not exist."""
         ...
 
     def rename(self, old: Path, new: Path) -> None:
-        """Give the file another name in the same folder, in place of whatever had that name."""
+        """Rename the file within its folder. A file that has the new name is replaced."""
         ...
 
     def remove(self, path: Path) -> None:
-        """Remove the file's name."""
+        """Remove the name of the file."""
         ...
 
     def sync_folder(self, path: Path) -> None:
-        """Return when the names in the folder survive a power cut."""
+        """Make the names in the folder survive a power cut."""
         ...
 
 
 def refusal(error: OSError, what: str) -> StoreError:
-    """The store's error for an operation that the system refused before anything lasting happened."""
+    """Make the store's error for an operation that the operating system refused before anything was changed."""
     reason = error.strerror or str(error)
     if error.errno in _NO_ROOM:
         return StoreFull(f"{what}: no room ({reason}). Make room, then try again.")
@@ -167,39 +167,39 @@ class _RealFile:
 
 @attrs.frozen
 class RealDisk:
-    """The real one."""
+    """The disk of this machine."""
 
     def make_folder(self, path: Path) -> None:
         """Create the folder and its parents, and sync each folder that got a new name.
 
-        The deepest folder that was there may have been made a moment ago by a process that was killed before it synced.
+        The deepest folder that existed is synced too: a process that was killed before it synced may have just made it.
         """
         missing: list[Path] = []
         folder = path
         while not folder.is_dir():
             missing.append(folder)
             folder = folder.parent
-        with suppress(PermissionError):  # then it was not made by us
+        with suppress(PermissionError):  # then the folder was not made by this process or one like it
             self.sync_folder(folder.parent)
         for folder in reversed(missing):
             folder.mkdir(0o700, exist_ok=True)  # another process may make it at the same time
             self._sync_or_remove(folder)
 
     def names(self, folder: Path) -> Sequence[str]:
-        """What is in the folder, sorted."""
+        """The names in the folder, sorted."""
         return sorted(entry.name for entry in folder.iterdir())
 
     def open(self, path: Path) -> DiskFile:
-        """Open or create the file, for its owner only; a link in the last place is refused."""
+        """Open or create the file, readable by its owner only. A symbolic link is refused."""
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         return _RealFile(os.open(path, flags, 0o600))
 
     def rename(self, old: Path, new: Path) -> None:
-        """Replace *new* by *old*, in one step."""
+        """Rename *old* to *new*, atomically."""
         old.replace(new)
 
     def remove(self, path: Path) -> None:
-        """Remove the file's name."""
+        """Remove the name of the file."""
         path.unlink()
 
     def sync_folder(self, path: Path) -> None:
@@ -211,10 +211,10 @@ class RealDisk:
             os.close(descriptor)
 
     def _sync_or_remove(self, folder: Path) -> None:
-        """A second sync would prove nothing, so after a failed one the name must be made again."""
+        """Sync the name of *folder*; if that fails, remove it. A second sync would prove nothing, so the name must be made again."""
         try:
             self.sync_folder(folder.parent)
         except OSError:
-            with suppress(OSError):  # somebody else's files are in it by now
+            with suppress(OSError):  # another process may have put files into it
                 folder.rmdir()
             raise

@@ -1,12 +1,12 @@
-"""The one port for everything that is not deterministic.
+"""`Environment`: the one port to everything that is not deterministic.
 
-Clocks, random streams, ids, secrets, the disk, listeners and the place where blocking calls run reach the runtime through one
-frozen value, handed to the system when it opens. Nothing else in the runtime reads a clock but Trio's, draws a random number, starts a
-thread, opens a file or a socket; so a test that hands in another `Environment` decides all of them, and two systems in one process can
-live by different ones.
+Clocks, random streams, ids, secrets, the disk, network listeners and the worker for blocking calls reach the runtime through one frozen
+value, handed to the system when it opens. Nothing else in the runtime reads a clock other than Trio's, draws a random number, starts a
+thread, opens a file or a socket. So a test that hands in another `Environment` controls all of them, and two systems in one process can
+have different ones.
 
-A mock clock jumps ahead while a worker thread is busy. That is why *where* a blocking call runs is part of this port: in a thread of
-the store's own for production, in place under virtual time (`workers.py`).
+A mock clock jumps ahead while a worker thread is busy. Therefore this port also decides where a blocking call runs: in a thread of the
+store's own in production, in place under a mock clock (`workers.py`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = ["Environment"]
 
 
 def _stream(_: str) -> random.Random:
-    """A stream of its own for each label, seeded by the operating system."""
+    """Make a new stream for each label, seeded by the operating system."""
     return random.Random()  # jitter and sampling, nothing secret
 
 
@@ -42,37 +42,48 @@ def _new_secret() -> str:
 
 
 def _stopwatch() -> Callable[[], float] | None:
-    """A real clock; none under one that jumps (Trio's `MockClock`), where a task takes no time."""
+    """A real clock; None under one that jumps (Trio's `MockClock`), where a task takes no time."""
     return None if hasattr(trio.lowlevel.current_clock(), "autojump_threshold") else time.perf_counter
 
 
 @attrs.frozen(kw_only=True)
 class Environment:
-    """What the runtime may ask of the world. The defaults are the real one."""
+    """Everything that the runtime asks of the outside world. By default it is the real one.
+
+        now = system.environment.wall_clock()
+        dice = system.environment.random("dice")
+        order_id = system.environment.new_id()
+
+        fixed = ta.Environment(wall_clock=lambda: 0.0, new_id=iter(ids).__next__)
+        async with ta.open_system(tree, environment=fixed) as system:
+            ...
+
+    Code that uses these instead of `time` and `random` can be simulated.
+    """
 
     wall_clock: Callable[[], float] = time.time
-    """Seconds since the epoch; for people and for records, never for deadlines."""
+    """The time of day, in seconds since the epoch. For people and for records, never for deadlines."""
 
     random: Callable[[str], random.Random] = _stream
-    """A random stream for a label. Whoever needs chance asks once, by a stable label, and keeps the stream."""
+    """Makes a random stream for a label. Make it once, with a label that does not change, and keep it."""
 
     new_id: Callable[[], str] = _new_id
-    """A fresh unique id, as text."""
+    """Makes a unique id, as text."""
 
     worker: Callable[[], Worker] = worker_for_this_run
-    """Where the blocking calls of a store run, one at a time; made once for each opening of a store, inside Trio."""
+    """Makes the worker that runs the blocking calls of a store. Called inside Trio, each time a store is opened."""
 
     disk: Disk = attrs.field(factory=RealDisk)
-    """Where the files of a store live."""
+    """The file system for the files of a store."""
 
     process: int = attrs.field(factory=os.getpid)
-    """The number of this process: a store that is locked says whose it is."""
+    """The process id. A store that is locked names the process that holds it."""
 
     new_secret: Callable[[], str] = _new_secret
-    """Text that nobody can guess, of letters, digits, - and _."""
+    """Makes a text that cannot be guessed, of letters, digits, - and _."""
 
     listen: Listen = open_tcp
-    """Opens the place where connections from a network come in."""
+    """Opens a listener for network connections."""
 
     stopwatch: Callable[[], Callable[[], float] | None] = _stopwatch
-    """A clock that times how long a task holds the loop, or None, where that is not to be measured; asked for in Trio, when it begins."""
+    """Gives a clock to time how long tasks hold the event loop; None if that is not to be measured. Called inside Trio."""

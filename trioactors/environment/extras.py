@@ -1,4 +1,4 @@
-"""The libraries that a console stands on, loaded when they are needed: they come with extras, and their absence is said clearly."""
+"""Optional packages, imported when they are needed. If one is missing, the error says what to install."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ def _extra(module: str, extra: str, purpose: str) -> ModuleType:
 
 
 def check_installed() -> None:
-    """A console can be served. Raises `SpecError`, which says what to install."""
+    """Check that the packages for a console are installed. Raises `SpecError`, which says what to install."""
     h11()
     sockets()
 
 
 def sockets() -> ModuleType:
-    """trio_websocket. Raises `SpecError`."""
+    """Import `trio_websocket`. Raises `SpecError`."""
     return _extra("trio_websocket", "console", "the console")
 
 
 def h11() -> ModuleType:
-    """What reads the head of a request. Raises `SpecError`."""
+    """Import `h11`, which parses HTTP requests. Raises `SpecError`."""
     return _extra("h11", "console", "the console")
 
 
 def prometheus() -> ModuleType:
-    """prometheus_client. Raises `SpecError`."""
+    """Import `prometheus_client`. Raises `SpecError`."""
     _extra("prometheus_client.core", "metrics", "/metrics")
     return _extra("prometheus_client", "metrics", "/metrics")

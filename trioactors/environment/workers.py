@@ -1,10 +1,10 @@
-"""Where the blocking calls of one store run: one after another, never two at once.
+"""Workers: run the blocking calls of a store, one after another, never two at once.
 
-A worker takes functions and runs them in the order in which they came. `ThreadWorker` has one thread of its own: half the price of a
-trip through Trio's pool, and while it waits for a disk everybody else goes on. `InPlaceWorker` runs each function inside `submit`: right
-for stores that never wait, and exact in virtual time, where a mock clock would jump ahead while a thread is busy.
+A worker runs functions in the order in which they are submitted. `ThreadWorker` has one thread of its own: half the cost of Trio's thread
+pool, and other tasks run while it waits for a disk. `InPlaceWorker` runs each function inside `submit`: right for stores that never wait,
+and for virtual time, where a mock clock would jump ahead while a thread is busy.
 
-`done` is called in Trio's thread, in the order of the calls; with `InPlaceWorker` before `submit` returns. It must not raise.
+`done` is called in Trio's thread, in the order of the calls; with `InPlaceWorker`, before `submit` returns. It must not raise.
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ class Worker(Protocol):
     """Runs blocking functions, one at a time and in order."""
 
     def submit(self, call: Callable[[], T], done: Callable[[outcome.Outcome[T]], None], /) -> None:
-        """Run *call* when its turn comes, then tell *done* what came of it."""
+        """Run *call* when its turn comes, then call *done* with the outcome."""
         ...
 
     def close(self) -> None:
-        """Nothing more will be submitted. What was submitted is still done."""
+        """End the worker, after the calls that were submitted. Nothing may be submitted afterwards."""
         ...
 
 
 class InPlaceWorker:
-    """Runs every call where it is submitted."""
+    """Runs every call inside `submit`."""
 
     def submit(self, call: Callable[[], T], done: Callable[[outcome.Outcome[T]], None], /) -> None:
-        """Run *call* here and now."""
+        """Run *call* now."""
         done(outcome.capture(call))
 
     def close(self) -> None:
-        """There is nothing to let go of."""
+        """Do nothing: there is no thread to end."""
 
 
 class ThreadWorker:
-    """One thread, begun at the first call. It does not keep the program alive: a disk that never answers must not, either."""
+    """Runs calls in one thread, started by the first call. A daemon thread: a disk that never answers must not keep the program alive."""
 
     def __init__(self) -> None:
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
@@ -57,7 +57,7 @@ class ThreadWorker:
         self._owed = 0
 
     def __repr__(self) -> str:
-        """How much it has to do."""
+        """The number of calls that are not done."""
         return f"<thread worker, {self._owed} calls to do>"
 
     def submit(self, call: Callable[[], T], done: Callable[[outcome.Outcome[T]], None], /) -> None:
@@ -69,7 +69,7 @@ class ThreadWorker:
         self._jobs.put((call, done))
 
     def close(self) -> None:
-        """Let the thread end after its last call, and wait for that unless it still has something to do."""
+        """Let the thread end after its last call. Waits for the thread if it has nothing left to do."""
         if self._thread is None:
             return
         thread, self._thread = self._thread, None
@@ -82,7 +82,7 @@ class ThreadWorker:
             call, done = job
             try:
                 self._token.run_sync_soon(self._done, done, outcome.capture(call))
-            except trio.RunFinishedError:  # nobody is left to be told
+            except trio.RunFinishedError:  # nothing waits for the outcome any more
                 return
 
     def _done(self, done: Callable[[Any], None], result: Any) -> None:
@@ -91,18 +91,18 @@ class ThreadWorker:
 
 
 def worker_for_this_run() -> Worker:
-    """A thread; but in place under a clock that jumps (Trio's `MockClock`), which would not wait for one."""
+    """A thread worker; under a clock that jumps (Trio's `MockClock`), which would not wait for a thread, an in-place worker."""
     return InPlaceWorker() if hasattr(trio.lowlevel.current_clock(), "autojump_threshold") else ThreadWorker()
 
 
 async def run_on(worker: Worker, call: Callable[[], T]) -> T:
-    """Run *call* on *worker* and wait for what it returns or raises. Cancelled means: it runs all the same, and nobody hears of it."""
+    """Run *call* on *worker*, and return or raise what it does. If the caller is cancelled, the call still runs; its outcome is lost."""
     answer: outcome.Outcome[T] = await called_back(lambda done: worker.submit(call, done))
     return answer.unwrap()
 
 
 async def called_back(begin: Callable[[Callable[[T], None]], None]) -> T:
-    """Call *begin* with a function, and wait until that is called, perhaps at once; returns its argument. A checkpoint."""
+    """Call *begin* with a callback, wait until the callback is called (perhaps at once), and return its argument. A checkpoint."""
     answers: list[T] = []
     task = trio.lowlevel.current_task()
     parked = False

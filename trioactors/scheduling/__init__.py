@@ -1,5 +1,5 @@
-"""Scheduling: when things are due, and whether anything is left to do.
+"""Scheduling: when something is due, whether anything is left to do, and where tasks wait.
 
-Here belong deadlines, the count of what is active, and the parking of a task. What becomes due (a timer, a call, a restart) is decided by
-those who set a deadline; this room knows none of them.
+Here belong `Deadlines` (everything in a system that becomes due), `Activity` (how much of a system is busy) and `Parking` (tasks that wait
+to be woken). What happens at a deadline does not belong here: timers, calls and restarts hand in what is to be done.
 """

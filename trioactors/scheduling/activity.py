@@ -1,38 +1,31 @@
-"""How much is going on in a system, and waiting until nothing is."""
+"""How much of a system is busy, and waiting until nothing is."""
 
 from __future__ import annotations
 
 import attrs
 import trio
 
+from trioactors.scheduling.parking import Parking
+
 __all__ = ["Activity"]
 
 
 @attrs.define(eq=False)
-class Activity:
-    """How many mailboxes and supervisors have something to do, and who waits until none has."""
+class Activity(Parking):
+    """Counts the mailboxes and supervisors that have something to do. Its waiters wait until there are none."""
 
     busy: int = 0
-    _waiters: list[trio.lowlevel.Task] = attrs.field(factory=list[trio.lowlevel.Task], init=False, repr=False)
+    """Mailboxes and supervisors add themselves here, and call `less` when they are done."""
 
     def less(self) -> None:
-        """One has finished what it had to do."""
+        """Note that one of them has nothing left to do."""
         self.busy -= 1
-        if self.busy == 0 and self._waiters:
-            waiters, self._waiters = self._waiters, []
-            for task in waiters:
-                trio.lowlevel.reschedule(task)
+        if self.busy == 0 and self.waiters:
+            self.wake()
 
     async def idle(self) -> None:
-        """Wait until nobody is busy. A checkpoint."""
+        """Wait until nothing is busy. A checkpoint."""
         if self.busy == 0:
             await trio.lowlevel.checkpoint()
-            return
-        task = trio.lowlevel.current_task()
-        self._waiters.append(task)
-
-        def abort(_: object) -> trio.lowlevel.Abort:
-            self._waiters.remove(task)
-            return trio.lowlevel.Abort.SUCCEEDED
-
-        await trio.lowlevel.wait_task_rescheduled(abort)
+        else:
+            await self.wait()

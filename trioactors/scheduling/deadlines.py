@@ -1,11 +1,11 @@
-"""Everything of a system that becomes due: call deadlines, actor timers, graces and back-offs.
+"""Everything in a system that becomes due: call deadlines, actor timers, graces and back-offs.
 
-A cancel scope per call would be the obvious way and costs as much as the rest of the call. Instead everything that becomes due is an
-entry here, and one task sleeps until the first of them, on Trio's clock. Calls with the same timeout become due in the order in which they
-were made, so each timeout has a `Series`, a plain queue; what has no such order goes into a heap.
+A cancel scope per call would be the obvious way, but it costs as much as the rest of the call. Instead, everything that becomes due is an
+entry here, and one task sleeps until the first of them is due, on Trio's clock. Calls with the same timeout become due in the order in
+which they were made, so each timeout has a `Series`, a plain queue. Entries without such an order go into a heap.
 
-An entry whose matter is settled is not searched for. It is skipped when it comes up, and when a queue or the heap has doubled since the
-last look, the settled ones are swept out: the cost of an entry is constant, and what is kept at most twice what still counts.
+An entry that no longer matters is not removed. It is skipped when its turn comes, and whenever a queue or the heap has doubled since the
+last sweep, all such entries are swept out. So the cost per entry is constant, and at most half of the entries are of no use.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Due(Protocol):
         ...
 
     def fire(self) -> None:
-        """It is due now. Must not raise and cannot wait."""
+        """Do what is due now. Must not raise, and cannot wait."""
         ...
 
 
@@ -43,13 +43,13 @@ class Dated(Due, Protocol):
 
     @property
     def deadline(self) -> float:
-        """When, on Trio's clock."""
+        """The time at which it becomes due, on Trio's clock."""
         ...
 
 
 @attrs.define(eq=False)
 class Alarm:
-    """A plain function to call when it is due."""
+    """A function to call at a given time."""
 
     due: float
     action: Callable[[], None] = attrs.field(repr=False)
@@ -61,7 +61,7 @@ class Alarm:
         self.action()
 
     def cancel(self) -> None:
-        """Never ring. Cancelling twice, or after it rang, is harmless."""
+        """Do not call the function. Without effect if it was called already."""
         self.pending = False
 
 
@@ -76,15 +76,15 @@ class Series:
         self.queue: deque[Dated] = deque()
 
     def __repr__(self) -> str:
-        """How many entries it holds."""
+        """The number of entries."""
         return f"<series of {len(self.queue)}>"
 
     def add(self, entry: Dated) -> None:
-        """Let *entry* ring at its deadline, which is not before that of the last one."""
+        """Fire *entry* at its deadline, which must not be before that of the entry added last."""
         queue = self.queue
         queue.append(entry)
         length = len(queue)
-        if length == 1:  # otherwise the task wakes for an earlier entry anyway
+        if length == 1:  # otherwise an earlier entry wakes the task anyway
             if entry.deadline < self._deadlines.wakes:
                 self._deadlines.rewind(entry.deadline)
         elif length >= self._sweep_at:
@@ -96,7 +96,7 @@ class Series:
 
 @attrs.define(eq=False)
 class Deadlines:
-    """All entries, and the task that waits for the first."""
+    """All entries of a system, and the task that fires them."""
 
     _heap: list[tuple[float, int, Due]] = attrs.field(factory=list[tuple[float, int, Due]], init=False, repr=False)
     _order: itertools.count[int] = attrs.field(factory=itertools.count, init=False, repr=False)
@@ -104,18 +104,18 @@ class Deadlines:
     _sleep: trio.CancelScope = attrs.field(factory=trio.CancelScope, init=False, repr=False)
     _series: dict[float, Series] = attrs.field(factory=dict[float, Series], init=False, repr=False)
     wakes: float = -math.inf
-    """When the task looks again by itself."""
+    """The time at which the task wakes next."""
 
     def series(self, timeout: float) -> Series:
-        """The queue for what becomes due *timeout* seconds after it is added."""
+        """The queue for entries that become due *timeout* seconds after they are added."""
         return self._series.setdefault(timeout, Series(self))
 
     def rewind(self, due: float) -> None:
-        """Look again at *due*, which is earlier than planned."""
+        """Wake the task at *due*, which is earlier than planned."""
         self.wakes = self._sleep.deadline = due
 
     def add(self, due: float, entry: Due) -> None:
-        """Let *entry* ring at *due* (Trio's clock), if it is still pending then."""
+        """Fire *entry* at *due* (Trio's clock), if it is still pending then."""
         heapq.heappush(self._heap, (due, next(self._order), entry))
         if due < self.wakes:
             self.rewind(due)
@@ -123,7 +123,7 @@ class Deadlines:
             self._sweep()
 
     def at(self, due: float, action: Callable[[], None]) -> Alarm:
-        """Call *action* at *due*; the alarm that is returned can be cancelled."""
+        """Call *action* at *due*. Returns an alarm that can be cancelled."""
         alarm = Alarm(due, action)
         self.add(due, alarm)
         return alarm
@@ -134,7 +134,7 @@ class Deadlines:
 
     @property
     def overdue(self) -> bool:
-        """Whether something is due that has not rung yet."""
+        """Whether an entry is due that has not fired yet."""
         now = trio.current_time()
         return any(entry.pending and due <= now for due, entry in self._entries())
 
@@ -144,10 +144,10 @@ class Deadlines:
             yield from ((entry.deadline, entry) for entry in series.queue)
 
     async def run(self) -> None:
-        """Ring what becomes due, in order, until cancelled."""
+        """Fire what becomes due, in order, until cancelled."""
         while True:
             now = trio.current_time()
-            self.wakes = math.inf  # what a ring adds is earlier than that, and says so by itself
+            self.wakes = math.inf  # entries that are added while others fire then call `rewind`
             first = self._fire_heap(now)
             for series in tuple(self._series.values()):
                 first = min(first, _fire_series(series.queue, now))
@@ -156,7 +156,10 @@ class Deadlines:
                 await trio.sleep_forever()
 
     def _fire_heap(self, now: float) -> float:
-        """Ring what is due; when the next one is. A ring may add entries, and so have the heap swept: look at it anew each time."""
+        """Fire what is due. Returns when the next entry is due.
+
+        Firing may add entries, and a sweep may then replace the heap: read it anew each time.
+        """
         while self._heap and (self._heap[0][0] <= now or not self._heap[0][2].pending):
             entry = heapq.heappop(self._heap)[2]
             if entry.pending:
@@ -170,7 +173,7 @@ class Deadlines:
 
 
 def _fire_series(queue: deque[Dated], now: float) -> float:
-    """Ring what is due; when the next one is."""
+    """Fire what is due. Returns when the next entry is due."""
     while queue and (queue[0].deadline <= now or not queue[0].pending):
         entry = queue.popleft()
         if entry.pending:

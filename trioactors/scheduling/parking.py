@@ -1,36 +1,41 @@
-"""A place where one task waits to be woken."""
+"""A place where tasks wait to be woken.
+
+`trio.Event` can be set only once, and `trio.lowlevel.ParkingLot` does more than is needed here: this is used for every commit and restart.
+"""
 
 from __future__ import annotations
 
-import trio
-from trio.lowlevel import reschedule, wait_task_rescheduled
+from functools import partial
+
+import attrs
+from trio.lowlevel import Abort, Task, current_task, reschedule, wait_task_rescheduled
 
 __all__ = ["Parking"]
 
 
+@attrs.define(eq=False, repr=False)
 class Parking:
-    """Wakes the one task that waits for it."""
+    """Wakes all tasks that wait in it."""
 
-    __slots__ = ("_waiter",)
-
-    def __init__(self) -> None:
-        self._waiter: trio.lowlevel.Task | None = None
+    waiters: list[Task] = attrs.field(factory=list[Task], init=False, repr=False)
 
     def __repr__(self) -> str:
-        """Whether somebody waits."""
-        return f"<bell, {'awaited' if self._waiter else 'unheard'}>"
+        """The number of waiting tasks."""
+        return f"<parking: {len(self.waiters)} waiting>"
 
     def wake(self) -> None:
-        """Something changed."""
-        if self._waiter is not None:
-            waiter, self._waiter = self._waiter, None
-            reschedule(waiter)
+        """Wake every waiting task, in the order in which they came."""
+        if self.waiters:
+            waiters, self.waiters = self.waiters, []
+            for task in waiters:
+                reschedule(task)
 
     async def wait(self) -> None:
-        """Wait until something changes."""
-        self._waiter = trio.lowlevel.current_task()
-        await wait_task_rescheduled(self._leave)
+        """Wait until the next `wake`."""
+        task = current_task()
+        self.waiters.append(task)
+        await wait_task_rescheduled(partial(self._leave, task))
 
-    def _leave(self, _: object) -> trio.lowlevel.Abort:
-        self._waiter = None
-        return trio.lowlevel.Abort.SUCCEEDED
+    def _leave(self, task: Task, _: object) -> Abort:
+        self.waiters.remove(task)
+        return Abort.SUCCEEDED

@@ -1,7 +1,10 @@
-"""The lasting half of a child: what survives its restarts.
+"""A child of a supervisor: `Child`, which survives restarts, and `Incarnation`, which does not.
 
-A `Child` has a name, a spec, a status and, while it runs, an `Incarnation`. An actor's also owns the mailbox and the ref, which is why both
-outlive a crash. Incarnations come and go; the supervisor alone decides when.
+A `Child` has a name, a spec, a status and, while it runs, an `Incarnation`. An actor's `Child` also owns the mailbox and the ref, which is
+why both survive a crash. Only the supervisor decides when an incarnation starts.
+
+An incarnation is *ready* when its start is done, and *settled* when it is ready or has exited. `Child.end` records its exit and reports it
+to the supervisor.
 """
 
 from __future__ import annotations
@@ -9,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextvars import ContextVar
-from functools import partial
 from typing import Any, Protocol
 
 import attrs
@@ -20,6 +22,7 @@ from trioactors.errors.exits import CRASH, KILLED, Exit, Failure, RestartEntry
 from trioactors.messaging.mailbox import Mailbox
 from trioactors.messaging.messages import Envelope
 from trioactors.scheduling.deadlines import Alarm
+from trioactors.scheduling.parking import Parking
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.runtime import Runtime
 from trioactors.supervision.specs import INTERNAL, ChildSpec, Supervisor
@@ -41,21 +44,16 @@ __all__ = [
 
 
 class Parent(Node, Protocol):
-    """A supervisor, as its children know it."""
+    """A supervisor, as seen by its children."""
 
     @property
     def parent(self) -> Parent | None:
-        """The supervisor above it."""
-        ...
-
-    @property
-    def prefix(self) -> str:
-        """What the paths of its children begin with."""
+        """The supervisor above it; None at the top."""
         ...
 
     @property
     def leaving(self) -> bool:
-        """Whether it is being stopped for good."""
+        """Whether the supervisor is being stopped for good."""
         ...
 
     @property
@@ -64,24 +62,24 @@ class Parent(Node, Protocol):
         ...
 
     def child_ready(self, child: Child, incarnation: Incarnation) -> None:
-        """An incarnation of a child is ready."""
+        """Note that an incarnation of a child is ready."""
         ...
 
     def child_exited(self, child: Child, incarnation: Incarnation) -> Incarnation | None:
-        """An incarnation of a child has ended; returns the next one, if the same task is to go on with it."""
+        """Note that an incarnation of a child has exited. Returns the next one if it restarts in the same task."""
         ...
 
     def forget_child(self, child: Child) -> None:
-        """A child is gone for good."""
+        """Remove a child for good."""
         ...
 
     def release(self, child: Child) -> bool:
-        """Free the name of a child; tell whether the child had it."""
+        """Free the name of a child. Returns False if the child does not hold it."""
         ...
 
 
 def leaves_for_good(child: Child | Parent) -> bool:
-    """Whether *cell*, or a supervisor above it, is being stopped for good."""
+    """Whether *child*, or a supervisor above it, is being stopped for good."""
     node: Child | Parent | None = child
     while node is not None:
         if node.leaving:
@@ -92,7 +90,7 @@ def leaves_for_good(child: Child | Parent) -> bool:
 
 @attrs.define(eq=False, repr=False)
 class Child:
-    """One child of a supervisor."""
+    """One child of a supervisor: the half that survives restarts."""
 
     name: str
     spec: ChildSpec | Supervisor
@@ -100,55 +98,62 @@ class Child:
     parent: Parent | None
     body: Callable[[Any], Awaitable[None]]
     dynamic: bool = False
-    """Whether it is forgotten when it ends or is stopped."""
+    """Whether the child is forgotten when it exits or is stopped."""
     start_may_wait: bool = True
     """Whether a start runs code that could wait."""
     leaving: bool = False
-    """Whether it is being stopped for good, with all below it."""
+    """Whether the child is being stopped for good, with everything below it."""
     status: ChildStatus = ChildStatus.UNDEFINED
     incarnation: int = 0
+    """The number of the current or last incarnation; 0 before the first."""
     current: Incarnation | None = None
+    """The current or last incarnation."""
     last_exit: Exit | None = None
     since: float = 0.0
-    """When its present life was begun, or its last one ended."""
+    """The time at which the current incarnation started, or the last one exited."""
     failure: Failure | None = None
-    """The last of its lives that did not end in order."""
+    """The last exit that was not orderly."""
     watchers: Sequence[Callable[[Incarnation], None]] = ()
-    """Who is told when a life of its is ready, and when one has ended."""
+    """Callbacks run when an incarnation becomes ready or exits."""
     ref: Any = attrs.field(default=None, init=False)
-    """What its starter gets: the ref of an actor."""
+    """The ref of an actor, which `start` returns; None for other kinds."""
 
     @property
     def path(self) -> str:
-        """The names of its supervisors and its own, from the top."""
-        own = self.name.removeprefix(INTERNAL)
-        return own if self.parent is None else f"{self.parent.prefix}{own}"
+        """The names of its supervisors and its own, from the top, joined by slashes. The system's own supervisors are left out."""
+        names = [self.name.removeprefix(INTERNAL)]
+        above = self.parent
+        while above is not None:
+            if not above.name.startswith(INTERNAL):
+                names.append(above.name)
+            above = above.parent
+        return "/".join(reversed(names))
 
     @property
     def busy(self) -> bool:
-        """Whether messages of its are being handled, or wait to be."""
+        """Whether messages wait or are being handled."""
         return False
 
     def mailboxes(self) -> Sequence[Mailbox]:
-        """The mailbox that it has, if it has one."""
+        """Its mailbox, if it has one."""
         return ()
 
     def offer(self, kind: type) -> Any:
-        """What a user gets who asks for a *kind* by its name. Raises `WrongClass`."""
+        """The value for `system.get(kind, name)`. Raises `WrongClass` if this child is no *kind*."""
         raise WrongClass(self.name, kind.__name__, repr(self))
 
     @property
     def grace(self) -> float:
-        """Seconds it may take to stop."""
+        """The time in seconds that it may take to stop."""
         return self.runtime.settings.grace if self.spec.grace is None else self.spec.grace
 
     @property
     def start_timeout(self) -> float:
-        """Seconds it may take to become ready."""
+        """The time in seconds that it may take to become ready."""
         return self.runtime.settings.start_timeout if self.spec.start_timeout is None else self.spec.start_timeout
 
     def new_incarnation(self) -> Incarnation:
-        """The next incarnation, not yet begun."""
+        """Make the next incarnation. It starts when `run_incarnation` runs it."""
         self.leaving = False
         self.incarnation += 1
         incarnation = self.current = self._make_incarnation(self.incarnation)
@@ -164,16 +169,19 @@ class Child:
         return Incarnation(self, number)
 
     def request_stop(self, incarnation: Incarnation, reason: Exit) -> None:
-        """Ask *life* to end for *reason*; how is the kind's business."""
+        """Ask *incarnation* to stop for *reason*. Each kind of child overrides how."""
         incarnation.asked = incarnation.asked or reason
 
     def end(self, incarnation: Incarnation, reason: Exit) -> Incarnation | None:
-        """*life* is over; the next one, if its task is to go on in it."""
+        """Record the exit of *incarnation* and report it to the supervisor.
+
+        Returns the next incarnation if the child restarts in the same task.
+        """
         incarnation.ended = self.last_exit = reason
         self.status = ChildStatus.UNDEFINED
         self.since = self.runtime.now()
         runtime = self.runtime
-        ignored = incarnation.ignored and isinstance(reason.error, Ignore)  # which is no failure
+        ignored = incarnation.ignored and isinstance(reason.error, Ignore)  # a declined start is no failure
         if (why := self._fault(reason)) is not None and not ignored:
             self.failure = incarnation.failed(why, self.since)
             runtime.failed += 1
@@ -188,25 +196,25 @@ class Child:
         return None if self.parent is None else self.parent.child_exited(self, incarnation)
 
     def _reported(self, incarnation: Incarnation, reason: Exit) -> bool:
-        """Whether somebody was told of *reason* already, or will be."""
+        """Whether *reason* was reported elsewhere already, or will be."""
         del incarnation, reason
         return False
 
     def _fault(self, reason: Exit) -> Exit | None:
-        """Why a life that ended for *reason* has failed, if it has."""
+        """The failure to record for an exit with *reason*; None if the exit was orderly."""
         return None if reason.orderly else reason
 
     def close(self, cause: str) -> None:
-        """It will not come back by itself."""
+        """Note that the child will not be restarted, because of *cause*. An actor refuses messages from now on."""
 
     def forget(self) -> None:
-        """It is gone for good: its name is free."""
+        """Remove the child for good, and free its name."""
         self.close("stopped for good")
         if self.parent is not None:
             self.parent.release(self)
 
     def blockers(self) -> Iterator[Node]:
-        """Whom it waits for now."""
+        """The children it waits for now."""
         incarnation = self.current
         if incarnation is not None and incarnation.ended is None:
             yield from [target for wait in incarnation.waits or () for target in wait.targets]
@@ -219,7 +227,7 @@ class Child:
 
 
 def start_failure(child: Child) -> StartFailed:
-    """The error that says why *cell* did not start."""
+    """The error that says why *child* did not start."""
     reason = child.last_exit
     cause = reason if reason is None or reason.error is None else described(reason.error)
     error = StartFailed(f"{child.path} could not be started: {cause}")
@@ -228,12 +236,12 @@ def start_failure(child: Child) -> StartFailed:
 
 
 current_incarnation: ContextVar[Incarnation | None] = ContextVar("trioactors_life", default=None)
-"""The life in whose task, or in a descendant of whose task, the code runs."""
+"""The incarnation that the running code belongs to. Tasks inherit it from the task that started them."""
 
 
 @attrs.define(eq=False)
 class Incarnation:
-    """One incarnation."""
+    """One incarnation of a child: from a start to an exit."""
 
     child: Child
     number: int
@@ -241,34 +249,35 @@ class Incarnation:
     task: trio.lowlevel.Task | None = attrs.field(default=None, repr=False)
     ready: bool = False
     asked: Exit | None = None
-    """Why it was asked to end."""
+    """The reason for which it was asked to stop."""
     killed: str | None = None
-    """Why it was cancelled."""
+    """The reason for which it was cancelled, as text."""
     ended: Exit | None = None
+    """The exit; None while the incarnation runs."""
     ignored: bool = False
-    """Whether its start failed in a way that is nobody's failure to start: it asked for that, or what it needs cannot be read."""
+    """Whether the start was declined (`Ignore`) or its state is unreadable; neither counts as a failure."""
     cancelled_outside: bool = False
-    """Whether a cancellation from outside ended it: its task cannot go on."""
+    """Whether it was ended by a cancellation from outside its scope. Its task cannot be used for another incarnation."""
     failure: BaseException | None = attrs.field(default=None, repr=False)
-    """What a task of the actor's raised, or a start that was cancelled must report."""
+    """The error to report as the exit instead of the cancellation that followed from it; see `crash`."""
     deadline: float = math.inf
-    """When its start is too late; a life is its own entry among the alarms."""
+    """The time by which it must be ready. The incarnation is itself the entry in the list of deadlines."""
     grace: Alarm | None = attrs.field(default=None, repr=False)
-    """When its stop is too late."""
-    waiters: list[trio.lowlevel.Task] | None = attrs.field(default=None, repr=False)
-    """Tasks to wake when it is ready, and when it has ended."""
+    """The alarm that kills it if it does not stop in time."""
+    waiters: Parking | None = attrs.field(default=None, repr=False)
+    """Where tasks wait until it is ready or has exited; made by the first of them."""
     nursery: trio.Nursery | None = attrs.field(default=None, repr=False)
     """The nursery in which its task runs."""
     waits: list[Wait] | None = attrs.field(default=None, repr=False)
-    """What its handler waits for now; the edges of the wait-for graph."""
+    """The current waits of its handler: edges of the wait-for graph."""
 
     @property
     def settled(self) -> bool:
-        """Whether its start is over, one way or the other."""
+        """Whether its start is over, successful or not."""
         return self.ready or self.ended is not None
 
     def announce(self) -> None:
-        """The child is ready: its supervisor may go on to the next."""
+        """Mark the child as ready. Its supervisor then starts the next one."""
         if self.ready:
             return
         self.ready = True
@@ -283,11 +292,11 @@ class Incarnation:
             child.parent.child_ready(child, self)
 
     def message_in_progress(self) -> Envelope | None:
-        """The message that it handles now; only actors handle any."""
+        """The message being handled now. None for children that are no actors."""
         return None
 
     def failed(self, reason: Exit, now: float) -> Failure:
-        """What can be reported of this incarnation later, which failed at *now* for *reason*."""
+        """A report on this incarnation, which failed at *now* for *reason*. It keeps nothing of the incarnation alive."""
         child = self.child
         message, caller = self._fatal_message()
         return Failure(
@@ -302,7 +311,7 @@ class Incarnation:
         )
 
     def _fatal_message(self) -> tuple[Envelope | None, str]:
-        """The message whose handling ended it, and who had sent that."""
+        """The message whose handling failed, and its sender."""
         return None, ""
 
     def report(self, reason: Exit) -> None:
@@ -311,60 +320,53 @@ class Incarnation:
         runtime.report(self.failed(reason, runtime.now()), () if parent is None else parent.earlier_restarts)
 
     def notify(self) -> None:
-        """It is ready, or has ended: wake who waits for that, and tell who watches."""
+        """Wake the tasks that wait for readiness or exit, and call the watchers."""
         if self.waiters is not None:
-            waiters, self.waiters = self.waiters, None
-            for task in waiters:
-                trio.lowlevel.reschedule(task)
+            self.waiters.wake()
         for watcher in self.child.watchers:
             watcher(self)
 
     async def wait(self) -> None:
-        """Wait until it is ready or has ended, whatever comes next."""
-        task = trio.lowlevel.current_task()
-        self.waiters = [] if self.waiters is None else self.waiters
-        self.waiters.append(task)
-        await trio.lowlevel.wait_task_rescheduled(partial(self._unwait, task))
-
-    def _unwait(self, task: trio.lowlevel.Task, _: object) -> trio.lowlevel.Abort:
-        self.waiters = [other for other in self.waiters or () if other is not task]
-        return trio.lowlevel.Abort.SUCCEEDED
+        """Wait until the next of two events: it becomes ready, or it exits."""
+        if self.waiters is None:
+            self.waiters = Parking()
+        await self.waiters.wait()
 
     @property
     def pending(self) -> bool:
-        """Whether its start may still be too late."""
+        """Whether the start deadline still matters."""
         return not self.settled
 
     def fire(self) -> None:
-        """The start took too long."""
+        """Fail the start: its deadline has passed."""
         allowed = self.child.start_timeout
         self.crash(StartFailed(f"{self.child.name} was not ready within {allowed:g} s (start_timeout)"))
 
     def kill(self, why: str) -> None:
-        """Cancel everything in this life; nothing more is begun in it."""
+        """Cancel everything in this incarnation. Nothing more is started in it."""
         if self.killed is None:
             self.killed = why
             self.asked = self.asked or KILLED
             self.scope.cancel(reason=why)
 
     def crash(self, error: BaseException) -> None:
-        """Something outside the main task of this life failed: end it for that reason."""
+        """Cancel this incarnation and report *error* as its crash. For failures outside its main task."""
         if self.failure is None:
             self.failure = error
             self.kill(f"{self.child.name} failed: {described(error, repr)}")
 
 
 def whose(observers: Observers, task: trio.lowlevel.Task) -> str:
-    """The name of the child, of the system of these *observers*, whose task it is; empty where there is none."""
+    """The name of the child that *task* belongs to; empty if it belongs to no child of the system with these *observers*."""
     incarnation = task.context.get(current_incarnation)
     return incarnation.child.name if incarnation is not None and incarnation.child.runtime.observers is observers else ""
 
 
 def waiting_incarnation() -> Incarnation | None:
-    """The life whose handler waits while the current task waits, if there is one.
+    """The incarnation whose handler waits while the current task waits, if there is one.
 
-    The handler's own task, and tasks in nurseries that the handler opened, make it wait. Tasks of the actor's (`context.start_soon`) and
-    tasks that a handler started in somebody else's nursery do not, although they inherit its context.
+    The handler's own task, and tasks in nurseries that the handler opened, keep the handler waiting. Child tasks of the actor
+    (`context.start_soon`) and tasks that a handler started in another nursery do not, although they inherit its context.
     """
     incarnation = current_incarnation.get()
     if incarnation is None or incarnation.ended is not None:

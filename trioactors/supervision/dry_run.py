@@ -1,10 +1,14 @@
-"""What would follow if a child ended now: supervision carried out on a model of the tree, where nothing really happens.
+"""A dry run of supervision: what would happen if a child exited now, carried out on a model of the tree.
 
-The decisions are those of `restarts.py`, the same that a supervisor asks for. What stands here is the order in which it carries them out:
-who is stopped before whom, who is started after whom, what a supervisor does that gives up, and what its own supervisor makes of that.
-Like the supervisor itself, it is held to each step of the recorded OTP scenarios.
+The decisions are those of `restarts.py`, as in a real supervisor. This module adds the order in which they are carried out: which children
+stop and start, in which order, what a supervisor does when it gives up, and how the supervisor above it reacts. Like the real supervisor,
+it is tested against each step of the recorded OTP scenarios.
 
-A model cannot know whether a start will succeed. By default each one does; who knows better says so (`starts`).
+So the order is written twice, here and in `supervisor.py`. A real supervisor waits at each step, may be asked to stop while it waits, and
+restarts in place where it can; a dry run does none of that. Sharing the order would turn each step of the real loop into a value for
+something else to carry out: slower restarts, and a loop that no longer reads like one.
+
+A model cannot know whether a start will succeed. By default every start does; `starts` can say otherwise.
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ from trioactors.supervision.restarts import (
     Decision,
     RestartHistory,
     Verdict,
-    after_end,
+    after_exit,
     after_failed_start,
     delay_before,
     gave_up,
@@ -38,10 +42,10 @@ _NONE_YET = RestartHistory()
 
 
 class ConsequenceKind(enum.Enum):
-    """One thing that would happen."""
+    """The kinds of consequences."""
 
     STOP = "stop"
-    """A life ends: the one that was asked about, or one that is stopped."""
+    """An incarnation exits: the one that was asked about, or one that is stopped."""
     START = "start"
     START_FAILED = "start_failed"
     START_IGNORED = "start_ignored"
@@ -50,24 +54,24 @@ class ConsequenceKind(enum.Enum):
     GIVE_UP = "give_up"
     """A supervisor's budget is used up."""
     SHUT_DOWN = "shut_down"
-    """A supervisor ends because its significant children have."""
+    """A supervisor exits because its significant children have."""
 
 
 @attrs.frozen
 class Consequence:
-    """One thing that would happen, to whom, and why."""
+    """One thing that would happen: its kind, the name of the child, and the reason."""
 
     kind: ConsequenceKind
     name: str
     reason: str = ""
 
     def __str__(self) -> str:
-        """One line for people."""
+        """One line of text."""
         verb = {
             ConsequenceKind.STOP: "stops",
             ConsequenceKind.START: "starts",
             ConsequenceKind.START_FAILED: "fails to start",
-            ConsequenceKind.START_IGNORED: "is not started, as it asks",
+            ConsequenceKind.START_IGNORED: "declines to start",
             ConsequenceKind.WAIT: "waits",
             ConsequenceKind.GIVE_UP: "gives up",
             ConsequenceKind.SHUT_DOWN: "shuts down",
@@ -76,7 +80,7 @@ class Consequence:
 
 
 class StartOutcome(enum.Enum):
-    """What a start attempt does."""
+    """The outcome of a start."""
 
     OK = "ok"
     IGNORED = "ignored"
@@ -93,34 +97,34 @@ class Node:
     dynamic: bool = False
     status: ChildStatus = ChildStatus.UNDEFINED
     incarnations: int = 0
-    """How many lives the model has seen."""
+    """The number of incarnations in the model."""
     known: int = 0
-    """The life whose end would be news to the supervisor; 0 where none would."""
+    """The incarnation whose exit the supervisor would handle; 0 if there is none."""
     children: dict[str, Node] = attrs.field(factory=dict["str", "Node"], repr=False)
     history: RestartHistory = attrs.field(default=_NONE_YET, repr=False)
 
     @property
     def plan(self) -> Supervisor:
-        """What was declared, where it is a supervisor."""
+        """The declared supervisor. Only for supervisors."""
         return cast("Supervisor", self.spec)
 
     @property
     def forgotten(self) -> bool:
-        """Whether nothing is left of it when it ends and does not come back."""
+        """Whether the child is forgotten when it exits and is not restarted."""
         return self.dynamic or self.spec.restart is Restart.TEMPORARY
 
     def forget(self, child: Node) -> None:
-        """*child* is gone for good."""
+        """Remove *child* for good."""
         if self.children.get(child.name) is child:
             del self.children[child.name]
 
 
 @attrs.frozen(eq=False)
 class _Message:
-    """What waits in the inbox of a supervisor: an end (*life* tells whose), or the continuation of a restart (*group*)."""
+    """An entry in the queue of a supervisor: an exit (then *incarnation* is its number), or the continuation of a restart."""
 
     supervisor: Node
-    supervisor_life: int
+    supervisor_incarnation: int
     child: Node
     reason: Exit
     incarnation: int = 0
@@ -135,38 +139,38 @@ def _succeeds(_: str) -> StartOutcome:
 
 @attrs.define(eq=False)
 class DryRun:
-    """Carries out on a model what a tree would do."""
+    """Carries out supervision on a model of a tree."""
 
     settings: Settings
     now: float
     starts: Callable[[str], StartOutcome] = _succeeds
-    """What the next start of the child of this name does."""
+    """The outcome of the next start of the child with the given name."""
     happened: list[Consequence] = attrs.field(factory=list[Consequence], init=False)
     ends_all: bool = attrs.field(default=False, init=False)
-    """Whether the supervisor at the top ends."""
-    _inbox: deque[_Message] = attrs.field(factory=deque["_Message"], init=False)
+    """Whether the supervisor at the top exits, and with it the system."""
+    _queue: deque[_Message] = attrs.field(factory=deque["_Message"], init=False)
     _later: list[_Message] = attrs.field(factory=list["_Message"], init=False)
 
     def end(self, node: Node, reason: Exit) -> None:
-        """*node* ends by itself. What follows is found by `settle`."""
+        """Let *node* exit by itself for *reason*. Call `settle` next."""
         killed = reason.kind is ExitKind.KILLED
         self._stop_children(node, killed=killed)
         self._over(node, reason)
 
     def settle(self) -> None:
-        """Let the supervisors do all that there is to do, whatever they must wait for."""
-        while self._inbox or self._later:
-            if not self._inbox:
+        """Let the supervisors react until there is nothing left to do, back-offs included."""
+        while self._queue or self._later:
+            if not self._queue:
                 first = min(self._later, key=lambda message: message.at)
                 self._later.remove(first)
-                self._inbox.append(first)
-            message = self._inbox.popleft()
+                self._queue.append(first)
+            message = self._queue.popleft()
             self.now = max(self.now, message.at)
             supervisor = message.supervisor
-            if supervisor.status is ChildStatus.RUNNING and supervisor.incarnations == message.supervisor_life:
+            if supervisor.status is ChildStatus.RUNNING and supervisor.incarnations == message.supervisor_incarnation:
                 self._handle(message)
 
-    # --- what a supervisor does ---
+    # --- the reactions of a supervisor ---
 
     def _handle(self, message: _Message) -> None:
         supervisor, child = message.supervisor, message.child
@@ -179,13 +183,13 @@ class DryRun:
                 decision = after_failed_start(supervisor.plan, supervisor.history, entry, children=supervisor.children)
                 self._restart(supervisor, child, message.reason, decision)
             else:
-                self._bring_back(supervisor, message.group)
+                self._start_group(supervisor, message.group)
 
     def _ended(self, supervisor: Node, child: Node, reason: Exit) -> None:
         child.known = 0
         entry, children = RestartEntry(self.now, child.name, reason), supervisor.children
         significant = {n.name: ChildStatus.RUNNING if n.known else n.status for n in children.values() if n.spec.significant}
-        decision = after_end(
+        decision = after_exit(
             supervisor.plan, child.spec.restart, supervisor.history, entry, children=children, significant=significant
         )
         if decision.verdict in {Verdict.RESTARTS, Verdict.GIVES_UP}:
@@ -202,7 +206,7 @@ class DryRun:
         if decision.verdict is Verdict.GIVES_UP:
             self._give_up(supervisor)
             return
-        for name in decision.falls:
+        for name in decision.stops:
             other = supervisor.children[name]
             running = other.known
             self._stop(other)
@@ -212,10 +216,10 @@ class DryRun:
         if delay > 0:
             child.status = ChildStatus.RESTARTING
             self._note(ConsequenceKind.WAIT, child.name, f"up to {delay:g} s")
-            again = _Message(supervisor, supervisor.incarnations, child, reason, group=decision.group, at=self.now + delay)
-            self._later.append(again)
+            continuation = _Message(supervisor, supervisor.incarnations, child, reason, group=decision.group, at=self.now + delay)
+            self._later.append(continuation)
         else:
-            self._bring_back(supervisor, decision.group)
+            self._start_group(supervisor, decision.group)
 
     def _give_up(self, supervisor: Node) -> None:
         history = supervisor.history
@@ -226,27 +230,28 @@ class DryRun:
         self._leave(supervisor, Exit(CRASH, error=gave_up(supervisor.name, history)) if crashes else SHUTDOWN)
 
     def _leave(self, supervisor: Node, reason: Exit) -> None:
-        """A supervisor stops its children and ends."""
+        """Let a supervisor stop its children and exit."""
         self._stop_children(supervisor, killed=False)
         self._over(supervisor, reason)
 
     def _over(self, node: Node, reason: Exit) -> None:
-        """A life has ended by itself: its supervisor is told."""
+        """Note an exit, and queue it for the supervisor."""
         self._note(ConsequenceKind.STOP, node.name, str(reason))
         node.status = ChildStatus.UNDEFINED
         above = node.parent
         if above is None:
             self.ends_all = True
         else:
-            self._inbox.append(_Message(above, above.incarnations, node, reason, incarnation=node.incarnations))
+            self._queue.append(_Message(above, above.incarnations, node, reason, incarnation=node.incarnations))
 
-    def _bring_back(self, supervisor: Node, group: tuple[str, ...]) -> None:
+    def _start_group(self, supervisor: Node, group: tuple[str, ...]) -> None:
+        """Start the children of *group* that are down, in order. If one fails, a retry is queued last."""
         for name in group:
             child = supervisor.children.get(name)
             if child is None or child.known or self._start(child) is not StartOutcome.FAILED:
                 continue
             child.status = ChildStatus.RESTARTING
-            self._inbox.append(_Message(supervisor, supervisor.incarnations, child, KILLED, counts=True))
+            self._queue.append(_Message(supervisor, supervisor.incarnations, child, KILLED, counts=True))
             return
 
     # --- starts and stops ---
@@ -261,7 +266,7 @@ class DryRun:
         node.status = ChildStatus.UNDEFINED
 
     def _stop_children(self, supervisor: Node, *, killed: bool) -> None:
-        """The last first. A killed supervisor asks nobody."""
+        """Stop the children, the last first. If the supervisor is killed, so are they."""
         for child in reversed(tuple(supervisor.children.values())):
             self._stop(child, killed=killed)
             if child.dynamic and not _keeps_children(supervisor):
@@ -283,7 +288,7 @@ class DryRun:
         return outcome
 
     def _start_children(self, supervisor: Node) -> StartOutcome:
-        """All that were declared, in order; if one cannot be started, those before it are stopped again."""
+        """Start all declared children, in order. If one cannot be started, stop those before it."""
         plan = supervisor.plan
         supervisor.history = RestartHistory(plan.intensity or self.settings.intensity)
         if not _keeps_children(supervisor):
@@ -300,10 +305,10 @@ class DryRun:
 
 
 def _keeps_children(supervisor: Node) -> bool:
-    """The supervisor behind `system.start` brings its children back."""
+    """Whether this is the supervisor behind `system.start`, whose children survive its restart."""
     return supervisor.name.startswith(INTERNAL) and supervisor.plan.strategy is Strategy.DYNAMIC
 
 
 def _name_of(spec: ChildSpec | Supervisor) -> str:
-    """A child that was given no name gets a new one at each start of its supervisor."""
+    """The name of a declared child. One without a name gets a new one at each start of its supervisor."""
     return spec.name or f"(a new {spec.kind.value})"

@@ -1,9 +1,8 @@
-"""Starting and stopping children of a dynamic supervisor beside its loop.
+"""Starting and stopping children of a dynamic supervisor concurrently, outside its loop.
 
-Children of a dynamic supervisor do not depend on each other, so nothing is gained by starting and stopping them one after another, and a
-slow start would hold up all others. While the loop is idle, whoever asks does the work in its own task; a busy loop (it is restarting
-somebody) is asked as usual. A life that was begun here becomes known to the loop in the moment in which it is ready; from then on its end
-is the loop's business.
+Children of a dynamic supervisor do not depend on each other, so there is no need to start and stop them one after another, and a slow start
+would delay all others. While the loop is idle, the task that asks does the work itself. If the loop is busy (with a restart, for example),
+it gets a request as usual. The loop learns of an incarnation started here when it becomes ready, and handles its exit from then on.
 """
 
 from __future__ import annotations
@@ -21,13 +20,13 @@ __all__ = ["abandon_start", "independent", "start_concurrently", "start_error", 
 
 
 def independent(supervisor: SupervisorChild) -> bool:
-    """Whether its children can be started and stopped beside its loop, now."""
+    """Whether children of *supervisor* can be started and stopped outside its loop now."""
     loop = supervisor.loop
     return supervisor.plan.strategy is Strategy.DYNAMIC and loop is not None and not loop.busy
 
 
 async def start_concurrently(loop: SupervisorLoop, child: Child) -> Child:
-    """Start *cell* and wait until it is ready. Raises `StartFailed`; cancelled means: not started."""
+    """Start *child* and wait until it is ready. If the caller is cancelled, the child is not started. Raises `StartFailed`."""
     incarnation = loop.launch(child)
     try:
         await incarnation.wait()
@@ -41,19 +40,20 @@ async def start_concurrently(loop: SupervisorLoop, child: Child) -> Child:
 
 
 def abandon_start(child: Child) -> None:
-    """Whoever asked for *cell* does not wait for it any more: if it is not ready, it shall not be.
+    """The starter was cancelled: kill the child if it is not ready yet.
 
-    If it still becomes ready, before it meets the cancellation, that is no news to the supervisor, nor is its end: nobody restarts it.
+    The child may still become ready before the cancellation reaches it. The supervisor ignores that, and its exit too, so it is not
+    restarted.
     """
     if child.current is not None and not child.current.ready:
         child.status = ChildStatus.STOPPING
-        child.current.kill(f"whoever asked for {child.name} was cancelled")
+        child.current.kill(f"the task that started {child.name} was cancelled")
         if child.parent is not None:
             child.parent.forget_child(child)
 
 
 def start_error(loop: SupervisorLoop, child: Child) -> StartFailed:
-    """The error for a start at run time; unless it was ignored, its spec is discarded."""
+    """The error for a failed start at run time. Unless the start was ignored, the child is forgotten."""
     error = start_failure(child)
     if not isinstance(error.__cause__, Ignore):
         loop.child.forget_child(child)
@@ -61,7 +61,7 @@ def start_error(loop: SupervisorLoop, child: Child) -> StartFailed:
 
 
 async def stop_concurrently(loop: SupervisorLoop, child: Child) -> None:
-    """Stop *cell* for good and wait until it is gone. Cancelled means: it goes on stopping, and is forgotten all the same."""
+    """Stop *child* for good and wait until it has exited. If the caller is cancelled, the child still stops and is forgotten."""
     child.leaving = True
     incarnation = loop.ask_to_stop(child)
     if incarnation is None:

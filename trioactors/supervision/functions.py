@@ -17,17 +17,17 @@ __all__ = ["FunctionChild", "ResourceChild", "TaskStatus", "hold_resource", "run
 
 
 class TaskStatus:
-    """What a function that takes `task_status` calls when it is ready; as in `trio.Nursery.start`."""
+    """The `task_status` of a function, by which it reports that it is ready; as in `trio.Nursery.start`."""
 
     def __init__(self, incarnation: Incarnation) -> None:
         self._incarnation = incarnation
 
     def __repr__(self) -> str:
-        """Whose it is, and whether it was used."""
+        """The name of the child, and whether it is ready."""
         return f"<task_status of {self._incarnation.child.name}: {'started' if self._incarnation.ready else 'starting'}>"
 
     def started(self, value: object = None) -> None:
-        """The function is ready. *value* is accepted for the sake of functions written for `nursery.start`, and not kept."""
+        """Report that the function is ready. *value* is ignored; it is accepted so that functions for `nursery.start` can be used."""
         del value
         if self._incarnation.ready:
             raise UsageError(f"{self._incarnation.child.name} called task_status.started() twice")
@@ -35,7 +35,7 @@ class TaskStatus:
 
 
 async def run_function(incarnation: Incarnation) -> None:
-    """The body of a child that is an async function."""
+    """Run one incarnation of a child that is an async function."""
     spec = cast("ChildSpec", incarnation.child.spec)
     current_incarnation.set(incarnation)
     if spec.wants_status:
@@ -46,7 +46,7 @@ async def run_function(incarnation: Incarnation) -> None:
 
 
 async def hold_resource(incarnation: Incarnation) -> None:
-    """The body of a child that is a resource."""
+    """Run one incarnation of a child that is a resource: enter it, wait for the stop, leave it."""
     child = cast("ResourceChild", incarnation.child)
     resource = cast("Resource[Any]", cast("ChildSpec", child.spec).make)
     current_incarnation.set(incarnation)
@@ -59,27 +59,29 @@ async def hold_resource(incarnation: Incarnation) -> None:
 
 @attrs.define(eq=False, repr=False)
 class FunctionChild(Child):
-    """A child that is an async function. It is asked to stop by cancelling it."""
+    """A child that is an async function."""
 
     def request_stop(self, incarnation: Incarnation, reason: Exit) -> None:
-        """Cancel it: a function has no other ear."""
+        """Cancel the function: there is no other way to stop it."""
         incarnation.asked = incarnation.asked or reason
         incarnation.scope.cancel(reason=f"{self.name} is stopped: {reason}")
 
     def _reported(self, incarnation: Incarnation, reason: Exit) -> bool:
-        """Why a store cannot be opened leaves `open_system` as itself."""
+        """Whether this is the store, which could not be opened: `open_system` raises that error itself."""
         return self.name == STORE and incarnation.number == 1 and not incarnation.ready and isinstance(reason.error, StoreError)
 
 
 @attrs.define(eq=False, repr=False)
 class ResourceChild(Child):
-    """A child that is an async context manager; *value* is what it yielded, while it runs."""
+    """A child that is an async context manager."""
 
     value: Any = None
+    """The value that it yielded; None while it does not run."""
     held: trio.Event | None = None
+    """Set to leave the context; None while it does not run."""
 
     def request_stop(self, incarnation: Incarnation, reason: Exit) -> None:
-        """Let it leave its context, with its grace for cleaning up; cancel it if it has not entered yet."""
+        """Leave the context, with the grace for cleaning up. If the context is not entered yet, cancel that."""
         incarnation.asked = incarnation.asked or reason
         if self.held is not None:
             self.held.set()
@@ -87,11 +89,11 @@ class ResourceChild(Child):
             incarnation.scope.cancel(reason=f"{self.name} is stopped: {reason}")
 
     def offer(self, kind: type) -> Any:
-        """Its value, if it has one of that *kind* now."""
+        """Its value, if it is a *kind*. Raises `WrongClass` otherwise, also while the resource does not run."""
         wanted = target_of(kind)
         return self.value if isinstance(wanted, type) and isinstance(self.value, wanted) else super().offer(kind)
 
     def end(self, incarnation: Incarnation, reason: Exit) -> Incarnation | None:
-        """The value is gone with the life."""
+        """Drop the value, and record the exit."""
         self.value = self.held = None
         return super().end(incarnation, reason)

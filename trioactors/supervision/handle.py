@@ -1,6 +1,6 @@
-"""Supervision by hand: OTP's run-time administration, on the handle that `system.supervisor(name)` returns.
+"""Administration of a running supervisor, as in OTP: start, stop, restart, delete and list its children.
 
-Every operation is a request to the supervisor's serial loop, so it sees and leaves the tree in order. None of them costs restart budget.
+Every operation is a request to the supervisor's serial loop, so it never sees a restart half done. None of them counts as a restart.
 """
 
 from __future__ import annotations
@@ -24,11 +24,20 @@ from trioactors.errors import (
     StartFailed,
     UnknownName,
 )
-from trioactors.supervision.child import Child, leaves_for_good, start_failure, waiting_incarnation
+from trioactors.supervision.child import Child, Parent, leaves_for_good, start_failure, waiting_incarnation
 from trioactors.supervision.dynamic import abandon_start, independent, start_concurrently, start_error, stop_concurrently
 from trioactors.supervision.requests import Request
 from trioactors.supervision.restarts import ChildStatus
-from trioactors.supervision.specs import MAX_DEPTH, ChildKind, ChildSpec, Restart, Strategy, Supervisor, check_significance
+from trioactors.supervision.specs import (
+    INTERNAL,
+    MAX_DEPTH,
+    ChildKind,
+    ChildSpec,
+    Restart,
+    Strategy,
+    Supervisor,
+    check_significance,
+)
 from trioactors.supervision.supervisor import SupervisorLoop
 from trioactors.supervision.tree import SupervisorChild
 from trioactors.supervision.wait_graph import waiting
@@ -41,7 +50,7 @@ T = TypeVar("T")
 
 @attrs.frozen(kw_only=True)
 class ChildInfo:
-    """One row of `which_children`."""
+    """One child, as listed by `which_children`."""
 
     name: str
     kind: ChildKind
@@ -51,7 +60,7 @@ class ChildInfo:
 
 
 async def start_in(supervisor: SupervisorChild, spec: ChildSpec | Supervisor, *, dynamic: bool) -> Child:
-    """Start one child more. Raises `NameTaken`, `ChildRunning`, `ChildPresent`, `StartFailed` (its cause may be `Ignore`)."""
+    """Start one more child. Raises `NameTaken`, `ChildRunning`, `ChildPresent`, `StartFailed` (its cause may be `Ignore`)."""
     check_significance(spec, supervisor.plan)
     _check_depth(supervisor, spec)
     what = f"starting {spec.name or 'a child'}"
@@ -75,12 +84,12 @@ async def start_in(supervisor: SupervisorChild, spec: ChildSpec | Supervisor, *,
 
 
 def _supervisor_of(child: Child) -> SupervisorChild:
-    assert isinstance(child.parent, SupervisorChild)  # no user gets hold of the root
+    assert isinstance(child.parent, SupervisorChild)  # users cannot reach the root
     return child.parent
 
 
 def _working(supervisor: SupervisorChild, what: str) -> SupervisorLoop:
-    """The loop of *supervisor*, if it is there to do *what*. Raises `ActorStopped` otherwise."""
+    """The loop of *supervisor*. Raises `ActorStopped`, which says *what* was asked, if the supervisor does not run."""
     loop, incarnation = supervisor.loop, supervisor.current
     if (
         not isinstance(loop, SupervisorLoop)
@@ -88,7 +97,7 @@ def _working(supervisor: SupervisorChild, what: str) -> SupervisorLoop:
         or incarnation.ended is not None
         or incarnation.asked is not None
     ):
-        raise ActorStopped(f"{what}: {supervisor!r} does not run")
+        raise ActorStopped(f"{what}: {supervisor!r} is not running")
     return loop
 
 
@@ -102,8 +111,8 @@ async def _request(
 ) -> T:
     """Let the loop run *action* when its turn comes, and wait for the result.
 
-    A handler that asks waits for the supervisor and for *targets*. Raises what the action raises, `ActorStopped` if the supervisor does
-    not run, `CallCycle`, and `CallTimeout` when the time is up that the longest start and the longest stop would have needed.
+    In the wait-for graph, a handler that asks waits for the supervisor and for *targets*. Raises the errors of the action, `ActorStopped`
+    if the supervisor does not run, `CallCycle`, and `CallTimeout` after the time that the longest start and the longest stop may take.
     """
     runtime = supervisor.runtime
     runtime.check_thread(supervisor)
@@ -117,16 +126,16 @@ async def _request(
 
 
 def _allowed(supervisor: SupervisorChild, targets: tuple[Child, ...], spec: ChildSpec | Supervisor | None) -> float:
-    """Seconds that a request may take: what the system allows for a start and a stop, and what its targets allow themselves."""
+    """The time in seconds that a request may take: what the settings allow for a start and a stop, plus the times of its targets."""
     settings = supervisor.runtime.settings
     own = 0.0 if spec is None else (spec.start_timeout or 0.0)
     return settings.start_timeout + settings.grace + settings.call_timeout + own + sum(c.grace + c.start_timeout for c in targets)
 
 
 async def wait_until_running(supervisor: SupervisorChild) -> None:
-    """Wait until a supervisor runs that is only just being started, or is started again, by the one above it.
+    """Wait until *supervisor* runs, which is being started or restarted by the one above it.
 
-    Raises `CallCycle` if it waits for whoever asks, and `CallTimeout` when it took longer than a start may.
+    Raises `CallCycle` if that waits for the caller, and `CallTimeout` if it takes longer than a start may.
     """
     allowed = supervisor.runtime.settings.start_timeout
     failed: list[Exception] = []
@@ -139,11 +148,11 @@ async def wait_until_running(supervisor: SupervisorChild) -> None:
     with scope, waiting(waiting_incarnation(), give_up, supervisor):
         await _up(supervisor)
     if scope.cancelled_caught:
-        raise failed[0] if failed else CallTimeout(f"{supervisor!r} was not up within {allowed:g} s", begun=False, inherited=False)
+        raise failed[0] if failed else CallTimeout(f"{supervisor!r} did not run within {allowed:g} s", begun=False, inherited=False)
 
 
 async def _up(supervisor: SupervisorChild) -> None:
-    """Wait until *supervisor* runs, or will not. A checkpoint."""
+    """Wait until *supervisor* runs or is being stopped for good. A checkpoint."""
     await trio.lowlevel.checkpoint()
     changed = trio.Event()
 
@@ -160,8 +169,18 @@ async def _up(supervisor: SupervisorChild) -> None:
 
 
 def _check_depth(supervisor: SupervisorChild, spec: ChildSpec | Supervisor) -> None:
-    if isinstance(spec, Supervisor) and (depth := supervisor.level + spec.depth) > MAX_DEPTH:
+    if isinstance(spec, Supervisor) and (depth := _depth_of(supervisor) + spec.depth) > MAX_DEPTH:
         raise SpecError(f"{spec.name!r} would be {depth} supervisors deep; {MAX_DEPTH} is the limit. Make the tree wider.")
+
+
+def _depth_of(supervisor: SupervisorChild) -> int:
+    """The number of supervisors from the top to *supervisor*; the system's own do not count."""
+    depth = 0
+    node: Parent | None = supervisor
+    while node is not None:
+        depth += not node.name.startswith(INTERNAL)
+        node = node.parent
+    return depth
 
 
 def _add(supervisor: SupervisorChild, spec: ChildSpec | Supervisor, *, dynamic: bool) -> Child:
@@ -177,11 +196,11 @@ def _add(supervisor: SupervisorChild, spec: ChildSpec | Supervisor, *, dynamic: 
 def _known_already(child: Child) -> Exception:
     if child.status is ChildStatus.UNDEFINED:
         return ChildPresent(f"{child!r} is known: restart or delete it")
-    return NameTaken(child.name, repr(child)) if child.dynamic else ChildRunning(f"{child!r} runs already")
+    return NameTaken(child.name, repr(child)) if child.dynamic else ChildRunning(f"{child!r} is running already")
 
 
 async def stop_child(child: Child) -> None:
-    """Stop *cell* for good: a dynamic or temporary child is forgotten, another stays known as undefined. Stopping twice is once."""
+    """Stop *child* for good. A dynamic or temporary child is forgotten, any other stays known as *undefined*. Idempotent."""
     supervisor = _supervisor_of(child)
     what = f"stopping {child.name}"
 
@@ -203,30 +222,30 @@ async def stop_child(child: Child) -> None:
 
 
 async def restart_child_of(child: Child) -> None:
-    """Stop *cell*, if it runs, and start it again, and with it those who fell with it and wait for it; mailboxes are kept.
+    """Stop *child*, if it runs, and start it again, together with the children that wait for its restart. Mailboxes are kept.
 
-    Raises `StartFailed`, `UnknownName` if it is gone.
+    Raises `StartFailed`, and `UnknownName` if the child is gone.
     """
     supervisor = _supervisor_of(child)
 
     async def action(loop: SupervisorLoop) -> None:
-        fallen = loop.waiting_group.get(child, ())
+        group = loop.waiting_group.get(child, ())
         await loop.stop(child)
-        if not supervisor.is_child(child):  # also when somebody else was stopping it meanwhile
+        if not supervisor.is_child(child):  # another request may have stopped it for good meanwhile
             raise UnknownName(child.name, list(supervisor.children))
         try:
             await _start_again(loop, child)
         except StartFailed:
-            loop.close_group(child, fallen)
+            loop.close_group(child, group)
             raise
-        await loop.restart_group(fallen)
+        await loop.restart_group(group)
 
     child.runtime.check_open(child)
     await _request(supervisor, f"restarting {child.name}", action, child)
 
 
 async def _start_again(loop: SupervisorLoop, child: Child) -> None:
-    """Start *cell* by hand. If that fails nobody will try again, so nobody may wait for it. Raises `StartFailed`."""
+    """Start *child* by hand. A failure is final: messages that wait for the child are settled. Raises `StartFailed`."""
     if await loop.start(child):
         return
     failure = start_failure(child)
@@ -237,13 +256,23 @@ async def _start_again(loop: SupervisorLoop, child: Child) -> None:
 
 
 class SupervisorHandle:
-    """A supervisor of a running system, for administration."""
+    """A supervisor of a running system, for administration. Made by `System.supervisor`.
+
+        workers = system.supervisor("workers")
+        ref = await workers.start_child(ta.child(Worker, name="worker-7"))
+        await workers.terminate_child("worker-7")
+        await workers.restart_child("worker-7")
+        for row in workers.which_children():
+            print(row.name, row.status.value)
+
+    The operations and their rules are OTP's. None of them counts as a restart.
+    """
 
     def __init__(self, child: SupervisorChild) -> None:
         self._child = child
 
     def __repr__(self) -> str:
-        """Its state."""
+        """The supervisor and its state."""
         return f"<handle of {self._child!r}>"
 
     def _find(self, name: str) -> Child:
@@ -253,10 +282,10 @@ class SupervisorHandle:
             raise UnknownName(name, list(self._child.children)) from None
 
     async def start_child(self, spec: ChildSpec | Supervisor) -> Any:
-        """Add a child at the end and start it. Returns its ref if it is an actor, None otherwise or if its start was ignored.
+        """Add a child at the end and start it. Returns the ref of an actor; None for other kinds, or if the start was ignored.
 
-        Raises `ChildRunning` or `ChildPresent` if the name is known here, `NameTaken` if elsewhere, `StartFailed` (then the spec is
-        discarded, as in OTP).
+        Raises `ChildRunning` or `ChildPresent` if this supervisor knows the name, `NameTaken` if it is taken elsewhere, and
+        `StartFailed`; the child is then forgotten, as in OTP.
         """
         try:
             child = await start_in(self._child, spec, dynamic=self._child.plan.strategy is Strategy.DYNAMIC)
@@ -267,11 +296,11 @@ class SupervisorHandle:
         return child.ref
 
     async def terminate_child(self, name: str) -> None:
-        """Stop a child; it stays known, and can be restarted or deleted. Idempotent. Raises `UnknownName`."""
+        """Stop a child. It stays known, and can be restarted or deleted. Idempotent. Raises `UnknownName`."""
         await stop_child(self._find(name))
 
     async def restart_child(self, name: str) -> bool:
-        """Start a child that is *undefined*; tells whether it runs now (its start may be ignored).
+        """Start a child that is *undefined*. Returns whether it runs now (its start may be ignored).
 
         Raises `ChildRunning`, `ChildRestarting`, `UnknownName`, `StartFailed`.
         """
@@ -314,7 +343,7 @@ class SupervisorHandle:
         )
 
     def count_children(self) -> dict[str, int]:
-        """OTP's four counts: known specs, active children, and supervisors and workers among them."""
+        """OTP's four counts: `specs` (all known children), `active` (those that run), `supervisors` and `workers`."""
         rows = self.which_children()
         supervisors = sum(row.kind is ChildKind.SUPERVISOR for row in rows)
         return {

@@ -1,7 +1,7 @@
-"""How a supervisor starts and stops its children, one at a time.
+"""Starting and stopping the children of a supervisor, one at a time.
 
-A start is over when the child is ready, has failed or was ignored; a stop when the incarnation has ended. The loop waits for either, and
-for nothing else meanwhile. Both are given up as soon as the supervisor itself is asked to stop.
+A start is over when the child is ready, has failed or was ignored. A stop is over when the incarnation has exited. The loop waits for one
+of these at a time, and for nothing else meanwhile. A start is abandoned as soon as the supervisor itself is asked to stop.
 """
 
 from __future__ import annotations
@@ -35,12 +35,13 @@ class Launcher(Loop):
     nursery: trio.Nursery = attrs.field(repr=False)
     plan: Supervisor = attrs.field(repr=False)
     known: dict[Child, Incarnation] = attrs.field(factory=dict["Child", "Incarnation"], init=False)
-    """Whose end is news: who runs, or has died and was not handled yet."""
+    """Children whose exit is still to be handled, with the incarnation that runs or has exited."""
     _stopping: bool = attrs.field(default=False, init=False)
     _backoffs: dict[Child, Alarm] = attrs.field(factory=dict["Child", "Alarm"], init=False)
     waiting_group: dict[Child, tuple[str, ...]] = attrs.field(factory=dict["Child", "tuple[str, ...]"], init=False)
-    """Who comes back only after the restart of the key."""
+    """Names that restart together with a child that waits for its restart."""
     _context: contextvars.Context = attrs.field(factory=contextvars.copy_context, init=False)
+    """The context in which all children start, whichever task asked for them."""
 
     def _emit(self, record: TraceRecord) -> None:
         self.child.runtime.observers.emit(record)
@@ -48,8 +49,9 @@ class Launcher(Loop):
     # --- starting ---
 
     async def _start_declared(self) -> None:
-        self.child.adopt()
-        if keeps_children(self.child):  # they come back as from a restart: a start that fails is tried again, and counts
+        """Start the declared children in order, each when the one before it is ready. Raises `StartFailed`."""
+        self._adopt()
+        if keeps_children(self.child):  # as in a restart: a start that fails counts, and is tried again
             for child in tuple(self.child.children.values()):
                 self.known[child] = self.launch(child)
             return
@@ -57,9 +59,26 @@ class Launcher(Loop):
             if not await self.start(child) and not (child.current is not None and child.current.ignored):
                 raise start_failure(child)
 
+    def _adopt(self) -> None:
+        """Go back to the declared children. Those that are known keep their `Child`, and so their ref and mailbox. Raises `NameTaken`."""
+        supervisor = self.child
+        supervisor.gave_up = None
+        known, supervisor.children = supervisor.children, {}
+        for spec in self.plan.children:
+            child = known.pop(spec.name, None) if spec.name is not None else None
+            child = supervisor.make_child(supervisor, spec) if child is None else child
+            supervisor.children[child.name] = child
+        for child in known.values():
+            if keeps_children(supervisor):
+                supervisor.children[child.name] = child
+            else:
+                child.forget()
+        for child in supervisor.children.values():
+            supervisor.registry.register(child)
+
     def launch(self, child: Child) -> Incarnation:
-        """Begin a life of *cell*, in the supervisor's context, whoever asked for it. A restart that was to come has come."""
-        self._call_off(child)
+        """Start an incarnation of *child*, in the context of the supervisor. Replaces a restart that was still to come."""
+        self._cancel_backoff(child)
         self.waiting_group.pop(child, None)
         incarnation = child.new_incarnation()
         incarnation.nursery = self.nursery
@@ -67,12 +86,12 @@ class Launcher(Loop):
         return incarnation
 
     async def start(self, child: Child) -> bool:
-        """Start *cell* and wait until it is ready, has failed or was ignored; tell whether it runs. Raises `StopRequested`."""
+        """Start *child* and wait until it is ready, has failed or was ignored. Returns whether it runs. Raises `StopRequested`."""
         incarnation = self.launch(child)
         self.attending = child
         try:
             while not incarnation.settled:
-                await self.park()
+                await self.wait()
                 if self.incarnation.asked is not None and not incarnation.settled:
                     await self.stop(child)
                     raise StopRequested
@@ -83,7 +102,7 @@ class Launcher(Loop):
         return incarnation.ready
 
     def not_started(self, child: Child, incarnation: Incarnation) -> None:
-        """Tell of a start that did not end with a running child, and forget whom an ignored start leaves nothing of."""
+        """Report a start that failed or was ignored. A dynamic or temporary child whose start was ignored is forgotten."""
         now = trio.current_time()
         if incarnation.ignored:
             self._emit(ChildIgnored(time=now, child=child.name))
@@ -101,9 +120,9 @@ class Launcher(Loop):
         incarnation.kill(f"{self.child.name} stops {child.name}: its grace of {child.grace:g} s is over")
 
     def ask_to_stop(self, child: Child) -> Incarnation | None:
-        """Begin to stop *cell*, if it runs; its exit is not news any more."""
+        """Ask *child* to stop, if it runs. Its exit needs no handling any more."""
         self.known.pop(child, None)
-        self._call_off(child)
+        self._cancel_backoff(child)
         incarnation = child.current
         if incarnation is None or incarnation.ended is not None:
             child.status = ChildStatus.UNDEFINED
@@ -112,7 +131,7 @@ class Launcher(Loop):
         grace = child.grace
         if grace <= 0:
             self._kill(child, incarnation)
-        elif incarnation.grace is None:  # it is not being stopped already
+        elif incarnation.grace is None:  # otherwise it is being stopped already
             incarnation.grace = self.child.runtime.deadlines.at(
                 self.child.runtime.now() + grace, partial(self._kill, child, incarnation)
             )
@@ -120,18 +139,18 @@ class Launcher(Loop):
         return incarnation
 
     async def stop(self, child: Child) -> None:
-        """Stop *cell*, and wait until it is gone."""
+        """Stop *child*, and wait until it has exited."""
         incarnation = self.ask_to_stop(child)
         if incarnation is not None:
             before, self.attending = self.attending, child
             self._break_cycle(child)
             while incarnation.ended is None:
-                await self.park()
+                await self.wait()
             self.attending = before
         self._stopped(child)
 
     def _break_cycle(self, child: Child) -> None:
-        """The loop waits for *cell*: whatever *cell* waits for must not wait for the loop."""
+        """End those waits of *child* that wait for this supervisor, which is now waiting for *child*."""
         if child.current is not None:
             break_cycle(child, child.current.waits or (), self.child)
 
@@ -143,26 +162,27 @@ class Launcher(Loop):
         child.close("it was stopped for good")
         self.close_group(child, waiting_group)
 
-    def close_group(self, child: Child, fallen: tuple[str, ...]) -> None:
-        """*cell* does not come back, and so nobody of those who fell with it."""
-        for other in [self.child.children[name] for name in fallen if name in self.child.children]:
+    def close_group(self, child: Child, group: tuple[str, ...]) -> None:
+        """Close the children that were stopped with *child*, which will not be restarted, and so neither will they."""
+        for other in [self.child.children[name] for name in group if name in self.child.children]:
             if other not in self.known:
-                other.close(f"it fell with {child.name}, which will not be restarted")
+                other.close(f"it was stopped together with {child.name}, which will not be restarted")
 
     async def _stop_all(self) -> None:
+        """Stop all children, the last one first; those of a dynamic supervisor concurrently."""
         self._stopping = True
         children = list(reversed(self.child.children.values()))
         if self.plan.strategy is Strategy.DYNAMIC:
             for incarnation in [self.ask_to_stop(child) for child in children]:
                 while incarnation is not None and incarnation.ended is None:
-                    await self.park()
+                    await self.wait()
         keeps = keeps_children(self.child) and not leaves_for_good(self.child)
         for child in children:
             await self.stop(child)
             if child.dynamic and not (keeps and child.spec.restart is not Restart.TEMPORARY):
                 self.child.forget_child(child)
 
-    def _call_off(self, child: Child) -> None:
-        """Wait for no back-off of *cell*."""
+    def _cancel_backoff(self, child: Child) -> None:
+        """Cancel the restart of *child* that waits for its back-off, if there is one."""
         if child in self._backoffs:
             self._backoffs.pop(child).cancel()

@@ -1,4 +1,4 @@
-"""One incarnation of a child, from its start to its exit, and how an exit is judged.
+"""One incarnation of a child, from its start to its exit, and the classification of exits.
 
 A child runs in one task of its supervisor's nursery, inside one cancel scope. Nothing it raises may reach that nursery, where it would
 cancel the siblings: `run_incarnation` turns every outcome into an `Exit` and reports it to the supervisor. Only what is not the child's
@@ -23,7 +23,7 @@ __all__ = ["judge", "pass_through", "run_incarnation"]
 
 
 def judge(error: BaseException) -> Exit:
-    """What a child's end by *error* means. A mixture of expected and unexpected is unexpected."""
+    """Classify the *error* that ended a child. A group of expected and unexpected errors is a crash."""
     parts = [leaf for leaf in leaves(error) if not isinstance(leaf, trio.Cancelled)]
     match parts:
         case []:
@@ -37,13 +37,13 @@ def judge(error: BaseException) -> Exit:
 
 
 async def run_incarnation(child: Child, incarnation: Incarnation) -> None:
-    """Live *life* to its end, whatever the end is, and tell the supervisor; live on in the next one, if it says so at once."""
+    """Run *incarnation* to its exit and report it. If the supervisor restarts the child in place, run the next one in the same task."""
     following: Incarnation | None = incarnation
-    del incarnation  # or this frame would keep the first life as long as there are others, and all that its error's traceback holds
+    del incarnation  # or this frame would keep the first incarnation alive, and everything its error's traceback refers to
     while following is not None:
         following = await _live(child, following)
         if following is not None:
-            await trio.lowlevel.cancel_shielded_checkpoint()  # a row of poisoned messages must not stop the others
+            await trio.lowlevel.cancel_shielded_checkpoint()  # several fatal messages in a row must not starve other tasks
 
 
 async def _live(child: Child, incarnation: Incarnation) -> Incarnation | None:
@@ -55,7 +55,7 @@ async def _live(child: Child, incarnation: Incarnation) -> Incarnation | None:
         reason = _verdict(incarnation)
     except BaseException as error:  # noqa: ASYNC103 - pass_through raises what is not the child's
         reason = judge(error)
-        incarnation.ignored = not incarnation.ready and (isinstance(reason.error, Ignore) or _hopeless(incarnation, reason))
+        incarnation.ignored = not incarnation.ready and (isinstance(reason.error, Ignore) or _state_unreadable(incarnation, reason))
         incarnation.cancelled_outside = any(isinstance(leaf, trio.Cancelled) for leaf in leaves(error))
         pass_through(error, child.runtime.interrupt)
     finally:
@@ -65,16 +65,16 @@ async def _live(child: Child, incarnation: Incarnation) -> Incarnation | None:
     try:
         return following
     finally:
-        del following  # the traceback of this life's error holds this frame: who keeps the error must not keep all lives to come
+        del following  # the error's traceback refers to this frame: whatever keeps the error must not keep all later incarnations
 
 
-def _hopeless(incarnation: Incarnation, reason: Exit) -> bool:
-    """Whether a restart met a record that cannot be read: trying again cannot help, and the others are not to blame."""
+def _state_unreadable(incarnation: Incarnation, reason: Exit) -> bool:
+    """Whether a restart found a stored state that cannot be read. Another try cannot help, so the child stays down, like an ignored one."""
     return incarnation.number > 1 and isinstance(reason.error, StateUnreadable)
 
 
 def _verdict(incarnation: Incarnation) -> Exit:
-    """The reason of a life that ended without an error."""
+    """The exit of an incarnation that returned without an error."""
     if incarnation.killed is not None:
         return KILLED
     if not incarnation.ready and incarnation.asked is None:
@@ -83,7 +83,7 @@ def _verdict(incarnation: Incarnation) -> Exit:
 
 
 def pass_through(error: BaseException, interrupt: Callable[[BaseException], None]) -> None:
-    """What no wall may keep: an interrupt is everybody's, a cancellation from outside belongs to whoever asked for it."""
+    """Re-raise what is not the child's: interrupts stop the system, outer cancellations propagate."""
     for leaf in leaves(error):
         if isinstance(leaf, KeyboardInterrupt | SystemExit):
             interrupt(leaf)

@@ -1,7 +1,7 @@
-"""Names: unique in a system, and given back the moment a child is gone for good.
+"""Names of children: unique in a system, and free again as soon as a child is removed for good.
 
-A name maps to the lasting half of a child, not to an incarnation, so it survives restarts. Those who wait for a name are woken when
-it is taken; nobody polls.
+A name maps to a `Child`, not to an incarnation, so it survives restarts. Tasks that wait for a name are woken when it is registered; there
+is no polling.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["Registry"]
 
 
 class Registry:
-    """Who has which name."""
+    """Maps names to children."""
 
     def __init__(self) -> None:
         self._children: dict[str, Child] = {}
@@ -24,7 +24,7 @@ class Registry:
         self._ordinals: dict[str, int] = {}
 
     def register(self, child: Child) -> None:
-        """Give *cell* its name. Raises `NameTaken`."""
+        """Register *child* under its name. Raises `NameTaken`."""
         holder = self._children.setdefault(child.name, child)
         if holder is not child:
             raise NameTaken(child.name, repr(holder))
@@ -32,14 +32,14 @@ class Registry:
             self._awaited.pop(child.name)[0].set()
 
     def release(self, child: Child) -> bool:
-        """Take the name back, if it is this cell's; tell whether it was."""
+        """Free the name of *child*. Returns False if *child* does not hold it."""
         if self._children.get(child.name) is not child:
             return False
         del self._children[child.name]
         return True
 
     def find(self, name: str) -> Child:
-        """Who has *name*. Raises `UnknownName`."""
+        """The child called *name*. Raises `UnknownName`."""
         try:
             return self._children[name]
         except KeyError:
@@ -47,18 +47,18 @@ class Registry:
             raise UnknownName(name, known) from None
 
     def knows(self, child: Child) -> bool:
-        """Whether *cell* has its name now."""
+        """Whether *child* is registered under its name."""
         return self._children.get(child.name) is child
 
     def fresh(self, stem: str) -> str:
-        """A name for a child that was given none: the class or function and a number, `Counter-1`."""
+        """Make a name for a child that has none: its class or function and a number, such as `Counter-1`."""
         while True:
             ordinal = self._ordinals[stem] = self._ordinals.get(stem, 0) + 1
             if f"{stem}-{ordinal}" not in self._children:
                 return f"{stem}-{ordinal}"
 
     async def wait_for(self, name: str) -> Child:
-        """Wait until somebody has *name*. The caller sets the deadline. A checkpoint."""
+        """Wait until a child is registered as *name*. The caller sets the deadline. A checkpoint."""
         await trio.lowlevel.checkpoint()
         while name not in self._children:
             event, waiters = self._awaited.get(name, (trio.Event(), 0))
@@ -79,14 +79,14 @@ class Registry:
             self._awaited[name] = (event, waiters - 1)
 
     def __len__(self) -> int:
-        """How many names are taken."""
+        """The number of names."""
         return len(self._children)
 
     def children(self) -> list[Child]:
-        """Everybody who has a name, in the order of registration."""
+        """All children, in the order of registration."""
         return list(self._children.values())
 
     @property
     def awaited(self) -> int:
-        """How many names are being waited for."""
+        """The number of names that tasks wait for."""
         return len(self._awaited)

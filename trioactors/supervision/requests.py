@@ -1,4 +1,4 @@
-"""What a supervisor's inbox holds: exits of its children, continuations of its own work, and requests from outside."""
+"""The queue of a supervisor's loop: exits of its children, continuations of restarts, and requests from outside."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import trio
 from trioactors.errors import CallTimeout
 from trioactors.errors.exits import Exit
 from trioactors.scheduling.activity import Activity
+from trioactors.scheduling.parking import Parking
 from trioactors.supervision.child import Child, Incarnation
 from trioactors.supervision.restarts import RestartHistory
 
@@ -23,12 +24,12 @@ T = TypeVar("T")
 
 
 class StopRequested(Exception):
-    """Not an error: the loop gives way, because the supervisor must stop while it starts a child or waits for one."""
+    """Leaves the loop because the supervisor must stop: it was asked to, gave up, or shut down. Not an error."""
 
 
 @attrs.frozen
 class Exited:
-    """A child's life ended."""
+    """An incarnation of a child has exited."""
 
     child: Child
     incarnation: Incarnation
@@ -36,47 +37,49 @@ class Exited:
 
 @attrs.frozen
 class ContinueRestart:
-    """Go on with a restart: after a failed start (which counts again) or after a back-off (which does not)."""
+    """The rest of a restart: after a failed start or after a back-off."""
 
     child: Child
     group: tuple[str, ...]
+    """The names to start, after a back-off."""
     counts: bool
+    """Whether it counts as one more restart: True after a failed start, False after a back-off."""
     reason: Exit
 
 
 @attrs.define(eq=False)
 class Request(Generic[T]):
-    """Something asked of the supervisor from outside; the asker is parked until it is done."""
+    """A request to the supervisor from outside. The task that asks is parked until it is done."""
 
     action: Callable[[], Awaitable[T]] = attrs.field(repr=False)
     asker: trio.lowlevel.Task | None = attrs.field(repr=False)
     what: str
-    """What is asked, for the error when time runs out."""
+    """The request as text, for errors: "stopping counter", for example."""
     withdrawn: Callable[[], None] | None = attrs.field(default=None, repr=False)
-    """What to do when the asker gives up while the action runs."""
+    """Called when the asker gives up while the action runs."""
 
     @property
     def pending(self) -> bool:
-        """Whether somebody still waits for it."""
+        """Whether the asker still waits."""
         return self.asker is not None
 
     def settle(self, answer: outcome.Outcome[T]) -> None:
-        """Let the asker go on."""
+        """Wake the asker with *answer*. Without effect if it waits no more."""
         if self.asker is not None:
             asker, self.asker = self.asker, None
             trio.lowlevel.reschedule(asker, answer)
 
     def fire(self) -> None:
-        """The deadline passed."""
+        """Fail the request: its deadline has passed."""
         self.fail(CallTimeout(f"{self.what}: not done in time", begun=True, inherited=False))
 
     def fail(self, error: Exception) -> None:
-        """Raise *error* in the asker, who wants nothing any more."""
+        """Raise *error* in the asker, and withdraw the request."""
         self.settle(outcome.Error(error))
         self._withdraw()
 
     def abandon(self, _: object) -> trio.lowlevel.Abort:
-        """The asker was cancelled."""
+        """Withdraw the request: the asker was cancelled."""
         self.asker = None
         self._withdraw()
         return trio.lowlevel.Abort.SUCCEEDED
@@ -91,67 +94,52 @@ Message = Exited | ContinueRestart | Request[Any]
 
 @attrs.define(eq=False)
 class Suspension:
-    """Whether the loop of a supervisor leaves its inbox alone; tests use it to let several children exit at once."""
+    """Whether the loop of a supervisor leaves its queue alone. Tests use it to let several children exit at once."""
 
     held: bool = False
 
 
 @attrs.define(eq=False)
-class Loop(ABC):
-    """The inbox of one supervisor, and the place where its loop waits: for a message, or for a child."""
+class Loop(Parking, ABC):
+    """The loop of one supervisor, as its `SupervisorChild` knows it: a queue, and a place to wait for messages and for children."""
 
     _activity: Activity = attrs.field(alias="activity", repr=False)
     suspension: Suspension = attrs.field(repr=False)
     attending: Child | None = attrs.field(default=None, init=False)
-    """The child it is just starting or stopping."""
+    """The child that is being started or stopped now."""
     history: RestartHistory = attrs.field(init=False)
+    """The restarts that still count."""
     queue: deque[Message] = attrs.field(factory=deque["Message"], init=False)
     busy: bool = attrs.field(default=False, init=False)
-    """Whether its loop has something to do."""
-    _parked: trio.lowlevel.Task | None = attrs.field(default=None, init=False)
+    """Whether the loop has something to do."""
 
     @abstractmethod
     def child_ready(self, child: Child, incarnation: Incarnation) -> None:
-        """An incarnation of a child is ready."""
+        """Note that an incarnation of a child is ready."""
 
     @abstractmethod
     def child_exited(self, child: Child, incarnation: Incarnation) -> Incarnation | None:
-        """An incarnation of a child has ended; returns the next one, if the same task is to go on with it."""
+        """Note that an incarnation of a child has exited. Returns the next one if it restarts in the same task."""
 
     @abstractmethod
     def end(self) -> None:
-        """The supervisor's own incarnation has ended: settle what is left in the inbox."""
+        """Fail the requests that are left: the supervisor's own incarnation is over."""
 
     def post(self, message: Message) -> None:
-        """Put *message* into the inbox."""
+        """Put *message* into the queue."""
         self.queue.append(message)
         self.set_busy()
         if not self.suspension.held:
             self.wake()
 
-    def wake(self) -> None:
-        """Something happened that the loop may be waiting for."""
-        if self._parked is not None:
-            parked, self._parked = self._parked, None
-            trio.lowlevel.reschedule(parked)
-
     def set_busy(self) -> None:
-        """There is something to do; `quiesce` waits for it."""
+        """Note that there is something to do; `quiesce` waits until it is done."""
         if not self.busy:
             self.busy = True
             self._activity.busy += 1
 
-    async def park(self) -> None:
-        """Wait until somebody wakes the loop."""
-        self._parked = trio.lowlevel.current_task()
-        await trio.lowlevel.wait_task_rescheduled(self._unpark)
-
-    def _unpark(self, _: object) -> trio.lowlevel.Abort:
-        self._parked = None
-        return trio.lowlevel.Abort.SUCCEEDED
-
     def set_idle(self) -> None:
-        """There is nothing to do."""
+        """Note that there is nothing to do."""
         if self.busy:
             self.busy = False
             self._activity.less()

@@ -1,15 +1,15 @@
 """The rules of supervision, as plain functions from data to data.
 
-They decide who falls with whom, who comes back, when to give up and how long to wait. They never await, never read a clock and
-never touch a task: the supervisor passes the time in and carries the answer out. The rules are OTP's, reproduced from its recorded
-behaviour (`python -m trioactors.conformance` replays such recordings); three points are less obvious than they look:
+They decide which children restart, which stop with them, when to give up and how long to wait. They never await, never read a clock and
+never touch a task: the supervisor passes the time in and carries the decision out. The rules are OTP's, reproduced from its recorded
+behaviour (`python -m trioactors.conformance` replays such recordings). Three points are easy to get wrong:
 
-* a group restart counts once, and brings back also those members that had ended normally, were ignored or were stopped by hand;
-* a start that fails inside a restart is tried again from the end of the inbox, and each try counts;
-* auto-shutdown asks only about ends that the supervisor did not cause itself.
+* a group restart counts once, and also starts those members that had exited normally, were ignored or were stopped by hand;
+* a start that fails inside a restart is tried again from the end of the queue, and each try counts;
+* auto-shutdown considers only exits that the supervisor did not cause itself.
 
-`after_end` and `after_failed_start` put the rules together. The supervisor asks them when a child has ended, and `System.explain` asks them
-what would happen if one did: there is no second opinion.
+`after_exit` and `after_failed_start` put the rules together. The supervisor asks them when a child has exited, and `System.explain` asks
+them what would happen if it did, so both always agree.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = [
     "Decision",
     "RestartHistory",
     "Verdict",
-    "after_end",
+    "after_exit",
     "after_failed_start",
     "casualties",
     "comes_back",
@@ -41,7 +41,7 @@ __all__ = [
 
 
 class ChildStatus(enum.Enum):
-    """What a supervisor knows of a child. *Undefined* is OTP's word: the spec is kept, nothing runs."""
+    """The status of a child. *Undefined* is OTP's word: the spec is known, but nothing runs."""
 
     UNDEFINED = "undefined"
     STARTING = "starting"
@@ -52,17 +52,17 @@ class ChildStatus(enum.Enum):
 
 @attrs.frozen
 class RestartHistory:
-    """The restarts that still count against an intensity."""
+    """The restarts that still count against an intensity: a sliding window."""
 
     intensity: Intensity = attrs.field(factory=Intensity)
     entries: tuple[RestartEntry, ...] = ()
 
     def add(self, entry: RestartEntry) -> RestartHistory:
-        """Remember *entry* and forget those older than the period. The edge counts, as in OTP."""
+        """Add *entry* and drop those older than the period. An entry exactly as old as the period still counts, as in OTP."""
         return attrs.evolve(self, entries=(*self.counting(entry.time), entry))
 
     def counting(self, now: float) -> tuple[RestartEntry, ...]:
-        """Those that still count at *now*."""
+        """The entries that still count at *now*."""
         oldest = now - self.intensity.period
         return tuple(old for old in self.entries if old.time >= oldest)
 
@@ -73,29 +73,30 @@ class RestartHistory:
 
 
 class Verdict(enum.Enum):
-    """What a supervisor does about a child that is down."""
+    """The reactions of a supervisor to a child that is down."""
 
     RESTARTS = "restarts"
     STAYS_DOWN = "stays_down"
     SHUTS_DOWN = "shuts_down"
-    """The child was significant: the supervisor stops the others and ends."""
+    """The child was significant: the supervisor stops the others and exits."""
     GIVES_UP = "gives_up"
-    """The budget is used up: the supervisor stops the others and ends."""
+    """The budget is used up: the supervisor stops the others and exits."""
 
 
 @attrs.frozen
 class Decision:
-    """What a supervisor does about a child that is down, and to whom."""
+    """The reaction of a supervisor to a child that is down, and the children to stop and start."""
 
     verdict: Verdict
     history: RestartHistory
+    """The restarts that count, this one included."""
     group: tuple[str, ...] = ()
-    """Who is started then, in this order."""
-    falls: tuple[str, ...] = ()
-    """Who is stopped before that, in this order, as far as they run."""
+    """The children to start, in this order."""
+    stops: tuple[str, ...] = ()
+    """The children to stop before that, in this order, if they run."""
 
 
-def after_end(
+def after_exit(
     plan: Supervisor,
     restart: Restart,
     history: RestartHistory,
@@ -104,9 +105,9 @@ def after_end(
     children: Iterable[str],
     significant: Mapping[str, ChildStatus],
 ) -> Decision:
-    """What the supervisor of *plan* does when a child that is restarted by the rule *restart* has ended by itself.
+    """Decide what a supervisor declared as *plan* does when a child with the rule *restart* has exited by itself.
 
-    *children* are its children in start order; *significant* holds the present status of those who are.
+    *children* are its children in start order; *significant* maps the significant ones to their status.
     """
     if comes_back(restart, ended.reason):
         return after_failed_start(plan, history, ended, children=children)
@@ -115,7 +116,7 @@ def after_end(
 
 
 def after_failed_start(plan: Supervisor, history: RestartHistory, failed: RestartEntry, *, children: Iterable[str]) -> Decision:
-    """What it does when a child must be started again, whatever its rule: each try counts."""
+    """Decide what it does when a child must be started again, whatever its rule. Each try counts."""
     counted = history.add(failed)
     if counted.exhausted:
         return Decision(Verdict.GIVES_UP, counted)
@@ -124,7 +125,7 @@ def after_failed_start(plan: Supervisor, history: RestartHistory, failed: Restar
 
 
 def comes_back(restart: Restart, reason: Exit) -> bool:
-    """Whether a child that ended for *reason* by itself is restarted. An interrupt is everybody's end, and restarts nobody."""
+    """Whether a child that exited by itself for *reason* is restarted. An interrupt stops the whole system, so it restarts no child."""
     if isinstance(reason.error, KeyboardInterrupt | SystemExit):
         return False
     match restart:
@@ -139,7 +140,7 @@ def comes_back(restart: Restart, reason: Exit) -> bool:
 
 
 def casualties(strategy: Strategy, children: Iterable[str], failed: str) -> tuple[str, ...]:
-    """Names to stop and start again, in start order."""
+    """The names to stop and start again, in start order."""
     match strategy:
         case Strategy.ONE_FOR_ONE | Strategy.DYNAMIC:
             return (failed,)
@@ -153,9 +154,9 @@ def casualties(strategy: Strategy, children: Iterable[str], failed: str) -> tupl
 
 
 def ends_supervisor(rule: AutoShutdown, ended: str, significant: Mapping[str, ChildStatus]) -> bool:
-    """Whether the end of *ended*, which is not restarted, ends its supervisor.
+    """Whether the exit of *ended*, which is not restarted, shuts its supervisor down.
 
-    *significant* holds the present status of every significant child that is still known.
+    *significant* maps every significant child that is still known to its status.
     """
     if ended not in significant:
         return False
@@ -172,7 +173,7 @@ def ends_supervisor(rule: AutoShutdown, ended: str, significant: Mapping[str, Ch
 
 
 def delay_before(backoff: Backoff | None, restarts: int, chance: float) -> float:
-    """Seconds to wait before the latest of *restarts* that count; *chance* in [0, 1) takes jitter off."""
+    """The seconds to wait before the latest of *restarts* that count. *chance*, in [0, 1), decides the jitter."""
     if backoff is None:
         return 0.0
     try:
@@ -183,11 +184,11 @@ def delay_before(backoff: Backoff | None, restarts: int, chance: float) -> float
 
 
 def gave_up(supervisor: str, history: RestartHistory) -> SupervisorGaveUp:
-    """The error of a *supervisor* whose *history* is exhausted, with the last failure as its cause."""
+    """Make the error of a *supervisor* whose *history* is exhausted, with the last failure as its cause."""
     last, allowed = history.entries[-1], history.intensity
     error = SupervisorGaveUp(
         f"supervisor {supervisor} gave up: {len(history.entries)} restarts within {allowed.period:g} s, {allowed.limit} are allowed; "
-        f"the last was of {last.child}, which ended ({last.reason})",
+        f"the last was of {last.child}, which exited ({last.reason})",
         history.entries,
     )
     error.__cause__ = last.reason.error

@@ -1,6 +1,6 @@
-"""What every part of one running system shares: its clocked heap, its names, its observers, its settings.
+"""Everything that the parts of one running system share: settings, environment, observers, deadlines, the way to the store.
 
-One `Runtime` belongs to one system, so two systems in one process share nothing.
+Each system has its own `Runtime`, so two systems in one process share nothing.
 """
 
 from __future__ import annotations
@@ -26,35 +26,36 @@ __all__ = ["Runtime"]
 
 @attrs.define(eq=False)
 class Runtime:
-    """The services of one system."""
+    """The shared services of one system."""
 
     settings: Settings
     environment: Environment
     root_task: trio.lowlevel.Task
     observers: Observers
     lag: LoopLag = attrs.field(repr=False)
-    """Measures how long tasks hold the loop, while somebody wants to know."""
+    """Measures how long tasks hold the event loop, while observers or viewers are attached."""
     report: Callable[[Failure, Sequence[RestartEntry]], None] = attrs.field(repr=False)
     """Logs a failure, with the earlier restarts of the same supervisor."""
     now: Callable[[], float] = attrs.field(repr=False)
-    """Trio's clock, without the way to it."""
+    """Reads Trio's clock; faster than `trio.current_time`."""
     accounts: Accounts = attrs.field(repr=False)
     """The dead letters, and the ledgers of children that are gone."""
     failed: int = attrs.field(default=0, init=False)
-    """How many lives did not end in order."""
+    """The number of exits that were not orderly."""
     interrupt: Callable[[BaseException], None] = attrs.field(init=False, repr=False)
-    """Told of a KeyboardInterrupt or SystemExit that came up inside a child: the whole system stops."""
+    """Called with a KeyboardInterrupt or SystemExit that was raised inside a child: stops the whole system."""
     deadlines: Deadlines = attrs.field(factory=Deadlines)
     activity: Activity = attrs.field(factory=Activity)
     committer: Committer | None = attrs.field(default=None, repr=False)
-    """The way to the store, where the system has one."""
+    """The way to the store; None if the system has none."""
     closed: bool = False
+    """Whether the tree has been stopped and the system is over."""
 
     def __attrs_post_init__(self) -> None:
         self.observers.changed = self.lag.reconsider
 
     def check_thread(self, target: object) -> None:
-        """Refuse to be used outside this system's Trio run."""
+        """Raise `WrongThread` outside this system's Trio run; `SystemClosed` if the system is closed too."""
         try:
             here = trio.lowlevel.current_root_task()
         except RuntimeError:
@@ -65,7 +66,7 @@ class Runtime:
             raise WrongThread(repr(target))
 
     def check_open(self, target: object) -> None:
-        """Refuse to be used when the system is closed, or outside its Trio run."""
+        """Raise `SystemClosed` if the system is closed, `WrongThread` outside its Trio run."""
         if self.closed:
             raise SystemClosed(f"{target!r} is closed")
         self.check_thread(target)

@@ -1,6 +1,6 @@
-"""What a user declares: children, supervisors, and the numbers they live by.
+"""Declarations: children and supervisors, as frozen values.
 
-Everything here is a frozen value, checked when it is made. Nothing here runs anything.
+Everything is checked when it is made, and nothing here runs anything. A declared tree runs when it is handed to `open_system`.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ import math
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial, wraps
-from types import FunctionType
-from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, ParamSpec, TypeGuard, TypeVar, cast, get_origin
-from weakref import WeakKeyDictionary
+from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, TypeGuard, TypeVar, get_origin
 
 import attrs
 
 from trioactors.errors import SpecError
 from trioactors.settings import Backoff, Intensity, choice, seconds
+from trioactors.supervision.arguments import takes, takes_nothing
 
 __all__ = [
     "BRUTAL_KILL",
@@ -29,6 +28,7 @@ __all__ = [
     "ChildKind",
     "ChildSpec",
     "GiveUp",
+    "Plan",
     "Resource",
     "Restart",
     "Strategy",
@@ -37,7 +37,6 @@ __all__ = [
     "checked_name",
     "child",
     "is_partial",
-    "kind_of",
     "resource",
     "target_of",
 ]
@@ -47,50 +46,59 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 BRUTAL_KILL: Final = 0.0
-"""A grace of nothing: the child is cancelled at once, and its exit is *killed*."""
+"""A grace of zero: the child is cancelled at once, and its exit is *killed*."""
 
 MAX_DEPTH: Final = 100
-"""Trio cannot cancel nurseries nested some 400 deep; a tree deeper than this is refused while that is still far away."""
+"""The greatest depth of a tree. Trio cannot cancel nurseries that are nested about 400 deep."""
 
 MAX_NAME: Final = 1_000
-"""A name is for people and for keys; longer ones are a mistake."""
+"""The greatest length of a name, in characters."""
 
 
 class Strategy(enum.Enum):
-    """Who falls with a child that must be restarted."""
+    """The children that restart together with one that must be restarted."""
 
     ONE_FOR_ONE = "one_for_one"
+    """Only that child."""
     ONE_FOR_ALL = "one_for_all"
+    """All children of the supervisor."""
     REST_FOR_ONE = "rest_for_one"
+    """That child and those declared after it."""
     DYNAMIC = "dynamic"
-    """Like ONE_FOR_ONE, for children that are started at run time only; forgotten when they end, and stopped all together."""
+    """Only that child. Children are started at run time only, forgotten when they exit, and stopped concurrently."""
 
 
 class Restart(enum.Enum):
-    """Which exits bring a child back."""
+    """The exits after which a child is restarted."""
 
     PERMANENT = "permanent"
+    """After every exit."""
     TRANSIENT = "transient"
+    """After a crash, or if it was killed."""
     TEMPORARY = "temporary"
+    """Never; it is forgotten when it exits."""
 
 
 class AutoShutdown(enum.Enum):
-    """Whether the end of significant children ends their supervisor."""
+    """Whether a supervisor shuts down when significant children have exited."""
 
     NEVER = "never"
     ANY_SIGNIFICANT = "any_significant"
+    """When the first of them has exited by itself."""
     ALL_SIGNIFICANT = "all_significant"
+    """When the last of them has exited by itself."""
 
 
 class GiveUp(enum.Enum):
-    """How a supervisor that gives up looks to its parent: OTP's *shutdown* (a transient one stays down), or a crash."""
+    """The exit of a supervisor that gives up, as its own supervisor sees it."""
 
     SHUTDOWN = "shutdown"
+    """An orderly exit, as in OTP: if it is transient, it stays down."""
     CRASH = "crash"
 
 
 class ChildKind(enum.Enum):
-    """What a child is made of."""
+    """The kinds of children."""
 
     ACTOR = "actor"
     FUNCTION = "function"
@@ -99,23 +107,38 @@ class ChildKind(enum.Enum):
 
 
 def checked_name(name: object) -> str:
-    """*name*, if it can be one."""
+    """Return *name* if it is valid. Raises `SpecError` otherwise."""
     if not isinstance(name, str) or not name or len(name) > MAX_NAME:
-        raise SpecError(f"a name is a text of 1 to {MAX_NAME} characters, not {name!r:.80}")
+        raise SpecError(f"a name is a string of 1 to {MAX_NAME} characters, not {name!r:.80}")
     return name
 
 
 @attrs.frozen
 class Resource(Generic[T]):
-    """An async context manager as a child: entered at each start, left at each stop. Made by `resource`."""
+    """An async context manager as a child, made by `resource`: entered at each start, left at each stop."""
 
     enter: Callable[[], AbstractAsyncContextManager[T]]
 
 
 def resource(enter: Callable[[], AbstractAsyncContextManager[T]]) -> Resource[T]:
-    """An async context manager as a child, so that a connection pool restarts like an actor.
+    """Make a child of an async context manager, such as a connection pool.
 
-    *enter* is called at each start. What `async with` yields is found with `system.get(Class, name)` while it runs.
+        @asynccontextmanager
+        async def pool(size: int) -> AsyncIterator[Pool]:
+            async with await connect(size) as connected:
+                yield connected
+
+        tree = ta.Supervisor(
+            ta.child(ta.resource(partial(pool, 10)), name="pool"),
+            ta.child(Orders, name="orders"),
+            name="shop",
+            strategy="rest_for_one",
+        )
+        async with ta.open_system(tree) as system:
+            pool = system.get(Pool, "pool")
+
+    *enter* is called at each start. The value that it yields is available from `system.get(Class, name)` while the child runs.
+    Raises `SpecError` if *enter* is not a function.
     """
     given: object = enter
     if not callable(given) or isinstance(given, AbstractAsyncContextManager):
@@ -132,7 +155,7 @@ def is_partial(make: object) -> TypeGuard[partial[Any]]:
 
 
 def target_of(make: object) -> object:
-    """What stands behind partials and generic aliases: a class, a function or a resource."""
+    """Remove partials and generic aliases from *make*: a class, a function or a resource remains."""
     while True:
         if is_partial(make):
             make = make.func
@@ -142,71 +165,42 @@ def target_of(make: object) -> object:
             return make
 
 
-def kind_of(make: object, name: str | None = None) -> ChildKind:
-    """What kind of child *make* makes, under *name*. Raises `SpecError` or `DefinitionError` for anything that cannot be one."""
-    target = target_of(make)
-    plan = getattr(cast("type[object]", target), "__actor_plan__", None) if isinstance(target, type) else None
-    if plan is not None:
-        plan.check(target, name)
-        return ChildKind.ACTOR
+class Plan(Protocol):
+    """The `__actor_plan__` of an actor class, as far as a spec needs it. `actors.plan.ActorPlan` is one."""
+
+    def check(self, cls: type, name: str | None, /) -> None:
+        """Check that *cls* can be a child called *name*. Raises `DefinitionError` or `SpecError`."""
+        ...
+
+
+def _plan_of(target: object) -> Plan | None:
+    """The plan of an actor class; None for anything else."""
+    plan: Plan | None = getattr(target, "__actor_plan__", None) if isinstance(target, type) else None
+    return plan
+
+
+def _kind_of(make: object, target: object) -> ChildKind:
+    """The kind of a child that is not an actor. Raises `SpecError` if *target* cannot be a child."""
     if isinstance(target, Resource):
         return ChildKind.RESOURCE
     if inspect.iscoroutinefunction(target) or inspect.iscoroutinefunction(getattr(target, "__call__", None)):  # noqa: B004
         return ChildKind.FUNCTION
     raise SpecError(
         f"{make!r} cannot be a child: give an actor class, an async function, ta.resource(...) or a ta.Supervisor, "
-        f"with arguments bound by functools.partial"
+        f"and bind arguments with functools.partial"
     )
 
 
-def _check_arguments(make: object) -> bool:
-    """Refuse arguments that *make* does not take or still lacks. Tells whether it wants to be given `task_status`."""
-    target = target_of(make)
+def _check_arguments(make: object, target: object) -> bool:
+    """Check that the bound arguments fit. Returns whether *make* takes `task_status`. Raises `SpecError`."""
     if not callable(target):
         return False
-    return _takes(target, make.args, make.keywords) if is_partial(make) else _takes_nothing(target)
-
-
-_known: WeakKeyDictionary[Callable[..., Any], bool] = WeakKeyDictionary()
-"""What `_takes_nothing` told of classes and functions that are still there: what is remembered must not keep anything alive."""
-
-
-def _takes_nothing(target: Callable[..., Any]) -> bool:
-    """Looking at a signature costs as much as the rest of a start, and the same class is started many times."""
-    if not isinstance(target, type | FunctionType):  # a method, say, of something that is started once
-        return _takes(target, (), {})
-    wants_status = _known.get(target)
-    if wants_status is None:
-        wants_status = _known[target] = _takes(target, (), {})
-    return wants_status
-
-
-def _takes(target: Callable[..., Any], args: tuple[Any, ...], keywords: dict[str, Any]) -> bool:
-    try:
-        signature = _signature(target)
-    except ValueError:  # a builtin without a signature
-        return False
-    wants_status = "task_status" in signature.parameters and "task_status" not in keywords
-    given = {**keywords, "task_status": None} if wants_status else keywords
-    try:
-        signature.bind(*args, **given)
-    except TypeError as error:
-        name = getattr(target, "__qualname__", repr(target))
-        raise SpecError(f"{name} cannot be started like this: {error}. Bind arguments with functools.partial.") from None
-    return wants_status
-
-
-def _signature(target: Callable[..., Any]) -> inspect.Signature:
-    """What *target* takes; for a class, what its `__init__` does, whatever its `__new__` would let pass."""
-    if not isinstance(target, type):
-        return inspect.signature(target)
-    own = inspect.signature(getattr(target, "__init__"))  # noqa: B009 - not an instance's
-    return own.replace(parameters=list(own.parameters.values())[1:])
+    return takes(target, make.args, make.keywords) if is_partial(make) else takes_nothing(target)
 
 
 @attrs.frozen(kw_only=True)
 class ChildSpec:
-    """One child of a supervisor. Made by `child`."""
+    """The declaration of one child, made by `child`."""
 
     make: Any
     name: str | None
@@ -216,7 +210,11 @@ class ChildSpec:
     start_timeout: float | None = None
     significant: bool = False
     wants_status: bool = False
-    """Whether the function takes `task_status`, and says itself when it is ready."""
+    """Whether the function takes `task_status`, and reports itself when it is ready."""
+    target: Any = attrs.field(repr=False, eq=False)
+    """The class, function or resource behind partials and generic aliases."""
+    plan: Plan | None = attrs.field(repr=False, eq=False)
+    """The plan of the actor class; None for any other kind."""
 
 
 def child(
@@ -228,14 +226,26 @@ def child(
     start_timeout: float | None = None,
     significant: bool = False,
 ) -> ChildSpec:
-    """Declare a child: an actor class, an async function or a `resource`, arguments bound with `functools.partial`.
+    """Declare a child: an actor class, an async function or a `resource`. Bind arguments with `functools.partial`.
 
-    An actor and a resource are permanent unless *restart* says otherwise, a function is transient. *grace* is how long it may take
-    to stop (`BRUTAL_KILL` cancels at once), *start_timeout* how long to become ready; both in seconds, by default the system's.
-    A function that takes `task_status` is ready when it calls `task_status.started()`, another at once. Raises `SpecError`.
+        ta.child(Ledger, name="ledger")
+        ta.child(partial(Gateway, port=8080), name="gateway", restart="transient")
+        ta.child(partial(serve, port=80), grace=30.0)
+
+    * *restart*: `permanent`, `transient` or `temporary`, see `Restart`. By default actors and resources are permanent, functions transient;
+    * *grace*: how long the child may take to stop, in seconds; then it is cancelled. `BRUTAL_KILL` cancels it at once;
+    * *start_timeout*: how long it may take to become ready, in seconds;
+    * *significant*: whether its exit counts for the `auto_shutdown` of its supervisor.
+
+    The two times are by default those of `Settings`. A function that takes `task_status` is ready when it calls `task_status.started()`,
+    any other function at once. Raises `SpecError`, and `DefinitionError` for an actor class that cannot be a child.
     """
-    kind = kind_of(make, name)
-    wants_status = _check_arguments(make)
+    target = target_of(make)
+    plan = _plan_of(target)
+    if isinstance(target, type) and plan is not None:
+        plan.check(target, name)
+    kind = _kind_of(make, target) if plan is None else ChildKind.ACTOR
+    wants_status = _check_arguments(make, target)
     default = Restart.TRANSIENT if kind is ChildKind.FUNCTION else Restart.PERMANENT
     return ChildSpec(
         make=make,
@@ -246,6 +256,8 @@ def child(
         start_timeout=None if start_timeout is None else seconds(start_timeout, "start_timeout"),
         significant=significant,
         wants_status=wants_status,
+        target=target,
+        plan=plan,
     )
 
 
@@ -253,7 +265,7 @@ def _wants_name(init: Callable[Concatenate[T, P], None]) -> Callable[Concatenate
     @wraps(init)
     def checked(self: T, /, *children: P.args, **options: P.kwargs) -> None:
         if "name" not in options:
-            raise SpecError("a supervisor needs a name, by which it is found and shown: ta.Supervisor(..., name='workers')")
+            raise SpecError("a supervisor needs a name: ta.Supervisor(..., name='workers')")
         init(self, *children, **options)
 
     return checked
@@ -261,7 +273,29 @@ def _wants_name(init: Callable[Concatenate[T, P], None]) -> Callable[Concatenate
 
 @attrs.frozen(init=False)
 class Supervisor:
-    """A supervisor and its children, in start order. A value: it runs when a system is opened with it."""
+    """A supervisor and its children, in start order.
+
+        tree = ta.Supervisor(
+            ta.child(Ledger, name="ledger"),
+            ta.Supervisor(ta.child(Gateway), ta.child(serve_http), name="edge"),
+            name="shop",
+            strategy="rest_for_one",
+            intensity=ta.Intensity(limit=3, period=5.0),
+        )
+        async with ta.open_system("sqlite:///shop.db", tree) as system:
+            ledger = system.get(Ledger, "ledger")
+
+    * *name*: the name by which it is found and shown; required;
+    * *strategy*: which children restart together, see `Strategy`;
+    * *intensity*: how many restarts are allowed before it gives up; by default that of `Settings`;
+    * *backoff*: how long to wait before a restart; by default not at all;
+    * *auto_shutdown*: whether it shuts down when significant children have exited, see `AutoShutdown`;
+    * *give_up*: how it exits when it gives up, see `GiveUp`;
+    * *restart*, *significant*: as in `child`, if it stands below another supervisor;
+    * *grace*: how long it may take to stop, in seconds; by default without limit, as a limit could cut off its children.
+
+    It is a value: it runs when a system is opened with it. Raises `SpecError` for anything that can be checked before that.
+    """
 
     children: tuple[ChildSpec | Supervisor, ...]
     name: str
@@ -273,11 +307,9 @@ class Supervisor:
     restart: Restart
     significant: bool
     grace: float
-    depth: int = attrs.field(repr=False)
 
-    if TYPE_CHECKING:
-
-        def __attrs_init__(self, **fields: Any) -> None: ...
+    def __attrs_init__(self, **fields: Any) -> None:
+        """Set the fields; attrs puts its own method here."""
 
     @_wants_name
     def __init__(
@@ -293,10 +325,7 @@ class Supervisor:
         significant: bool = False,
         grace: float = math.inf,
     ) -> None:
-        """Check everything that can be checked before anything runs. Raises `SpecError`.
-
-        *intensity* is by default the system's; *grace* in seconds, by default without end, since anything else could cut off grandchildren.
-        """
+        """Check the options and the children. Raises `SpecError`."""
         self.__attrs_init__(
             children=tuple(children),
             name=checked_name(name),
@@ -308,32 +337,35 @@ class Supervisor:
             restart=choice(restart, Restart, "restart"),
             significant=significant,
             grace=seconds(grace, "grace"),
-            depth=1 + max((c.depth for c in children if isinstance(c, Supervisor)), default=0),
         )
-        self._check()
+
+    @property
+    def depth(self) -> int:
+        """The number of supervisors from this one down to the deepest. The system's own do not count."""
+        below = max((spec.depth for spec in self.children if isinstance(spec, Supervisor)), default=0)
+        return below if self.name.startswith(INTERNAL) else below + 1
 
     def as_top(self) -> Supervisor:
-        """The same supervisor as the top of a system: when it ends, the system does, and the root above it is not counted as depth."""
-        fields: dict[str, Any] = {field.name: getattr(self, field.name) for field in attrs.fields(Supervisor)}
-        top = object.__new__(Supervisor)
-        top.__attrs_init__(**{**fields, "restart": Restart.TRANSIENT, "significant": True, "depth": self.depth - 1})
-        return top
+        """The same supervisor as the top of a system: when it ends, the system does."""
+        options: dict[str, Any] = attrs.asdict(self, recurse=False, filter=attrs.filters.exclude("children"))
+        options |= {"restart": Restart.TRANSIENT, "significant": True}
+        return Supervisor(*self.children, **options)
 
     kind = ChildKind.SUPERVISOR
-    start_timeout = math.inf  # its children have theirs
+    start_timeout = math.inf  # each of its children has its own
 
-    def _check(self) -> None:
+    def __attrs_post_init__(self) -> None:
         where = f"supervisor {self.name!r}"
         for spec in self.children:
             if not isinstance(spec, ChildSpec | Supervisor):  # pyright: ignore[reportUnnecessaryIsInstance] - callers err
-                raise SpecError(f"{where}: {spec!r} is no child; wrap it in ta.child(...)")
+                raise SpecError(f"{where}: {spec!r} is not a child; wrap it in ta.child(...)")
             check_significance(spec, self)
         _check_siblings(self.children, where)
-        if self.depth > MAX_DEPTH:
-            raise SpecError(f"{where} is {self.depth} supervisors deep; {MAX_DEPTH} is the limit. Make the tree wider.")
+        if (depth := self.depth) > MAX_DEPTH:
+            raise SpecError(f"{where} is {depth} supervisors deep; {MAX_DEPTH} is the limit. Make the tree wider.")
         if self.strategy is Strategy.DYNAMIC:
             if self.children:
-                raise SpecError(f"{where} is dynamic: it declares no children, they are started at run time")
+                raise SpecError(f"{where} is dynamic: it cannot declare children, as they are started at run time")
             if self.auto_shutdown is not AutoShutdown.NEVER:
                 raise SpecError(f"{where} is dynamic: auto_shutdown must be 'never'")
 
@@ -351,14 +383,14 @@ def _check_siblings(children: tuple[ChildSpec | Supervisor, ...], where: str) ->
 
 
 def check_significance(spec: ChildSpec | Supervisor, parent: Supervisor) -> None:
-    """OTP's two refusals: a significant child must be able to end, and its supervisor must care."""
+    """Check OTP's two rules: a significant child must be able to exit for good, and its supervisor must have an `auto_shutdown`."""
     if not spec.significant:
         return
     if spec.restart is Restart.PERMANENT:
-        raise SpecError(f"{spec.name!r} is permanent, so it never ends by itself and cannot be significant")
+        raise SpecError(f"{spec.name!r} is permanent: it is always restarted, so it cannot be significant")
     if parent.auto_shutdown is AutoShutdown.NEVER:
         raise SpecError(f"{spec.name!r} is significant, but supervisor {parent.name!r} has auto_shutdown='never'")
 
 
 INTERNAL: Final = ":"
-"""Names of the system's own supervisors begin with it; paths and listings leave them out."""
+"""The prefix of the names of the system's own supervisors. Paths and listings leave them out."""

@@ -1,14 +1,14 @@
 """One incarnation of a supervisor: the loop around the rules in `restarts.py`.
 
 One task, one nursery, one queue, and a strictly serial loop, as in OTP: exits, retries and requests are handled one after another, in the
-order in which they arrived. Starting a child and stopping one are synchronous, so everything else waits meanwhile. Three things differ:
+order in which they arrived. Starting and stopping a child are synchronous: everything else waits meanwhile. Three things differ from OTP:
 
-* a start or a wait is given up as soon as the supervisor itself is asked to stop;
-* a restart with back-off waits outside the loop: an alarm puts its continuation into the inbox;
+* a start is abandoned as soon as the supervisor itself is asked to stop;
+* a restart with back-off waits outside the loop: an alarm puts its continuation into the queue;
 * the `Child` objects survive the supervisor's own restart, and with them refs and mailboxes.
 
-A running child is known by its `Incarnation`. The exit of an incarnation that the loop no longer knows (it was stopped by a group restart,
-or by hand) has been handled already, and is dropped.
+`known` holds the incarnations whose exit is still to be handled. The exit of any other (it was stopped in a group restart, or by hand) has
+been handled already, and is dropped.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from trioactors.supervision.restarts import (
     Decision,
     RestartHistory,
     Verdict,
-    after_end,
+    after_exit,
     after_failed_start,
     comes_back,
     delay_before,
@@ -45,7 +45,7 @@ __all__ = ["SupervisorLoop", "supervise"]
 
 
 async def supervise(incarnation: Incarnation) -> None:
-    """The body of a supervisor's life: its nursery is open exactly as long."""
+    """Run one incarnation of a supervisor, in a nursery for its children."""
     child = cast("SupervisorChild", incarnation.child)
     async with trio.open_nursery() as nursery:
         loop = child.loop = SupervisorLoop(child.runtime.activity, child.suspension, child, incarnation, nursery, child.plan)
@@ -57,30 +57,31 @@ _JITTER: Final = "supervisor-backoff"
 
 @attrs.define(eq=False)
 class SupervisorLoop(Launcher):
-    """The supervisor at work."""
+    """The loop of one incarnation of a supervisor: restarts children by the rules, and serves requests."""
 
     _chance: Callable[[], float] | None = attrs.field(default=None, init=False)
+    """The random stream for the jitter of back-offs."""
 
     def __attrs_post_init__(self) -> None:
         self.history = RestartHistory(self.plan.intensity or self.child.runtime.settings.intensity)
 
-    # --- from outside ---
+    # --- called by children ---
 
     def child_ready(self, child: Child, incarnation: Incarnation) -> None:
-        """A child's start is done. If it is being stopped already, its end will be no news."""
+        """Note that a child is ready. If it is already being stopped, its exit is ignored."""
         if child.status is not ChildStatus.STOPPING:
             self.known[child] = incarnation
         if self.attending is child:
             self.wake()
 
     def child_exited(self, child: Child, incarnation: Incarnation) -> Incarnation | None:
-        """A child's task reports its end. Returns the life in which it is to go on, if that can be said at once."""
+        """Note the exit of a child, called by its task. Returns the next incarnation if the child restarts in place."""
         if self.known.get(child) is incarnation:
             following = self._restart_in_place(child, incarnation)
             if following is not None:
                 return following
             self.post(Exited(child, incarnation))
-        elif child.dynamic and (child.leaving or (incarnation.number == 1 and not incarnation.ready)):  # never was one
+        elif child.dynamic and (child.leaving or (incarnation.number == 1 and not incarnation.ready)):  # it never became a child
             self.child.forget_child(child)
         if self.attending is not None or self._stopping:
             self.wake()
@@ -89,9 +90,9 @@ class SupervisorLoop(Launcher):
         return None
 
     def _restart_in_place(self, child: Child, incarnation: Incarnation) -> Incarnation | None:
-        """Restart *cell* in the task of its last life: the same as `_restart`, less two task switches and a new task.
+        """Restart *child* in the task of its last incarnation: what `_restart` does, without a new task and two task switches.
 
-        Only where the loop, if it were asked, would start *cell* again at once, do nothing else, and not have to wait for it.
+        Done only if the loop would restart *child* at once, do nothing else, and not have to wait for it. Otherwise returns None.
         """
         reason = incarnation.ended
         if (
@@ -114,15 +115,15 @@ class SupervisorLoop(Launcher):
         following = self.known[child] = child.new_incarnation()
         following.nursery = self.nursery
         if incarnation.task is not None:
-            incarnation.task.context = self._context.copy()  # what the last life left in context variables ends with it
+            incarnation.task.context = self._context.copy()  # context variables that the last incarnation set end with it
         return following
 
     def end(self) -> None:
-        """The life is over: nobody will come to what is left in the inbox."""
+        """Fail the requests that are left in the queue, and cancel back-offs: this incarnation is over."""
         while self.queue:
             message = self.queue.popleft()
             if isinstance(message, Request):
-                message.settle(outcome.Error(ActorStopped(f"{message.what}: {self.child!r} ended before it came to this")))
+                message.settle(outcome.Error(ActorStopped(f"{message.what}: {self.child!r} exited before it handled this")))
         self.known.clear()
         for alarm in self._backoffs.values():
             alarm.cancel()
@@ -131,7 +132,7 @@ class SupervisorLoop(Launcher):
     # --- the loop ---
 
     async def run(self) -> None:
-        """Start the children, supervise until asked to stop, having given up, or having shut down; then stop them in order."""
+        """Start the children; supervise them until this supervisor is asked to stop, gives up or shuts down; stop them in order."""
         self.set_busy()
         try:
             await self._start_declared()
@@ -140,7 +141,7 @@ class SupervisorLoop(Launcher):
         except StopRequested:
             pass
         except StartFailed:
-            await self._stop_all()  # noqa: ASYNC120 - if it is killed meanwhile, that is what the parent must see
+            await self._stop_all()  # noqa: ASYNC120 - if the supervisor is killed meanwhile, the parent must see that instead
             raise
         self.set_busy()
         await self._stop_all()
@@ -153,7 +154,7 @@ class SupervisorLoop(Launcher):
             if not self.queue or self.suspension.held:
                 if not self.queue:
                     self.set_idle()
-                await self.park()
+                await self.wait()
             else:
                 await self._handle(self.queue.popleft())
 
@@ -164,11 +165,12 @@ class SupervisorLoop(Launcher):
                     await (self._exited(child, incarnation) if incarnation.ready else self._failed_in_place(child, incarnation))
             case ContinueRestart(child):
                 if child.status is ChildStatus.RESTARTING and self.child.is_child(child):
-                    await self._again(message)
+                    await self._continue_restart(message)
             case Request():
                 await self._serve(message)
 
     async def _serve(self, request: Request[Any]) -> None:
+        """Run the action of a request and wake the asker with its result, unless it waits no more."""
         if request.asker is None:
             return
         try:
@@ -183,70 +185,71 @@ class SupervisorLoop(Launcher):
     # --- exits and restarts ---
 
     async def _exited(self, child: Child, incarnation: Incarnation) -> None:
+        """Handle the exit of a child that was ready: restart it, leave it down, or stop, as the rules say."""
         del self.known[child]
         rule, reason, children = child.spec.restart, incarnation.ended or KILLED, self.child.children
         significant = self._significant() if child.spec.significant else {}
-        decision = after_end(self.plan, rule, self.history, _entry(child, reason), children=children, significant=significant)
+        decision = after_exit(self.plan, rule, self.history, _entry(child, reason), children=children, significant=significant)
         if decision.verdict in {Verdict.RESTARTS, Verdict.GIVES_UP}:
             await self._restart(child, reason, decision)
             return
-        child.close(f"it ended: {reason}")
+        child.close(f"it exited: {reason}")
         if child.dynamic or rule is Restart.TEMPORARY:
             self.child.forget_child(child)
         if decision.verdict is Verdict.SHUTS_DOWN:
             raise StopRequested
 
     def _significant(self) -> dict[str, ChildStatus]:
-        """Who has died but was not handled yet still counts as running."""
+        """The status of each significant child. One whose exit is still to be handled counts as running."""
         children = self.child.children.values()
         return {c.name: ChildStatus.RUNNING if c in self.known else c.status for c in children if c.spec.significant}
 
     async def _failed_in_place(self, child: Child, incarnation: Incarnation) -> None:
-        """A restart in place did not start: as in OTP, it is tried again, and counts again."""
+        """Handle a restart in place whose start failed: as in OTP, it is tried again, and counts again."""
         del self.known[child]
         self.not_started(child, incarnation)
         if not incarnation.ignored:
             child.status = ChildStatus.RESTARTING
-            await self._start_anew(child, incarnation.ended or KILLED)
+            await self._retry_start(child, incarnation.ended or KILLED)
 
-    async def _start_anew(self, child: Child, reason: Exit) -> None:
-        """A start has failed, for *reason*, and is tried again."""
+    async def _retry_start(self, child: Child, reason: Exit) -> None:
+        """Try a start again that failed for *reason*; each try counts as a restart."""
         decision = after_failed_start(self.plan, self.history, _entry(child, reason), children=self.child.children)
         await self._restart(child, reason, decision)
 
     async def _restart(self, child: Child, reason: Exit, decision: Decision) -> None:
-        """Stop who falls with *cell*, and bring them back, now or after the back-off; or give up."""
+        """Stop the children that restart together with *child*, then start the group, now or after the back-off; or give up."""
         now, children, group = trio.current_time(), self.child.children, decision.group
         self.history = decision.history
         if decision.verdict is Verdict.GIVES_UP:
             self._give_up(now)
             raise StopRequested
-        for other in [children[name] for name in decision.falls]:
-            await self._fall(other)
+        for other in [children[name] for name in decision.stops]:
+            await self._stop_for_restart(other)
         delay = delay_before(self.plan.backoff, len(self.history.entries), self._draw())
         self._emit(RestartScheduled(time=now, child=child.name, delay=delay, group=group))
         if delay > 0:
             child.status = ChildStatus.RESTARTING
             self.waiting_group[child] = group
-            again = ContinueRestart(child, group, counts=False, reason=reason)
-            self._backoffs[child] = self.child.runtime.deadlines.at(now + delay, partial(self._go_on, again))
+            continuation = ContinueRestart(child, group, counts=False, reason=reason)
+            self._backoffs[child] = self.child.runtime.deadlines.at(now + delay, partial(self._backoff_over, continuation))
         else:
             await self.restart_group(group)
 
-    def _go_on(self, again: ContinueRestart) -> None:
-        """The back-off is over."""
-        del self._backoffs[again.child]
-        self.post(again)
+    def _backoff_over(self, continuation: ContinueRestart) -> None:
+        """Queue the rest of a restart: its back-off has passed."""
+        del self._backoffs[continuation.child]
+        self.post(continuation)
 
-    async def _fall(self, child: Child) -> None:
-        """Stop one that falls with another; a temporary one is forgotten."""
+    async def _stop_for_restart(self, child: Child) -> None:
+        """Stop a child that restarts together with another. A temporary child is forgotten instead."""
         running = child in self.known
         await self.stop(child)
         if running and child.spec.restart is Restart.TEMPORARY:
             self.child.forget_child(child)
 
     async def restart_group(self, group: tuple[str, ...]) -> None:
-        """Start those of *group* that are still known, in order. After a failure the rest stays down, and a retry is put last."""
+        """Start the children of *group* that are down, in order. If one fails, the rest waits, and a retry is queued last."""
         for name in group:
             child = self.child.children.get(name)
             if child is None or child in self.known or await self.start(child):
@@ -258,22 +261,22 @@ class SupervisorLoop(Launcher):
                 self.post(ContinueRestart(child, (), counts=True, reason=incarnation.ended))
                 return
 
-    async def _again(self, message: ContinueRestart) -> None:
+    async def _continue_restart(self, message: ContinueRestart) -> None:
         self.waiting_group.pop(message.child, None)
         if message.counts:
-            await self._start_anew(message.child, message.reason)
+            await self._retry_start(message.child, message.reason)
         else:
             await self.restart_group(message.group)
 
     def _draw(self) -> float:
-        """A number in [0, 1) for the jitter, from one stream for this life."""
+        """A random number in [0, 1) for the jitter, from one stream per incarnation; 0 without a back-off."""
         if self.plan.backoff is None:
             return 0.0
         self._chance = self._chance or self.child.runtime.environment.random(f"{_JITTER}/{self.child.name}").random
         return self._chance()
 
     def _give_up(self, now: float) -> None:
-        """Too many restarts: end, as OTP does, and say so loudly."""
+        """Record and report that there were too many restarts. The supervisor then stops, as in OTP."""
         error = self.child.gave_up = gave_up(self.child.path, self.history)
         self.incarnation.report(Exit(CRASH, "gave up", error))
         self._emit(GaveUp(time=now, child=self.child.name, restarts=len(self.history.entries)))

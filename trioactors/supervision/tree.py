@@ -1,4 +1,8 @@
-"""A supervisor as a child of its parent: the lasting half, and what others do to it. `shell.py` is the half that works."""
+"""A supervisor as a child of its parent: the half that survives its own restarts.
+
+A `SupervisorChild` keeps the children and their names. While the supervisor runs, `loop` is its `SupervisorLoop` (`supervisor.py`), which
+makes all decisions; between two incarnations there is none.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import attrs
 
 from trioactors.errors import StartFailed, SupervisorGaveUp
 from trioactors.errors.exits import CRASH, Exit, RestartEntry
-from trioactors.supervision.child import Child, Incarnation, Parent
+from trioactors.supervision.child import Child, Incarnation
 from trioactors.supervision.registry import Registry
 from trioactors.supervision.requests import Loop, Suspension
 from trioactors.supervision.restarts import ChildStatus
@@ -20,49 +24,36 @@ __all__ = ["MakeChild", "SupervisorChild", "keeps_children"]
 
 
 def keeps_children(supervisor: SupervisorChild) -> bool:
-    """Whether children that were started at run time survive its own restart; only those of `system.start` do."""
+    """Whether children started at run time survive a restart of *supervisor*. Only those of `system.start` do."""
     return supervisor.plan.strategy is Strategy.DYNAMIC and supervisor.name.startswith(INTERNAL)
 
 
 class MakeChild(Protocol):
-    """Makes the lasting half of the child that *spec* declares."""
+    """Makes a `Child` from a spec. Handed in from `actors`, which alone knows how to make an actor."""
 
     def __call__(self, parent: SupervisorChild, spec: ChildSpec | Supervisor, *, dynamic: bool = False) -> Child:
-        """Raises `StoreMissing`, and `DefinitionError` for an actor that cannot be one."""
+        """Make the child that *spec* declares. Raises `StoreMissing`."""
         ...
 
 
 @attrs.define(eq=False, repr=False)
 class SupervisorChild(Child):
-    """A supervisor, and the cells of its children."""
+    """A supervisor and its children."""
 
     make_child: MakeChild = attrs.field(kw_only=True)
     children: dict[str, Child] = attrs.field(factory=dict["str", "Child"], init=False)
     registry: Registry = attrs.field(kw_only=True, repr=False)
-    """The names of its system."""
+    """The names of all children of its system."""
     loop: Loop | None = attrs.field(default=None, init=False)
+    """The loop of the current incarnation; None while the supervisor does not run."""
     gave_up: SupervisorGaveUp | None = attrs.field(default=None, init=False)
+    """The error of the current or last incarnation, if it gave up."""
     suspension: Suspension = attrs.field(factory=Suspension, init=False)
 
     @property
     def plan(self) -> Supervisor:
-        """What was declared."""
+        """The declared supervisor."""
         return cast("Supervisor", self.spec)
-
-    @property
-    def prefix(self) -> str:
-        """What the paths of its children begin with: the names of the supervisors above them, but for the system's own."""
-        above = "" if self.parent is None else self.parent.prefix
-        return above if self.name.startswith(INTERNAL) else f"{above}{self.name}/"
-
-    @property
-    def level(self) -> int:
-        """How many supervisors deep it is, itself included; the system's own do not count."""
-        level, node = 0, cast("Parent | None", self)
-        while node is not None:
-            level += not node.name.startswith(INTERNAL)
-            node = node.parent
-        return level
 
     @property
     def earlier_restarts(self) -> Sequence[RestartEntry]:
@@ -70,40 +61,24 @@ class SupervisorChild(Child):
         return () if self.loop is None else self.loop.history.entries
 
     def child_ready(self, child: Child, incarnation: Incarnation) -> None:
-        """Tell the loop."""
+        """Note that an incarnation of a child is ready."""
         if self.loop is not None:
             self.loop.child_ready(child, incarnation)
 
     def child_exited(self, child: Child, incarnation: Incarnation) -> Incarnation | None:
-        """Tell the loop; what it says is where the child's task goes on."""
+        """Note that an incarnation of a child has exited. Returns the next one if it restarts in the same task."""
         return None if self.loop is None else self.loop.child_exited(child, incarnation)
 
     def release(self, child: Child) -> bool:
-        """Free the name of a child; tell whether the child had it."""
+        """Free the name of a child. Returns False if the child does not hold it."""
         return self.registry.release(child)
 
-    def adopt(self) -> None:
-        """Back to what was declared: cells that are known already are kept, with their refs and mailboxes. Raises `NameTaken`."""
-        self.gave_up = None
-        known, self.children = self.children, {}
-        for spec in self.plan.children:
-            child = known.pop(spec.name, None) if spec.name is not None else None
-            child = self.make_child(self, spec) if child is None else child
-            self.children[child.name] = child
-        for child in known.values():
-            if keeps_children(self):
-                self.children[child.name] = child
-            else:
-                child.forget()
-        for child in self.children.values():
-            self.registry.register(child)
-
     def is_child(self, child: Child) -> bool:
-        """Whether *cell* is still one of its children."""
+        """Whether *child* is still one of its children."""
         return self.children.get(child.name) is child
 
     def forget_child(self, child: Child) -> None:
-        """*cell* is gone for good."""
+        """Remove *child* for good, and free its name."""
         if self.is_child(child):
             del self.children[child.name]
         child.forget()
@@ -111,14 +86,14 @@ class SupervisorChild(Child):
     # --- as a child ---
 
     def request_stop(self, incarnation: Incarnation, reason: Exit) -> None:
-        """Stop the children in order, then end."""
+        """Ask the loop to stop the children in order, and then itself."""
         incarnation.asked = incarnation.asked or reason
         if self.loop is not None:
             self.loop.set_busy()
             self.loop.wake()
 
     def end(self, incarnation: Incarnation, reason: Exit) -> Incarnation | None:
-        """The supervisor's own life is over."""
+        """Record the supervisor's own exit, report it to the parent, and fail the requests that are left."""
         loop, self.loop = self.loop, None
         for child in self.children.values():
             child.status = ChildStatus.UNDEFINED
@@ -128,31 +103,31 @@ class SupervisorChild(Child):
         return following
 
     def blockers(self) -> Iterator[Node]:
-        """A supervisor waits for the child it attends to."""
+        """The child it is starting or stopping; its own supervisor, unless it runs."""
         if self.loop is not None and self.loop.attending is not None:
             yield self.loop.attending
         if self.status is not ChildStatus.RUNNING:
             yield from super().blockers()
 
     def close(self, cause: str) -> None:
-        """It will not come back by itself, so neither will its children."""
+        """Note that neither the supervisor nor its children will be restarted, because of *cause*."""
         for child in self.children.values():
             child.close(cause)
 
     def _reported(self, incarnation: Incarnation, reason: Exit) -> bool:
-        """Giving up is reported when it happens, and a failed start where it failed."""
+        """Whether *reason* was reported already: giving up when it happened, a failed start by the child that failed."""
         del incarnation
         return isinstance(reason.error, SupervisorGaveUp | StartFailed) and (
             reason.error is self.gave_up or reason.error.__cause__ is not None
         )
 
     def _fault(self, reason: Exit) -> Exit | None:
-        """To its own supervisor one that gives up is shut down; to whoever looks, it has failed."""
+        """Its parent sees `shutdown` if it gave up; inspection shows a failure."""
         gave_up = self.gave_up
         return Exit(CRASH, "gave up", gave_up) if gave_up is not None and reason.error is gave_up else super()._fault(reason)
 
     def forget(self) -> None:
-        """Gone for good, with all its children."""
+        """Remove the supervisor and its children for good, and free their names."""
         for child in self.children.values():
             child.forget()
         super().forget()

@@ -1,10 +1,12 @@
-"""The live wait-for graph, and the cycles that must not close.
+"""The wait-for graph of a running system, and the detection of deadlocks: cycles in it.
 
-A cell waits for others while its handler in progress does: for the target of a call, of a cast that waits for room, of a start or stop
-request. A cell that does not run waits for its supervisor, a supervisor for the child it is just starting or stopping. An edge that
-would close a cycle is refused with `CallCycle` before anything is sent; where the closing edge is a supervisor's (it must stop an actor
-that waits for it), the actor's wait ends with `CallCycle` instead. What this cannot see (deferred replies, locks, pools) ends by its
-deadline.
+The nodes are children. A child waits for others while its handler does: for the target of a call, of a cast that waits for room in a
+mailbox, of a start or stop request. A child that does not run waits for its supervisor; a supervisor waits for the child that it is
+starting or stopping.
+
+A wait that would close a cycle is refused with `CallCycle` before anything is sent. If a supervisor closes the cycle (it must stop an actor
+that waits for it), the wait of that actor ends with `CallCycle` instead. Waits that the graph does not know (deferred replies, locks,
+pools) end by their deadlines.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ class Node(Protocol):
 
     @property
     def name(self) -> str:
-        """For errors."""
+        """The name, for errors."""
         ...
 
     def blockers(self) -> Iterator[Node]:
@@ -37,16 +39,16 @@ class Waiter(Protocol):
     """An incarnation whose handler can wait."""
 
     waits: list[Wait] | None
-    """What it waits for now."""
+    """Its current waits; None until there is one."""
 
     @property
     def child(self) -> Node:
-        """Its child."""
+        """The child whose incarnation it is."""
         ...
 
 
 def chain_between(start: Node, goal: Node) -> list[Node] | None:
-    """The cells from *start* to *goal* along the graph, both included, or None where no path is."""
+    """The children on a path from *start* to *goal*, both included; None if there is no path."""
     paths: dict[Node, Node | None] = {start: None}
     frontier = [start]
     while frontier:
@@ -71,7 +73,7 @@ def _path(paths: dict[Node, Node | None], goal: Node) -> list[Node]:
 
 @attrs.frozen(eq=False)
 class Wait:
-    """One thing that a handler waits for: these cells, until `end` is called with an error or the wait is over."""
+    """One wait of a handler, for the children *targets*. Calling *end* makes it fail with an error."""
 
     targets: tuple[Node, ...]
     end: Callable[[Exception], None] = attrs.field(repr=False)
@@ -79,9 +81,9 @@ class Wait:
 
 @contextmanager
 def waiting(incarnation: Waiter | None, end: Callable[[Exception], None], *targets: Node) -> Generator[None, None, None]:
-    """While in this block, *life* waits for *targets*. Raises `CallCycle` if that would be for ever.
+    """Record, while the block runs, that *incarnation* waits for *targets*. Raises `CallCycle` if that would be a deadlock.
 
-    *end* makes the wait end with an error: a supervisor that must stop this actor may close a cycle later.
+    A supervisor that closes a cycle later calls *end*, which makes the wait fail with the given error.
     """
     if incarnation is None:
         yield
@@ -98,7 +100,7 @@ def waiting(incarnation: Waiter | None, end: Callable[[Exception], None], *targe
 
 
 def break_cycle(waiter: Node, waits: Sequence[Wait], supervisor: Node) -> None:
-    """*supervisor* waits for the exit of *waiter*: end those of its *waits* that wait for *supervisor* in turn."""
+    """End those *waits* of *waiter* that wait for *supervisor*, which itself waits for the exit of *waiter*."""
     for wait in tuple(waits):
         chains = (chain_between(target, supervisor) for target in wait.targets)
         chain = next((chain for chain in chains if chain is not None), None)
@@ -107,7 +109,7 @@ def break_cycle(waiter: Node, waits: Sequence[Wait], supervisor: Node) -> None:
 
 
 def drawn(child: Node) -> str:
-    """Whom *cell* waits for, and whom those do, as text; empty where it waits for nobody."""
+    """The waits of *child*, and of the children it waits for, as text; empty if there are none."""
     lines: list[str] = []
     seen = {child}
     frontier = [child]

@@ -1,6 +1,6 @@
-"""`System.explain`: what would stop and start, in which order, if a child ended now.
+"""`System.explain`: what would stop and start, and in which order, if a child exited now.
 
-The tree as it is becomes a model (`foresight.py`), in which the child ends. Nothing in the system is touched.
+The running tree is copied to a model, in which the child exits (`supervision/dry_run.py`). The system itself is not touched.
 """
 
 from __future__ import annotations
@@ -23,29 +23,31 @@ __all__ = ["Explanation", "explained", "modelled"]
 
 @attrs.frozen(kw_only=True)
 class Explanation:
-    """What would follow if *child* ended for *reason* now. `str()` gives it as text."""
+    """The consequences if *child* exited for *reason* now. `str()` gives them as text."""
 
     child: str
     reason: ExitKind
     status: ChildStatus
-    """What the child is now. One that does not run cannot end, and nothing follows."""
+    """The status of the child now. If it does not run, it cannot exit, and there are no consequences."""
     consequences: tuple[Consequence, ...] = ()
-    """All that would happen, in this order, the end itself first. Starts are taken to succeed."""
+    """Everything that would happen, in this order, the exit itself first. Starts are assumed to succeed."""
     supervisor: str = ""
+    """The supervisor of the child."""
     used: int = 0
-    """How many restarts would then count against the budget of its supervisor."""
+    """The number of restarts that would then count against the budget of the supervisor."""
     allowed: int = 0
+    """The number of restarts that this budget allows."""
     ends_system: bool = False
-    """Whether the whole system would end."""
+    """Whether the whole system would stop."""
 
     @property
     def stopped(self) -> tuple[str, ...]:
-        """Who ends, the child itself first."""
+        """The children that stop, *child* first."""
         return tuple(each.name for each in self.consequences if each.kind is ConsequenceKind.STOP)
 
     @property
     def started(self) -> tuple[str, ...]:
-        """Who is started after that."""
+        """The children that are started after that."""
         return tuple(each.name for each in self.consequences if each.kind is ConsequenceKind.START)
 
     @property
@@ -56,17 +58,17 @@ class Explanation:
     def __str__(self) -> str:
         """One line for each thing that would happen."""
         if not self.consequences:
-            return f"{self.child} does not run ({self.status.value}), so it cannot end"
-        lines = [f"if {self.child} ended now ({self.reason.value}):", *(f"  {each}" for each in self.consequences)]
+            return f"{self.child} does not run ({self.status.value}), so it cannot exit"
+        lines = [f"if {self.child} exited now ({self.reason.value}):", *(f"  {each}" for each in self.consequences)]
         if self.ends_system:
-            lines.append("  the system ends")
+            lines.append("  the system stops")
         elif self.supervisor not in self.stopped:
             lines.append(f"  {self.supervisor} has then used {self.used} of {self.allowed} restarts")
         return "\n".join(lines)
 
 
 def explained(child: Child, reason: ExitKind) -> Explanation:
-    """What would follow if *cell* ended for *reason* now."""
+    """The consequences if *child* exited for *reason* now."""
     found: dict[str, Node] = {}
     top: Child | Parent = child
     while top.parent is not None:
@@ -93,14 +95,14 @@ def explained(child: Child, reason: ExitKind) -> Explanation:
 
 
 def _shown(happened: Iterable[Consequence], asked: str) -> Iterator[Consequence]:
-    """Without the comings and goings of the system's own supervisors; that one of them gives up is the reason for much."""
+    """Leave out the starts and stops of the system's own supervisors, but keep that one of them gives up."""
     for each in happened:
         if each.kind is ConsequenceKind.GIVE_UP or each.name == asked or not each.name.startswith(INTERNAL):
             yield each
 
 
 def modelled(child: Child, parent: Node | None, found: dict[str, Node]) -> Node:
-    """The model of *cell* and of all below it; *found* has them by name."""
+    """Make the model of *child* and of everything below it. *found* collects the nodes by name."""
     node = found[child.name] = Node(child.name, child.spec, parent, child.dynamic, child.status, incarnations=1)
     above = child.parent
     loop = above.loop if isinstance(above, SupervisorChild) else None

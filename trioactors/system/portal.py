@@ -1,4 +1,4 @@
-"""A door for plain threads and synchronous code into a running system."""
+"""`Portal`: calls and casts from other threads and from synchronous code."""
 
 from __future__ import annotations
 
@@ -19,20 +19,31 @@ R = TypeVar("R")
 
 
 class Portal:
-    """Calls and casts from threads. Made by `system.portal()`, inside the system; used in threads where no Trio runs."""
+    """Calls and casts from other threads, into the system that made the portal.
+
+        portal = system.portal()
+
+        def in_a_thread() -> None:
+            total = portal.call(counter.add, by=2)
+            portal.cast(counter.add, by=3)
+
+        await trio.to_thread.run_sync(in_a_thread)
+
+    For threads in which Trio does not run; others await the handler itself.
+    """
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._token = trio.lowlevel.current_trio_token()
 
     def __repr__(self) -> str:
-        """Whether the system behind it is open."""
+        """Whether its system is open."""
         return f"<portal, {'closed' if self._runtime.closed else 'open'}>"
 
     def call(self, handler: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call a handler of a ref (or any async function) in the system's thread, and block until it has answered.
+        """Call a handler of a ref (or any async function) in the system's thread, and block until it returns.
 
-        Raises what the call raises; `SystemClosed` when the system is gone; `WrongThread` in a Trio thread.
+        Raises the errors of the call, `SystemClosed` if the system is closed, and `WrongThread` in a Trio thread.
         """
 
         async def calling() -> R:
@@ -46,7 +57,7 @@ class Portal:
             raise closed from error  # noqa: ASYNC104 - a plain thread has no scope that could be cancelled
 
     def cast(self, handler: BoundHandler[P, R], /, *args: P.args, **kwargs: P.kwargs) -> None:
-        """Cast to a handler of a ref; returns when the mailbox has accepted. Raises as `call` does."""
+        """Cast to a handler of a ref, and block until the mailbox has accepted the message. Raises as `call` does."""
         self.call(handler.cast, *args, **kwargs)
 
     def _check(self) -> None:

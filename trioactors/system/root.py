@@ -1,17 +1,18 @@
-"""The machine below a system: its root supervisor, and how it stands in Trio.
+"""The root supervisor of a system, and its place in Trio's tree of tasks.
 
 The tree runs in one task of a nursery that `open_system` opens, inside a *shielded* scope: otherwise a cancellation from outside would
-cancel all children at once and in random order. The body of the block is not shielded. Whatever ends the body (its end, an error, a
-cancellation, Ctrl-C) asks the root to stop, and the block is left when the ordered stop is done; its length is bounded by the graces.
+cancel all children at once and in random order. The body of the block is not shielded. Whatever ends the body (its last line, an error, a
+cancellation, Ctrl-C), the root is asked to stop, and the block is left when the ordered stop is done. The graces bound how long that takes.
 
-    root (internal)          ends when the tree or dynamic does
+    root (internal)          exits when the tree or dynamic does
     ├── store                if the system has one: `committer.py`
     ├── the tree             as declared by the user, if there is one
     └── dynamic              what `system.start` starts; OTP's dynamic supervisor
 
-All durable state rests on the store, so the root is rest_for_one: when the store must be opened again (a failed sync, say), everything
-else is stopped first and started after it, with a back-off in between. Actors then read what was committed. Those of `system.start` come
-back too, unlike the children of other dynamic supervisors: whoever started them sees no supervisor that could have restarted.
+All durable state depends on the store, so the root is rest_for_one: when the store must be opened again (after a failed sync, for example),
+everything else is stopped first and started after it, with a back-off in between. Actors then read what was committed. The children of
+`system.start` are restarted too, unlike those of other dynamic supervisors: the code that started them cannot see that a supervisor
+restarted.
 """
 
 from __future__ import annotations
@@ -42,12 +43,13 @@ DYNAMIC: Final = f"{INTERNAL}dynamic"
 
 @attrs.define(eq=False, repr=False)
 class _RootChild(SupervisorChild):
-    """The internal supervisor at the top. It has no parent; *over* is set when it has ended."""
+    """The internal supervisor at the top. It has no parent."""
 
     over: trio.Event = attrs.field(factory=trio.Event, init=False)
+    """Set when it has exited."""
 
     def end(self, incarnation: Incarnation, reason: Exit) -> Incarnation | None:
-        """The tree is gone."""
+        """Record the exit. The system is over."""
         super().end(incarnation, reason)
         self.leaving = True
         self.close("its system ended")
@@ -60,7 +62,7 @@ class Root:
 
     def __init__(self, tree: Supervisor | None, runtime: Runtime, make_child: MakeChild) -> None:
         store = runtime.committer
-        grace = 2 * runtime.settings.grace  # closing is bounded by one of them, inside
+        grace = 2 * runtime.settings.grace  # the committer itself closes within one grace
         spec = Supervisor(
             *([child(store.run, name=STORE, restart=Restart.PERMANENT, grace=grace)] if store is not None else []),
             *([tree.as_top()] if tree is not None else []),
@@ -73,9 +75,9 @@ class Root:
         )
         self._runtime = runtime
         self.registry = Registry()
-        """The names of the system."""
+        """The names of all children of the system."""
         self._settled = trio.Event()
-        """Set when the tree is up, or has ended before it was."""
+        """Set when the tree runs, or has failed to start."""
         self._child = _RootChild(_ROOT, spec, runtime, None, supervise, make_child=make_child, registry=self.registry)
         self._child.watchers = [self._up]
         self.registry.register(self._child)
@@ -85,27 +87,27 @@ class Root:
         """The scope of the block."""
 
     def __repr__(self) -> str:
-        """The state of the tree."""
+        """The status of the tree."""
         return "closed" if self._runtime.closed else self._child.status.value
 
     def _up(self, incarnation: Incarnation) -> None:
-        """The tree is up, or has ended before it was."""
+        """Note that the tree runs, or has failed to start."""
         del incarnation
         self._child.watchers = ()
         self._settled.set()
 
     @property
     def over(self) -> trio.Event:
-        """Set when the tree has ended."""
+        """Set when the tree has exited."""
         return self._child.over
 
     def interrupt(self, error: BaseException) -> None:
-        """A KeyboardInterrupt or SystemExit came up inside a child: end the body, stop in order, raise it there."""
+        """Cancel the body, stop in order, and raise *error* from the block: a KeyboardInterrupt or SystemExit from a child."""
         self._interrupted = self._interrupted or error
         self.body.cancel(reason=f"{type(error).__name__} inside a child")
 
     async def run(self) -> None:
-        """Run the tree to its end, out of reach of any cancellation from outside."""
+        """Run the tree to its exit, shielded from cancellations from outside."""
         with trio.CancelScope(shield=True):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._runtime.deadlines.run, name="alarms")
@@ -115,7 +117,7 @@ class Root:
                 nursery.cancel_scope.cancel()
 
     async def started(self) -> None:
-        """Wait until the tree is up. Raises `StartFailed`, the one that names the child; where it is the store, its own error."""
+        """Wait until the tree runs. Raises the `StartFailed` that names the child, or the store's own error if it cannot be opened."""
         await self._settled.wait()
         ended = self._child.last_exit
         error: BaseException | None = None if ended is None else ended.error
@@ -129,7 +131,7 @@ class Root:
             raise error
 
     async def stop(self) -> None:
-        """Stop the tree in order and wait for it; bounded by the graces."""
+        """Stop the tree in order and wait until it has exited. The graces bound how long that takes."""
         self._child.leaving = True
         with trio.CancelScope(shield=True):
             if self._incarnation.ended is None:
@@ -141,7 +143,7 @@ class Root:
         self.registry.release(self._child)
 
     def failure(self) -> BaseException | None:
-        """What must leave the block although its body did not raise it."""
+        """The error to raise from the block although its body did not raise it: an interrupt, or a supervisor that gave up."""
         tops = [each for each in self._child.children.values() if isinstance(each, SupervisorChild)]
         gave_up = (top.gave_up for top in [*tops, self._child])
         return self._interrupted or next((error for error in gave_up if error is not None), None)

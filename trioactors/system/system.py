@@ -1,4 +1,4 @@
-"""A system: one running tree, from `open_system` to the end of its block. How it stands in Trio is told in `root.py`."""
+"""`System`: one running tree, from `open_system` to the end of its block. Its tasks are described in `root.py`."""
 
 from __future__ import annotations
 
@@ -31,42 +31,68 @@ A = TypeVar("A")
 
 
 class SystemView:
-    """Looking at a system without touching it: the half of `System` that asks, starts and waits for nothing."""
+    """The methods of `System` that only look: they start, change and wait for nothing."""
 
     def __init__(self, runtime: Runtime, root: Root) -> None:
         self._runtime = runtime
         self._root = root
 
     def ledger(self) -> Ledger:
-        """Where every message went that any mailbox of this system has accepted."""
+        """Count what became of all messages that the mailboxes of this system have accepted."""
         mailboxes = [mailbox for found in self._root.registry.children() for mailbox in found.mailboxes()]
         return ledger_of(mailboxes) + self._runtime.accounts.closed
 
     def dead_letters(self) -> tuple[DeadLetter, ...]:
-        """The messages that could not be delivered, oldest first; the last `Settings.dead_letters` of them."""
+        """The last `Settings.dead_letters` messages that could not be delivered, oldest first."""
         return tuple(self._runtime.accounts.dead_letters)
 
     def observe(self, observer: Observer) -> None:
-        """Tell *observer* of every trace record from now on."""
+        """Call *observer* with every trace record from now on.
+
+            recorder = ta.Recorder()
+            system.observe(recorder)
+            ...
+            print(recorder.of(ta.ChildExited))
+
+        An observer that raises is detached and logged.
+        """
         self._runtime.observers.attach(observer)
 
     def unobserve(self, observer: Observer) -> None:
-        """Tell it nothing more."""
+        """Detach *observer*. Without effect if it is not attached."""
         self._runtime.observers.detach(observer)
 
     def explain(self, name: str, *, reason: ExitKind | str = ExitKind.CRASH) -> Explanation:
-        """What would stop and start, in which order, if the child *name* ended for *reason* now.
+        """Say what would stop and start, and in which order, if the child *name* exited for *reason* now.
 
-        The rules that decide are the supervisor's own; nothing is touched. Raises `UnknownName`, `SpecError`.
+            print(system.explain("ledger"))
+
+            if ledger exited now (crash):
+              ledger stops (crash)
+              gateway stops (shutdown)
+              ledger starts
+              gateway starts
+              shop has then used 1 of 3 restarts
+
+        The decisions are the supervisor's own, made on a model: nothing in the system changes. Raises `UnknownName`, and `SpecError` for
+        an unknown *reason*.
         """
         return explained(self._root.registry.find(name), choice(reason, ExitKind, "reason"))
 
 
 class System(SystemView):
-    """One running tree: start, find and administer its children, and look at it."""
+    """A running system, as opened by `open_system`: start and find children, administer supervisors, look inside.
+
+        async with ta.open_system("sqlite:///shop.db", tree) as system:
+            counter = await system.start(Counter, name="counter")
+            ledger = system.get(Ledger, "ledger")
+            print(system.names())
+
+    It is closed when the block is left; after that, its methods and refs raise `SystemClosed`.
+    """
 
     def __repr__(self) -> str:
-        """How many children it has, and whether it is open."""
+        """The status of the tree, and the number of children."""
         return f"<system: {self._root!r}, {len(self.names())} children>"
 
     # --- children ---
@@ -80,36 +106,52 @@ class System(SystemView):
         grace: float | None = None,
         start_timeout: float | None = None,
     ) -> A:
-        """Start an actor and return its ref, once the actor is ready.
+        """Start an actor, wait until it is ready, and return its ref.
 
-        *make* is its class, `Store[int]`, or a `partial` of either. The options are those of `child`. Raises `NameTaken`, `StartFailed`
-        (with the cause), `SpecError`, `SystemClosed`.
+            counter = await system.start(Counter, name="counter")
+            limiter = await system.start(partial(Limiter, limit=3))
+            await counter.add(by=2)
+
+        *make* is its class, a generic class with its arguments (`Cache[int]`), or a `partial` of either. The options are those of `child`.
+        For other kinds of children see `supervisor`. Raises `NameTaken`, `StartFailed` (with the cause), `SpecError`, `SystemClosed`.
         """
         spec = child(make, name=name, restart=restart, grace=grace, start_timeout=start_timeout)
         if spec.kind is not ChildKind.ACTOR:
             raise SpecError(f"start() is for actors; for {make!r} use system.supervisor().start_child(ta.child(...))")
         self._runtime.check_open(self)
         supervisor = cast("SupervisorChild", self._root.registry.find(DYNAMIC))
-        if (
-            supervisor.status is not ChildStatus.RUNNING
-        ):  # the tree is started before it, and with the store it falls and comes back
+        if supervisor.status is not ChildStatus.RUNNING:  # it starts after the tree, and restarts with the store
             await wait_until_running(supervisor)
         found = await start_in(supervisor, spec, dynamic=True)
         return cast("A", found.ref)
 
     def get(self, kind: type[A], name: str) -> A:
-        """The ref of the actor *name*, typed; for a resource, its present value. Raises `UnknownName`, `WrongClass`."""
+        """The ref of the actor called *name*; for a resource, the value that it yielded.
+
+            ledger = system.get(Ledger, "ledger")
+
+        Raises `UnknownName`, and `WrongClass` if the child is no *kind*.
+        """
         return cast("A", self._root.registry.find(name).offer(kind))
 
     async def wait_for(self, kind: type[A], name: str, *, timeout: float | None = None) -> A:
-        """Like `get`, but waits until somebody has the name. *timeout* in seconds, by default the call deadline. Raises `CallTimeout`."""
+        """Like `get`, but wait until a child with that name is started.
+
+        *timeout* is in seconds, by default the call deadline. Raises `CallTimeout`, `WrongClass`.
+        """
         limit = self._runtime.settings.call_timeout if timeout is None else seconds(timeout, "wait_for: timeout")
         with trio.move_on_after(limit):
             return cast("A", (await self._root.registry.wait_for(name)).offer(kind))
-        raise CallTimeout(f"nobody took the name {name!r} within {limit:g} s", begun=False, inherited=False)
+        raise CallTimeout(f"no child took the name {name!r} within {limit:g} s", begun=False, inherited=False)
 
     def supervisor(self, name: str | None = None) -> SupervisorHandle:
-        """A supervisor, for administration; without a name, the one that `start` uses. Raises `UnknownName`, `WrongClass`."""
+        """The supervisor called *name*, for administration; without a name, the one that `start` uses.
+
+            await system.supervisor("workers").terminate_child("worker-7")
+            await system.supervisor().start_child(ta.child(poll_mail))
+
+        Raises `UnknownName`, and `WrongClass` if the child is no supervisor.
+        """
         found = self._root.registry.find(DYNAMIC if name is None else name)
         if not isinstance(found, SupervisorChild):
             raise WrongClass(found.name, "a supervisor", repr(found))
@@ -121,15 +163,15 @@ class System(SystemView):
 
     @property
     def environment(self) -> Environment:
-        """Its clocks, random streams and ids. An application that asks here for the time of day, and for chance, can be simulated."""
+        """Its clocks, random streams and ids. Code that uses these instead of `time` and `random` can be simulated."""
         return self._runtime.environment
 
     # --- looking at it ---
 
     async def quiesce(self, *, timeout: float | None = None) -> None:
-        """Return when no message waits, no handler runs and no timer is due.
+        """Wait until no message waits, no handler runs and no timer is due.
 
-        *timeout* in seconds, by default the call deadline. Raises `CallTimeout`, which names who is busy.
+        *timeout* is in seconds, by default the call deadline. Raises `CallTimeout`, which names the busy actors.
         """
         limit = self._runtime.settings.call_timeout if timeout is None else seconds(timeout, "quiesce: timeout")
         with trio.move_on_after(limit):
@@ -142,20 +184,26 @@ class System(SystemView):
         raise CallTimeout(f"still busy after {limit:g} s: {', '.join(busy[:10])}", begun=True, inherited=False)
 
     async def wait_stopped(self) -> None:
-        """Wait until the tree has ended by itself, for a program that is nothing but its tree. The caller sets the deadline."""
+        """Wait until the tree has exited by itself. For a program that consists of its tree only; the caller sets the deadline."""
         await self._root.over.wait()
 
     def portal(self) -> Portal:
-        """A door for other threads and for synchronous code."""
+        """Make a portal, through which other threads and synchronous code call actors of this system."""
         return Portal(self._runtime)
 
 
 present_system: ContextVar[System | None] = ContextVar("trioactors_system", default=None)
-"""The system in whose tree the code runs."""
+"""The system in whose tree the running code is."""
 
 
 def current_system() -> System:
-    """The system in which the running child lives: for functions and resources, which have no `self.context`. Raises `UsageError`."""
+    """The system that the running child belongs to. For functions and resources, which have no `self.context`.
+
+        async def serve_http(port: int) -> None:
+            ledger = ta.current_system().get(Ledger, "ledger")
+
+    Raises `UsageError` outside a child of a system.
+    """
     system = present_system.get()
     if system is None:
         raise UsageError("current_system() is for code that runs in a child of a system")
@@ -163,10 +211,10 @@ def current_system() -> System:
 
 
 def runtime_of(system: System) -> Runtime:
-    """What is inside a system, for tools that look there."""
+    """The runtime of a system, for tools that look inside."""
     return system._runtime  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - this is the door
 
 
 def registry_of(system: System) -> Registry:
-    """The names of a system and their children, for tools that look there."""
+    """The names of a system and their children, for tools that look inside."""
     return system._root.registry  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - this is the door

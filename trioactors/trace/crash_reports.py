@@ -1,10 +1,10 @@
-"""Crash reports: one per crash, in standard `logging`, under the name `trioactors`.
+"""Crash reports: one per crash, by standard `logging`, under the name `trioactors`.
 
-A crash loop must not drown the log: so many reports in a period are logged in full (`Settings.crash_logs`), the rest are counted, and
-the count is told with the next one. Rate-limited is the log, never the restart.
+A crash loop must not flood the log. At most `Settings.crash_logs` reports per period are logged in full; the rest are counted, and the next
+report gives their number. Only the log is limited, never the restarts.
 
-What a report shows of messages and errors is bounded in length, and leaves out what is marked secret: arguments named in
-`@handler(secret=...)`, and fields with `repr=False`, which is what `trioactors.serializer.secret` makes.
+The messages and errors in a report are bounded in length, and shown without secrets: arguments named in `@handler(secret=...)`, and fields
+with `repr=False`, such as those made by `trioactors.serializer.secret`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _log = logging.getLogger("trioactors")
 
 
 class Shown(Protocol):
-    """A message, as far as a report shows it."""
+    """A message, as far as it is shown in a report."""
 
     @property
     def message(self) -> Any:
@@ -34,22 +34,22 @@ class Shown(Protocol):
 
     @property
     def spec(self) -> Any:
-        """Its handler, which has a name."""
+        """The handler, which has a name."""
         ...
 
 
 class CrashReports:
-    """Writes reports, at most so many in a period."""
+    """Logs crash reports, at most *limit* in *period* seconds."""
 
     def __init__(self, limit: int, period: float) -> None:
         self._limit = limit
         self._period = period
         self._times: deque[float] = deque()
         self.suppressed = 0
-        """How many reports were not logged since the last one that was."""
+        """The number of reports left out since the last one that was logged."""
 
     def __repr__(self) -> str:
-        """How many were held back."""
+        """The number of reports left out."""
         return f"<crash reports: {self.suppressed} held back>"
 
     def __call__(self, failure: Failure, earlier: Sequence[RestartEntry]) -> None:
@@ -62,7 +62,7 @@ class CrashReports:
             return
         self._times.append(now)
         error = failure.reason.error
-        secretive = hides_something(error)  # then it is told in the text: a formatter would print all of it
+        secretive = hides_something(error)  # then the text contains it: a log formatter would print the secrets too
         _log.error(
             "%s",
             self._text(failure, earlier) + (f"\n{traceback_text(error)}" if error is not None and secretive else ""),
@@ -72,7 +72,7 @@ class CrashReports:
         self.suppressed = 0
 
     def _text(self, failure: Failure, earlier: Sequence[RestartEntry]) -> str:
-        lines = list(_told(failure))
+        lines = list(_lines(failure))
         if earlier:
             lines.append("earlier restarts: " + ", ".join(f"{e.child} at {e.time:.3f} ({e.reason})" for e in earlier[-5:]))
         if self.suppressed:
@@ -80,7 +80,7 @@ class CrashReports:
         return "\n  ".join(lines)
 
     def _fields(self, failure: Failure) -> dict[str, Any]:
-        """The same as fields, for structured handlers."""
+        """The fields of the log record, for structured logging."""
         return {
             "child": failure.child,
             "incarnation": failure.incarnation,
@@ -90,12 +90,12 @@ class CrashReports:
 
 
 def report_of(failure: Failure) -> str:
-    """What a report says of *failure*, with the traceback."""
+    """The text of a report on *failure*, with the traceback."""
     error = failure.reason.error
-    return "\n  ".join(_told(failure)) + ("" if error is None else f"\n{traceback_text(error)}")
+    return "\n  ".join(_lines(failure)) + ("" if error is None else f"\n{traceback_text(error)}")
 
 
-def _told(failure: Failure) -> Iterator[str]:
+def _lines(failure: Failure) -> Iterator[str]:
     reason = failure.reason
     yield f"{failure.kind} {failure.child} (incarnation {failure.incarnation}): {reason}"
     if reason.detail:
@@ -109,7 +109,7 @@ def _told(failure: Failure) -> Iterator[str]:
 
 
 def shown(envelope: Shown) -> str:
-    """A message for people: bounded, without what is marked secret, whatever its values' own repr does."""
+    """A message as text: bounded in length, without secrets, and even if the `repr` of an argument fails."""
     try:
         return told(envelope.message)
     except Exception as error:  # a broken __repr__ must not turn a report into a second crash
@@ -117,6 +117,6 @@ def shown(envelope: Shown) -> str:
 
 
 def _cancellations(error: BaseException | None) -> list[str]:
-    """Who cancelled whom, where Trio knows."""
+    """The source, task and reason of each cancellation in *error*, as recorded by Trio."""
     found = [leaf for leaf in leaves(error) if isinstance(leaf, trio.Cancelled)] if error is not None else []
     return [f"{leaf.source} by {leaf.source_task}: {leaf.reason}" for leaf in found[:5]]

@@ -1,7 +1,7 @@
-"""Errors as text: as Python prints them, but bounded, whatever their own methods do, and without what is marked secret.
+"""Errors and values as text: as Python prints them, but bounded in length, robust against broken methods, and without secrets.
 
-Python prints an error by its `str`, and that of an attrs class or a dataclass tells all its fields. So an error that keeps secrets is told
-by its `repr`, which leaves them out. The lines of code in a traceback are in it, the values of variables never are.
+Python prints an error by its `str`, and for an attrs class or a dataclass that shows all fields. So an error with secret fields is shown by
+its `repr`, which leaves them out. Tracebacks show the lines of code, but never the values of variables.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ __all__ = ["described", "hides_something", "keeps_secrets", "told", "traceback_t
 
 
 def described(value: object, form: Callable[[object], str] = str) -> str:
-    """*value* for a text, whatever its own methods do: it is of a user's class.
+    """*value* as text by *form*, even if its own methods fail.
 
-    An error that is a class of fields, with secret ones (`repr=False`) would tell them in its `str`, but not in its `repr`.
+    If its class has secret fields (`repr=False`), its `repr` is used, as its `str` could show them.
     """
     try:
         return repr(value) if keeps_secrets(value) else form(value) or repr(value)
@@ -29,7 +29,7 @@ def described(value: object, form: Callable[[object], str] = str) -> str:
 
 
 def keeps_secrets(value: object) -> bool:
-    """Whether *value* is of an attrs class or a dataclass with fields that may stand in no text."""
+    """Whether *value* is of an attrs class or a dataclass with secret fields (`repr=False`)."""
     kind = type(value)
     if attrs.has(kind):
         return any(field.repr is not True for field in attrs.fields(kind))
@@ -37,13 +37,13 @@ def keeps_secrets(value: object) -> bool:
 
 
 _CHAIN: Final = 10
-"""How many errors of a chain or a group are told, and how deep groups may nest."""
+"""The number of errors of a chain or a group that are shown, and the depth to which groups are."""
 
 _FRAMES: Final = 40
-"""How many frames are told of each, the innermost."""
+"""The number of frames of each error that are shown, the innermost ones."""
 
 _MESSAGE: Final = 2_000
-"""How many characters are told of what an error says."""
+"""The number of characters of an error's message that are shown."""
 
 _CAUSED: Final = "\nThe above exception was the direct cause of the following exception:\n"
 
@@ -51,7 +51,7 @@ _DURING: Final = "\nDuring handling of the above exception, another exception oc
 
 
 def hides_something(error: BaseException | None) -> bool:
-    """Whether Python would print a secret with *error*: of its own, of what caused it, or of what it groups."""
+    """Whether *error*, one of its causes, or an error grouped in it has secret fields, which Python would print."""
     return any(keeps_secrets(each) for each in _all(error, set()))
 
 
@@ -69,15 +69,15 @@ def _parts(error: BaseException) -> tuple[BaseException, ...]:
 
 
 def traceback_text(error: BaseException) -> str:
-    """*error* with its traceback, its causes and its parts."""
-    return "\n".join(_told(error, set(), 0))
+    """*error* as text, with its traceback, its causes and the errors grouped in it."""
+    return "\n".join(_lines(error, set(), 0))
 
 
-def _told(error: BaseException, seen: set[int], depth: int) -> Iterator[str]:
+def _lines(error: BaseException, seen: set[int], depth: int) -> Iterator[str]:
     seen.add(id(error))
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     if cause is not None and id(cause) not in seen and len(seen) <= _CHAIN:
-        yield from _told(cause, seen, depth)
+        yield from _lines(cause, seen, depth)
         yield _CAUSED if cause is error.__cause__ else _DURING
     if error.__traceback__ is not None:
         yield "Traceback (most recent call last):"
@@ -89,7 +89,7 @@ def _told(error: BaseException, seen: set[int], depth: int) -> Iterator[str]:
     yield from (f"{note!s:.{_MESSAGE}}" for note in getattr(error, "__notes__", ())[:_CHAIN])
     parts = _parts(error)
     for part in parts[:_CHAIN] if depth < _CHAIN else ():
-        yield from (f"  | {line}" for line in "\n".join(_told(part, seen, depth + 1)).splitlines())
+        yield from (f"  | {line}" for line in "\n".join(_lines(part, seen, depth + 1)).splitlines())
     if len(parts) > _CHAIN:
         yield f"  | and {len(parts) - _CHAIN} more"
 
@@ -99,5 +99,5 @@ _short.maxstring, _short.maxother, _short.maxlist, _short.maxdict = 200, 400, 10
 
 
 def told(value: object) -> str:
-    """*value* by its `repr`, bounded. Raises what that raises."""
+    """The `repr` of *value*, bounded in length. Raises what that raises."""
     return _short.repr(value)

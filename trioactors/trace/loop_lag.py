@@ -1,10 +1,10 @@
-"""How long one task holds the loop, measured while somebody wants to know.
+"""Event-loop delay: how long tasks run without a checkpoint, measured while observers or viewers are attached.
 
-Everything in a Trio run stands still while one task runs on without a checkpoint. An instrument sees each step begin and end; that makes
-steps dearer, so it is there only while trace records are listened to, or the figures watched. The time is that of a real clock, which the
-environment lends: under a clock that jumps there is none, nothing is measured, and nothing depends on it.
+Everything in a Trio run stands still while one task runs without a checkpoint. A Trio instrument sees each step of a task begin and end.
+That makes steps slower, so it is installed only while observers are attached or the figures are displayed. It reads a real clock, which the
+environment provides. Under a mock clock there is none: nothing is measured, and nothing depends on it.
 
-A step may handle many messages in a row, so what is told is the child whose task it was and not a message.
+A step may handle many messages in a row, so the record names the child whose task it was, not a message.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from trioactors.trace.records import LoopHeld
 __all__ = ["WINDOW", "LoopLag", "Meter"]
 
 WINDOW: Final = 10
-"""Seconds over which the worst lag is told."""
+"""Window of the worst lag, in seconds."""
 
 
 class LoopLag:
-    """Measures one system's run while it is wanted."""
+    """Measures the event-loop delay in one system's Trio run, while that is wanted."""
 
     def __init__(
         self,
@@ -46,17 +46,17 @@ class LoopLag:
         self._meter: Meter | None = None
 
     def __repr__(self) -> str:
-        """Whether it measures."""
+        """Whether it is measuring."""
         return f"<loop lag: {'not measured' if self._meter is None else 'measured'}>"
 
     @property
     def worst(self) -> float | None:
-        """The longest step of the last `WINDOW` seconds; None where nothing is measured."""
+        """The longest step of the last `WINDOW` seconds, in seconds; None if nothing is measured."""
         return None if self._meter is None else self._meter.worst()
 
     @contextmanager
     def wanted(self) -> Generator[None, None, None]:
-        """Measure while this block is open, whether or not somebody listens."""
+        """Measure while this block is open, even if no observer is attached."""
         self._viewers += 1
         self.reconsider()
         try:
@@ -66,7 +66,7 @@ class LoopLag:
             self.reconsider()
 
     def reconsider(self) -> None:
-        """Begin or end, as it is wanted now."""
+        """Install or remove the instrument, as it is wanted now."""
         wanted = not self._closed and bool(self._viewers or self._observers.listeners)
         if wanted is (self._meter is not None) or not self._here():
             return
@@ -78,12 +78,12 @@ class LoopLag:
             trio.lowlevel.add_instrument(self._meter)
 
     def close(self) -> None:
-        """The system is closed: measure no more."""
+        """Stop measuring: the system is closed."""
         self._closed = True
         self.reconsider()
 
     def _here(self) -> bool:
-        """Whether this is called in the system's own run."""
+        """Whether the caller is in the system's own Trio run."""
         try:
             return trio.lowlevel.current_root_task() is self._root_task
         except RuntimeError:
@@ -96,27 +96,27 @@ class LoopLag:
 
 
 class Meter(trio.abc.Instrument):
-    """Times each step of each task. It keeps the worst of each second, and does next to nothing for a step that is not."""
+    """Times each step of each task. Keeps the longest of each second, and does next to nothing for all others."""
 
-    def __init__(self, clock: Callable[[], float], notable: float, tell: Callable[[trio.lowlevel.Task, float], None]) -> None:
+    def __init__(self, clock: Callable[[], float], notable: float, emit: Callable[[trio.lowlevel.Task, float], None]) -> None:
         self._clock = clock
         self._notable = notable
-        self._emit = tell
+        self._emit = emit
         self._began = self._second = clock()
         self._worst = (self._began, 0.0)
-        """When the longest step of this second ended, and how long it was."""
+        """The longest step of this second: when it ended, and its length."""
         self._least = 0.0
-        """No step that is shorter matters in this second."""
+        """Shorter steps do not matter in this second."""
         self._past: deque[tuple[float, float]] = deque(maxlen=WINDOW)
-        """The same of the seconds before."""
+        """The longest steps of the seconds before."""
 
     def before_task_step(self, task: trio.lowlevel.Task) -> None:
-        """A task runs."""
+        """Note when the step begins."""
         del task
         self._began = self._clock()
 
     def after_task_step(self, task: trio.lowlevel.Task) -> None:
-        """It waits, or has ended."""
+        """Note how long the step took, if it matters."""
         now = self._clock()
         held = now - self._began
         if held > self._least or now - self._second >= 1.0:
@@ -133,6 +133,6 @@ class Meter(trio.abc.Instrument):
             self._emit(task, held)
 
     def worst(self) -> float:
-        """The longest step that ended within the last `WINDOW` seconds. Of each second the longest is known."""
+        """The longest step that ended within the last `WINDOW` seconds, from the longest of each second."""
         oldest = self._clock() - WINDOW
         return max((held for ended, held in (*self._past, self._worst) if ended > oldest), default=0.0)

@@ -1,4 +1,4 @@
-"""The observers of a system: who is handed its trace records."""
+"""Observers: functions that get the trace records of a system."""
 
 from __future__ import annotations
 
@@ -17,54 +17,64 @@ Kind = TypeVar("Kind", bound=TraceRecord)
 _log = logging.getLogger("trioactors")
 
 Observer = Callable[[TraceRecord], None]
+"""A function that is called with every trace record. It must not wait; if it raises, it is detached and logged."""
 
 
 class Observers:
-    """Who is told."""
+    """The observers of one system."""
 
     def __init__(self) -> None:
         self.listeners: list[Observer] = []
-        """Empty when nobody listens: look here before making a record."""
+        """The attached observers. Check that it is not empty before making a record."""
         self.changed: Callable[[], None] = lambda: None
-        """Called when somebody comes or goes."""
+        """Called when an observer is attached or detached."""
         self._numbers = itertools.count(1)
 
     def __repr__(self) -> str:
-        """Who listens."""
+        """The attached observers."""
         return f"<observers {self.listeners!r}>"
 
     def attach(self, observer: Observer) -> None:
-        """Tell *observer* of everything from now on."""
+        """Call *observer* with every record from now on."""
         self.listeners.append(observer)
         self.changed()
 
     def detach(self, observer: Observer) -> None:
-        """Tell it nothing more. Detaching one that is not attached is harmless."""
+        """Detach *observer*. Without effect if it is not attached."""
         if observer in self.listeners:
             self.listeners.remove(observer)
             self.changed()
 
     def number(self) -> int:
-        """The number of one more message."""
+        """Take the next message number."""
         return next(self._numbers)
 
     def emit(self, record: TraceRecord) -> None:
-        """Hand *record* to every observer."""
+        """Call every observer with *record*."""
         for observer in tuple(self.listeners):
             try:
                 observer(record)
-            except Exception:  # a watcher must never stop what it watches
+            except Exception:  # an observer must never stop what it observes
                 self.detach(observer)
                 _log.exception("observer %r failed and was dropped", observer)
 
 
 class Recorder:
-    """An observer that keeps the last *limit* records."""
+    """An observer that keeps the last *limit* records.
+
+        recorder = ta.Recorder()
+        async with ta.open_system(tree, observers=[recorder]) as system:
+            ...
+        for record in recorder.of(ta.ChildExited):
+            print(record.child, record.reason)
+
+    Iterating over it gives the records, oldest first.
+    """
 
     def __init__(self, limit: int = 10_000) -> None:
         self._records: deque[TraceRecord] = deque(maxlen=limit)
         self.lost = 0
-        """How many older records the ring has dropped."""
+        """The number of records that were dropped because there were more than *limit*."""
 
     def __call__(self, record: TraceRecord) -> None:
         """Keep *record*."""
@@ -72,15 +82,15 @@ class Recorder:
         self._records.append(record)
 
     def __iter__(self) -> Iterator[TraceRecord]:
-        """What is kept, oldest first."""
+        """Iterate over the records, oldest first."""
         return iter(tuple(self._records))
 
     def __len__(self) -> int:
-        """How many are kept."""
+        """The number of records kept."""
         return len(self._records)
 
     def __repr__(self) -> str:
-        """How full the ring is."""
+        """The number of records kept and lost."""
         return f"<recorder: {len(self)} records, {self.lost} lost>"
 
     def of(self, kind: type[Kind]) -> list[Kind]:

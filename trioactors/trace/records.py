@@ -1,7 +1,6 @@
-"""Trace records: what already happened, as frozen data, and those who are told.
+"""Trace records: what already happened, as frozen data.
 
-An observer sees everything and decides nothing: nobody waits for a record, and an observer that raises is dropped and logged. With no
-observer attached no record is even made, so watching costs those who watch.
+Records are made only while observers are attached, so without observers they cost nothing. No code waits for a record.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ class ChildStarted(TraceRecord):
 
 @attrs.frozen(kw_only=True)
 class ChildIgnored(TraceRecord):
-    """A start ended by `Ignore`."""
+    """A start was declined with `Ignore`."""
 
 
 @attrs.frozen(kw_only=True)
@@ -61,7 +60,7 @@ class ChildStartFailed(TraceRecord):
 
 @attrs.frozen(kw_only=True)
 class ChildExited(TraceRecord):
-    """A life ended."""
+    """An incarnation exited for *reason*."""
 
     incarnation: int
     reason: Exit
@@ -69,7 +68,7 @@ class ChildExited(TraceRecord):
 
 @attrs.frozen(kw_only=True)
 class RestartScheduled(TraceRecord):
-    """A restart is decided; it begins after *delay* seconds. *group* is who restarts with it, in start order."""
+    """A restart was decided; it begins after *delay* seconds. *group* names the children to start, in start order."""
 
     delay: float
     group: tuple[str, ...]
@@ -77,26 +76,26 @@ class RestartScheduled(TraceRecord):
 
 @attrs.frozen(kw_only=True)
 class GaveUp(TraceRecord):
-    """A supervisor restarted its children too often and ends."""
+    """A supervisor gives up after *restarts* restarts within the period of its intensity, and stops."""
 
     restarts: int
 
 
 @attrs.frozen(kw_only=True)
 class MessageRecord(TraceRecord):
-    """Something happened to a message. All three numbers are None for one that was sent while nobody listened."""
+    """Something happened to a message. All three numbers are None if it was sent while no observer was attached."""
 
     message: int | None = None
-    """Its number, which all records of it bear. Numbers are counted up in one system, while somebody listens."""
+    """The number of the message, the same in all its records. Each system counts its messages while observers are attached."""
     cause: int | None = None
-    """The number of the message whose handling sent it; None where it begins a chain."""
+    """The number of the message whose handler sent this one; None if it is the first of a chain."""
     correlation: int | None = None
     """The number of the first message of the chain."""
 
 
 @attrs.frozen(kw_only=True)
 class MessageAccepted(MessageRecord):
-    """A message entered a mailbox. *sender* is the sending actor, where it was one."""
+    """A mailbox accepted a message. *sender* names the sending actor; None if it was not sent by one."""
 
     handler: str
     sender: str | None
@@ -104,7 +103,7 @@ class MessageAccepted(MessageRecord):
 
 @attrs.frozen(kw_only=True)
 class MessageHandled(MessageRecord):
-    """A handler ended after *seconds*; *error* names what it raised."""
+    """A handler finished after *seconds*. *error* names the class of error that it raised, if any."""
 
     handler: str
     sender: str | None
@@ -114,7 +113,7 @@ class MessageHandled(MessageRecord):
 
 @attrs.frozen(kw_only=True)
 class MessageShed(MessageRecord):
-    """A message was dropped unhandled: its caller had gone, its deadline passed, or its incarnation was over."""
+    """A message was dropped without being handled: its caller was gone, its deadline had passed, or its incarnation was over."""
 
     handler: str
 
@@ -129,15 +128,16 @@ class MessageDeadLettered(MessageRecord):
 
 @attrs.frozen(kw_only=True)
 class CallTimedOut(MessageRecord):
-    """A caller was told that time ran out."""
+    """A call ended with `CallTimeout`."""
 
     handler: str
     begun: bool
+    """Whether the handler had started on the message."""
 
 
 @attrs.frozen(kw_only=True)
 class TimerFired(MessageRecord):
-    """A timer of an actor's *incarnation* became due and sent its message, which begins a chain."""
+    """A timer of an actor fired and sent its message, which begins a chain. *incarnation* is the one that set the timer."""
 
     handler: str
     incarnation: int
@@ -145,15 +145,15 @@ class TimerFired(MessageRecord):
 
 @attrs.frozen(kw_only=True)
 class _Led(TraceRecord):
-    """Something that messages have led to."""
+    """Something that was caused by messages."""
 
     correlation: int | None = None
-    """The number of the first message of the chain; None where several chains led to it, or none that is known."""
+    """The number of the first message of the chain; None if several chains caused it, or an unknown one."""
 
 
 @attrs.frozen(kw_only=True)
 class StateCommitted(_Led):
-    """A durable actor's state of *size* bytes is kept, at *revision*."""
+    """The state of a durable actor was committed: *size* bytes, as *revision*."""
 
     revision: int
     size: int
@@ -161,14 +161,14 @@ class StateCommitted(_Led):
 
 @attrs.frozen(kw_only=True)
 class CommitFailed(TraceRecord):
-    """A durable actor's state could not be kept; *error* says why. It is back at the last commit, or will be tried again."""
+    """The state of a durable actor could not be committed; *error* says why. It returns to the last commit, or is tried again."""
 
     error: str
 
 
 @attrs.frozen(kw_only=True)
 class StoreCommitted(TraceRecord):
-    """The store has answered one group of commits: *batches* records of *size* bytes together; *error* names what failed them all."""
+    """The store has answered a group of commits: *batches* batches, *size* bytes in all. *error* names the error if the group failed."""
 
     batches: int
     size: int
@@ -177,11 +177,11 @@ class StoreCommitted(TraceRecord):
 
 @attrs.frozen(kw_only=True)
 class LoopHeld(TraceRecord):
-    """One task ran for *seconds* without letting any other run (`Settings.loop_held` and more). *child* is whose it was, if a child's.
+    """A task ran for *seconds*, longer than `Settings.loop_held`, without a checkpoint. *child* names the child it belongs to, if any.
 
-    Only where the clock is a real one. The step has ended when this is told; it may have been the handling of several messages.
+    Emitted when the task has reached a checkpoint; it may have handled several messages. Not emitted under a mock clock.
     """
 
     seconds: float
     task: str
-    """What Trio calls it."""
+    """Trio's name of the task."""
