@@ -13,9 +13,7 @@ import pytest
 
 ALLOWED: Mapping[str, str] = {
     # "module": "why it has such a block"
-    "trioactors.actors.actor": "`Actor.context` is a `Context` for type checkers, and an object that raises in a program until the start",
     "trioactors.serializer.choices": "type checkers read a recursive alias; at run time it must be a single object",
-    "trioactors.supervision.specs": "attrs makes `__attrs_init__`, which type checkers do not know",
 }
 
 
