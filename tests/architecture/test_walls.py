@@ -31,7 +31,7 @@ WALLS: Mapping[str, str] = {
     "trioactors.actors.loop._failed": "a user's on_load failed after the handler did: settle the message, then raise it again",
     "trioactors.actors.loop._settle": "a state that cannot be saved: settle the message, then raise the error again",
     "trioactors.actors.loop._serve": "the actor loop: settle the message, then raise the error again",
-    "trioactors.actors.loop._live": "on_stop after a crash, then the error is raised again",
+    "trioactors.actors.loop.live": "on_stop after a crash, then the error is raised again",
     "trioactors.persistence.urls._load": "a plug-in may fail in any way while it is loaded: our error names it and its URL",
     "trioactors.running._opened": "the body's error is raised outside the nursery, which would put it into a group",
     "trioactors.actors.tasks.ChildTasks._hold": "a failing task crashes its actor, not its supervisor",

@@ -21,7 +21,7 @@ from trioactors.durability.saver import Saver
 from trioactors.errors import ActorStopped, DeliveryError
 from trioactors.messaging.handlers import BoundHandler, HandlerSpec
 from trioactors.messaging.mailbox import refused
-from trioactors.messaging.messages import Admission, Call, Envelope, Late, causation_of
+from trioactors.messaging.messages import Admission, Call, Envelope, Late, Sender, causation_of
 from trioactors.settings import Overflow
 from trioactors.settings import seconds as checked_seconds
 from trioactors.supervision.child import Incarnation, current_incarnation, waiting_incarnation
@@ -129,7 +129,7 @@ class RemoteHandler(Generic[P, R]):
         if self._watchers:
             give_causation(cast, self._runtime.observers)
         await trio.lowlevel.checkpoint_if_cancelled()  # a cancelled cast is not sent: the checkpoints after this one are shielded
-        saver = _saver_of(cast)
+        saver = None if cast.sender is None else _saver_of(cast.sender)
         if saver is not None and saver.holding:
             self._hold(cast, saver)
             await trio.lowlevel.cancel_shielded_checkpoint()
@@ -174,7 +174,7 @@ class RemoteHandler(Generic[P, R]):
             simple = False
         # `_envelope` does all of this; the common case is inlined.
         cast = Envelope(spec, values, current_incarnation.get()) if simple else self._envelope(args, kwargs)
-        saver = _saver_of(cast)
+        saver = None if cast.sender is None else _saver_of(cast.sender)
         if saver is not None and saver.holding:
             if len(self._mailbox) >= self._mailbox.limit:
                 raise refused(self._mailbox)
@@ -222,9 +222,8 @@ def _call_timeout(child: ActorChild, spec: HandlerSpec) -> float:
     return child.runtime.settings.call_timeout
 
 
-def _saver_of(cast: Envelope) -> Saver | None:
-    """The saver of the sender, if that is a durable actor."""
-    sender = cast.sender
+def _saver_of(sender: Sender) -> Saver | None:
+    """The saver of *sender*, if that is a durable actor."""
     return sender.saver if isinstance(sender, ActorIncarnation) else None
 
 

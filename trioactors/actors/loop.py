@@ -51,36 +51,32 @@ CLOCK_EVERY: Final = 8
 """How many messages are handled between two reads of the clock."""
 
 
-async def live(incarnation: Incarnation) -> None:
+async def live(started: Incarnation) -> None:
     """Run one incarnation of an actor, from its construction to `on_stop`."""
-    incarnation = cast("ActorIncarnation", incarnation)
-    try:
-        await _live(incarnation, cast("ActorChild", incarnation.child))
+    incarnation, child = cast("ActorIncarnation", started), cast("ActorChild", started.child)
+    hooks = child.plan.hooks
+    try:  # one coroutine for all: each one more would be resumed with every message
+        actor = incarnation.actor = _make_actor(child)
+        actor.context = Context(incarnation, child, actor, current_system())
+        current_incarnation.set(incarnation)
+        try:
+            if child.plan.durable_state is not None:
+                await _load(incarnation, child, child.plan.durable_state)
+            if "on_start" in hooks:
+                await _run_hook(incarnation, actor.on_start)
+            incarnation.announce()
+            if "on_continue" in hooks:
+                await _run_hook(incarnation, actor.on_continue)
+            await _serve(incarnation, child, actor)
+        except Exception as error:
+            if incarnation.ready:
+                await _stop_after_failure(incarnation, actor, judge(error))  # noqa: ASYNC120 - a kill during on_stop replaces the error
+            raise
+        if incarnation.killed is None and incarnation.asked is not None:
+            await _run_on_stop(incarnation, actor, incarnation.asked)
     finally:
         if incarnation.tasks is not None:
             await incarnation.tasks.close()  # noqa: ASYNC102 - shields itself, and its tasks are cancelled
-
-
-async def _live(incarnation: ActorIncarnation, child: ActorChild) -> None:
-    actor = incarnation.actor = _make_actor(child)
-    hooks = child.plan.hooks
-    actor.context = Context(incarnation, child, actor, current_system())
-    current_incarnation.set(incarnation)
-    try:
-        if child.plan.durable_state is not None:
-            await _load(incarnation, child, child.plan.durable_state)
-        if "on_start" in hooks:
-            await _run_hook(incarnation, actor.on_start)
-        incarnation.announce()
-        if "on_continue" in hooks:
-            await _run_hook(incarnation, actor.on_continue)
-        await _serve(incarnation, child, actor)
-    except Exception as error:
-        if incarnation.ready:
-            await _stop_after_failure(incarnation, actor, judge(error))  # noqa: ASYNC120 - a kill during on_stop replaces the error
-        raise
-    if incarnation.killed is None and incarnation.asked is not None:
-        await _run_on_stop(incarnation, actor, incarnation.asked)
 
 
 async def _load(incarnation: ActorIncarnation, child: ActorChild, durable_state: DurableState) -> None:
@@ -123,7 +119,7 @@ async def _stop_after_failure(incarnation: ActorIncarnation, actor: Actor[Any], 
             await _run_on_stop(incarnation, actor, reason)
         except Exception as error:
             after = "Shutdown" if reason.orderly else "a crash"
-            incarnation.report(Exit(ExitKind.CRASH, f"in on_stop, after {after}", error))
+            incarnation.report(incarnation.failed(Exit(ExitKind.CRASH, f"in on_stop, after {after}", error)))
 
 
 async def _run_on_stop(incarnation: ActorIncarnation, actor: Actor[Any], reason: Exit) -> None:

@@ -115,19 +115,22 @@ class Child:
     """The last exit that was not orderly."""
     watchers: Sequence[Callable[[Incarnation], None]] = ()
     """Callbacks run when an incarnation becomes ready or exits."""
+    _path: str = attrs.field(default="", init=False)
     ref: Any = attrs.field(default=None, init=False)
     """The ref of an actor, which `start` returns; None for other kinds."""
 
     @property
     def path(self) -> str:
         """The names of its supervisors and its own, from the top, joined by slashes. The system's own supervisors are left out."""
-        names = [self.name.removeprefix(INTERNAL)]
-        above = self.parent
-        while above is not None:
-            if not above.name.startswith(INTERNAL):
-                names.append(above.name)
-            above = above.parent
-        return "/".join(reversed(names))
+        if not self._path:  # neither its name nor its supervisors ever change
+            names = [self.name.removeprefix(INTERNAL)]
+            above = self.parent
+            while above is not None:
+                if not above.name.startswith(INTERNAL):
+                    names.append(above.name)
+                above = above.parent
+            self._path = "/".join(reversed(names))
+        return self._path
 
     @property
     def busy(self) -> bool:
@@ -182,8 +185,9 @@ class Child:
         self.since = self.runtime.now()
         runtime = self.runtime
         ignored = incarnation.ignored and isinstance(reason.error, Ignore)  # a declined start is no failure
+        failure: Failure | None = None
         if (why := self._fault(reason)) is not None and not ignored:
-            self.failure = incarnation.failed(why, self.since)
+            failure = self.failure = incarnation.failed(why)
             runtime.failed += 1
         if incarnation.grace is not None:
             incarnation.grace.cancel()
@@ -191,8 +195,8 @@ class Child:
             record = ChildExited(time=trio.current_time(), child=self.name, incarnation=incarnation.number, reason=reason)
             runtime.observers.emit(record)
         incarnation.notify()
-        if reason.kind is CRASH and not ignored and not self._reported(incarnation, reason):
-            incarnation.report(reason)
+        if failure is not None and reason.kind is CRASH and not self._reported(incarnation, reason):
+            incarnation.report(failure)
         return None if self.parent is None else self.parent.child_exited(self, incarnation)
 
     def _reported(self, incarnation: Incarnation, reason: Exit) -> bool:
@@ -295,15 +299,15 @@ class Incarnation:
         """The message being handled now. None for children that are no actors."""
         return None
 
-    def failed(self, reason: Exit, now: float) -> Failure:
-        """A report on this incarnation, which failed at *now* for *reason*. It keeps nothing of the incarnation alive."""
+    def failed(self, reason: Exit) -> Failure:
+        """A report on this incarnation, which has just failed for *reason*. It keeps nothing of the incarnation alive."""
         child = self.child
         message, caller = self._fatal_message()
         return Failure(
             child=child.path,
             kind=child.spec.kind.value,
             incarnation=self.number,
-            time=now,
+            time=child.runtime.now(),
             reason=reason,
             message=message,
             caller=caller,
@@ -314,10 +318,10 @@ class Incarnation:
         """The message whose handling failed, and its sender."""
         return None, ""
 
-    def report(self, reason: Exit) -> None:
-        """Log that it failed for *reason*."""
-        parent, runtime = self.child.parent, self.child.runtime
-        runtime.report(self.failed(reason, runtime.now()), () if parent is None else parent.earlier_restarts)
+    def report(self, failure: Failure) -> None:
+        """Log *failure*, with the restarts before it."""
+        parent = self.child.parent
+        self.child.runtime.report(failure, () if parent is None else parent.earlier_restarts)
 
     def notify(self) -> None:
         """Wake the tasks that wait for readiness or exit, and call the watchers."""

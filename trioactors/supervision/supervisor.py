@@ -278,7 +278,7 @@ class SupervisorLoop(Launcher):
     def _give_up(self, now: float) -> None:
         """Record and report that there were too many restarts. The supervisor then stops, as in OTP."""
         error = self.child.gave_up = gave_up(self.child.path, self.history)
-        self.incarnation.report(Exit(CRASH, "gave up", error))
+        self.incarnation.report(self.incarnation.failed(Exit(CRASH, "gave up", error)))
         self._emit(GaveUp(time=now, child=self.child.name, restarts=len(self.history.entries)))
 
 
