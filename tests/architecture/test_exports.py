@@ -100,8 +100,8 @@ def handed_on(source: str) -> set[str]:
     return {alias.name for alias in aliases if alias.asname == alias.name and not alias.name.startswith("_")}
 
 
-FACE = "trioactors"
-"""The face of the package names each thing once, `from ... import x as x`, and its `__dir__` shows them."""
+FACE = "trioactors.names"
+"""The public names of the package: each stands there once, `from ... import x as x`."""
 
 
 def order(name: str) -> tuple[int, str]:

@@ -1,6 +1,6 @@
 """`dir(trioactors)` shows the public names and the public submodules, and nothing else.
 
-A public name is imported in `trioactors/__init__.py` under its own name: `from trioactors.actors.actor import Actor as Actor`.
+A public name is imported in `trioactors/names.py` under its own name: `from trioactors.actors.actor import Actor as Actor`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def shown() -> set[str]:
 
 
 def test_dir_shows_what_is_public_and_nothing_else(sources: dict[str, str]) -> None:
-    assert shown() == public_names(sources["trioactors"]) | SUBMODULES
+    assert shown() == public_names(sources["trioactors.names"]) | SUBMODULES
 
 
 def test_every_shown_name_is_there() -> None:
