@@ -74,3 +74,9 @@ async def test_an_application_asks_its_system_for_the_time_of_day_and_for_chance
 
         assert system.environment is world
         assert await system.get(Dealer, "dealer").deal() == (EPOCH + 60, world.random("cards").random())
+
+
+def test_a_secret_is_no_option_of_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("secrets.token_urlsafe", lambda size: "--x" + "-" * size)
+
+    assert ta.Environment().new_secret() == "x" + "-" * 32

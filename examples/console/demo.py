@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import secrets
 import signal
 import sys
 import tempfile
@@ -69,7 +68,7 @@ def options() -> argparse.Namespace:
 def run(chosen: argparse.Namespace) -> None:
     """Run the demo."""
     folder = Path(tempfile.mkdtemp(prefix="demo-") if chosen.folder is None else chosen.folder).resolve()
-    home, token = folder / HOME, secrets.token_urlsafe()
+    home, token = folder / HOME, ta.Environment().new_secret()
     home.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(filename=home / "demo.log", level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
     print(f"Files are in {home}: state in demo.db, crash reports and the console's audit log in demo.log", flush=True)

@@ -38,7 +38,8 @@ def _new_id() -> str:
 
 
 def _new_secret() -> str:
-    return secrets.token_urlsafe(32)
+    """A secret without a leading dash: as the argument of a command it would be taken for an option."""
+    return secrets.token_urlsafe(32).lstrip("-")
 
 
 def _stopwatch() -> Callable[[], float] | None:
