@@ -23,17 +23,21 @@ else:
 
     def __getattr__(name: str) -> object:
         """A public name. Loading takes a tenth of a second, which `trioactors.serializer` and the command line need not wait for."""
-        if name.startswith("_") or not hasattr(names := import_module("trioactors.names"), name):
+        names = {} if name.startswith("_") and name != "__all__" else _public_names()
+        if name not in names and name != "__all__":
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = globals()[name] = getattr(names, name)
-        return value
+        globals().update(names)
+        return list(names) if name == "__all__" else names[name]
 
 
 _SUBMODULES = ("conformance", "console", "environment", "errors", "inspect", "persistence", "serializer", "testing", "trace")
 """Those that are part of the public interface."""
 
 
+def _public_names() -> dict[str, object]:
+    return {name: value for name, value in vars(import_module("trioactors.names")).items() if name[0].isalpha()}
+
+
 def __dir__() -> list[str]:
     """The public names, and those public submodules that are imported."""
-    names = [name for name in vars(import_module("trioactors.names")) if name[0].isalpha()]
-    return sorted([*names, *(name for name in _SUBMODULES if name in globals())])
+    return sorted([*_public_names(), *(name for name in _SUBMODULES if name in globals())])

@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import ast
 import importlib
+import subprocess
+import sys
+
+import pytest
 
 import trioactors
 
@@ -40,6 +44,18 @@ def test_dir_shows_what_is_public_and_nothing_else(sources: dict[str, str]) -> N
 
 def test_every_shown_name_is_there() -> None:
     assert [name for name in sorted(shown()) if not hasattr(trioactors, name)] == []
+
+
+def test_a_star_imports_the_public_names(sources: dict[str, str]) -> None:
+    program = "from trioactors import *; print(*(name for name in dir() if name[0] != '_'))"
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+
+    assert set(printed.split()) == public_names(sources["trioactors.names"])
+
+
+def test_a_name_that_is_not_public_is_no_attribute() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'Suprvisor'"):
+        trioactors.Suprvisor  # type: ignore[attr-defined]  # noqa: B018
 
 
 def test_a_name_is_public_under_its_own_name_only() -> None:

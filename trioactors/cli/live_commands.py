@@ -74,7 +74,10 @@ def for_console(parser: argparse.ArgumentParser, *, json: bool, watch: bool = Tr
         parser.add_argument("--watch", action="store_true", help="for a console: repeat until Ctrl-C")
         parser.add_argument("--every", type=float, default=2.0, metavar="SECONDS", help="interval of --watch; default: 2")
         parser.add_argument("--frames", type=int, metavar="N", help="stop after N updates")
-    parser.add_argument("--token", help=f"token for the console (--token=TOKEN if it begins with a dash); default: the environment variable {_TOKEN}")
+    parser.add_argument(
+        "--token",
+        help=f"token for the console (--token=TOKEN if it begins with a dash); default: the environment variable {_TOKEN}",
+    )
 
 
 # --- the commands ---
