@@ -165,9 +165,9 @@ def test_killed_20_times_over_10000_files_it_keeps_every_result_once_and_hashes_
     )
     results = bench.kept()
     assert len(results) == len(dict(results)) == FILES
-    lines = bench.loop(SHA256SUM).splitlines()
+    lines = bench.shell(SHA256SUM).splitlines()
     assert {path: entry.sha256 for path, entry in results} == {line[68:]: line[:64].decode() for line in lines}
-    groups = bench.loop(f"{SHA256SUM} | {REPEATED}").split(b"\n\n")
+    groups = bench.shell(f"{SHA256SUM} | {REPEATED}").split(b"\n\n")
     entries = {Path(os.fsdecode(path)): entry for path, entry in results}
     found = {frozenset(os.fsencode(path) for path in group) for group in duplicates(entries)}
     assert found == {frozenset(line[68:] for line in group.splitlines()) for group in groups}

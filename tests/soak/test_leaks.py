@@ -48,7 +48,7 @@ def test_what_piles_up_in_the_library_in_each_crash_is_found_and_named() -> None
     verdict = found(a_watcher, "crash")
 
     assert any("allocated memory grows" in complaint for complaint in verdict.complaints())
-    assert any("Cell.watchers" in culprit for culprit in verdict.culprits)
+    assert any("Child.watchers" in culprit for culprit in verdict.culprits)
 
 
 @pytest.mark.lab
