@@ -184,9 +184,11 @@ class Access:
         try:
             answer = self.authorize(head.headers)
             return None if answer is None else Role(answer)
-        except Exception:  # if the user's function fails, access is denied
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # noqa: ASYNC103 - if the user's function fails in any way, access is denied
             _log.exception("authorize=%r failed; the request was refused", self.authorize)
-            return None
+            return None  # noqa: ASYNC104 - no wait, so no Cancelled
 
 
 def _same(given: str, known: str) -> bool:

@@ -60,13 +60,16 @@ class Connections:
 
     async def serve(self, stream: trio.abc.Stream) -> None:
         """Serve one connection until it is closed. No error in it reaches the application."""
-        address = _address(stream)
+        address = "a peer that has left"
         self.connected += 1
         try:
+            address = _address(stream)
             await self._served(stream, address)
         except* _LOST:
             pass
-        except* Exception:
+        except* (KeyboardInterrupt, trio.Cancelled):
+            raise
+        except* BaseException:  # also SystemExit, from a function or a state of the user's
             _log.exception("the connection from %s failed and was closed", address)
         finally:
             self.connected -= 1
@@ -198,7 +201,7 @@ class Connections:
 
 
 def _address(stream: trio.abc.Stream) -> str:
-    """The remote address of a connection."""
+    """The remote address of a connection. Raises `OSError` if the peer has reset it."""
     if not isinstance(stream, trio.SocketStream):
         return repr(type(stream).__name__)
     host, port = stream.socket.getpeername()[:2]
