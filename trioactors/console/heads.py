@@ -109,6 +109,7 @@ class Replayed(trio.abc.Stream):
 
         The console closes the stream itself, when the peer has read this. A peer that reads nothing is closed here.
         """
+        await trio.lowlevel.cancel_shielded_checkpoint()
         owed = self.owed()
         try:
             with trio.move_on_after(_FAREWELL, shield=True):
@@ -124,7 +125,7 @@ def _close_frame(code: int, reason: str) -> bytes:
     return _CLOSE_FRAME + len(payload).to_bytes(1, "big") + payload
 
 
-async def last_words_read(stream: trio.abc.Stream) -> None:
+async def last_words_read(stream: trio.abc.Stream) -> None:  # noqa: ASYNC910 - ending the sending is one
     """Before *stream* is closed: let the peer read what was sent last. Closing with unread bytes would take it away again (TCP's reset)."""
     with trio.move_on_after(_FAREWELL), suppress(trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError):
         await _end_sending(stream)
