@@ -31,6 +31,7 @@ __all__ = [
     "STREAMS",
     "TOPICS",
     "Message",
+    "NotShown",
     "Read",
     "Source",
     "Stream",
