@@ -5,8 +5,8 @@ make a browser send, and the next link is announced where the first one was. A *
 `Authorization: Bearer`. The user's function `authorize` decides by the request headers, for use behind a proxy that authenticates users.
 
 Any page in a browser can make it send requests to this port. Three checks prevent misuse: `Host` must be a name of this console (which
-stops DNS rebinding), `Origin` must be that host, and a socket opened with a cookie must send its origin. Secrets are compared in constant
-time.
+stops DNS rebinding), `Origin` must be that host with its scheme, and a socket opened with a cookie must send its origin. Secrets are
+compared in constant time.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import logging
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
-from urllib.parse import urlsplit
 
 import attrs
 
@@ -43,9 +42,10 @@ Authorize: TypeAlias = Callable[[Mapping[str, str]], Role | str | None]
 class Refusal(Exception):
     """A refused request: the HTTP status, and one line of text for the user."""
 
-    def __init__(self, status: int, text: str) -> None:
+    def __init__(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(text)
         self.status = status
+        self.headers = headers or {}
 
 
 @attrs.frozen
@@ -55,8 +55,11 @@ class Head:
     method: str
     target: str
     headers: Mapping[str, str]
+    """The values of a header that was sent more than once are joined, so that none of them is taken for the only one."""
     twice: frozenset[str] = frozenset()
     """Headers that were sent more than once."""
+    version: str = "1.1"
+    """The version of HTTP."""
 
     @property
     def path(self) -> str:
@@ -81,6 +84,8 @@ class Access:
     limits: ConsoleLimits
     hosts: frozenset[str]
     """The accepted values of `Host`, in lower case, with the port."""
+    https: frozenset[str] = attrs.field(default=frozenset[str](), kw_only=True)
+    """Those of them that browsers open over https, because a proxy handles it."""
     cookie: str
     """The name of the cookie. Cookies do not depend on the port, so each console has a name of its own."""
     secure: bool = False
@@ -134,9 +139,9 @@ class Access:
                 421,
                 f"This console is not served as {host or 'nothing'!r}. Open it as {', '.join(sorted(self.hosts))}, or set public_url.",
             )
-        origin = head.headers.get("origin")
-        if origin is not None and (urlsplit(origin).scheme not in {"http", "https"} or origin.lower().partition("://")[2] != host):
-            raise Refusal(403, f"A page of {origin!r} may not connect to this console.")
+        origin, expected = head.headers.get("origin"), f"{'https' if host in self.https else 'http'}://{host}"
+        if origin is not None and ("origin" in head.twice or origin.lower() != expected):
+            raise Refusal(403, f"A page of {origin!r} may not connect to this console, which is {expected}.")
 
     def role_by_token(self, head: Head) -> Role:
         """The role that the token in *head* grants. Raises `Refusal` if there is no valid token."""
@@ -184,9 +189,11 @@ class Access:
         try:
             answer = self.authorize(head.headers)
             return None if answer is None else Role(answer)
-        except Exception:  # if the user's function fails, access is denied
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # noqa: ASYNC103 - if the user's function fails in any way, access is denied
             _log.exception("authorize=%r failed; the request was refused", self.authorize)
-            return None
+            return None  # noqa: ASYNC104 - no wait, so no Cancelled
 
 
 def _same(given: str, known: str) -> bool:

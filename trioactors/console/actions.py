@@ -17,7 +17,7 @@ from trioactors.actors.calls import RemoteHandler
 from trioactors.actors.child import ActorChild
 from trioactors.console.access import Role
 from trioactors.console.options import Options
-from trioactors.console.topics import TOPICS, Message, Source, error_fields
+from trioactors.console.topics import TOPICS, Message, Source, error_fields, failed, shown
 from trioactors.errors import SpecError, TrioactorsError, UnknownName, UsageError
 from trioactors.inspect import plain, quarantine
 from trioactors.inspect.letters import numbered
@@ -61,7 +61,7 @@ def _look(source: Source, options: Options) -> object:
         raise SpecError(f"unknown topic {topic[:100]!r}; known topics: {', '.join(TOPICS)}")
     value = TOPICS[topic](source, rest)
     rest.end()
-    return value()
+    return shown(value)
 
 
 async def _quarantine(source: Source, options: Options) -> object:
@@ -188,7 +188,7 @@ async def answered(source: Source, client: Client, message: Mapping[str, Any]) -
     except TrioactorsError as error:
         if action:
             _audit.warning("%s (%s): %s %r failed: %s", client.address, client.role.value, _spelled(what), given, _spelled(error))
-        return {"type": "answer", "ok": False, "error": error_fields(error)}
+        return {"type": "answer", "ok": False, "error": failed(error)}
 
 
 async def _ask(source: Source, what: object, options: Options) -> object:

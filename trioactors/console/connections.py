@@ -6,14 +6,15 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 import attrs
 import trio
 
 from trioactors.console.access import Access, Head, Refusal, Role
 from trioactors.console.actions import Client
-from trioactors.console.heads import Answer, Replayed, read_head, send_answer, wants_socket
+from trioactors.console.heads import Answer, Replayed, check_handshake, last_words_read, read_head, send_answer, wants_socket
 from trioactors.console.health import health
 from trioactors.console.metrics import metrics
 from trioactors.console.pages import page
@@ -40,6 +41,8 @@ _WAITING: Final = 16
 """Connections beyond the limit whose head is read at the same time."""
 _FAREWELL: Final = 1.0
 """Seconds that closing a socket may take."""
+_PROTOCOL_ERRORS: Final = (1002, 1007, 1009)
+"""The close codes of frames that are no WebSocket's, text that is no UTF-8, and messages that are too long."""
 _LOST: Final = (trio.BrokenResourceError, trio.ClosedResourceError, OSError)
 """The errors that are raised when the peer disconnects."""
 
@@ -60,17 +63,25 @@ class Connections:
 
     async def serve(self, stream: trio.abc.Stream) -> None:
         """Serve one connection until it is closed. No error in it reaches the application."""
-        address = _address(stream)
+        address, present = "a peer that has left", False
         self.connected += 1
         try:
+            address = _address(stream)
             await self._served(stream, address)
+            present = True
         except* _LOST:
             pass
-        except* Exception:
+        except* (KeyboardInterrupt, trio.Cancelled):
+            raise
+        except* BaseException:  # also SystemExit, from a function or a state of the user's
             _log.exception("the connection from %s failed and was closed", address)
         finally:
-            self.connected -= 1
-            await trio.aclose_forcefully(stream)
+            self.connected -= 1  # before the peer has read the end: it takes no place of others
+            try:
+                if present:
+                    await last_words_read(stream)  # noqa: ASYNC102 - it has a deadline, and may be cancelled
+            finally:
+                await trio.aclose_forcefully(stream)
 
     async def _served(self, stream: trio.abc.Stream, address: str) -> None:
         admitted: tuple[bytes, Role] | None = None
@@ -130,6 +141,7 @@ class Connections:
             head_only = head.method == "HEAD"
             if head.path == LIVE and wants_socket(head):
                 self.access.check_host(head)
+                check_handshake(head)
                 return read, self.access.check_socket(head, trio.current_time())
             answer = self._answer(head, address)
         except Refusal as refusal:
@@ -181,7 +193,7 @@ class Connections:
         except SpecError as missing:
             return Answer.text(501, str(missing))
 
-    async def _live(self, stream: trio.abc.Stream, client: Client) -> None:
+    async def _live(self, stream: Replayed, client: Client) -> None:
         """Open the WebSocket and serve the viewer on it."""
         library = sockets()
         async with trio.open_nursery() as nursery:
@@ -189,6 +201,7 @@ class Connections:
             with trio.move_on_after(self.source.limits.head_time):
                 request = await library.wrap_server_stream(nursery, stream, max_message_size=self.source.limits.message_bytes)
                 socket = await request.accept()
+                stream.owed = partial(_owed, socket)
             if socket is not None:
                 _log.info("%s connected (%s)", client.address, client.role.value)
                 await Viewer(socket, self.source, client, lost=library.ConnectionClosed).serve()
@@ -197,8 +210,14 @@ class Connections:
             nursery.cancel_scope.cancel()
 
 
+def _owed(socket: Any) -> tuple[int, str] | None:
+    """The close code of a protocol error and its reason."""
+    closed = socket.closed
+    return None if closed is None or int(closed.code) not in _PROTOCOL_ERRORS else (int(closed.code), str(closed.reason or ""))
+
+
 def _address(stream: trio.abc.Stream) -> str:
-    """The remote address of a connection."""
+    """The remote address of a connection. Raises `OSError` if the peer has reset it."""
     if not isinstance(stream, trio.SocketStream):
         return repr(type(stream).__name__)
     host, port = stream.socket.getpeername()[:2]

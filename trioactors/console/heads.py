@@ -8,7 +8,9 @@ incomplete or invalid is refused here.
 from __future__ import annotations
 
 import json
-from collections import Counter
+import re
+from collections.abc import Callable
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
@@ -18,9 +20,14 @@ import trio
 from trioactors.console.access import Head, Refusal
 from trioactors.environment.extras import h11
 
-__all__ = ["Answer", "Replayed", "read_head", "send_answer", "wants_socket"]
+__all__ = ["Answer", "Replayed", "check_handshake", "last_words_read", "read_head", "send_answer", "wants_socket"]
 
 _CHUNK = 4_096
+_FAREWELL = 1.0
+"""Seconds that the peer has to read what was sent last."""
+_LARGE_CHUNK, _LAST_CHUNKS = 65_536, 64
+_CLOSE_FRAME = b"\x88"
+_LONGEST_REASON = 123
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -36,6 +43,11 @@ _HEADERS = {
 }
 _ISOLATED = {"Cross-Origin-Opener-Policy": "same-origin"}
 """Browsers accept it only over https and on this machine, and log a warning elsewhere."""
+_SOCKET_VERSION = "13"
+_OUR_VERSION = {"Sec-WebSocket-Version": _SOCKET_VERSION, "Upgrade": "websocket"}
+_KEY = re.compile(r"[A-Za-z0-9+/]{21}[AQgw]==")
+_ONCE = ("upgrade", "sec-websocket-version", "sec-websocket-key")
+_HANDSHAKE = (*_ONCE, "connection", "sec-websocket-protocol", "sec-websocket-extensions")
 
 
 @attrs.frozen
@@ -61,7 +73,7 @@ class Answer:
     def of(cls, refusal: Refusal) -> Answer:
         """The answer to a refused request."""
         headers = {"WWW-Authenticate": 'Bearer realm="trioactors"'} if refusal.status == HTTPStatus.UNAUTHORIZED else {}
-        return attrs.evolve(cls.text(refusal.status, str(refusal)), headers=headers)
+        return attrs.evolve(cls.text(refusal.status, str(refusal)), headers=headers | dict(refusal.headers))
 
 
 class Replayed(trio.abc.Stream):
@@ -70,6 +82,9 @@ class Replayed(trio.abc.Stream):
     def __init__(self, beginning: bytes, stream: trio.abc.Stream) -> None:
         self._beginning = beginning
         self._stream = stream
+        self.owed: Callable[[], tuple[int, str] | None] = lambda: None
+        """The close code and reason that the peer is owed if the connection is closed without a close frame."""
+        self._said_goodbye = False
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
         """Receive the beginning first, then the rest of the stream."""
@@ -81,6 +96,8 @@ class Replayed(trio.abc.Stream):
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send to the underlying stream."""
+        if data[:1] == _CLOSE_FRAME:  # the WebSocket library sends one frame at a time
+            self._said_goodbye = True
         await self._stream.send_all(data)
 
     async def wait_send_all_might_not_block(self) -> None:
@@ -88,8 +105,39 @@ class Replayed(trio.abc.Stream):
         await self._stream.wait_send_all_might_not_block()
 
     async def aclose(self) -> None:
-        """Close the underlying stream."""
-        await self._stream.aclose()
+        """Send the close frame that is owed, as after a protocol error, for which the library sends none. Then end the sending side.
+
+        The console closes the stream itself, when the peer has read this. A peer that reads nothing is closed here.
+        """
+        await trio.lowlevel.cancel_shielded_checkpoint()
+        owed = self.owed()
+        try:
+            with trio.move_on_after(_FAREWELL, shield=True):
+                if owed is not None and not self._said_goodbye:
+                    await self.send_all(_close_frame(*owed))
+                await _end_sending(self._stream)
+        except (trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError):
+            await self._stream.aclose()
+
+
+def _close_frame(code: int, reason: str) -> bytes:
+    payload = code.to_bytes(2, "big") + reason.encode("ascii", "backslashreplace")[:_LONGEST_REASON]
+    return _CLOSE_FRAME + len(payload).to_bytes(1, "big") + payload
+
+
+async def last_words_read(stream: trio.abc.Stream) -> None:  # noqa: ASYNC910 - ending the sending is one
+    """Before *stream* is closed: let the peer read what was sent last. Closing with unread bytes would take it away again (TCP's reset)."""
+    with trio.move_on_after(_FAREWELL), suppress(trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError):
+        await _end_sending(stream)
+        for _ in range(_LAST_CHUNKS):
+            if not await stream.receive_some(_LARGE_CHUNK):
+                return
+
+
+async def _end_sending(stream: trio.abc.Stream) -> None:
+    await trio.lowlevel.checkpoint()
+    if isinstance(stream, trio.abc.HalfCloseableStream):
+        await stream.send_eof()
 
 
 async def read_head(stream: trio.abc.Stream, limit: int) -> tuple[Head, bytes] | None:
@@ -116,14 +164,41 @@ async def read_head(stream: trio.abc.Stream, limit: int) -> tuple[Head, bytes] |
 
 def _head(request: Any) -> Head:
     pairs = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in request.headers]
-    counted = Counter(name for name, _ in pairs)
-    twice = frozenset(name for name, times in counted.items() if times > 1)
-    return Head(request.method.decode("ascii"), request.target.decode("latin-1"), dict(pairs), twice)
+    headers: dict[str, str] = {}
+    twice: set[str] = set()
+    for name, value in pairs:
+        if name in headers:
+            twice.add(name)
+        headers[name] = f"{headers[name]}, {value}" if name in twice else value
+    version = request.http_version.decode("ascii")
+    return Head(request.method.decode("ascii"), request.target.decode("latin-1"), headers, frozenset(twice), version)
 
 
 def wants_socket(head: Head) -> bool:
     """Whether the request asks for a WebSocket."""
     return head.headers.get("upgrade", "").lower() == "websocket"
+
+
+def check_handshake(head: Head) -> None:
+    """Check the request for a WebSocket as RFC 6455 demands, so that the library accepts it. Raises `Refusal`."""
+    headers = head.headers
+    if head.method != "GET":
+        raise Refusal(405, "A WebSocket is opened with GET.")
+    if head.version != "1.1":
+        raise Refusal(505, f"A WebSocket needs HTTP/1.1, not HTTP/{head.version}.")
+    for name in _HANDSHAKE:
+        if name in head.twice and name in _ONCE:
+            raise Refusal(400, f"Invalid request for a WebSocket: more than one header {name}.")
+        if not headers.get(name, "").isascii():
+            raise Refusal(400, f"Invalid request for a WebSocket: the header {name} is not ASCII.")
+    if "upgrade" not in [token.strip().lower() for token in headers.get("connection", "").split(",")]:
+        raise Refusal(400, "Invalid request for a WebSocket: the header Connection does not say Upgrade.")
+    if headers.get("sec-websocket-version") != _SOCKET_VERSION:
+        raise Refusal(426, f"A WebSocket of version {_SOCKET_VERSION} is served here.", _OUR_VERSION)
+    if not _KEY.fullmatch(headers.get("sec-websocket-key", "")):
+        raise Refusal(400, "Invalid request for a WebSocket: Sec-WebSocket-Key is not 16 bytes in base64.")
+    if "transfer-encoding" in headers or headers.get("content-length", "0") != "0":
+        raise Refusal(400, "Invalid request for a WebSocket: it has a body.")
 
 
 async def send_answer(stream: trio.abc.Stream, answer: Answer, *, head_only: bool, isolated: bool) -> None:

@@ -34,6 +34,11 @@ _log = logging.getLogger("trioactors.console")
 _SHORTEST_TOKEN: Final = 16
 _LAST_PORT: Final = 65_535
 _HTTP_PORT: Final = 80
+_HTTPS_PORT: Final = 443
+_PUBLIC: Final = re.compile(
+    r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?)(?::(?P<port>[0-9]{1,5}))?/?",
+    re.IGNORECASE | re.ASCII,
+)
 _ADDRESS: Final = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^:\[\]]+):(?P<port>[0-9]{1,5})")
 _CANNOT_LISTEN: Final = (
     "the console cannot listen on %s: %s. The application runs without it; the next attempt is in %g s. Free that port, or open the system"
@@ -128,6 +133,7 @@ def _connections(wanted: _Wanted, system: System, port: int) -> Connections:
         new_secret=runtime_of(system).environment.new_secret,
         limits=wanted.limits,
         hosts=_hosts(wanted.host, port, wanted.public),
+        https=frozenset({urlsplit(base).netloc} if base.startswith("https:") else ()),
         cookie=f"trioactors-{port}",
         secure=base.startswith("https:"),
         isolated=base.startswith("https:") or _is_loopback(urlsplit(base).hostname or ""),
@@ -236,10 +242,26 @@ def _named(host: str) -> str:
 
 
 def _public(url: object) -> str:
-    parts = urlsplit(url if isinstance(url, str) else "")
-    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path.strip("/") or parts.query or parts.username:
-        raise SpecError(f"public_url={url!r} must be a scheme and a host, as in 'https://console.example.org'")
-    return f"{parts.scheme}://{parts.netloc}"
+    """The URL as browsers spell it: in lower case, without the default port. Raises `SpecError`."""
+    found = _PUBLIC.fullmatch(url) if isinstance(url, str) else None
+    scheme, host, port = ("", "", "") if found is None else (found["scheme"].lower(), found["host"].lower(), found["port"] or "")
+    numbered = host.startswith("[")
+    good = bool(host) and (not port or 0 < int(port) <= _LAST_PORT) and (not numbered or _is_address(host))
+    if not good or _is_wildcard(host.strip("[]")):
+        raise SpecError(
+            f"public_url={url!r} must be the scheme and the host that users type, as in 'https://console.example.org' or"
+            " 'http://192.0.2.7:8080': without a path, in ASCII (a name in other letters as 'xn--...')"
+        )
+    default = {"http": _HTTP_PORT, "https": _HTTPS_PORT}[scheme]
+    return f"{scheme}://{host}" if not port or int(port) == default else f"{scheme}://{host}:{int(port)}"
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 def _hosts(host: str, port: int, public: str | None) -> frozenset[str]:

@@ -6,6 +6,7 @@ on from there: first a snapshot, then differences, nothing if nothing has change
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -18,13 +19,31 @@ from trioactors import inspect
 from trioactors.console.differences import difference
 from trioactors.console.limits import ConsoleLimits
 from trioactors.console.options import Options
-from trioactors.errors import SpecError, TrioactorsError
+from trioactors.errors import SpecError, TrioactorsError, UsageError
 from trioactors.inspect import CommitPage, CommitRing, Marks, Plain, TracePage, TraceRing, plain
 from trioactors.inspect.watching import Ring
 from trioactors.system.system import System
 from trioactors.trace import records as trace
+from trioactors.trace.formatting import described, traceback_text
 
-__all__ = ["KINDS", "STREAMS", "TOPICS", "Message", "Read", "Source", "Stream", "Topic", "Watched", "error_fields", "watched"]
+__all__ = [
+    "KINDS",
+    "STREAMS",
+    "TOPICS",
+    "Message",
+    "NotShown",
+    "Read",
+    "Source",
+    "Stream",
+    "Topic",
+    "Watched",
+    "error_fields",
+    "failed",
+    "shown",
+    "watched",
+]
+
+_log = logging.getLogger("trioactors.console")
 
 Message: TypeAlias = dict[str, Any]
 Topic: TypeAlias = Callable[[], object]
@@ -58,9 +77,31 @@ class Source:
     """The last answers of questions that read the store, by question."""
 
 
-def error_fields(error: TrioactorsError) -> Message:
+class NotShown(UsageError):
+    """A value that failed when it was looked at."""
+
+
+def shown(value: Topic) -> Plain:
+    """The value as plain data. Raises `NotShown` if looking at it raises anything: a state's attribute or iteration, even `SystemExit`."""
+    try:
+        return plain(value())
+    except (KeyboardInterrupt, TrioactorsError):
+        raise
+    except BaseException as error:  # looking must not do anything to the program
+        fields = error_fields(error)
+        raise NotShown(f"it cannot be shown, because looking at it raised {fields['kind']}: {fields['text']}") from error  # noqa: ASYNC104 - no wait, so no Cancelled
+
+
+def failed(error: TrioactorsError) -> Message:
+    """The error as sent to a viewer. If it is not the viewer's mistake, it is logged, with the traceback."""
+    if error.__cause__ is not None and isinstance(error, NotShown):
+        _log.error("a viewer asked for what cannot be shown:\n%s", traceback_text(error.__cause__))
+    return error_fields(error)
+
+
+def error_fields(error: BaseException) -> Message:
     """An error as sent to a viewer."""
-    return {"kind": type(error).__name__, "text": str(plain(str(error), inspect.STATE_LIMITS))}
+    return {"kind": type(error).__name__, "text": str(plain(described(error), inspect.STATE_LIMITS))}
 
 
 # --- topics with a value ---
@@ -200,9 +241,9 @@ class _Value(Watched):
     def messages(self) -> list[Message]:
         """A snapshot, a difference, a new failure, or nothing."""
         try:
-            value = plain(self._topic())
+            value = shown(self._topic)
         except TrioactorsError as error:
-            return self._failure(error_fields(error))
+            return self._failure(error)
         self._failed = None
         sent, self._sent = self._sent, value
         if self._fresh:
@@ -211,9 +252,9 @@ class _Value(Watched):
         change = difference(sent, value)
         return [] if change is None else [{"type": "difference", "change": change}]
 
-    def _failure(self, error: Message) -> list[Message]:
-        known, self._failed, self._fresh = self._failed, error, True
-        return [] if known == error else [{"type": "failed", "error": error}]
+    def _failure(self, error: TrioactorsError) -> list[Message]:
+        known, self._failed, self._fresh = self._failed, error_fields(error), True
+        return [] if known == self._failed else [{"type": "failed", "error": failed(error)}]
 
     def resync(self) -> None:
         """Make the next message a snapshot."""
@@ -246,8 +287,14 @@ class Stream(Watched):
         self._left -= len(page.rows)
         messages: list[Message] = []
         if page.rows or page.lost:
-            messages.append({"type": "records", "rows": plain(page.rows), "cursor": page.cursor, "lost": page.lost})
+            messages.append(self._records(page))
         return messages if self._left else [*messages, {"type": "end", "cursor": page.cursor}]
+
+    def _records(self, page: TracePage | CommitPage) -> Message:
+        try:
+            return {"type": "records", "rows": shown(lambda: page.rows), "cursor": page.cursor, "lost": page.lost}
+        except NotShown as error:
+            return {"type": "failed", "error": failed(error)}
 
     def resync(self) -> None:
         """Do nothing: a stream has no snapshot, and its cursor stays."""

@@ -31,6 +31,13 @@ VERSION: Final = 1
 
 _POLICY_VIOLATION: Final = 1008
 _ID: Final = 100
+_FIELDS: Final = {
+    "watch": ("type", "id", "topic", "options", "every", "seconds"),
+    "resync": ("type", "id"),
+    "unwatch": ("type", "id"),
+    "ask": ("type", "id", "what", "options"),
+    "act": ("type", "id", "what", "options"),
+}
 
 
 class Socket(Protocol):
@@ -216,6 +223,8 @@ class Viewer:
         except SpecError as error:
             return [{"type": "error", "id": None, "error": error_fields(error)}]
         name = message["id"]
+        if (problem := _problem(message)) is not None:
+            return [{"type": "error", "id": name, "error": error_fields(problem)}]
         match message["type"]:
             case "ask" | "act":
                 return [{**await answered(self._source, self._client, message), "id": name}]
@@ -223,12 +232,9 @@ class Viewer:
                 return self._tried(name, lambda: self._watch(name, message))
             case "resync":
                 return self._tried(name, lambda: self._resync(name))
-            case "unwatch":
+            case _:
                 self._drop(name)
                 return [{"type": "end", "id": name}]
-            case other:
-                problem = SpecError(f"unknown message type {str(other)[:100]!r}; known types: ask, act, watch, resync, unwatch")
-                return [{"type": "error", "id": name, "error": error_fields(problem)}]
 
     def _tried(self, name: str, step: Callable[[], None]) -> list[Message]:
         try:
@@ -269,12 +275,33 @@ def _timing(message: Message, least: float) -> tuple[float, float]:
     return options.duration("every", 1.0, least=least), options.duration("seconds", math.inf, least=least, most=1e9)
 
 
+def _problem(message: Message) -> SpecError | None:
+    """What is wrong with the type or the fields of a message, or None."""
+    kind = message["type"]
+    if not isinstance(kind, str) or kind not in _FIELDS:
+        return SpecError(f"unknown message type {str(kind)[:100]!r}; known types: {', '.join(_FIELDS)}")
+    unknown = next((name for name in message if name not in _FIELDS[kind]), None)
+    if unknown is None:
+        return None
+    return SpecError(f"{kind} has no field {unknown[:100]!r}; its fields: {', '.join(_FIELDS[kind])}")
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An object. Raises `SpecError` if it has a key twice: two readers could take different ones."""
+    found: dict[str, object] = {}
+    for name, value in pairs:
+        if name in found:
+            raise SpecError(f"invalid JSON: an object has the key {name[:100]!r} twice")
+        found[name] = value
+    return found
+
+
 def _read(text: str | bytes) -> Message:
     """Parse a message; it has an id and a type. Raises `SpecError`."""
     if isinstance(text, bytes):
         raise SpecError("a message must be text that contains one JSON object")
     try:
-        message = json.loads(text)
+        message = json.loads(text, object_pairs_hook=_object)
     except (ValueError, RecursionError) as error:
         raise SpecError(f"invalid JSON: {str(error)[:200]}") from None
     if not isinstance(message, dict):

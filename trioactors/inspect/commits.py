@@ -13,7 +13,6 @@ from typing import Final
 
 import attrs
 
-from trioactors.errors import SerializationError
 from trioactors.inspect.changes import Change, changes
 from trioactors.inspect.plain import Limits, plain
 from trioactors.inspect.watching import Ring
@@ -137,7 +136,9 @@ def _compared(number: int, entry: _Entry) -> CommitRow:
     if isinstance(kept, Kept):
         try:
             old, new = (plain(kept.decode(data), _STATES) for data in (kept.before, kept.after))
-        except SerializationError:  # a user's rule may refuse to read what another rule wrote
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # noqa: ASYNC103 - a rule of the user's may refuse to read what another rule wrote, or fail in any way
             kept = _row(number, kept, None, 0)
         else:
             first, more = changes(old, new, limit=_CHANGES)

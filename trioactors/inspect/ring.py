@@ -11,6 +11,7 @@ from trioactors.errors.exits import Exit
 from trioactors.inspect.plain import STATE_LIMITS, Plain, plain
 from trioactors.inspect.watching import Ring
 from trioactors.settings import count
+from trioactors.trace.formatting import described
 from trioactors.trace.records import ChildExited, ChildStartFailed, MessageRecord, StateCommitted, TraceRecord
 
 __all__ = ["TracePage", "TraceRing", "TraceRow"]
@@ -91,5 +92,15 @@ def _row(number: int, record: TraceRecord) -> TraceRow:
     known = [field for field in attrs.fields(type(record)) if field.name not in {"time", "child"}]
     own_first = sorted(known, key=lambda field: field.inherited)
     fields: dict[str, Any] = {field.name: getattr(record, field.name) for field in own_first}
-    values = {name: str(value) if isinstance(value, Exit) else plain(value, STATE_LIMITS) for name, value in fields.items()}
+    values = {name: _value(value) for name, value in fields.items()}
     return TraceRow(number=number, kind=type(record).__name__, time=record.time, child=record.child, fields=values)
+
+
+def _value(value: object) -> Plain:
+    """The field of a record. It may be an error of the user's, and its record is made inside the actor: nothing that it raises leaves."""
+    try:
+        return described(value) if isinstance(value, Exit) else plain(value, STATE_LIMITS)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: ASYNC103 - see above
+        return f"<{type(value).__name__}, which cannot be shown>"  # noqa: ASYNC104 - no wait, so no Cancelled

@@ -24,8 +24,10 @@ def described(value: object, form: Callable[[object], str] = str) -> str:
     """
     try:
         return repr(value) if keeps_secrets(value) else form(value) or repr(value)
-    except Exception:  # a broken repr must not turn a report into a second failure
-        return f"<{type(value).__name__}, which cannot be shown>"
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: ASYNC103 - a broken repr must not turn a report into a second failure, or end the program by a SystemExit
+        return f"<{type(value).__name__}, which cannot be shown>"  # noqa: ASYNC104 - no wait, so no Cancelled
 
 
 def keeps_secrets(value: object) -> bool:
