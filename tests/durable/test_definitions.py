@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import types
+import typing
 from typing import Any, Generic, TypeVar
 
 import pytest
@@ -323,3 +324,26 @@ async def test_the_hooks_of_a_state_are_plain_methods_of_durable_actors(hook: st
     forgotten: Any = with_hook("Forgotten", hook, plain)
     with pytest.raises(ta.DefinitionError, match=f"{hook} would never be called, because it is not durable"):
         ta.child(forgotten, name="x")
+
+
+@define
+class Bare:
+    seen = field(default=None)
+
+
+@define
+class Tail:
+    row: tuple[int, *tuple[str, ...]] = (1,)
+
+
+@define
+class Rest:
+    row: tuple[int, typing.Unpack[tuple[str, ...]]] = (1,)  # noqa: UP044 - the older spelling
+
+
+@pytest.mark.parametrize(
+    ("state", "problem"), [(Bare, "seen: the field has no annotation"), (Tail, "row: a tuple"), (Rest, "row: a tuple")]
+)
+def test_an_annotation_that_cannot_be_carried_is_refused_at_definition(state: type, problem: str) -> None:
+    with pytest.raises(ta.DefinitionError, match=problem):
+        types.new_class("Lying", (ta.Actor[state],), {"persist": ta.EVERY_MESSAGE})  # type: ignore[valid-type]

@@ -20,6 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable
 from functools import partial
+from types import CoroutineType
 from typing import Any, Final, cast
 
 import trio
@@ -161,7 +162,7 @@ async def _serve(incarnation: ActorIncarnation, child: ActorChild, actor: Actor[
         envelope.began = incarnation.began
         try:
             result = envelope.spec.invoke(actor, *envelope.values)
-            if envelope.spec.is_async:
+            if envelope.spec.is_async or type(result) is CoroutineType:  # a plain handler can return the coroutine of another
                 result = await result
         except BaseException as error:  # noqa: ASYNC103 - _failed raises again unless the error is a reply
             _failed(incarnation, child, envelope, error)

@@ -60,8 +60,11 @@ def fields_of(kind: Any) -> tuple[Field, ...]:
         if field.transient:
             found.append(field)
             continue
-        owner = next((base for base in cls.__mro__ if field.name in inspect.get_annotations(base)), cls)
+        owner = next((base for base in cls.__mro__ if field.name in inspect.get_annotations(base)), None)
         kind = field.kind
+        if kind is None and owner is None:
+            raise Problem("the field has no annotation", "annotate it with the type of its values").under(f".{field.name}")
+        owner = owner or cls
         if _is_unresolved(kind):
             kind = _evaluate(owner, field.name, inspect.get_annotations(owner).get(field.name, kind))
         found.append(attrs.evolve(field, kind=_substitute(kind, filled.get(owner, {}))))
