@@ -45,7 +45,7 @@ def awaiting(function: Callable[..., Any]) -> Callable[..., Any]:
         result = function(*args, **kwargs)
         if inspect.isgenerator(result) or inspect.isasyncgen(result):
             raise DefinitionError(f"handler {function.__qualname__} returned a generator: a handler returns one value")
-        return await result if inspect.isawaitable(result) else result
+        return await result if inspect.isawaitable(result) else result  # noqa: ASYNC910 - as the function has it
 
     return awaited
 

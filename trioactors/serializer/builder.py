@@ -139,11 +139,11 @@ class Builder:
         carried = tuple(field for field in fields if not field.transient)
         forms = {field.name: KEPT if field.keeps_unknown else self._inside(f".{field.name}", field.kind) for field in carried}
         self._open.remove(kind)
-        load = load_of(cls, carried, forms, declaration)
+        load = load_of(cls, fields, forms, declaration)
         version = self._version(declaration)
         form.parts = tuple(forms.values())
         form.load = load if version >= declaration.version else upcasting(load, declaration, version)
-        form.dump = dump_of(cls, carried, forms, self.trail if form.recursive else None)
+        form.dump = dump_of(cls, fields, forms, self.trail if form.recursive else None)
         return form
 
     def _version(self, declaration: Declaration) -> int:
