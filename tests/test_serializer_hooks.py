@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import uuid
-from typing import Any
+from typing import Any, Self
 
 import attrs
 import pytest
@@ -89,7 +89,7 @@ class HashedInDict:
 
 
 @define(slots=False)
-class Failure(Exception):  # noqa: N818 - an error as a value
+class Failure(Exception):
     code: int = 0
     text: str = ""
 
@@ -107,7 +107,7 @@ class Lazy:
 class New:
     n: int = 0
 
-    def __new__(cls, *_: Any, **__: Any) -> New:
+    def __new__(cls, *_: Any, **__: Any) -> Self:
         made = super().__new__(cls)
         cls.made += 1
         return made
@@ -215,7 +215,7 @@ class Shop(ta.Actor[Basket], persist=ta.EVERY_MESSAGE):
         return self.state.made, tuple(self.state.items), self.state.opened
 
 
-async def test_undoing_and_restarting_change_nothing(autojump_clock: MockClock) -> None:  # noqa: ARG001 - virtual time
+async def test_undoing_and_restarting_change_nothing(autojump_clock: MockClock) -> None:
     async with isolated_system(store="memory:") as system:
         shop = await system.start(Shop, name="shop")
         await shop.put(1)
@@ -229,7 +229,7 @@ async def test_undoing_and_restarting_change_nothing(autojump_clock: MockClock) 
 
 
 async def test_a_message_after_which_the_state_is_invalid_is_undone_and_the_actor_comes_back(
-    autojump_clock: MockClock,  # noqa: ARG001 - virtual time
+    autojump_clock: MockClock,
 ) -> None:
     async with isolated_system(store="memory:") as system:
         shop = await system.start(Shop, name="shop")

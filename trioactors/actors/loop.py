@@ -34,7 +34,7 @@ from trioactors.actors.held_state import HeldState
 from trioactors.durability.durable_state import DurableState
 from trioactors.durability.saver import Saver
 from trioactors.errors import ActorStopped, CallTimeout, DefinitionError, Shutdown, StoreError, StoreMissing
-from trioactors.errors.exits import Exit, ExitKind, leaves
+from trioactors.errors.exits import Exit, ExitKind, forget_old_frames, leaves
 from trioactors.messaging.mailbox import Mailbox, count_shed
 from trioactors.messaging.messages import Call, Envelope, caller_of, causation_of
 from trioactors.messaging.overload import cannot_finish, learned_from_cut
@@ -234,6 +234,7 @@ def _shed(child: ActorChild, envelope: Envelope) -> None:
 def _failed(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope, error: BaseException) -> None:
     """Settle a message whose handler raised. Raises again if that ends the incarnation."""
     child.mailbox.current = incarnation.deferral = None
+    forget_old_frames(error, _serve.__code__)
     try:
         answered = _try_to_answer(incarnation, child, envelope, error)
     except Exception as failed:  # the state before the message could not be restored
