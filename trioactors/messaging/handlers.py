@@ -25,7 +25,7 @@ import attrs
 
 from trioactors.errors import DefinitionError
 from trioactors.messaging.bodies import awaiting, check_body
-from trioactors.settings import seconds
+from trioactors.settings import flag, seconds
 
 __all__ = ["RESERVED", "BoundHandler", "Handler", "HandlerSpec", "LocalHandler", "handler", "hidden_in"]
 
@@ -275,9 +275,7 @@ def _make_handler(function: Callable[..., Any], **options: Any) -> Handler[..., 
     return Handler(function, **options)
 
 
-def _spec_of(
-    function: Callable[..., Any], *, timeout: float | None, raises: object, reads: bool, secret: tuple[str, ...]
-) -> HandlerSpec:
+def _spec_of(function: Callable[..., Any], *, timeout: float | None, raises: object, reads: bool, secret: object) -> HandlerSpec:
     if not isinstance(function, FunctionType):
         raise DefinitionError(f"@handler goes directly on a method defined with def or async def, not on {function!r}")
     owner, _, name = function.__qualname__.rpartition(".")
@@ -285,7 +283,9 @@ def _spec_of(
     _check_name(where, name)
     check_body(where, function)
     fields = _parameters(where, function)
-    if unknown := set(secret) - {field.name for field in fields}:
+    if not isinstance(secret, tuple) or not all(isinstance(each, str) for each in cast("tuple[object, ...]", secret)):
+        raise DefinitionError(f"{where}: secret= takes a tuple of parameter names, as in secret=('pin',), not {secret!r:.80}")
+    if unknown := set(cast("tuple[str, ...]", secret)) - {field.name for field in fields}:
         raise DefinitionError(f"{where}: secret= names unknown parameters: {', '.join(sorted(unknown))}")
     body = awaiting(function)
     return HandlerSpec(
@@ -298,8 +298,8 @@ def _spec_of(
         arity=-1 if any(field.kind is field.KEYWORD_ONLY for field in fields) else len(fields),
         timeout=None if timeout is None else seconds(timeout, f"{where}: timeout"),
         raises=_checked_raises(where, raises),
-        reads=reads,
-        secret=frozenset(secret),
+        reads=flag(reads, f"{where}: reads"),
+        secret=frozenset(cast("tuple[str, ...]", secret)),
     )
 
 

@@ -133,14 +133,14 @@ def _default(attribute: attrs.Attribute[Any]) -> Callable[[Any], object] | None:
     """What attrs does for a field that is not given: its default or its factory, then its converter."""
     default: Any = attribute.default
     converter: Any = attribute.converter
+    factory: Any = attrs.Factory  # a class, which its stub calls a function
     if default is attrs.NOTHING:
         return None
 
     def make(instance: Any) -> object:
         value = default
-        if isinstance(default, attrs.Factory):  # type: ignore[arg-type]  # a class, whatever its stub says
-            factory: Any = default
-            value = factory.factory(instance) if factory.takes_self else factory.factory()
+        if isinstance(default, factory):
+            value = default.factory(instance) if default.takes_self else default.factory()
         if isinstance(converter, attrs.Converter):
             called: Any = converter
             return called.__call__(value, instance, attribute)

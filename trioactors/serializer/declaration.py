@@ -6,6 +6,7 @@ a class can move to another module or be renamed without losing a record.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, overload
 
@@ -82,6 +83,15 @@ def stored(
     `renamed_fields` maps old names to new ones; `upcasters[n]` turns an object of version n into one of version n + 1. Raises
     `BadDeclaration` if the arguments are invalid.
     """
+    for option, given, wanted in (
+        ("former_names", former_names, tuple | list),
+        ("renamed_fields", renamed_fields or {}, Mapping),
+        ("upcasters", upcasters or {}, Mapping),
+    ):
+        if not isinstance(given, wanted):
+            raise BadDeclaration(
+                f"{option}={given!r:.80} is no {'tuple' if option == 'former_names' else 'dict'}", type_name=str(name)
+            )
     declaration = Declaration(
         name=name,
         version=version,
@@ -93,6 +103,9 @@ def stored(
         raise BadDeclaration(problem, type_name=str(name))
 
     def declare(cls: C) -> C:
+        given: object = cls
+        if not isinstance(given, type):
+            raise BadDeclaration(f"@stored goes on a class, not on {given!r:.80}", type_name=str(name))
         setattr(cls, _ATTRIBUTE, declaration)
         return cls
 
@@ -116,7 +129,18 @@ def _fault_in(declaration: Declaration) -> str:
         return "a former name equals the current name, or is given twice"
     if type(version) is not int or version < 1:
         return f"a version must be a whole number from 1, not {version!r}"
-    steps = sorted(declaration.upcasters)
+    if not all(type(each) is str for pair in declaration.renamed_fields.items() for each in pair):
+        return "renamed_fields maps old names to new names"
+    return _fault_in_upcasters(declaration.upcasters, version)
+
+
+def _fault_in_upcasters(upcasters: Mapping[Any, object], version: int) -> str:
+    if not all(type(step) is int for step in upcasters):
+        return "upcasters maps versions, which are whole numbers, to functions"
+    for step, upcaster in upcasters.items():
+        if not callable(upcaster) or inspect.iscoroutinefunction(upcaster):
+            return f"the upcaster from version {step} must be a plain function, not {upcaster!r:.80}"
+    steps = sorted(upcasters)
     if steps and steps != list(range(steps[0], version)):
         return f"upcasters must lead from the oldest version to {version} without a gap, but there are upcasters for {steps}"
     if steps and steps[0] < 1:
@@ -131,7 +155,7 @@ def transient(*, factory: Callable[[], T]) -> T: ...
 def transient(*, default: Any = attrs.NOTHING, factory: Callable[[], Any] | None = None) -> Any:
     """Make an attrs field that is never stored; it gets its default after every load."""
     if factory is not None:
-        return attrs.field(factory=factory, metadata=dict(TRANSIENT))
+        return attrs.field(factory=_checked_factory(factory), metadata=dict(TRANSIENT))
     return attrs.field(default=default, metadata=dict(TRANSIENT))
 
 
@@ -145,8 +169,14 @@ def secret(*, default: Any = attrs.NOTHING, factory: Callable[[], Any] | None = 
     For a secret field without a default, write `attrs.field(repr=False)`, which means the same.
     """
     if factory is not None:
-        return attrs.field(factory=factory, repr=False)
+        return attrs.field(factory=_checked_factory(factory), repr=False)
     return attrs.field(default=default, repr=False)
+
+
+def _checked_factory(factory: Callable[[], T]) -> Callable[[], T]:
+    if not callable(factory):
+        raise BadDeclaration(f"factory={factory!r:.80} must be a function without arguments")
+    return factory
 
 
 def unknown_fields() -> dict[str, Any]:

@@ -14,7 +14,7 @@ import importlib
 import json
 from typing import Any, Protocol
 
-from trioactors.errors import EngineMissing, RecordCorrupt
+from trioactors.errors import EngineMissing, RecordCorrupt, SpecError
 from trioactors.serializer.forms import ARRAY, OBJECT, TEXT
 from trioactors.serializer.problems import Problem, shown
 
@@ -43,6 +43,9 @@ class JsonEngine(Protocol):
 
 def engine_for(engine: Engine) -> JsonEngine:
     """Return the implementation of *engine*. Raises `EngineMissing` if it is not installed."""
+    given: object = engine
+    if not isinstance(given, Engine):
+        raise SpecError(f"engine={given!r:.80} must be Engine.STANDARD or Engine.FAST")
     if engine is Engine.STANDARD:
         return _StandardEngine()
     try:

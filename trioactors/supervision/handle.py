@@ -278,7 +278,7 @@ class SupervisorHandle:
     def _find(self, name: str) -> Child:
         try:
             return self._child.children[name]
-        except KeyError:
+        except (KeyError, TypeError):  # not known, or not even hashable
             raise UnknownName(name, list(self._child.children)) from None
 
     async def start_child(self, spec: ChildSpec | Supervisor) -> Any:
@@ -287,6 +287,9 @@ class SupervisorHandle:
         Raises `ChildRunning` or `ChildPresent` if this supervisor knows the name, `NameTaken` if it is taken elsewhere, and
         `StartFailed`; the child is then forgotten, as in OTP.
         """
+        given: object = spec
+        if not isinstance(given, ChildSpec | Supervisor):
+            raise SpecError(f"start_child takes a child, not {given!r:.80}; wrap it in ta.child(...)")
         try:
             child = await start_in(self._child, spec, dynamic=self._child.plan.strategy is Strategy.DYNAMIC)
         except StartFailed as failed:
