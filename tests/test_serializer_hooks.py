@@ -14,8 +14,8 @@ from attrs import define, field, frozen
 from trio.testing import MockClock
 
 import trioactors as ta
-from trioactors.errors import RecordInvalid, ValueRefused
-from trioactors.serializer import Serializer, transient
+from trioactors.errors import BadDeclaration, RecordInvalid, ValueRefused
+from trioactors.serializer import Serializer, stored, transient
 from trioactors.testing import crash, isolated_system, restarted
 
 
@@ -241,3 +241,49 @@ async def test_a_message_after_which_the_state_is_invalid_is_undone_and_the_acto
         await trio.lowlevel.checkpoint()
 
         assert (await shop.look())[1] == (1, 2)
+
+
+# --- functions of the program that read ---
+
+
+def failing(_: Any) -> Any:
+    raise RuntimeError("no")
+
+
+@define
+class Point:
+    at: complex = 0j
+
+
+@pytest.mark.parametrize(
+    ("load", "problem"), [(str, "at: expected complex from its load function"), (failing, "at: complex could not be read")]
+)
+def test_what_a_registered_rule_gives_is_checked(load: Any, problem: str) -> None:
+    serializer = Serializer()
+    serializer.register(complex, name="complex", via=str, dump=str, load=load)
+    codec = serializer.codec(Point)
+
+    with pytest.raises(RecordInvalid, match=problem):
+        codec.decode(codec.encode(Point(1j)))
+
+
+@pytest.mark.parametrize("upcaster", [lambda _: 5, lambda _: {"total": set()}, lambda old: old["none"], failing])
+def test_what_an_upcaster_gives_is_checked(upcaster: Any) -> None:
+    @define
+    class Sum:
+        total: int = 0
+
+    data = Serializer().codec(stored(name="sum")(Sum)).encode(Sum(1))
+
+    with pytest.raises(RecordInvalid):
+        Serializer().codec(stored(name="sum", version=2, upcasters={1: upcaster})(Sum)).decode(data)
+
+
+async def waiting(old: dict[str, Any]) -> dict[str, Any]:
+    return old
+
+
+@pytest.mark.parametrize("upcasters", [{1: waiting}, {1: 5}, {"1": failing}, 5])
+def test_an_upcaster_that_is_no_plain_function_is_refused(upcasters: Any) -> None:
+    with pytest.raises(BadDeclaration):
+        stored(name="sum", version=2, upcasters=upcasters)
