@@ -157,10 +157,10 @@ def _check_tree(tree: object) -> None:
 
 
 def _checked_observers(given: object) -> tuple[Observer, ...]:
-    observers = tuple(given) if isinstance(given, Iterable) else (None,)
+    observers: tuple[object, ...] = tuple(cast("Iterable[object]", given)) if isinstance(given, Iterable) else (None,)
     if not all(map(callable, observers)):
         raise SpecError(f"observers={given!r:.80} must be a list of functions that take a trace record")
-    return observers
+    return cast("tuple[Observer, ...]", observers)
 
 
 def _store(given: object) -> Store | None:

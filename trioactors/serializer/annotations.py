@@ -129,11 +129,12 @@ def _raw_fields(cls: type[Any]) -> Iterator[Field]:
             )
 
 
-def _default(attribute: attrs.Attribute[Any]) -> Callable[[Any], object] | None:
+def _default(attribute: Any) -> Callable[[Any], object] | None:
     """What attrs does for a field that is not given: its default or its factory, then its converter."""
     default: Any = attribute.default
     converter: Any = attribute.converter
     factory: Any = attrs.Factory  # a class, which its stub calls a function
+    takes_more: Any = attrs.Converter
     if default is attrs.NOTHING:
         return None
 
@@ -141,9 +142,8 @@ def _default(attribute: attrs.Attribute[Any]) -> Callable[[Any], object] | None:
         value = default
         if isinstance(default, factory):
             value = default.factory(instance) if default.takes_self else default.factory()
-        if isinstance(converter, attrs.Converter):
-            called: Any = converter
-            return called.__call__(value, instance, attribute)
+        if isinstance(converter, takes_more):
+            return converter.__call__(value, instance, attribute)
         return value if converter is None else converter(value)
 
     return make

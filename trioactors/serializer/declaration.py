@@ -7,7 +7,7 @@ a class can move to another module or be renamed without losing a record.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, overload
 
 import attrs
@@ -83,15 +83,9 @@ def stored(
     `renamed_fields` maps old names to new ones; `upcasters[n]` turns an object of version n into one of version n + 1. Raises
     `BadDeclaration` if the arguments are invalid.
     """
-    for option, given, wanted in (
-        ("former_names", former_names, tuple | list),
-        ("renamed_fields", renamed_fields or {}, Mapping),
-        ("upcasters", upcasters or {}, Mapping),
-    ):
-        if not isinstance(given, wanted):
-            raise BadDeclaration(
-                f"{option}={given!r:.80} is no {'tuple' if option == 'former_names' else 'dict'}", type_name=str(name)
-            )
+    _check_shape("former_names", former_names, Sequence, name)
+    _check_shape("renamed_fields", renamed_fields or {}, Mapping, name)
+    _check_shape("upcasters", upcasters or {}, Mapping, name)
     declaration = Declaration(
         name=name,
         version=version,
@@ -103,9 +97,8 @@ def stored(
         raise BadDeclaration(problem, type_name=str(name))
 
     def declare(cls: C) -> C:
-        given: object = cls
-        if not isinstance(given, type):
-            raise BadDeclaration(f"@stored goes on a class, not on {given!r:.80}", type_name=str(name))
+        if not _is_class(cls):
+            raise BadDeclaration(f"@stored goes on a class, not on {cls!r:.80}", type_name=str(name))
         setattr(cls, _ATTRIBUTE, declaration)
         return cls
 
@@ -118,6 +111,15 @@ def declaration_of(cls: type[Any]) -> Declaration:
     if isinstance(declared, Declaration):
         return declared
     return Declaration(name=cls.__qualname__.rpartition("<locals>.")[2])
+
+
+def _check_shape(option: str, given: object, wanted: type, name: object) -> None:
+    if not isinstance(given, wanted) or isinstance(given, str):
+        raise BadDeclaration(f"{option}={given!r:.80} must be a {'tuple' if wanted is Sequence else 'dict'}", type_name=str(name))
+
+
+def _is_class(value: object) -> bool:
+    return isinstance(value, type)
 
 
 def _fault_in(declaration: Declaration) -> str:

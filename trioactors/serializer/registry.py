@@ -93,9 +93,7 @@ class Serializer:
 
     def register_family(self, base: type[Any], rule: Callable[[Any], Rule[Any, Any]]) -> None:
         """Store values of *base* and of its subclasses by the `Rule` that *rule* makes for each annotation."""
-        given: tuple[object, object] = base, rule
-        if not isinstance(given[0], type) or not callable(given[1]):
-            raise BadDeclaration(f"register_family takes a class and a function that makes a Rule, not {given!r:.80}")
+        _check_family(base, rule)
         if base in self._families:
             raise BadDeclaration(f"the family of {base.__qualname__} is already registered")
         self._families[base] = rule
@@ -125,6 +123,12 @@ class Serializer:
 
     def _reader(self, kind: Any, versions: Mapping[str, int]) -> Load:
         return self._form(self._new_builder(versions), kind).load
+
+
+def _check_family(base: object, rule: object) -> None:
+    """Check the arguments of `Serializer.register_family`. Raises `BadDeclaration`."""
+    if not isinstance(base, type) or not callable(rule):
+        raise BadDeclaration(f"register_family takes a class and a function that makes a Rule, not {base!r:.80} and {rule!r:.80}")
 
 
 def _check_rule(kind: object, via: object, *, name: object, **functions: object) -> None:

@@ -99,7 +99,10 @@ class Recorder:
 
     def of(self, kind: type[Kind]) -> list[Kind]:
         """The records of one kind, oldest first. Raises `SpecError` if *kind* is not a class."""
-        given: object = kind
-        if not isinstance(given, type):
-            raise SpecError(f"of() takes a class of trace records, such as ta.ChildExited, not {given!r:.80}")
+        _check_class(kind)
         return [record for record in self if isinstance(record, kind)]
+
+
+def _check_class(kind: object) -> None:
+    if not isinstance(kind, type):
+        raise SpecError(f"of() takes a class of trace records, such as ta.ChildExited, not {kind!r:.80}")
