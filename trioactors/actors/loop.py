@@ -52,6 +52,9 @@ CLOCK_EVERY: Final = 8
 """How many messages are handled between two reads of the clock."""
 
 
+_COROUTINE: Final[Any] = CoroutineType
+
+
 async def live(started: Incarnation) -> None:
     """Run one incarnation of an actor, from its construction to `on_stop`."""
     incarnation, child = cast("ActorIncarnation", started), cast("ActorChild", started.child)
@@ -162,7 +165,7 @@ async def _serve(incarnation: ActorIncarnation, child: ActorChild, actor: Actor[
         envelope.began = incarnation.began
         try:
             result = envelope.spec.invoke(actor, *envelope.values)
-            if envelope.spec.is_async or type(result) is CoroutineType:  # a plain handler can return the coroutine of another
+            if envelope.spec.is_async or type(result) is _COROUTINE:  # a plain handler can return the coroutine of another
                 result = await result
         except BaseException as error:  # noqa: ASYNC103 - _failed raises again unless the error is a reply
             _failed(incarnation, child, envelope, error)
