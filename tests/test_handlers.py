@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from functools import cached_property, partial, partialmethod, wraps
 from typing import Any
 
@@ -376,3 +377,129 @@ async def test_bound_handlers_are_functions_like_any_other(system: ta.System) ->
         nursery.start_soon(account.put.cast, 4)
 
     assert await account.total() == 9
+
+
+# --- what is async without being an `async def` ---
+
+
+def timed(function: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(function)
+    def wrapper(*args: object, **kwargs: object) -> Any:
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
+class Hidden(ta.Actor[Tally]):
+    @ta.handler
+    @timed
+    @timed
+    async def below(self, by: int) -> int:
+        self.state.total += by
+        return self.state.total
+
+    @ta.handler
+    def awaitable(self, by: int) -> Awaitable[int]:
+        return self._add(by)
+
+    @ta.handler
+    def coroutine(self, *, by: int) -> Coroutine[Any, Any, int]:
+        return self._add(by)
+
+    @ta.handler
+    def unsaid(self, by: int) -> Any:
+        return self._add(by)
+
+    @ta.handler
+    @timed
+    def plain(self, by: int) -> int:
+        return by
+
+    @ta.handler
+    async def through_itself(self, by: int) -> int:
+        return await self.below(by) + await self.awaitable(by) + await self.unsaid(by) + await self.coroutine(by=by)
+
+    @ta.handler
+    @timed
+    def items(self) -> Iterator[int]:
+        yield 1
+
+    async def _add(self, by: int) -> int:
+        await trio.lowlevel.checkpoint()
+        self.state.total += by
+        return self.state.total
+
+
+@pytest.mark.parametrize("name", ["below", "awaitable", "coroutine", "unsaid", "plain"])
+async def test_what_a_handler_returns_is_awaited_if_that_is_needed(system: ta.System, name: str) -> None:
+    hidden = await system.start(Hidden, name="hidden")
+
+    assert await getattr(hidden, name)(by=5) == 5
+
+
+async def test_a_hidden_async_handler_is_run_for_a_cast_too(system: ta.System) -> None:
+    hidden = await system.start(Hidden, name="hidden")
+
+    await hidden.below.cast(5)
+
+    assert await hidden.below(0) == 5
+
+
+async def test_hidden_async_handlers_are_awaited_on_self(system: ta.System) -> None:
+    hidden = await system.start(Hidden, name="hidden")
+
+    assert await hidden.through_itself(1) == 1 + 2 + 3 + 4
+
+
+async def test_a_generator_below_a_plain_decorator_is_no_answer(system: ta.System) -> None:
+    hidden = await system.start(Hidden, name="hidden")
+
+    with pytest.raises(ta.ActorCrashed) as caught:
+        await hidden.items()
+
+    assert "returned a generator" in str(caught.value.__cause__)
+
+
+@pytest.mark.parametrize(
+    "annotation", ["Awaitable[int] | int", "Optional[Coroutine[Any, Any, int]]", "Union[None, 'Awaitable[int]']"]
+)
+def test_an_awaitable_or_something_else_is_refused(annotation: str) -> None:
+    def add(self: object) -> None: ...
+
+    add.__annotations__["return"] = annotation
+
+    assert "returns an awaitable or something else" in refused(add)
+
+
+@pytest.mark.parametrize("hook", ["on_save", "on_load"])
+def test_a_plain_hook_that_hides_an_async_one_is_refused(hook: str) -> None:
+    async def method(self: object) -> None: ...
+
+    with pytest.raises(ta.DefinitionError, match="must be a plain `def`"):
+        type("Saving", (ta.Actor,), {hook: timed(method)})
+
+
+# --- abstract handlers ---
+
+
+class Shape(ta.Actor[None], ABC):
+    @ta.handler
+    @abstractmethod
+    async def area(self) -> float: ...
+
+
+class Square(Shape):
+    @ta.handler
+    async def area(self) -> float:
+        return 4.0
+
+
+async def test_an_abstract_handler_is_defined_by_a_subclass(system: ta.System) -> None:
+    square = await system.start(Square, name="square")
+
+    assert await square.area() == 4.0
+
+
+async def test_an_actor_with_an_abstract_handler_cannot_be_started(system: ta.System) -> None:
+    with pytest.raises(ta.DefinitionError, match="Shape is abstract: a subclass must define area"):
+        await system.start(Shape, name="shape")  # type: ignore[type-abstract]

@@ -86,3 +86,12 @@ def test_a_portal_is_closed_when_its_run_is_over() -> None:
 
     with pytest.raises(ta.SystemClosed):
         portal.call(counter.add)
+
+
+@pytest.mark.parametrize("wrong", [5, None, "add", object()], ids=["number", "nothing", "text", "object"])
+async def test_what_is_no_handler_is_refused(system: ta.System, wrong: Any) -> None:
+    portal = system.portal()
+
+    for act in (portal.call, portal.cast):
+        with pytest.raises(ta.UsageError, match="takes a handler of a ref"):
+            await in_thread(act, wrong)

@@ -265,9 +265,10 @@ def test_what_a_class_with_secrets_says_of_a_value_is_not_told() -> None:
     class Vault:
         code: str = field(repr=False)
 
-        def __attrs_post_init__(self) -> None:
-            if self.code == HIDDEN:
-                raise ValueError(self.code)
+        @code.validator
+        def refuse(self, _: object, value: str) -> None:
+            if value == HIDDEN:
+                raise ValueError(value)
 
     codec = Serializer().codec(Vault)
     data = codec.encode(Vault("fine")).replace(b"fine", HIDDEN.encode())

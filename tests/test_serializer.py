@@ -21,6 +21,7 @@ from trioactors.errors import (
     RecordInvalid,
     SerializationError,
     TypeRefused,
+    UsageError,
     ValueRefused,
 )
 from trioactors.serializer import Engine, Rule, Serializer, stored, transient
@@ -292,7 +293,7 @@ class TestEngines:
         assert one.codec(Tally) is not other.codec(Tally)
 
     def test_only_bytes_are_decoded(self) -> None:
-        with pytest.raises(TypeError):
+        with pytest.raises(UsageError, match="a record is bytes"):
             Serializer().codec(Tally).decode("{}")  # type: ignore[arg-type]  # the point of the test
 
     def test_every_refusal_is_a_serialization_error(self) -> None:

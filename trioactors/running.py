@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import signal
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import TypeVar, cast, overload
@@ -22,7 +22,7 @@ from trioactors.messaging.ledger import Accounts
 from trioactors.persistence.committer import Committer
 from trioactors.persistence.store import Store
 from trioactors.persistence.urls import store_at
-from trioactors.settings import Settings
+from trioactors.settings import Settings, close_coroutine, of_class
 from trioactors.supervision.child import whose
 from trioactors.supervision.runtime import Runtime
 from trioactors.supervision.specs import Supervisor
@@ -99,15 +99,19 @@ def open_system(
             raise SpecError("open_system takes the store first and the tree second")
         store, tree = None, store
     _check_tree(tree)
-    world = Environment() if environment is None else environment
+    world = Environment() if environment is None else of_class(environment, Environment, "environment", "ta.Environment(...)")
+    chosen_settings = Settings() if settings is None else of_class(settings, Settings, "settings", "ta.Settings(...)")
+    observers = _checked_observers(observers)
     chosen = _store(store)
     if chosen is None:
         _check_durable(tree)
-    runtime = _runtime(Settings() if settings is None else settings, world)
+    runtime = _runtime(chosen_settings, world)
     if chosen is not None:
         where = store if isinstance(store, str) else repr(chosen)
         runtime.committer = Committer(chosen, world, runtime.observers, runtime.settings.grace, where=where)
-    return _opened(tree, runtime, observers, None if console is None else _console(console))
+    return _opened(
+        tree, runtime, observers, None if console is None else _console(of_class(console, str, "console", "'127.0.0.1:0'"))
+    )
 
 
 @asynccontextmanager
@@ -150,6 +154,13 @@ def _console(address: str) -> Supervisor:
 def _check_tree(tree: object) -> None:
     if tree is not None and not isinstance(tree, Supervisor):
         raise SpecError(f"open_system takes a ta.Supervisor, not {tree!r}")
+
+
+def _checked_observers(given: object) -> tuple[Observer, ...]:
+    observers: tuple[object, ...] = tuple(cast("Iterable[object]", given)) if isinstance(given, Iterable) else (None,)
+    if not all(map(callable, observers)):
+        raise SpecError(f"observers={given!r:.80} must be a list of functions that take a trace record")
+    return cast("tuple[Observer, ...]", observers)
 
 
 def _store(given: object) -> Store | None:
@@ -215,12 +226,23 @@ def run(
     `SystemExit(143)`, even if *main* returned a value. An error of *main* is raised as it is. Only the first signal counts; later ones are
     ignored. Bind arguments of *main* with `partial`. Call it in the main thread.
     """
+    _check_run(main, clock, instruments)
     received: list[int] = []
     done = trio.run(_heeding, main, received, clock=clock, instruments=instruments)
     result = done.unwrap()
     if received:
         raise SystemExit(128 + signal.SIGTERM) if received[0] == signal.SIGTERM else KeyboardInterrupt
     return cast("T", result)
+
+
+def _check_run(main: object, clock: object, instruments: object) -> None:
+    if clock is not None and not isinstance(clock, trio.abc.Clock):
+        raise SpecError(f"run(): clock={clock!r:.80} must be a trio.abc.Clock")
+    if not isinstance(instruments, Iterable) or isinstance(instruments, str | bytes):
+        raise SpecError(f"run(): instruments={instruments!r:.80} must be a list of trio.abc.Instrument")
+    if not callable(main):
+        close_coroutine(main)
+        raise SpecError(f"run() takes an async function, not {main!r:.80}: write ta.run(main), not ta.run(main())")
 
 
 async def _heeding(main: Callable[[], Awaitable[T]], received: list[int]) -> outcome.Outcome[T | None]:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import enum
+import inspect
 import math
+import sys
 from typing import TypeVar
 
 import attrs
 
 from trioactors.errors import SpecError
 
-__all__ = ["Backoff", "Intensity", "Overflow", "Settings", "choice", "count", "seconds"]
+__all__ = ["Backoff", "Intensity", "Overflow", "Settings", "choice", "close_coroutine", "count", "flag", "of_class", "seconds"]
 
 E = TypeVar("E", bound=enum.Enum)
+
+T = TypeVar("T")
 
 
 def choice(value: E | str, kind: type[E], option: str) -> E:
@@ -26,16 +30,40 @@ def choice(value: E | str, kind: type[E], option: str) -> E:
 
 def seconds(value: object, option: str, *, least: float = 0.0) -> float:
     """Return *value* as a number of seconds. Raises `SpecError` if it is not a number or less than *least*."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value) or value < least:
-        raise SpecError(f"{option}={value!r} must be a number of seconds, at least {least:g}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value or (value > _HUGE and value != math.inf):
+        raise SpecError(f"{option}={value!r:.80} must be a number of seconds, at least {least:g}")
     return float(value)
 
 
 def count(value: object, option: str, *, least: int = 0) -> int:
     """Return *value* as a whole number. Raises `SpecError` if it is not one or less than *least*."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise SpecError(f"{option}={value!r} must be a whole number, at least {least}")
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= sys.maxsize:
+        raise SpecError(f"{option}={value!r:.80} must be a whole number, at least {least}")
     return value
+
+
+def flag(value: object, option: str) -> bool:
+    """Return *value*, which must be True or False. Raises `SpecError`."""
+    if not isinstance(value, bool):
+        raise SpecError(f"{option}={value!r:.80} must be True or False")
+    return value
+
+
+def of_class(value: object, kind: type[T], option: str, example: str) -> T:
+    """Return *value*, which must be a *kind*. Raises `SpecError`, with an *example* of one."""
+    if not isinstance(value, kind):
+        raise SpecError(f"{option}={value!r:.80} must be of the class {kind.__name__}; write {option.rpartition('.')[2]}={example}")
+    return value
+
+
+def close_coroutine(value: object) -> None:
+    """Close *value* if it is a coroutine that was given in place of a function, so that Python does not warn that it was never awaited."""
+    if inspect.iscoroutine(value):
+        value.close()
+
+
+_HUGE = 1e300
+"""More seconds than this are a mistake, unless they are infinite; a whole number of this size need not fit into a float."""
 
 
 class Overflow(enum.Enum):
@@ -125,6 +153,7 @@ class Settings:
     """The time for which one task can hold the event loop before a `LoopHeld` record reports it, in seconds."""
 
     def __attrs_post_init__(self) -> None:
+        of_class(self.intensity, Intensity, "Settings.intensity", "ta.Intensity(limit=3, period=5.0)")
         for name in ("call_timeout", "grace", "start_timeout", "drain_seconds", "crash_logs_period", "loop_held"):
             seconds(getattr(self, name), f"Settings.{name}")
         for name in ("mailbox", "timers", "drain_messages", "dead_letters", "crash_logs"):

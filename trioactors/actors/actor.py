@@ -18,6 +18,7 @@ from trioactors.durability.durable_state import DurableState
 from trioactors.durability.policies import Policy, checked_policy
 from trioactors.errors import DefinitionError, SpecError, UsageError
 from trioactors.errors.exits import Exit
+from trioactors.messaging.bodies import is_async_below
 from trioactors.messaging.handlers import Handler, HandlerSpec, hidden_in
 from trioactors.serializer import Serializer
 from trioactors.settings import Overflow, choice, count, seconds
@@ -193,7 +194,7 @@ def _check_hooks(cls: type) -> None:
         if (
             isinstance(member, Handler)
             or not callable(member)
-            or inspect.iscoroutinefunction(member) is (name in PLAIN_HOOKS)
+            or (is_async_below(member) if name in PLAIN_HOOKS else not inspect.iscoroutinefunction(member))
             or _is_generator(member)
         ):
             raise DefinitionError(f"{where}: this hook must be {wanted}, and must not be a handler")

@@ -101,7 +101,7 @@ class ActorChild(Child):
     def offer(self, kind: type) -> Any:
         """The actor's ref. Raises `WrongClass` if the actor is not a *kind*."""
         if not is_actor(self, target_of(kind)):
-            raise WrongClass(self.name, kind.__name__, self.plan.name)
+            raise WrongClass(self.name, getattr(kind, "__name__", repr(kind)), self.plan.name)
         return self.ref
 
     def _make_incarnation(self, number: int) -> Incarnation:

@@ -20,7 +20,7 @@ from trioactors.errors import ActorStopped, SpecError, TooManyTimers, UsageError
 from trioactors.errors.exits import NORMAL
 from trioactors.messaging.handlers import HandlerSpec, LocalHandler
 from trioactors.messaging.messages import Call
-from trioactors.settings import seconds
+from trioactors.settings import close_coroutine, seconds
 from trioactors.supervision.specs import is_partial
 from trioactors.system.system import System
 
@@ -121,6 +121,10 @@ class Context:
         The task is cancelled when the incarnation ends; if it fails, the actor crashes. It must not touch the state: it sends
         messages.
         """
+        given: object = function
+        if not callable(given):
+            close_coroutine(given)
+            raise SpecError(f"{self.name}: start_soon takes an async function and its arguments, not {given!r:.80}")
         incarnation = self._incarnation
         if incarnation.ended is not None or incarnation.asked is not None:
             raise ActorStopped(f"{self.name} is stopping: no task can be started")
@@ -152,6 +156,7 @@ class Context:
 
     def cancel(self, key: Hashable) -> bool:
         """Cancel the timer under *key*, and its tick if that is still waiting. Returns whether there was one."""
+        _check_key(self.name, key)
         timers = self._incarnation.timers
         timer = None if timers is None else timers.withdraw(key)
         if timer is None:
@@ -162,6 +167,7 @@ class Context:
 
     def _set_timer(self, delay: float, period: float | None, send: object, key: Hashable | None) -> Hashable:
         spec, values = self._own_handler(send)
+        _check_key(self.name, key)
         incarnation = self._incarnation
         if incarnation.ended is not None:
             raise ActorStopped(f"{self.name}: this incarnation has exited")
@@ -182,9 +188,21 @@ class Context:
         return chosen
 
     def _own_handler(self, send: object) -> tuple[HandlerSpec, tuple[Any, ...]]:
+        if not callable(send):
+            close_coroutine(send)
+            raise SpecError(
+                f"{self.name}: a timer takes a handler that is not called yet, such as self.tick or partial(self.add, 1), not {send!r:.80}"
+            )
         bound: partial[Any] = send if is_partial(send) else partial(cast("Callable[..., Any]", send))
         target: object = bound.func
         if not isinstance(target, LocalHandler) or target.actor is not self._actor:
             raise SpecError(f"{self.name}: a timer sends to one of the actor's own handlers (self.tick), not {send!r}")
         local = cast("LocalHandler[..., Any]", target)
         return local.spec, local.spec.bind(bound.args, bound.keywords)
+
+
+def _check_key(name: str, key: object) -> None:
+    try:
+        hash(key)
+    except TypeError:
+        raise SpecError(f"{name}: the key of a timer must be hashable, which {key!r:.80} is not") from None

@@ -20,6 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable
 from functools import partial
+from types import CoroutineType
 from typing import Any, Final, cast
 
 import trio
@@ -33,7 +34,7 @@ from trioactors.actors.held_state import HeldState
 from trioactors.durability.durable_state import DurableState
 from trioactors.durability.saver import Saver
 from trioactors.errors import ActorStopped, CallTimeout, DefinitionError, Shutdown, StoreError, StoreMissing
-from trioactors.errors.exits import Exit, ExitKind, leaves
+from trioactors.errors.exits import Exit, ExitKind, forget_old_frames, leaves
 from trioactors.messaging.mailbox import Mailbox, count_shed
 from trioactors.messaging.messages import Call, Envelope, caller_of, causation_of
 from trioactors.messaging.overload import cannot_finish, learned_from_cut
@@ -49,6 +50,9 @@ __all__ = ["CLOCK_EVERY", "Drain", "live"]
 
 CLOCK_EVERY: Final = 8
 """How many messages are handled between two reads of the clock."""
+
+
+_COROUTINE: Final[Any] = CoroutineType
 
 
 async def live(started: Incarnation) -> None:
@@ -161,7 +165,7 @@ async def _serve(incarnation: ActorIncarnation, child: ActorChild, actor: Actor[
         envelope.began = incarnation.began
         try:
             result = envelope.spec.invoke(actor, *envelope.values)
-            if envelope.spec.is_async:
+            if envelope.spec.is_async or type(result) is _COROUTINE:  # a plain handler can return the coroutine of another
                 result = await result
         except BaseException as error:  # noqa: ASYNC103 - _failed raises again unless the error is a reply
             _failed(incarnation, child, envelope, error)
@@ -233,6 +237,7 @@ def _shed(child: ActorChild, envelope: Envelope) -> None:
 def _failed(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope, error: BaseException) -> None:
     """Settle a message whose handler raised. Raises again if that ends the incarnation."""
     child.mailbox.current = incarnation.deferral = None
+    forget_old_frames(error, _serve.__code__)
     try:
         answered = _try_to_answer(incarnation, child, envelope, error)
     except Exception as failed:  # the state before the message could not be restored

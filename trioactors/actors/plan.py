@@ -61,9 +61,11 @@ class ActorPlan:
     def check(self, cls: type, name: str | None) -> None:
         """Check that *cls* can be a child named *name*.
 
-        A decorator may have rewritten the class after it was defined, or the class may be durable and the name missing. Raises
-        `DefinitionError`, `SpecError`.
+        A decorator may have rewritten the class after it was defined, a method may still be abstract, or the class may be durable and the
+        name missing. Raises `DefinitionError`, `SpecError`.
         """
+        if abstract := sorted(getattr(cls, "__abstractmethods__", ())):
+            raise DefinitionError(f"{self.name} is abstract: a subclass must define {', '.join(abstract)} before it can be started")
         for base in cls.__mro__:
             if hasattr(base, "__actor_plan__"):
                 refuse_value_class(base)

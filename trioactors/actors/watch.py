@@ -12,6 +12,7 @@ import trio
 from trioactors.actors.child import ActorChild
 from trioactors.actors.ref import child_of
 from trioactors.errors.exits import Exit
+from trioactors.settings import count
 from trioactors.supervision.child import Incarnation, current_incarnation
 
 __all__ = ["Death", "Watch", "watch"]
@@ -91,6 +92,7 @@ async def watch(ref: object, *, limit: int = 100) -> AsyncGenerator[Watch, None]
     needs no observer, and leaves nothing behind when its scope ends.
     """
     child = child_of(ref)
+    count(limit, "watch: limit", least=1)
     child.runtime.check_thread(child)
     watching = Watch(child, limit)
     child.watchers = [*child.watchers, watching.notify]

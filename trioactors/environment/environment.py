@@ -24,6 +24,7 @@ import trio
 from trioactors.environment.disk import Disk, RealDisk
 from trioactors.environment.network import Listen, open_tcp
 from trioactors.environment.workers import Worker, worker_for_this_run
+from trioactors.errors import SpecError
 
 __all__ = ["Environment"]
 
@@ -88,3 +89,12 @@ class Environment:
 
     stopwatch: Callable[[], Callable[[], float] | None] = _stopwatch
     """Gives a clock to time how long tasks hold the event loop; None if that is not to be measured. Called inside Trio."""
+
+    def __attrs_post_init__(self) -> None:
+        for name in ("wall_clock", "random", "new_id", "worker", "new_secret", "listen", "stopwatch"):
+            if not callable(given := getattr(self, name)):
+                raise SpecError(f"Environment.{name}={given!r:.80} must be a function")
+        if type(self.process) is not int:
+            raise SpecError(f"Environment.process={self.process!r:.80} must be a whole number")
+        if isinstance(self.disk, type) or not hasattr(self.disk, "open"):
+            raise SpecError(f"Environment.disk={self.disk!r:.80} must be a disk")

@@ -8,11 +8,24 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
-from typing import Any, TypeGuard
+from types import CodeType
+from typing import Any, Final, TypeGuard
 
 import attrs
 
-__all__ = ["CRASH", "KILLED", "NORMAL", "SHUTDOWN", "Exit", "ExitKind", "Failure", "RestartEntry", "is_group", "leaves"]
+__all__ = [
+    "CRASH",
+    "KILLED",
+    "NORMAL",
+    "SHUTDOWN",
+    "Exit",
+    "ExitKind",
+    "Failure",
+    "RestartEntry",
+    "forget_old_frames",
+    "is_group",
+    "leaves",
+]
 
 
 class ExitKind(enum.Enum):
@@ -93,3 +106,22 @@ def leaves(error: BaseException) -> Iterator[BaseException]:
             yield from leaves(part)
     else:
         yield error
+
+
+_DELIVERIES: Final = 10
+"""The number of times that the traceback of an error may pass the same function of the framework."""
+
+
+def forget_old_frames(error: BaseException, code: CodeType) -> None:
+    """Cut the traceback of an error object that is raised again and again, for example a constant of a module.
+
+    Python adds frames at each raise and drops none, so it would grow forever and keep all their variables alive. *code* is a function
+    that every raise passes once; calls inside calls pass it a few times.
+    """
+    passed = 0
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        passed += frame.tb_next.tb_frame.f_code is code
+        if passed > _DELIVERIES:
+            frame.tb_next = None
+        frame = frame.tb_next

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import trio
 
@@ -75,6 +76,9 @@ class NotAHandler(UsageError, AttributeError):
         )
         self.name = attribute
         self.handlers = tuple(handlers)
+
+    def _attributes(self) -> dict[str, Any]:
+        return {**super()._attributes(), "name": self.name}  # `AttributeError` keeps it in a slot
 
 
 class NameTaken(UsageError):

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import inspect
 import keyword
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import cached_property, partial, partialmethod
 from operator import attrgetter
 from types import FunctionType
@@ -24,7 +24,8 @@ from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast
 import attrs
 
 from trioactors.errors import DefinitionError
-from trioactors.settings import seconds
+from trioactors.messaging.bodies import awaiting, check_body
+from trioactors.settings import flag, seconds
 
 __all__ = ["RESERVED", "BoundHandler", "Handler", "HandlerSpec", "LocalHandler", "handler", "hidden_in"]
 
@@ -132,6 +133,7 @@ class Handler(Generic[P, R]):
         self.__doc__ = function.__doc__
         self.__name__ = self.spec.name
         self.__wrapped__ = function
+        self.__isabstractmethod__ = bool(getattr(function, "__isabstractmethod__", False))
 
     @overload
     def __get__(self, instance: None, owner: type) -> Handler[P, R]: ...
@@ -176,7 +178,7 @@ class LocalHandler(Generic[P, R]):
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the body directly: no message, no mailbox, no deadline."""
         result = self.spec.function(self.actor, *args, **kwargs)
-        return cast("R", await result if self.spec.is_async else result)
+        return cast("R", await result if self.spec.is_async or inspect.iscoroutine(result) else result)
 
     def _remote(self) -> BoundHandler[P, R]:
         ref = cast("_InSystem", self.actor).context.ref
@@ -211,13 +213,13 @@ def hidden_in(member: object) -> bool:
 
 class _Decorator(Protocol):
     @overload
-    def __call__(self, function: Callable[Concatenate[Any, P], Coroutine[Any, Any, R]], /) -> Handler[P, R]: ...
+    def __call__(self, function: Callable[Concatenate[Any, P], Awaitable[R]], /) -> Handler[P, R]: ...
     @overload
     def __call__(self, function: Callable[Concatenate[Any, P], R], /) -> Handler[P, R]: ...
 
 
 @overload
-def handler(function: Callable[Concatenate[Any, P], Coroutine[Any, Any, R]], /) -> Handler[P, R]: ...
+def handler(function: Callable[Concatenate[Any, P], Awaitable[R]], /) -> Handler[P, R]: ...
 
 
 @overload
@@ -262,6 +264,7 @@ def handler(
     * *reads*: promises that the handler does not change the state;
     * *secret*: names of parameters whose values appear in no report.
 
+    What a plain method returns is awaited if it is a coroutine or annotated as an awaitable, also below a decorator that is a plain `def`.
     Raises `DefinitionError` when the class is defined.
     """
     options: dict[str, Any] = {"timeout": timeout, "raises": raises, "reads": reads, "secret": secret}
@@ -272,34 +275,35 @@ def _make_handler(function: Callable[..., Any], **options: Any) -> Handler[..., 
     return Handler(function, **options)
 
 
-def _spec_of(
-    function: Callable[..., Any], *, timeout: float | None, raises: object, reads: bool, secret: tuple[str, ...]
-) -> HandlerSpec:
+def _spec_of(function: Callable[..., Any], *, timeout: float | None, raises: object, reads: bool, secret: object) -> HandlerSpec:
     if not isinstance(function, FunctionType):
         raise DefinitionError(f"@handler goes directly on a method defined with def or async def, not on {function!r}")
     owner, _, name = function.__qualname__.rpartition(".")
     where = f"handler {function.__qualname__}"
     _check_name(where, name)
-    _check_body(where, function)
+    check_body(where, function)
     fields = _parameters(where, function)
-    if unknown := set(secret) - {field.name for field in fields}:
+    if not isinstance(secret, tuple) or not all(isinstance(each, str) for each in cast("tuple[object, ...]", secret)):
+        raise DefinitionError(f"{where}: secret= takes a tuple of parameter names, as in secret=('pin',), not {secret!r:.80}")
+    if unknown := set(cast("tuple[str, ...]", secret)) - {field.name for field in fields}:
         raise DefinitionError(f"{where}: secret= names unknown parameters: {', '.join(sorted(unknown))}")
+    body = awaiting(function)
     return HandlerSpec(
         name=name,
         owner=owner,
-        function=function,
-        invoke=_by_position(function, fields),
-        is_async=inspect.iscoroutinefunction(function),
+        function=body,
+        invoke=_by_position(body, fields),
+        is_async=inspect.iscoroutinefunction(body),
         fields=fields,
         arity=-1 if any(field.kind is field.KEYWORD_ONLY for field in fields) else len(fields),
         timeout=None if timeout is None else seconds(timeout, f"{where}: timeout"),
         raises=_checked_raises(where, raises),
-        reads=reads,
-        secret=frozenset(secret),
+        reads=flag(reads, f"{where}: reads"),
+        secret=frozenset(cast("tuple[str, ...]", secret)),
     )
 
 
-def _by_position(function: FunctionType, fields: tuple[inspect.Parameter, ...]) -> Callable[..., Any]:
+def _by_position(function: Callable[..., Any], fields: tuple[inspect.Parameter, ...]) -> Callable[..., Any]:
     """*function*, taking all arguments by position, including the keyword-only ones."""
     names = [field.name for field in fields if field.kind is field.KEYWORD_ONLY]
     if not names:
@@ -317,11 +321,6 @@ def _check_name(where: str, name: str) -> None:
         raise DefinitionError(f"{where}: `state`, `context` and `on_*` belong to the actor itself; choose another name")
     if name.startswith("_"):
         raise DefinitionError(f"{where}: a private method cannot be called by others; drop @handler or the underscore")
-
-
-def _check_body(where: str, function: FunctionType) -> None:
-    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        raise DefinitionError(f"{where} is a generator: a handler returns one value. Return a list, or cast the items.")
 
 
 def _parameters(where: str, function: FunctionType) -> tuple[inspect.Parameter, ...]:

@@ -31,14 +31,19 @@ class Field:
     alias: str
     kind: Any
     init: bool
-    has_default: bool
+    default: Callable[[Any], object] | None
+    """Makes the value of a field that is not in the record, as a function of the instance; None if there is no default."""
     transient: bool
     keeps_unknown: bool
     secret: bool = False
     """Whether its value must not appear in any text (`repr=False`)."""
-    converted: bool = False
     check: Callable[[object, object], None] | None = None
     """The field's validator, as a function of an instance and a value."""
+
+    @property
+    def has_default(self) -> bool:
+        """Whether the field may be missing in a record."""
+        return self.default is not None
 
 
 def is_record(kind: object) -> bool:
@@ -60,8 +65,11 @@ def fields_of(kind: Any) -> tuple[Field, ...]:
         if field.transient:
             found.append(field)
             continue
-        owner = next((base for base in cls.__mro__ if field.name in inspect.get_annotations(base)), cls)
+        owner = next((base for base in cls.__mro__ if field.name in inspect.get_annotations(base)), None)
         kind = field.kind
+        if kind is None and owner is None:
+            raise Problem("the field has no annotation", "annotate it with the type of its values").under(f".{field.name}")
+        owner = owner or cls
         if _is_unresolved(kind):
             kind = _evaluate(owner, field.name, inspect.get_annotations(owner).get(field.name, kind))
         found.append(attrs.evolve(field, kind=_substitute(kind, filled.get(owner, {}))))
@@ -101,11 +109,10 @@ def _raw_fields(cls: type[Any]) -> Iterator[Field]:
                 alias=attribute.alias or attribute.name,
                 kind=attribute.type,
                 init=attribute.init,
-                has_default=attribute.default is not attrs.NOTHING,
+                default=_default(attribute),
                 transient=is_transient(attribute.metadata),
                 keeps_unknown=keeps_unknown(attribute.metadata),
                 secret=attribute.repr is not True,
-                converted=attribute.converter is not None,
                 check=_validator(attribute),
             )
     else:
@@ -115,11 +122,39 @@ def _raw_fields(cls: type[Any]) -> Iterator[Field]:
                 alias=field.name,
                 kind=field.type,
                 init=field.init,
-                has_default=not (field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING),
+                default=_dataclass_default(field),
                 transient=is_transient(field.metadata),
                 keeps_unknown=keeps_unknown(field.metadata),
                 secret=not field.repr,
             )
+
+
+def _default(attribute: Any) -> Callable[[Any], object] | None:
+    """What attrs does for a field that is not given: its default or its factory, then its converter."""
+    default: Any = attribute.default
+    converter: Any = attribute.converter
+    factory: Any = attrs.Factory  # a class, which its stub calls a function
+    takes_more: Any = attrs.Converter
+    if default is attrs.NOTHING:
+        return None
+
+    def make(instance: Any) -> object:
+        value = default
+        if isinstance(default, factory):
+            value = default.factory(instance) if default.takes_self else default.factory()
+        if isinstance(converter, takes_more):
+            return converter.__call__(value, instance, attribute)
+        return value if converter is None else converter(value)
+
+    return make
+
+
+def _dataclass_default(field: dataclasses.Field[Any]) -> Callable[[Any], object] | None:
+    if field.default_factory is not dataclasses.MISSING:
+        factory = field.default_factory
+        return lambda _: factory()
+    default = field.default
+    return None if default is dataclasses.MISSING else lambda _: default
 
 
 def _validator(attribute: attrs.Attribute[Any]) -> Callable[[object, object], None] | None:

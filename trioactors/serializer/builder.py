@@ -139,11 +139,11 @@ class Builder:
         carried = tuple(field for field in fields if not field.transient)
         forms = {field.name: KEPT if field.keeps_unknown else self._inside(f".{field.name}", field.kind) for field in carried}
         self._open.remove(kind)
-        load = load_of(cls, carried, forms, declaration)
+        load = load_of(cls, fields, forms, declaration)
         version = self._version(declaration)
         form.parts = tuple(forms.values())
         form.load = load if version >= declaration.version else upcasting(load, declaration, version)
-        form.dump = dump_of(cls, carried, forms, self.trail if form.recursive else None)
+        form.dump = dump_of(cls, fields, forms, self.trail if form.recursive else None)
         return form
 
     def _version(self, declaration: Declaration) -> int:
@@ -188,6 +188,8 @@ class Builder:
     def _tuple(self, arguments: tuple[Any, ...]) -> Form:
         if arguments[1:] == (...,):
             return containers.sequence_form(tuple, self._inside("[]", arguments[0]))
+        if any(getattr(kind, "__unpacked__", False) or get_origin(kind) is typing.Unpack for kind in arguments):
+            raise Problem("a tuple with an unpacked part has no stored form", "use tuple[X, ...], or a field for the rest")
         return containers.fixed_tuple_form(tuple(self._inside(f"[{n}]", kind) for n, kind in enumerate(arguments)))
 
     def _hashable(self, kind: Any) -> Form:
@@ -220,8 +222,6 @@ def _built_in() -> Iterator[tuple[Any, Form]]:
 
 
 def _refusal(kind: Any) -> Problem:
-    if kind is None:
-        return Problem("the field has no annotation", "annotate it with the type of its values")
     if kind is Any or kind is object:
         return Problem(f"{_spelt(kind)} does not say what it holds", "annotate it, or use Json for plain JSON values")
     if isinstance(kind, str | ForwardRef):

@@ -20,6 +20,7 @@ from trioactors.errors import (
     RecordInvalid,
     RecordOfOtherType,
     RecordTooNew,
+    UsageError,
     ValueRefused,
 )
 from trioactors.serializer.builder import reachable
@@ -82,7 +83,7 @@ class Codec(Generic[T]):
     def decode(self, data: bytes) -> T:
         """Return the value in a record of this or an older version of the class. Raises a `RecordRefused` or `OverLimit`."""
         if type(data) is not bytes:
-            raise TypeError(f"a record is bytes, not {type(data).__name__}")
+            raise UsageError(f"a record is bytes, not {type(data).__name__}")
         check_size(data, self._limits, self.name)
         head = self._head
         try:

@@ -6,7 +6,8 @@ a class can move to another module or be renamed without losing a record.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, overload
 
 import attrs
@@ -82,6 +83,9 @@ def stored(
     `renamed_fields` maps old names to new ones; `upcasters[n]` turns an object of version n into one of version n + 1. Raises
     `BadDeclaration` if the arguments are invalid.
     """
+    _check_shape("former_names", former_names, Sequence, name)
+    _check_shape("renamed_fields", renamed_fields or {}, Mapping, name)
+    _check_shape("upcasters", upcasters or {}, Mapping, name)
     declaration = Declaration(
         name=name,
         version=version,
@@ -93,6 +97,8 @@ def stored(
         raise BadDeclaration(problem, type_name=str(name))
 
     def declare(cls: C) -> C:
+        if not _is_class(cls):
+            raise BadDeclaration(f"@stored goes on a class, not on {cls!r:.80}", type_name=str(name))
         setattr(cls, _ATTRIBUTE, declaration)
         return cls
 
@@ -107,6 +113,15 @@ def declaration_of(cls: type[Any]) -> Declaration:
     return Declaration(name=cls.__qualname__.rpartition("<locals>.")[2])
 
 
+def _check_shape(option: str, given: object, wanted: type, name: object) -> None:
+    if not isinstance(given, wanted) or isinstance(given, str):
+        raise BadDeclaration(f"{option}={given!r:.80} must be a {'tuple' if wanted is Sequence else 'dict'}", type_name=str(name))
+
+
+def _is_class(value: object) -> bool:
+    return isinstance(value, type)
+
+
 def _fault_in(declaration: Declaration) -> str:
     """The fault in *declaration*; empty if there is none."""
     names, version = declaration.names, declaration.version
@@ -116,7 +131,18 @@ def _fault_in(declaration: Declaration) -> str:
         return "a former name equals the current name, or is given twice"
     if type(version) is not int or version < 1:
         return f"a version must be a whole number from 1, not {version!r}"
-    steps = sorted(declaration.upcasters)
+    if not all(type(each) is str for pair in declaration.renamed_fields.items() for each in pair):
+        return "renamed_fields maps old names to new names"
+    return _fault_in_upcasters(declaration.upcasters, version)
+
+
+def _fault_in_upcasters(upcasters: Mapping[Any, object], version: int) -> str:
+    if not all(type(step) is int for step in upcasters):
+        return "upcasters maps versions, which are whole numbers, to functions"
+    for step, upcaster in upcasters.items():
+        if not callable(upcaster) or inspect.iscoroutinefunction(upcaster):
+            return f"the upcaster from version {step} must be a plain function, not {upcaster!r:.80}"
+    steps = sorted(upcasters)
     if steps and steps != list(range(steps[0], version)):
         return f"upcasters must lead from the oldest version to {version} without a gap, but there are upcasters for {steps}"
     if steps and steps[0] < 1:
@@ -131,7 +157,7 @@ def transient(*, factory: Callable[[], T]) -> T: ...
 def transient(*, default: Any = attrs.NOTHING, factory: Callable[[], Any] | None = None) -> Any:
     """Make an attrs field that is never stored; it gets its default after every load."""
     if factory is not None:
-        return attrs.field(factory=factory, metadata=dict(TRANSIENT))
+        return attrs.field(factory=_checked_factory(factory), metadata=dict(TRANSIENT))
     return attrs.field(default=default, metadata=dict(TRANSIENT))
 
 
@@ -145,8 +171,14 @@ def secret(*, default: Any = attrs.NOTHING, factory: Callable[[], Any] | None = 
     For a secret field without a default, write `attrs.field(repr=False)`, which means the same.
     """
     if factory is not None:
-        return attrs.field(factory=factory, repr=False)
+        return attrs.field(factory=_checked_factory(factory), repr=False)
     return attrs.field(default=default, repr=False)
+
+
+def _checked_factory(factory: Callable[[], T]) -> Callable[[], T]:
+    if not callable(factory):
+        raise BadDeclaration(f"factory={factory!r:.80} must be a function without arguments")
+    return factory
 
 
 def unknown_fields() -> dict[str, Any]:

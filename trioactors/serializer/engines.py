@@ -14,7 +14,7 @@ import importlib
 import json
 from typing import Any, Protocol
 
-from trioactors.errors import EngineMissing, RecordCorrupt
+from trioactors.errors import EngineMissing, RecordCorrupt, SpecError
 from trioactors.serializer.forms import ARRAY, OBJECT, TEXT
 from trioactors.serializer.problems import Problem, shown
 
@@ -43,6 +43,8 @@ class JsonEngine(Protocol):
 
 def engine_for(engine: Engine) -> JsonEngine:
     """Return the implementation of *engine*. Raises `EngineMissing` if it is not installed."""
+    if not _is_engine(engine):
+        raise SpecError(f"engine={engine!r:.80} must be Engine.STANDARD or Engine.FAST")
     if engine is Engine.STANDARD:
         return _StandardEngine()
     try:
@@ -50,6 +52,10 @@ def engine_for(engine: Engine) -> JsonEngine:
     except ModuleNotFoundError:
         raise EngineMissing("orjson is not installed", next_step='pip install "trioactors[fast]"') from None
     return _FastEngine(orjson)
+
+
+def _is_engine(value: object) -> bool:
+    return isinstance(value, Engine)
 
 
 class _StandardEngine:

@@ -11,10 +11,10 @@ from typing import Any
 
 import attrs
 
-from trioactors.errors import RecordCorrupt, RecordTooNew, SerializationError
+from trioactors.errors import RecordCorrupt, RecordTooNew, SerializationError, UsageError
 from trioactors.serializer.engines import Engine, engine_for
 from trioactors.serializer.forms import OBJECT
-from trioactors.serializer.limits import Limits, check_size
+from trioactors.serializer.limits import Limits, check_size, checked_limits
 from trioactors.serializer.problems import Problem, expected, shown
 
 __all__ = ["FORMAT", "Envelope", "corrupt", "read_envelope", "unwrap"]
@@ -43,9 +43,13 @@ class Envelope:
 def read_envelope(data: bytes, *, limits: Limits | None = None) -> Envelope:
     """Return the envelope of the record *data*. Nothing is imported, and the value is not checked against a class.
 
-    Raises `RecordCorrupt` if *data* is not a record, `RecordTooNew` if its format is newer, and `OverLimit`.
+    Raises `RecordCorrupt` if *data* is not a record, `RecordTooNew` if its format is newer, `OverLimit`, and `UsageError` if it is
+    not bytes.
     """
-    check_size(data, Limits() if limits is None else limits, "")
+    given: object = data
+    if type(given) is not bytes:
+        raise UsageError(f"a record is bytes, not {type(given).__name__}")
+    check_size(data, Limits() if limits is None else checked_limits(limits), "")
     try:
         return unwrap(engine_for(Engine.STANDARD).read(data))
     except Problem as problem:

@@ -10,9 +10,9 @@ import re
 
 import attrs
 
-from trioactors.errors import OverLimit
+from trioactors.errors import OverLimit, SpecError
 
-__all__ = ["Limits", "check_size"]
+__all__ = ["Limits", "check_size", "checked_limits"]
 
 # Possessive, and the last alternative always matches: no input makes it backtrack.
 _STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
@@ -23,8 +23,7 @@ _ONE_KIND = bytes.maketrans(b"{}", b"[]")
 
 def _at_least_one(_instance: object, attribute: attrs.Attribute[int], value: int) -> None:
     if type(value) is not int or value < 1:
-        msg = f"{attribute.name} must be a whole number from 1, not {value!r}"
-        raise ValueError(msg)
+        raise SpecError(f"Limits.{attribute.name}={value!r:.80} must be a whole number from 1")
 
 
 @attrs.frozen(kw_only=True)
@@ -39,6 +38,13 @@ class Limits:
 
     elements: int = attrs.field(default=2_000_000, validator=_at_least_one)
     """The number of values in a record, counted as its commas and opening brackets."""
+
+
+def checked_limits(limits: object) -> Limits:
+    """Return *limits*, which must be a `Limits`. Raises `SpecError`."""
+    if not isinstance(limits, Limits):
+        raise SpecError(f"limits={limits!r:.80} must be Limits; write limits=Limits(bytes=...)")
+    return limits
 
 
 def check_size(data: bytes, limits: Limits, type_name: str) -> None:

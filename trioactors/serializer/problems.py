@@ -18,7 +18,7 @@ __all__ = ["DATA_ERRORS", "Problem", "at_key", "expected", "from_group", "inside
 
 T = TypeVar("T")
 
-DATA_ERRORS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+DATA_ERRORS = (ArithmeticError, AssertionError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError)
 """The errors that a user's function raises for data of the wrong shape. Any other error is a bug and is not caught."""
 
 _SHOWN = 40

@@ -1,8 +1,7 @@
 """Forms of attrs classes and dataclasses: one JSON object for each, with functions that cattrs generates once per class.
 
-Loading runs the class's own `__init__`, so its invariants hold: converters, validators and post-init hooks see every loaded value, after
-the strict forms have checked it. A converter that changes a stored value would be a silent conversion, so it is refused. `init=False`
-fields are set afterwards, without `__setattr__` hooks, and then validated.
+No hook of the class runs when one of its objects is read (`building`): what is read equals what was written. Its validators run when an
+object is written and when it is read.
 
 Objects of a class that contains itself are guarded while they are written: the trail of the enclosing objects detects a cycle.
 """
@@ -25,8 +24,9 @@ from cattrs.gen import (
 
 from trioactors.errors import OverLimit, RecordTooOld
 from trioactors.serializer.annotations import Field
+from trioactors.serializer.building import checking, maker_of, refusing_extras
 from trioactors.serializer.choices import JSON
-from trioactors.serializer.containers import canonical, mapping_form
+from trioactors.serializer.containers import mapping_form
 from trioactors.serializer.declaration import Declaration, Upcaster
 from trioactors.serializer.forms import OBJECT, STR, Dump, Form, Load
 from trioactors.serializer.problems import DATA_ERRORS, Problem, expected, from_group, raised
@@ -69,37 +69,39 @@ def check_class(cls: type[Any], fields: tuple[Field, ...], declaration: Declarat
 
 def dump_of(cls: type[Any], fields: tuple[Field, ...], forms: Mapping[str, Form], trail: Trail | None) -> Dump:
     """A function that writes one object; *trail* guards objects of a class that contains itself."""
-    hooks = {field.name: override(unstruct_hook=_named(field, forms[field.name].dump)) for field in fields}
+    carried = tuple(field for field in fields if not field.transient)
+    hooks = {field.name: override(unstruct_hook=_named(field, forms[field.name].dump)) for field in carried}
     write = make_dict_unstructure_fn_from_attrs(
-        _attributes(fields, hooks), cls, _CONVERTER, _cattrs_use_linecache=False, _cattrs_use_alias=False
+        _attributes(carried, hooks), cls, _CONVERTER, _cattrs_use_linecache=False, _cattrs_use_alias=False
     )
+
+    check, refuse = checking(carried), refusing_extras(cls, fields)
 
     def dump(value: Any) -> dict[str, Any]:
         if type(value) is not cls:
             raise _not_exactly(cls, value)
         try:
-            return write(value)
+            form: dict[str, Any] = write(value)
         except AttributeError as error:
             raise Problem("the field was never set").under(f".{error.name}") from error
+        if refuse is not None:
+            refuse(value)
+        if check is not None:
+            check(value)
+        return form
 
-    kept = next((field.name for field in fields if field.keeps_unknown), None)
-    full = dump if kept is None else _spreading(dump, kept, frozenset(field.name for field in fields))
+    kept = next((field.name for field in carried if field.keeps_unknown), None)
+    full = dump if kept is None else _spreading(dump, kept, frozenset(field.name for field in carried))
     return full if trail is None else _guarded(full, trail)
 
 
 def load_of(cls: type[Any], fields: tuple[Field, ...], forms: Mapping[str, Form], declaration: Declaration) -> Load:
-    """A function that reads one object of the current version."""
-    given = tuple(field for field in fields if field.init)
-    late = tuple(field for field in fields if not field.init)
-    converted = tuple(field for field in given if field.converted)
-    kept = next((field.name for field in fields if field.keeps_unknown), None)
-    load = _building(cls, given, forms)
-    if late:
-        load = _setting_late(load, late, forms)
-    if converted:
-        load = _checking_converters(load, converted, forms)
+    """A function that reads one object of the current version. *fields* are all fields, those with a form are in the record."""
+    carried = tuple(field for field in fields if not field.transient)
+    kept = next((field.name for field in carried if field.keeps_unknown), None)
+    load = _building(cls, maker_of(cls, fields), carried, forms)
     if kept is not None:
-        load = _gathering(load, kept, frozenset(field.name for field in fields))
+        load = _gathering(load, kept, frozenset(field.name for field in carried))
     if declaration.renamed_fields:
         load = _renaming(load, declaration.renamed_fields)
     return load
@@ -153,12 +155,11 @@ def _too_old(declaration: Declaration, version: int) -> Load:
     return refuse
 
 
-def _building(cls: type[Any], given: tuple[Field, ...], forms: Mapping[str, Form]) -> Load:
+def _building(cls: type[Any], maker: type[Any], given: tuple[Field, ...], forms: Mapping[str, Form]) -> Load:
     build = make_dict_structure_fn_from_attrs(
         _attributes(given, {field.name: override(struct_hook=_redacted(field, forms[field.name].load)) for field in given}),
-        cls,
+        maker,
         _CONVERTER,
-        {parameter.__name__: object for parameter in getattr(cls, "__parameters__", ())},
         _cattrs_forbid_extra_keys=True,
         _cattrs_detailed_validation=True,
         _cattrs_use_linecache=False,
@@ -171,57 +172,11 @@ def _building(cls: type[Any], given: tuple[Field, ...], forms: Mapping[str, Form
         if type(form) is not OBJECT:
             raise expected(f"an object ({cls.__name__})", form)
         try:
-            return build(form, cls)
+            return build(form, maker)
         except BaseValidationError as group:
             raise from_group(group, secretive=secretive) from (None if secretive else group)
 
     return load
-
-
-def _setting_late(load: Load, late: tuple[Field, ...], forms: Mapping[str, Form]) -> Load:
-    names = {field.name for field in late}
-
-    def load_all(form: Any, _: object = None) -> Any:
-        if type(form) is not OBJECT:
-            raise expected("an object", form)
-        instance = load({name: inner for name, inner in form.items() if name not in names}, None)
-        for field in late:
-            if field.name in form:
-                _set(instance, field, _named(field, forms[field.name].load)(form[field.name], None))
-            elif not hasattr(instance, field.name):
-                raise Problem("missing, and the class does not set it").under(f".{field.name}")
-        return instance
-
-    return load_all
-
-
-def _set(instance: object, field: Field, value: object) -> None:
-    object.__setattr__(instance, field.name, value)
-    if field.check is None:
-        return
-    try:
-        field.check(instance, value)
-    except DATA_ERRORS as error:
-        if field.secret:
-            raise Problem(f"the class refused it: {type(error).__name__}").under(f".{field.name}") from None
-        raise raised("the class refused it", error).under(f".{field.name}") from error
-
-
-def _checking_converters(load: Load, converted: tuple[Field, ...], forms: Mapping[str, Form]) -> Load:
-    def load_unchanged(form: Any, _: object = None) -> Any:
-        instance = load(form, None)
-        for field in converted:
-            if field.name not in form:
-                continue
-            again = _named(field, forms[field.name].dump)(getattr(instance, field.name))
-            if canonical(again) != canonical(form[field.name]):
-                raise Problem(
-                    "the field's converter changes the stored value",
-                    "let the converter return its own results unchanged, or convert in an upcaster",
-                ).under(f".{field.name}")
-        return instance
-
-    return load_unchanged
 
 
 def _gathering(load: Load, kept: str, names: frozenset[str]) -> Load:
@@ -321,7 +276,7 @@ def _attributes(fields: tuple[Field, ...], hooks: Mapping[str, Any]) -> list[Any
     for field in fields:
         carrier: Any = Annotated[object, hooks[field.name]]
         default: Any = None if field.has_default else attrs.NOTHING
-        spelt[field.name] = attrs.field(alias=field.alias, default=default, type=carrier, kw_only=True)
+        spelt[field.name] = attrs.field(alias=field.name, default=default, type=carrier, kw_only=True)
     return list(attrs.fields(attrs.make_class("Fields", spelt, init=False, eq=False, repr=False)))
 
 

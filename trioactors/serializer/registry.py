@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, TypeVar, get_origin, overload
 
@@ -13,7 +14,7 @@ from trioactors.serializer.codec import Codec
 from trioactors.serializer.declaration import Declaration
 from trioactors.serializer.engines import Engine, JsonEngine, engine_for
 from trioactors.serializer.forms import Form, Load
-from trioactors.serializer.limits import Limits
+from trioactors.serializer.limits import Limits, checked_limits
 from trioactors.serializer.problems import Problem
 from trioactors.serializer.records import Trail
 from trioactors.serializer.rules import Rule
@@ -48,6 +49,7 @@ class Serializer:
 
     def __attrs_post_init__(self) -> None:
         """Open the engine now, so that a missing package is reported before there is anything to write."""
+        checked_limits(self.limits)
         self._json = engine_for(self.engine)
         self._trail = Trail(self.limits.depth, self.limits.elements)
         self._builder = self._new_builder(None)
@@ -80,6 +82,7 @@ class Serializer:
 
         Raises `BadDeclaration` if *kind* already has a form; so call it before a type that contains *kind* is used.
         """
+        _check_rule(kind, via, name=name, dump=dump, load=load)
         if self._builder.knows(kind) or kind in self._rules:
             raise BadDeclaration(f"{kind.__qualname__} already has a stored form", type_name=name, next_step="register types first")
         try:
@@ -90,13 +93,14 @@ class Serializer:
 
     def register_family(self, base: type[Any], rule: Callable[[Any], Rule[Any, Any]]) -> None:
         """Store values of *base* and of its subclasses by the `Rule` that *rule* makes for each annotation."""
+        _check_family(base, rule)
         if base in self._families:
             raise BadDeclaration(f"the family of {base.__qualname__} is already registered")
         self._families[base] = rule
 
     def knows_family(self, base: type[Any]) -> bool:
         """Whether `register_family` was called for *base*."""
-        return base in self._families
+        return any(base is known for known in self._families)
 
     def _rule_for(self, kind: Any) -> Rule[Any, Any] | None:
         if kind in self._rules:
@@ -119,3 +123,24 @@ class Serializer:
 
     def _reader(self, kind: Any, versions: Mapping[str, int]) -> Load:
         return self._form(self._new_builder(versions), kind).load
+
+
+def _check_family(base: object, rule: object) -> None:
+    """Check the arguments of `Serializer.register_family`. Raises `BadDeclaration`."""
+    if not isinstance(base, type) or not callable(rule):
+        raise BadDeclaration(f"register_family takes a class and a function that makes a Rule, not {base!r:.80} and {rule!r:.80}")
+
+
+def _check_rule(kind: object, via: object, *, name: object, **functions: object) -> None:
+    """Check the arguments of `Serializer.register`. Raises `BadDeclaration`."""
+    if type(name) is not str or not name or not name.isprintable():
+        raise BadDeclaration("a stored name must be a printable text that is not empty", type_name=f"{name!r:.80}")
+    if not isinstance(kind, type):
+        raise BadDeclaration(f"only a class can be registered, not {kind!r:.80}", type_name=name)
+    try:
+        hash(via)
+    except TypeError:
+        raise BadDeclaration(f"via={via!r:.80} is no type", type_name=name) from None
+    for option, function in functions.items():
+        if not callable(function) or inspect.iscoroutinefunction(function):
+            raise BadDeclaration(f"{option}={function!r:.80} must be a plain function", type_name=name)

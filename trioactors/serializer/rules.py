@@ -53,9 +53,12 @@ def _through(rule: Rule[Any, Any], via: Form) -> Form:
     def load(form: Any, _: object = None) -> Any:
         carried = via.load(form, None)
         try:
-            return rule.load(carried)
+            value = rule.load(carried)
         except DATA_ERRORS as error:
             raise raised(f"{rule.name} could not be read", error) from error
+        if type(value) is not rule.runtime:
+            raise expected(f"{rule.name} from its load function", value)
+        return value
 
     return Form(
         name=rule.name,

@@ -143,7 +143,7 @@ class Child:
 
     def offer(self, kind: type) -> Any:
         """The value for `system.get(kind, name)`. Raises `WrongClass` if this child is no *kind*."""
-        raise WrongClass(self.name, kind.__name__, repr(self))
+        raise WrongClass(self.name, getattr(kind, "__name__", repr(kind)), repr(self))
 
     @property
     def grace(self) -> float:

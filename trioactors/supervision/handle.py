@@ -168,6 +168,11 @@ async def _up(supervisor: SupervisorChild) -> None:
         supervisor.watchers = [other for other in supervisor.watchers if other is not look]
 
 
+def _check_spec(spec: object) -> None:
+    if not isinstance(spec, ChildSpec | Supervisor):
+        raise SpecError(f"start_child takes a child, not {spec!r:.80}; wrap it in ta.child(...)")
+
+
 def _check_depth(supervisor: SupervisorChild, spec: ChildSpec | Supervisor) -> None:
     if isinstance(spec, Supervisor) and (depth := _depth_of(supervisor) + spec.depth) > MAX_DEPTH:
         raise SpecError(f"{spec.name!r} would be {depth} supervisors deep; {MAX_DEPTH} is the limit. Make the tree wider.")
@@ -278,7 +283,7 @@ class SupervisorHandle:
     def _find(self, name: str) -> Child:
         try:
             return self._child.children[name]
-        except KeyError:
+        except (KeyError, TypeError):  # not known, or not even hashable
             raise UnknownName(name, list(self._child.children)) from None
 
     async def start_child(self, spec: ChildSpec | Supervisor) -> Any:
@@ -287,6 +292,7 @@ class SupervisorHandle:
         Raises `ChildRunning` or `ChildPresent` if this supervisor knows the name, `NameTaken` if it is taken elsewhere, and
         `StartFailed`; the child is then forgotten, as in OTP.
         """
+        _check_spec(spec)
         try:
             child = await start_in(self._child, spec, dynamic=self._child.plan.strategy is Strategy.DYNAMIC)
         except StartFailed as failed:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 import trio
 
 from trioactors.errors import Ignore, Shutdown, StartFailed, StateUnreadable
-from trioactors.errors.exits import CRASH, KILLED, NORMAL, Exit, ExitKind, is_group, leaves
+from trioactors.errors.exits import CRASH, KILLED, NORMAL, Exit, ExitKind, forget_old_frames, is_group, leaves
 from trioactors.supervision.child import Child, Incarnation
 
 __all__ = ["judge", "pass_through", "run_incarnation"]
@@ -55,6 +55,7 @@ async def _live(child: Child, incarnation: Incarnation) -> Incarnation | None:
         reason = _verdict(incarnation)
     except BaseException as error:  # noqa: ASYNC103 - pass_through raises what is not the child's
         reason = judge(error)
+        forget_old_frames(error, _live.__code__)
         incarnation.ignored = not incarnation.ready and (isinstance(reason.error, Ignore) or _state_unreadable(incarnation, reason))
         incarnation.cancelled_outside = any(isinstance(leaf, trio.Cancelled) for leaf in leaves(error))
         pass_through(error, child.runtime.interrupt)

@@ -42,7 +42,7 @@ class Registry:
         """The child called *name*. Raises `UnknownName`."""
         try:
             return self._children[name]
-        except KeyError:
+        except (KeyError, TypeError):  # not known, or not even hashable
             known = [other for other in self._children if not other.startswith(INTERNAL)]
             raise UnknownName(name, known) from None
 

@@ -16,7 +16,7 @@ from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, TypeGu
 import attrs
 
 from trioactors.errors import SpecError
-from trioactors.settings import Backoff, Intensity, choice, seconds
+from trioactors.settings import Backoff, Intensity, choice, flag, of_class, seconds
 from trioactors.supervision.arguments import takes, takes_nothing
 
 __all__ = [
@@ -110,6 +110,8 @@ def checked_name(name: object) -> str:
     """Return *name* if it is valid. Raises `SpecError` otherwise."""
     if not isinstance(name, str) or not name or len(name) > MAX_NAME:
         raise SpecError(f"a name is a string of 1 to {MAX_NAME} characters, not {name!r:.80}")
+    if not name.isascii() and any("\ud800" <= letter <= "\udfff" for letter in name):
+        raise SpecError(f"a name is text that can be written as UTF-8, not {name!r:.80}")
     return name
 
 
@@ -241,6 +243,7 @@ def child(
     any other function at once. Raises `SpecError`, and `DefinitionError` for an actor class that cannot be a child.
     """
     target = target_of(make)
+    name = None if name is None else checked_name(name)
     plan = _plan_of(target)
     if isinstance(target, type) and plan is not None:
         plan.check(target, name)
@@ -249,12 +252,12 @@ def child(
     default = Restart.TRANSIENT if kind is ChildKind.FUNCTION else Restart.PERMANENT
     return ChildSpec(
         make=make,
-        name=None if name is None else checked_name(name),
+        name=name,
         kind=kind,
         restart=default if restart is None else choice(restart, Restart, "restart"),
         grace=None if grace is None else seconds(grace, "grace"),
         start_timeout=None if start_timeout is None else seconds(start_timeout, "start_timeout"),
-        significant=significant,
+        significant=flag(significant, "significant"),
         wants_status=wants_status,
         target=target,
         plan=plan,
@@ -330,12 +333,12 @@ class Supervisor:
             children=tuple(children),
             name=checked_name(name),
             strategy=choice(strategy, Strategy, "strategy"),
-            intensity=intensity,
+            intensity=None if intensity is None else of_class(intensity, Intensity, "intensity", "ta.Intensity(3, 5.0)"),
             auto_shutdown=choice(auto_shutdown, AutoShutdown, "auto_shutdown"),
-            backoff=backoff,
+            backoff=None if backoff is None else of_class(backoff, Backoff, "backoff", "ta.Backoff(base=0.5)"),
             give_up=choice(give_up, GiveUp, "give_up"),
             restart=choice(restart, Restart, "restart"),
-            significant=significant,
+            significant=flag(significant, "significant"),
             grace=seconds(grace, "grace"),
         )
 

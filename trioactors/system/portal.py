@@ -7,7 +7,7 @@ from typing import ParamSpec, TypeVar
 
 import trio
 
-from trioactors.errors import SystemClosed, WrongThread
+from trioactors.errors import SystemClosed, UsageError, WrongThread
 from trioactors.messaging.handlers import BoundHandler
 from trioactors.supervision.runtime import Runtime
 
@@ -45,6 +45,7 @@ class Portal:
 
         Raises the errors of the call, `SystemClosed` if the system is closed, and `WrongThread` in a Trio thread.
         """
+        self._check_handler(handler)
 
         async def calling() -> R:
             return await handler(*args, **kwargs)
@@ -58,7 +59,12 @@ class Portal:
 
     def cast(self, handler: BoundHandler[P, R], /, *args: P.args, **kwargs: P.kwargs) -> None:
         """Cast to a handler of a ref, and block until the mailbox has accepted the message. Raises as `call` does."""
+        self._check_handler(handler, "cast")
         self.call(handler.cast, *args, **kwargs)
+
+    def _check_handler(self, handler: object, *wanted: str) -> None:
+        if not callable(handler) or not all(hasattr(handler, each) for each in wanted):
+            raise UsageError(f"{self!r} takes a handler of a ref that is not called yet, and its arguments, not {handler!r:.80}")
 
     def _check(self) -> None:
         if self._runtime.closed:

@@ -18,7 +18,7 @@ from trioactors.supervision.handle import SupervisorHandle, start_in, wait_until
 from trioactors.supervision.registry import Registry
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.runtime import Runtime
-from trioactors.supervision.specs import INTERNAL, ChildKind, Restart, child
+from trioactors.supervision.specs import INTERNAL, ChildKind, Restart, checked_name, child
 from trioactors.supervision.tree import SupervisorChild
 from trioactors.system.explain import Explanation, explained
 from trioactors.system.portal import Portal
@@ -56,6 +56,8 @@ class SystemView:
 
         An observer that raises is detached and logged.
         """
+        if not callable(observer):
+            raise SpecError(f"observe() takes a function of a trace record, not {observer!r:.80}")
         self._runtime.observers.attach(observer)
 
     def unobserve(self, observer: Observer) -> None:
@@ -141,7 +143,7 @@ class System(SystemView):
         """
         limit = self._runtime.settings.call_timeout if timeout is None else seconds(timeout, "wait_for: timeout")
         with trio.move_on_after(limit):
-            return cast("A", (await self._root.registry.wait_for(name)).offer(kind))
+            return cast("A", (await self._root.registry.wait_for(checked_name(name))).offer(kind))
         raise CallTimeout(f"no child took the name {name!r} within {limit:g} s", begun=False, inherited=False)
 
     def supervisor(self, name: str | None = None) -> SupervisorHandle:

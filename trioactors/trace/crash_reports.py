@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import trio
 
 from trioactors.errors.exits import Failure, RestartEntry, leaves
-from trioactors.trace.formatting import hides_something, told, traceback_text
+from trioactors.trace.formatting import hides_something, is_long, told, traceback_text
 
 __all__ = ["CrashReports", "Shown", "report_of", "shown"]
 
@@ -62,11 +62,11 @@ class CrashReports:
             return
         self._times.append(now)
         error = failure.reason.error
-        secretive = hides_something(error)  # then the text contains it: a log formatter would print the secrets too
+        own_text = hides_something(error) or is_long(error)  # a log formatter would print the secrets, and all of a long text
         _log.error(
             "%s",
-            self._text(failure, earlier) + (f"\n{traceback_text(error)}" if error is not None and secretive else ""),
-            exc_info=None if error is None or secretive else (type(error), error, error.__traceback__),
+            self._text(failure, earlier) + (f"\n{traceback_text(error)}" if error is not None and own_text else ""),
+            exc_info=None if error is None or own_text else (type(error), error, error.__traceback__),
             extra=self._fields(failure),
         )
         self.suppressed = 0

@@ -14,16 +14,17 @@ from typing import Final, cast
 
 import attrs
 
-__all__ = ["described", "hides_something", "keeps_secrets", "told", "traceback_text"]
+__all__ = ["described", "hides_something", "is_long", "keeps_secrets", "told", "traceback_text"]
 
 
 def described(value: object, form: Callable[[object], str] = str) -> str:
     """*value* as text by *form*, even if its own methods fail.
 
-    If its class has secret fields (`repr=False`), its `repr` is used, as its `str` could show them.
+    If its class has secret fields (`repr=False`), its `repr` is used, as its `str` could show them. A long text is cut.
     """
     try:
-        return repr(value) if keeps_secrets(value) else form(value) or repr(value)
+        text = repr(value) if keeps_secrets(value) else form(value) or repr(value)
+        return text if len(text) <= _MESSAGE else f"{text[:_MESSAGE]}... ({len(text) - _MESSAGE:,} characters more)"
     except KeyboardInterrupt:
         raise
     except BaseException:  # noqa: ASYNC103 - a broken repr must not turn a report into a second failure, or end the program by a SystemExit
@@ -57,6 +58,16 @@ def hides_something(error: BaseException | None) -> bool:
     return any(keeps_secrets(each) for each in _all(error, set()))
 
 
+def is_long(error: BaseException | None) -> bool:
+    """Whether the text of *error*, of one of its causes, or of an error grouped in it would be cut."""
+    return any(len(described(each)) > _MESSAGE or _has_long_notes(each) for each in _all(error, set()))
+
+
+def _has_long_notes(error: BaseException) -> bool:
+    notes: list[object] = getattr(error, "__notes__", [])
+    return len(notes) > _CHAIN or any(len(described(note)) > _MESSAGE for note in notes)
+
+
 def _all(error: BaseException | None, seen: set[int]) -> Iterator[BaseException]:
     if error is None or id(error) in seen:
         return
@@ -86,7 +97,7 @@ def _lines(error: BaseException, seen: set[int], depth: int) -> Iterator[str]:
         frames = traceback.extract_tb(error.__traceback__, limit=-_FRAMES)
         yield "".join(traceback.format_list(frames)).rstrip("\n")
     name = type(error).__qualname__
-    said = described(error)[:_MESSAGE]
+    said = described(error)
     yield said if said.startswith(f"{name}(") else f"{name}: {said}"
     yield from (f"{note!s:.{_MESSAGE}}" for note in getattr(error, "__notes__", ())[:_CHAIN])
     parts = _parts(error)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import logging
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from trioactors.errors import SpecError
 from trioactors.trace.records import TraceRecord
 
 __all__ = ["Observer", "Observers", "Recorder"]
@@ -72,6 +74,8 @@ class Recorder:
     """
 
     def __init__(self, limit: int = 10_000) -> None:
+        if type(limit) is not int or not 1 <= limit <= sys.maxsize:
+            raise SpecError(f"Recorder: limit={limit!r:.80} must be a whole number, at least 1")
         self._records: deque[TraceRecord] = deque(maxlen=limit)
         self.lost = 0
         """The number of records that were dropped because there were more than *limit*."""
@@ -94,5 +98,11 @@ class Recorder:
         return f"<recorder: {len(self)} records, {self.lost} lost>"
 
     def of(self, kind: type[Kind]) -> list[Kind]:
-        """The records of one kind, oldest first."""
+        """The records of one kind, oldest first. Raises `SpecError` if *kind* is not a class."""
+        _check_class(kind)
         return [record for record in self if isinstance(record, kind)]
+
+
+def _check_class(kind: object) -> None:
+    if not isinstance(kind, type):
+        raise SpecError(f"of() takes a class of trace records, such as ta.ChildExited, not {kind!r:.80}")
