@@ -81,9 +81,8 @@ def box_with(where: str, error: type[BaseException]) -> Any:
             raise error("a length")
 
     class Classless:
-        @property
-        def __class__(self) -> Any:
-            raise error("a class")
+        def __getattribute__(self, name: str) -> Any:
+            raise error(name)
 
     @attrs.define(slots=False)
     class Fields:
