@@ -165,14 +165,15 @@ class FilesystemStore:
         try:
             if self._options.create is Creation.CREATE:
                 disk.make_folder(self._folder)
-            folder = Folder.of(disk.names(self._folder), _OWNER)
+            names = disk.names(self._folder)
         except (FileExistsError, NotADirectoryError) as error:
             raise StoreUnavailable(
                 f"{self._folder} is not a folder. file: needs a folder; for a single file, use sqlite:"
             ) from error
         except OSError as error:
             raise refusal(error, f"{self._folder} cannot be opened as a folder") from error
-        if folder.empty:
+        folder = Folder.of(names, _OWNER)
+        if folder.empty and _OWNER not in names:
             self._check_may_create()
         if folder.empty and folder.foreign:
             raise StoreUnavailable(f"{self._folder} holds other files ({folder.foreign[0]!r}). Choose an empty folder.")

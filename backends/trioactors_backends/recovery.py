@@ -96,7 +96,7 @@ def recover(folder: Folder, read: Callable[[str], bytes], mark: Mark | None, whe
     if first is None:
         return None
     log = read(log_name(first))
-    if not folder.snapshots and mark is None and len(log) <= HEADER_BYTES and not _has_header(log, where):
+    if not folder.snapshots and mark is None and len(log) <= HEADER_BYTES and _header_or_none(log, where) is None:
         return None
     header = Header.unpack(log, f"{where}/{log_name(first)}")
     if header.kind is not Kind.LOG or header.first != first:
@@ -104,18 +104,17 @@ def recover(folder: Folder, read: Callable[[str], bytes], mark: Mark | None, whe
     if mark is not None and mark.identity != header.identity:
         reading = attrs.evolve(reading, mark=None)  # the mark of another store that was in the folder
     keyspace = Keyspace(sequence=header.sequence)
-    whole = first not in folder.snapshots or _load_snapshot(reading, header, keyspace)
+    whole = _load_snapshot(reading, header, keyspace) if first in folder.snapshots else _follows_nothing(reading, header)
     return _replay(reading, header, keyspace, log, tidy=whole)
 
 
 def _generation(reading: _Reading, folder: Folder) -> int | None:
     """The newest complete generation; None if there is none yet."""
-    acknowledged = 0 if reading.mark is None else reading.mark.number
-    if folder.empty and acknowledged == 0:
+    if folder.empty and reading.mark is None:
         return None
     first = max(folder.snapshots, default=1)
     if first not in folder.logs:
-        if not folder.snapshots and acknowledged == 0 and _begun_only(reading, folder):
+        if not folder.snapshots and reading.mark is None and _begun_only(reading, folder):
             return None
         raise reading.corrupt(f"{log_name(first)} is missing")
     for later in sorted(folder.logs):
@@ -125,16 +124,24 @@ def _generation(reading: _Reading, folder: Folder) -> int | None:
 
 
 def _begun_only(reading: _Reading, folder: Folder) -> bool:
-    """Whether nothing was ever committed: the name of the first log was never synced, and the later logs are empty."""
-    return all(len(reading.read(log_name(number))) <= HEADER_BYTES for number in folder.logs)
+    """Whether nothing was ever committed: the name of the first log was never synced, and the later logs are empty and follow nothing."""
+    logs = [(name, reading.read(name)) for name in map(log_name, folder.logs)]
+    headers = [_header_or_none(log, f"{reading.where}/{name}") for name, log in logs]
+    return all(len(log) <= HEADER_BYTES for _, log in logs) and not any(header and header.sequence for header in headers)
 
 
-def _has_header(log: bytes, where: str) -> bool:
+def _header_or_none(log: bytes, where: str) -> Header | None:
     try:
-        Header.unpack(log, where)
+        return Header.unpack(log, where)
     except StoreCorrupt:
-        return False
-    return True
+        return None
+
+
+def _follows_nothing(reading: _Reading, log: Header) -> bool:
+    """Whether the log is the first one, which has no snapshot. Any other is refused, unless the store is only looked at."""
+    if log.sequence and reading.verify is Verification.FULL:
+        raise reading.corrupt(f"{snapshot_name(log.first)} is missing")
+    return not log.sequence
 
 
 def _load_snapshot(reading: _Reading, log: Header, keyspace: Keyspace) -> bool:

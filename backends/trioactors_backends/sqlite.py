@@ -52,6 +52,7 @@ from trioactors_backends.ownership import Mark, Ownership
 from trioactors_backends.refusals import already_open, poisoned, sure
 from trioactors_backends.sqlite_file import (
     Files,
+    check_beginning,
     check_files,
     connect,
     copy_database,
@@ -239,6 +240,7 @@ class SQLiteStore:
     def _start(self, environment: Environment, files: Files, ownership: Ownership) -> _Open:
         try:
             with ExitStack() as undo, self._explained():
+                check_beginning(files, self._path, self._options.create, was_open=ownership.mark is not None)
                 connection = connect(files, self._path, self._options.limits, new_identity(environment).hex())
                 undo.callback(put_away, files, connection, self._path, sound=False)
                 state = self._recover(connection, environment, files, ownership)

@@ -350,6 +350,30 @@ class LifeContract(ContractBase):
             with _damaged(file, at):
                 assert self._honest(closed, environment), f"{file.name} at {at}"
 
+    @pytest.mark.parametrize(
+        "size", [None, 0, 1, 16, 99, 100, 4096], ids=lambda size: "removed" if size is None else f"{size} bytes"
+    )
+    def test_a_store_that_was_emptied_is_refused(
+        self, closed: Store, path: Path, environment: Environment, size: int | None
+    ) -> None:
+        """Remove each file, or cut it short: the store never opens as a new one, and a second opening refuses it as well."""
+        self.needs_another_process()
+        closed.open(environment)
+        perform(closed, lambda _: None)
+        closed.close()
+        files = {file: file.read_bytes() for file in path.parent.rglob("*") if file.is_file()}
+        for file, content in files.items():
+            if size is None:
+                file.unlink()
+            else:
+                file.write_bytes(content[:size])
+            for _ in range(2):
+                assert self._honest(closed, environment), file.name
+            for every, original in files.items():
+                every.write_bytes(original)
+
+        assert self._honest(closed, environment)
+
     def _honest(self, store: Store, environment: Environment) -> bool:
         try:
             store.open(environment)
