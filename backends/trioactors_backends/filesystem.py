@@ -126,8 +126,7 @@ class FilesystemStore:
     def commit(self, batches: Sequence[Batch]) -> Sequence[Answer]:
         """Append one frame with all batches, and sync it."""
         state = self._sound()
-        if not (state.log.linked and state.ownership.linked):
-            raise deleted(self._folder)
+        self._check_files(state)
         decision = state.keyspace.decide(batches, self._options.limits)
         if not decision.changes:
             return decision.answers
@@ -146,7 +145,7 @@ class FilesystemStore:
     def backup(self, to: Path) -> None:
         """Write a whole store to the folder *to*."""
         state = self._sound()
-        write_store(state.environment, to.resolve(), state.keyspace, self._options)
+        write_store(state.environment, to.absolute(), state.keyspace, self._options)
 
     def close(self) -> None:
         """Sync the log, mark the store as closed in order, and unlock the folder."""
@@ -314,6 +313,15 @@ class FilesystemStore:
             return disk.open(self._folder / name)
         except OSError as error:
             raise refusal(error, f"{self._folder}/{name}") from error
+
+    def _check_files(self, state: _Open) -> None:
+        """Raise `StoreUnavailable` if the files were deleted, moved or replaced: no later opening would find a commit."""
+        try:
+            if state.log.linked and state.ownership.linked:
+                return
+        except OSError as error:
+            raise refusal(error, f"{self._folder} cannot be found") from error
+        raise deleted(self._folder)
 
     def _sound(self) -> _Open:
         """Return the state of the open store. Raises if the store is closed or poisoned."""

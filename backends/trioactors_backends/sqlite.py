@@ -30,6 +30,7 @@ from trioactors.errors import (
     StoreUnavailable,
 )
 from trioactors.persistence import (
+    ABSENT,
     SCAN_LIMIT,
     Address,
     Answer,
@@ -57,6 +58,7 @@ from trioactors_backends.sqlite_file import (
     connect,
     copy_database,
     identity_of,
+    in_place,
     lock_of,
     move_log,
     put_away,
@@ -66,6 +68,7 @@ from trioactors_backends.sqlite_file import (
 from trioactors_backends.sqlite_leftovers import gather, put_back
 from trioactors_backends.sqlite_schema import (
     KEEP_BOOK,
+    MOST,
     Book,
     counted,
     explain,
@@ -214,7 +217,7 @@ class SQLiteStore:
         """Write a complete database to the path *to*."""
         state = self._sound()
         with self._explained():
-            copy_database(state.files, state.connection, state.book, new_identity(state.environment).hex(), to.resolve())
+            copy_database(state.files, state.connection, state.book, new_identity(state.environment).hex(), to.absolute())
 
     def close(self) -> None:
         """Move the log into the database, close it, and unlock it."""
@@ -225,7 +228,8 @@ class SQLiteStore:
         try:
             sound = state.poison is None and self._finish(state)
         finally:
-            put_away(state.files, state.connection, self._path, sound=sound)
+            moved = not in_place(state.files, self._path, state.identity)  # then a log at the path is that of another store
+            put_away(state.files, state.connection, self._path, sound=sound or moved)
             state.ownership.release()
 
     def _finish(self, state: _Open) -> bool:
@@ -382,6 +386,8 @@ def _store(connection: sqlite3.Connection, changes: dict[Key, Change]) -> None:
 def _verified(key: Key, revision: object, checksum: object, data: object) -> Record | Corrupt:
     if not isinstance(data, bytes) or not isinstance(revision, int):
         return Corrupt(key, "its row has values of the wrong types")
+    if not ABSENT < revision <= MOST:
+        return Corrupt(key, "its revision is impossible", data)
     if row_checksum(key.space.value, key.name, revision, data) != checksum:
         return Corrupt(key, "its checksum does not match its row", data)
     return Record(data, revision)

@@ -32,6 +32,7 @@ __all__ = [
     "connect",
     "copy_database",
     "identity_of",
+    "in_place",
     "lock_of",
     "move_log",
     "put_away",
@@ -127,11 +128,20 @@ def check_files(files: Files, path: Path, identity: object) -> None:
     try:
         if identity_of(files, path) == identity:
             return
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         pass
     except OSError as error:
         raise refusal(error, f"{path} cannot be found") from error
     raise deleted(path)
+
+
+def in_place(files: Files, path: Path, identity: object) -> bool:
+    """Whether the paths of an open store still lead to its files."""
+    try:
+        check_files(files, path, identity)
+    except StoreUnavailable:
+        return False
+    return True
 
 
 def check_beginning(files: Files, path: Path, create: Creation, *, was_open: bool) -> None:
