@@ -83,6 +83,28 @@ def test_a_removed_file_knows_it(place: tuple[Disk, Path]) -> None:
     file.close()
 
 
+def test_a_renamed_file_knows_it(place: tuple[Disk, Path]) -> None:
+    disk, folder = place
+    file = disk.open(folder / "a")
+
+    disk.rename(folder / "a", folder / "b")
+
+    assert not file.linked
+    file.close()
+
+
+def test_a_file_in_a_folder_that_was_moved_knows_it(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    file = RealDisk().open(tmp_path / "a" / "b")
+
+    (tmp_path / "a").rename(tmp_path / "c")
+    moved = file.linked
+    (tmp_path / "a").write_text("no folder")
+
+    assert (moved, file.linked) == (False, False)
+    file.close()
+
+
 def test_a_replaced_file_knows_it(place: tuple[Disk, Path]) -> None:
     disk, folder = place
     file = disk.open(folder / "a")

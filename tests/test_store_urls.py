@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import importlib.metadata
 import importlib.util
 import os
 from importlib.metadata import EntryPoint
@@ -13,7 +14,7 @@ import pytest
 from trioactors.environment import Environment
 from trioactors.errors import BackendMissing, BadStoreURL, NewerSchema, Outcome, StoreCorrupt, StoreError, StoreUnavailable
 from trioactors.persistence import Durability, Limits, Options, Verification, store_at
-from trioactors.persistence.urls import GROUP, parse
+from trioactors.persistence.urls import GROUP, installed, parse
 
 
 def test_three_slashes_make_a_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,6 +90,10 @@ def test_every_store_of_this_package_is_found(url: str, tmp_path: Path, monkeypa
         ("file:///x?verify=", "one of full, none, not ''"),
         ("file:///x?create=no&create=yes", "given twice"),
         ("file:///a%00b", "NUL"),
+        ("sqlite:///~/x.db", "~ is not expanded"),
+        ("sqlite:////~/x.db", "~ is not expanded"),
+        ("file:///~else/x", "or ./~else"),
+        ("file:///%7E/x", "~ is not expanded"),
     ],
 )
 def test_a_bad_url_says_what_to_do(url: str, said: str) -> None:
@@ -220,3 +225,62 @@ def _make_newer(path: Path) -> None:
     content = bytearray(log.read_bytes())
     content[8:10] = (7).to_bytes(2, "big")
     log.write_bytes(content)
+
+
+@pytest.mark.parametrize("scheme", ["file", "sqlite"])
+@pytest.mark.parametrize("query", ["", "?verify=none"])
+def test_three_slashes_before_a_folder_of_the_root_show_both_spellings(
+    scheme: str, query: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    first, rest = tmp_path.parts[1], "/".join((*tmp_path.parts[2:], "new%20one"))
+
+    with pytest.raises(BadStoreURL) as caught:
+        store_at(f"{scheme}:///{first}/{rest}{query}")
+
+    for spelling in (f"{scheme}:////{first}/{rest}{query}", f"{scheme}:///./{first}/{rest}{query}"):
+        assert f"{spelling} for" in str(caught.value)
+        assert "closed" in repr(store_at(spelling))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_three_slashes_before_a_folder_of_the_root_are_a_relative_path_if_something_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "usr").mkdir()
+
+    assert str(tmp_path / "usr") in repr(store_at("file:///usr"))
+
+
+def test_in_the_root_both_spellings_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/")
+
+    assert "/usr/new.db" in repr(store_at("sqlite:///usr/new.db"))
+
+
+def test_a_path_is_a_database_or_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a?b %20").mkdir()
+
+    assert repr(store_at(Path("new?.db"))) == f"<SQLiteStore {tmp_path}/new?.db closed>"
+    assert repr(store_at(Path("a?b %20"))) == f"<FilesystemStore {tmp_path}/a?b %20 closed>"
+    assert repr(store_at(Path("usr/x.db"))) == f"<SQLiteStore {tmp_path}/usr/x.db closed>"
+    with pytest.raises(BadStoreURL, match="not expanded"):
+        store_at(Path("~/x.db"))
+
+
+def test_the_stores_of_this_package_are_found_without_its_metadata(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda **_: [])
+
+    for url in ("memory:", "file:///new", "sqlite:///new.db"):
+        assert "closed" in repr(store_at(url))
+    with pytest.raises(BadStoreURL, match="known schemes: file, memory, sqlite"):
+        store_at("redis:///0")
+
+
+def test_what_is_found_without_metadata_is_what_the_metadata_says() -> None:
+    said = {point.name: point.value for point in importlib.metadata.entry_points(group=GROUP)}
+    known = {point.name: point.value for point in installed() if point.value.startswith("trioactors_backends")}
+
+    assert known.items() <= said.items()

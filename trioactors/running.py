@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
+from os import PathLike
 from typing import TypeVar, cast, overload
 
 import outcome
@@ -40,7 +41,7 @@ T = TypeVar("T")
 
 @overload
 def open_system(
-    store: str | Store | None = None,
+    store: str | PathLike[str] | Store | None = None,
     tree: Supervisor | None = None,
     *,
     settings: Settings | None = None,
@@ -63,7 +64,7 @@ def open_system(
 
 
 def open_system(
-    store: str | Store | Supervisor | None = None,
+    store: str | PathLike[str] | Store | Supervisor | None = None,
     tree: Supervisor | None = None,
     *,
     settings: Settings | None = None,
@@ -165,10 +166,10 @@ def _checked_observers(given: object) -> tuple[Observer, ...]:
 
 def _store(given: object) -> Store | None:
     """The store that *given* is, or that its URL names. Raises `BadStoreURL`, `SpecError`."""
-    if isinstance(given, str):
+    if isinstance(given, str | PathLike):
         return store_at(given)
     if given is not None and (isinstance(given, type) or not hasattr(given, "commit")):
-        raise SpecError(f"open_system takes the URL of a store, a store, or a ta.Supervisor first, not {given!r}")
+        raise SpecError(f"open_system takes the URL or the path of a store, a store, or a ta.Supervisor first, not {given!r}")
     return cast("Store | None", given)
 
 

@@ -126,8 +126,7 @@ class FilesystemStore:
     def commit(self, batches: Sequence[Batch]) -> Sequence[Answer]:
         """Append one frame with all batches, and sync it."""
         state = self._sound()
-        if not (state.log.linked and state.ownership.linked):
-            raise deleted(self._folder)
+        self._check_files(state)
         decision = state.keyspace.decide(batches, self._options.limits)
         if not decision.changes:
             return decision.answers
@@ -146,7 +145,7 @@ class FilesystemStore:
     def backup(self, to: Path) -> None:
         """Write a whole store to the folder *to*."""
         state = self._sound()
-        write_store(state.environment, to.resolve(), state.keyspace, self._options)
+        write_store(state.environment, to.absolute(), state.keyspace, self._options)
 
     def close(self) -> None:
         """Sync the log, mark the store as closed in order, and unlock the folder."""
@@ -165,14 +164,15 @@ class FilesystemStore:
         try:
             if self._options.create is Creation.CREATE:
                 disk.make_folder(self._folder)
-            folder = Folder.of(disk.names(self._folder), _OWNER)
+            names = disk.names(self._folder)
         except (FileExistsError, NotADirectoryError) as error:
             raise StoreUnavailable(
                 f"{self._folder} is not a folder. file: needs a folder; for a single file, use sqlite:"
             ) from error
         except OSError as error:
             raise refusal(error, f"{self._folder} cannot be opened as a folder") from error
-        if folder.empty:
+        folder = Folder.of(names, _OWNER)
+        if folder.empty and _OWNER not in names:
             self._check_may_create()
         if folder.empty and folder.foreign:
             raise StoreUnavailable(f"{self._folder} holds other files ({folder.foreign[0]!r}). Choose an empty folder.")
@@ -313,6 +313,15 @@ class FilesystemStore:
             return disk.open(self._folder / name)
         except OSError as error:
             raise refusal(error, f"{self._folder}/{name}") from error
+
+    def _check_files(self, state: _Open) -> None:
+        """Raise `StoreUnavailable` if the files were deleted, moved or replaced: no later opening would find a commit."""
+        try:
+            if state.log.linked and state.ownership.linked:
+                return
+        except OSError as error:
+            raise refusal(error, f"{self._folder} cannot be found") from error
+        raise deleted(self._folder)
 
     def _sound(self) -> _Open:
         """Return the state of the open store. Raises if the store is closed or poisoned."""

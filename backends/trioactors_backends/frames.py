@@ -11,18 +11,22 @@ from __future__ import annotations
 import enum
 import struct
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from zlib import crc32
 
 import attrs
 
 from trioactors.errors import NewerSchema, StoreCorrupt
-from trioactors.persistence import Durability, Key, Space
+from trioactors.persistence import ABSENT, Durability, Key, Space
 from trioactors_backends.keyspace import Entry
 
-__all__ = ["FORMAT", "HEADER_BYTES", "Frame", "Header", "Kind", "find_frame", "pack_frame", "read_frame"]
+__all__ = ["FORMAT", "HEADER_BYTES", "MOST", "Frame", "Header", "Kind", "find_frame", "pack_frame", "read_frame"]
 
 FORMAT = 1
 """The newest format that this version writes and reads."""
+
+MOST = (1 << 62) - 1
+"""The highest number of a frame, and the highest revision. No store gets there; a higher one is damage."""
 
 _HEADER = struct.Struct(">8sHBB16sQQ")
 _MAGIC = b"TRIOFILE"
@@ -90,9 +94,12 @@ class Header:
             raise NewerSchema(where, int.from_bytes(body[8:10], "big"), FORMAT)
         if data[_HEADER.size : HEADER_BYTES] != _CHECKSUM.pack(crc32(body)):
             raise StoreCorrupt(f"{where} has a damaged header")
-        _, _, kind, code, identity, first, sequence = _HEADER.unpack(body)
-        durability: Durability = _DURABILITIES[int(code)]
-        return cls(kind=Kind(kind), durability=durability, identity=identity, first=first, sequence=sequence)
+        _, version, kind, code, identity, first, sequence = _HEADER.unpack(body)
+        if version != FORMAT or kind not in tuple(Kind) or code >= len(_DURABILITIES):
+            raise StoreCorrupt(f"{where} has a header that no version writes: format {version}, kind {kind}, durability {code}")
+        if not (0 < first <= MOST and sequence <= MOST):
+            raise StoreCorrupt(f"{where} has a header with impossible numbers: {first}, {sequence}")
+        return cls(kind=Kind(kind), durability=_DURABILITIES[code], identity=identity, first=first, sequence=sequence)
 
 
 @attrs.frozen
@@ -125,7 +132,7 @@ def pack_frame(number: int, entries: Iterable[Entry], identity: bytes) -> bytes:
 
 
 def read_frame(data: bytes, offset: int, identity: bytes) -> Frame | None:
-    """Return the frame at *offset*, or None if there is no undamaged head."""
+    """Return the frame at *offset*, or None if there is no undamaged head. Raises `StoreCorrupt` if an undamaged head is nonsense."""
     prefix = data[offset : offset + _FRAME.size]
     if len(prefix) < _FRAME.size or not prefix.startswith(_FRAME_MAGIC):
         return None
@@ -135,8 +142,10 @@ def read_frame(data: bytes, offset: int, identity: bytes) -> Frame | None:
     stated = data[offset + _FRAME.size : begin]
     if len(heads) < head_bytes or stated != _CHECKSUM.pack(_head_checksum(prefix, heads, identity)):
         return None
+    if not 0 < number <= MOST:
+        raise StoreCorrupt(f"the number {number} is impossible")
     body = data[begin + head_bytes : begin + head_bytes + body_bytes]
-    entries = _entries(heads, body)
+    entries = _entries(heads, body, body_bytes)
     whole = len(body) == body_bytes and all(crc32(entry.data or b"") == entry.checksum for entry in entries)
     return Frame(number, entries, begin + head_bytes + body_bytes, whole)
 
@@ -145,9 +154,10 @@ def find_frame(data: bytes, offset: int, identity: bytes, number: int) -> Frame 
     """Return the first frame at or after *offset* with at least this number."""
     at = data.find(_FRAME_MAGIC, offset)
     while at >= 0:
-        frame = read_frame(data, at, identity)
-        if frame is not None and frame.number >= number:
-            return frame
+        with suppress(StoreCorrupt):
+            frame = read_frame(data, at, identity)
+            if frame is not None and frame.number >= number:
+                return frame
         at = data.find(_FRAME_MAGIC, at + 1)
     return None
 
@@ -156,15 +166,30 @@ def _head_checksum(prefix: bytes, heads: bytes, identity: bytes) -> int:
     return crc32(heads, crc32(prefix, crc32(identity)))
 
 
-def _entries(heads: bytes, body: bytes) -> Sequence[Entry]:
+def _entries(heads: bytes, body: bytes, body_bytes: int) -> Sequence[Entry]:
+    """Read the head of a frame whose checksum is right. Raises `StoreCorrupt` if no version wrote it."""
     entries: list[Entry] = []
     at = begin = 0
-    while at < len(heads):
-        code, fate, revision, name_bytes, data_bytes, checksum = _ENTRY.unpack_from(heads, at)
-        at += _ENTRY.size
-        name = heads[at : at + name_bytes].decode()
-        at += name_bytes
-        data = None if fate == _REMOVED else body[begin : begin + data_bytes]
-        begin += data_bytes
-        entries.append(Entry(Key(_SPACES[code], name), revision, data, checksum))
+    try:
+        while at < len(heads):
+            code, fate, revision, name_bytes, data_bytes, checksum = _ENTRY.unpack_from(heads, at)
+            at += _ENTRY.size
+            key = Key(_SPACES[code], heads[at : at + name_bytes].decode())
+            at += name_bytes
+            data = body[begin : begin + data_bytes] if fate == _KEPT else None
+            begin += data_bytes
+            if not _possible(fate, revision, data_bytes):
+                raise StoreCorrupt(f"an entry is nonsense: fate {fate}, revision {revision}, {data_bytes} bytes of data")
+            entries.append(Entry(key, revision, data, checksum))
+    except (struct.error, KeyError, UnicodeDecodeError) as error:
+        raise StoreCorrupt(f"an entry is nonsense: {error}") from error
+    if at != len(heads) or begin != body_bytes:
+        raise StoreCorrupt("its entries are longer or shorter than it states")
     return entries
+
+
+def _possible(fate: int, revision: int, data_bytes: int) -> bool:
+    """Whether an entry can have these values: a kept record has a revision, and a removed one has neither revision nor data."""
+    if fate == _KEPT:
+        return ABSENT < revision <= MOST
+    return fate == _REMOVED and revision == ABSENT and data_bytes == 0

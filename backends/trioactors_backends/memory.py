@@ -84,7 +84,7 @@ class MemoryStore:
     def backup(self, to: Path) -> None:
         """Write a filesystem store with all records to the folder *to*."""
         environment = self._open_environment()
-        write_store(environment, to.resolve(), self._keyspace, Options(limits=self._limits))
+        write_store(environment, to.absolute(), self._keyspace, Options(limits=self._limits))
 
     def close(self) -> None:
         """Give the store back; its records stay."""

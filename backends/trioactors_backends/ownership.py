@@ -16,7 +16,7 @@ from zlib import crc32
 import attrs
 
 from trioactors.environment import Disk, DiskFile, refusal
-from trioactors.errors import StoreLocked
+from trioactors.errors import StoreLocked, StoreUnavailable
 
 __all__ = ["Mark", "Ownership"]
 
@@ -26,6 +26,7 @@ _MAGIC = b"TRIOMARK"
 _MARK_END = _MARK.size + _CHECKSUM.size
 _OWNER = 64  # the offset of the owner's name
 _OWNER_END = 128
+_PROCESS = b"process "
 
 
 @attrs.frozen
@@ -61,18 +62,18 @@ class Ownership:
 
     @classmethod
     def take(cls, disk: Disk, path: Path, store: str, process: int) -> Ownership:
-        """Lock the file at *path* for *store*, opened by *process*. Raises `StoreLocked`, with the owner, if it is locked already."""
+        """Lock the file at *path* for *store*, opened by *process*. Raises `StoreLocked`, with the owner, if it is locked."""
         try:
             file = disk.open(path)
         except OSError as error:
             raise refusal(error, f"{store}: cannot open its lock {path}") from error
         try:
-            _lock(file, store, process)
+            _lock(file, path, store, process)
             return cls(file)
         except OSError as error:
             file.close()
             raise refusal(error, f"{store}: cannot lock {path}") from error
-        except StoreLocked:
+        except (StoreLocked, StoreUnavailable):
             file.close()
             raise
 
@@ -92,10 +93,19 @@ class Ownership:
         self._file.close()
 
 
-def _lock(file: DiskFile, store: str, process: int) -> None:
+def _lock(file: DiskFile, path: Path, store: str, process: int) -> None:
     if not file.lock():
         raise StoreLocked(store, _owner(file))
-    file.write(_OWNER, f"process {process}".encode().ljust(_OWNER_END - _OWNER))
+    if _is_foreign(file.read()):
+        raise StoreUnavailable(f"{store}: its lock {path} is a file of another program. Choose another place for the store.")
+    file.write(_OWNER, (_PROCESS + b"%d" % process).ljust(_OWNER_END - _OWNER))
+
+
+def _is_foreign(content: bytes) -> bool:
+    """Whether no owner wrote this, not even in part: a power cut can leave any part of what was written, and zeros before it."""
+    begin, name = content[: len(_MAGIC)], content[_OWNER : _OWNER + len(_PROCESS)]
+    ours = _MAGIC.startswith(begin.rstrip(b"\0")) or (_PROCESS.startswith(name.rstrip(b"\0")) and name.strip(b"\0") != b"")
+    return len(content) > _OWNER_END or not ours
 
 
 def _owner(file: DiskFile) -> str:

@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 import attrs
 
 from trioactors.errors import StoreCorrupt
-from trioactors.persistence import Durability, Verification
-from trioactors_backends.frames import HEADER_BYTES, Frame, Header, Kind, find_frame, read_frame
+from trioactors.persistence import ABSENT, Durability, Verification
+from trioactors_backends.frames import HEADER_BYTES, MOST, Frame, Header, Kind, find_frame, read_frame
 from trioactors_backends.generations import log_name, snapshot_name
 from trioactors_backends.keyspace import Keyspace
 from trioactors_backends.ownership import Mark
@@ -24,8 +24,8 @@ from trioactors_backends.refusals import damaged
 
 __all__ = ["Folder", "Recovered", "recover"]
 
-_NAME = re.compile(r"(\d{20})\.(log|snapshot)")
-_TEMPORARY = re.compile(r"\d{20}\.snapshot\.new")
+_NAME = re.compile(r"([0-9]{20})\.(log|snapshot)")
+_TEMPORARY = re.compile(r"[0-9]{20}\.snapshot\.new")
 
 
 @attrs.frozen
@@ -96,7 +96,7 @@ def recover(folder: Folder, read: Callable[[str], bytes], mark: Mark | None, whe
     if first is None:
         return None
     log = read(log_name(first))
-    if not folder.snapshots and mark is None and len(log) <= HEADER_BYTES and not _has_header(log, where):
+    if not folder.snapshots and mark is None and len(log) <= HEADER_BYTES and _header_or_none(log, where) is None:
         return None
     header = Header.unpack(log, f"{where}/{log_name(first)}")
     if header.kind is not Kind.LOG or header.first != first:
@@ -104,18 +104,20 @@ def recover(folder: Folder, read: Callable[[str], bytes], mark: Mark | None, whe
     if mark is not None and mark.identity != header.identity:
         reading = attrs.evolve(reading, mark=None)  # the mark of another store that was in the folder
     keyspace = Keyspace(sequence=header.sequence)
-    whole = first not in folder.snapshots or _load_snapshot(reading, header, keyspace)
+    whole = _load_snapshot(reading, header, keyspace) if first in folder.snapshots else _follows_nothing(reading, header)
     return _replay(reading, header, keyspace, log, tidy=whole)
 
 
 def _generation(reading: _Reading, folder: Folder) -> int | None:
     """The newest complete generation; None if there is none yet."""
-    acknowledged = 0 if reading.mark is None else reading.mark.number
-    if folder.empty and acknowledged == 0:
+    if folder.empty and reading.mark is None:
         return None
+    numbers = folder.logs | folder.snapshots
+    if numbers and not (min(numbers) > 0 and max(numbers) <= MOST):
+        raise reading.corrupt("a file has an impossible number")
     first = max(folder.snapshots, default=1)
     if first not in folder.logs:
-        if not folder.snapshots and acknowledged == 0 and _begun_only(reading, folder):
+        if not folder.snapshots and reading.mark is None and _begun_only(reading, folder):
             return None
         raise reading.corrupt(f"{log_name(first)} is missing")
     for later in sorted(folder.logs):
@@ -125,16 +127,24 @@ def _generation(reading: _Reading, folder: Folder) -> int | None:
 
 
 def _begun_only(reading: _Reading, folder: Folder) -> bool:
-    """Whether nothing was ever committed: the name of the first log was never synced, and the later logs are empty."""
-    return all(len(reading.read(log_name(number))) <= HEADER_BYTES for number in folder.logs)
+    """Whether nothing was ever committed: the name of the first log was never synced, and the later logs are empty and follow nothing."""
+    logs = [(name, reading.read(name)) for name in map(log_name, folder.logs)]
+    headers = [_header_or_none(log, f"{reading.where}/{name}") for name, log in logs]
+    return all(len(log) <= HEADER_BYTES for _, log in logs) and not any(header and header.sequence for header in headers)
 
 
-def _has_header(log: bytes, where: str) -> bool:
+def _header_or_none(log: bytes, where: str) -> Header | None:
     try:
-        Header.unpack(log, where)
+        return Header.unpack(log, where)
     except StoreCorrupt:
-        return False
-    return True
+        return None
+
+
+def _follows_nothing(reading: _Reading, log: Header) -> bool:
+    """Whether the log is the first one, which has no snapshot. Any other is refused, unless the store is only looked at."""
+    if log.sequence and reading.verify is Verification.FULL:
+        raise reading.corrupt(f"{snapshot_name(log.first)} is missing")
+    return not log.sequence
 
 
 def _load_snapshot(reading: _Reading, log: Header, keyspace: Keyspace) -> bool:
@@ -150,7 +160,11 @@ def _load_snapshot(reading: _Reading, log: Header, keyspace: Keyspace) -> bool:
             if reading.verify is Verification.NONE:
                 return False
             raise reading.corrupt(f"{name} is damaged at byte {offset}")
-        keyspace.apply(frame.entries, log.sequence)
+        if reading.verify is Verification.FULL and (
+            _highest(frame) > log.sequence or any(each.data is None for each in frame.entries)
+        ):
+            raise reading.corrupt(f"{name} has an impossible entry in the frame at byte {offset}")
+        keyspace.apply(frame.entries, max(keyspace.sequence, _highest(frame)))
         whole = whole and frame.number == number
         offset, number = frame.end, frame.number + 1
         if not frame.entries:
@@ -163,11 +177,14 @@ def _replay(reading: _Reading, header: Header, keyspace: Keyspace, log: bytes, *
     while offset < len(log):
         frame = _frame(reading, log, offset, header.identity, number)
         if frame is None or not (frame.whole or _acknowledged(reading, header, log, frame)):
-            _check_is_end(reading, header, log, offset, number)
+            _check_is_end(reading, header, log, offset, number, found=frame)
             tidy = False
             break
         tidy = tidy and frame.whole and frame.number == number
-        keyspace.apply(frame.entries, keyspace.sequence + len(frame.entries))
+        sequence = keyspace.sequence + len(frame.entries)
+        if reading.verify is Verification.FULL and _highest(frame) > sequence:
+            raise reading.corrupt(f"{log_name(header.first)} has an impossible revision in the frame at byte {offset}")
+        keyspace.apply(frame.entries, max(sequence, _highest(frame)))  # it is higher if frames before this one could not be read
         offset, number = frame.end, frame.number + 1
     if reading.verify is Verification.FULL and reading.mark is not None and reading.mark.number >= number:
         raise reading.corrupt(
@@ -176,9 +193,18 @@ def _replay(reading: _Reading, header: Header, keyspace: Keyspace, log: bytes, *
     return Recovered(header, keyspace, number - 1, offset, tidy)
 
 
+def _highest(frame: Frame) -> int:
+    return max((entry.revision for entry in frame.entries), default=ABSENT)
+
+
 def _frame(reading: _Reading, data: bytes, offset: int, identity: bytes, number: int) -> Frame | None:
     """The frame with this number at *offset*, or else None. Without verification, the next frame that can be read."""
-    frame = read_frame(data, offset, identity)
+    try:
+        frame = read_frame(data, offset, identity)
+    except StoreCorrupt as error:
+        if reading.verify is Verification.FULL:
+            raise reading.corrupt(f"in the frame at byte {offset}, {error}") from error
+        frame = None
     if frame is not None and frame.number == number:
         return frame
     if reading.verify is Verification.NONE:
@@ -195,10 +221,17 @@ def _acknowledged(reading: _Reading, header: Header, log: bytes, frame: Frame) -
     return find_frame(log, frame.end, header.identity, frame.number + 1) is not None
 
 
-def _check_is_end(reading: _Reading, header: Header, log: bytes, offset: int, number: int) -> None:
-    """Refuse the store unless the bytes at *offset* can be a frame that was never finished."""
-    if reading.verify is Verification.NONE or header.durability is Durability.RELAXED:
+def _check_is_end(reading: _Reading, header: Header, log: bytes, offset: int, number: int, *, found: Frame | None) -> None:
+    """Refuse the store unless the bytes at *offset* can be a frame that was never finished; *found* is that frame if its head is there.
+
+    A frame with another number in this very place means that the one between was cut out. No power cut does that, it only leaves gaps.
+    """
+    if reading.verify is Verification.NONE:
         return
-    later = find_frame(log, offset + 1, header.identity, number + 1)
+    later = read_frame(log, offset, header.identity) if found is None else None
+    if later is None and header.durability is Durability.DURABLE:
+        later = find_frame(log, offset + 1, header.identity, number if found is None else number + 1)
     if later is not None:
-        raise reading.corrupt(f"{log_name(header.first)} is damaged at byte {offset}: frame {later.number} follows it")
+        raise reading.corrupt(
+            f"{log_name(header.first)} is damaged at byte {offset}: frame {later.number} follows frame {number - 1}"
+        )

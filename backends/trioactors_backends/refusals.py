@@ -22,8 +22,10 @@ def absent(where: str) -> StoreUnavailable:
 
 
 def deleted(where: Path) -> StoreUnavailable:
-    """The files of an open store no longer have their names."""
-    return StoreUnavailable(f"{where} was deleted while in use. Nothing more is written, because no later opening would find it.")
+    """The paths of an open store no longer lead to its files."""
+    return StoreUnavailable(
+        f"{where} was deleted, moved or replaced while in use. Nothing more is written, because no later opening would find it."
+    )
 
 
 def damaged(where: str, problem: str) -> StoreCorrupt:

@@ -30,6 +30,7 @@ from trioactors.errors import (
     StoreUnavailable,
 )
 from trioactors.persistence import (
+    ABSENT,
     SCAN_LIMIT,
     Address,
     Answer,
@@ -52,10 +53,12 @@ from trioactors_backends.ownership import Mark, Ownership
 from trioactors_backends.refusals import already_open, poisoned, sure
 from trioactors_backends.sqlite_file import (
     Files,
+    check_beginning,
     check_files,
     connect,
     copy_database,
     identity_of,
+    in_place,
     lock_of,
     move_log,
     put_away,
@@ -65,6 +68,7 @@ from trioactors_backends.sqlite_file import (
 from trioactors_backends.sqlite_leftovers import gather, put_back
 from trioactors_backends.sqlite_schema import (
     KEEP_BOOK,
+    MOST,
     Book,
     counted,
     explain,
@@ -213,7 +217,7 @@ class SQLiteStore:
         """Write a complete database to the path *to*."""
         state = self._sound()
         with self._explained():
-            copy_database(state.files, state.connection, state.book, new_identity(state.environment).hex(), to.resolve())
+            copy_database(state.files, state.connection, state.book, new_identity(state.environment).hex(), to.absolute())
 
     def close(self) -> None:
         """Move the log into the database, close it, and unlock it."""
@@ -224,7 +228,8 @@ class SQLiteStore:
         try:
             sound = state.poison is None and self._finish(state)
         finally:
-            put_away(state.files, state.connection, self._path, sound=sound)
+            moved = not in_place(state.files, self._path, state.identity)  # then a log at the path is that of another store
+            put_away(state.files, state.connection, self._path, sound=sound or moved)
             state.ownership.release()
 
     def _finish(self, state: _Open) -> bool:
@@ -239,6 +244,7 @@ class SQLiteStore:
     def _start(self, environment: Environment, files: Files, ownership: Ownership) -> _Open:
         try:
             with ExitStack() as undo, self._explained():
+                check_beginning(files, self._path, self._options.create, was_open=ownership.mark is not None)
                 connection = connect(files, self._path, self._options.limits, new_identity(environment).hex())
                 undo.callback(put_away, files, connection, self._path, sound=False)
                 state = self._recover(connection, environment, files, ownership)
@@ -380,6 +386,8 @@ def _store(connection: sqlite3.Connection, changes: dict[Key, Change]) -> None:
 def _verified(key: Key, revision: object, checksum: object, data: object) -> Record | Corrupt:
     if not isinstance(data, bytes) or not isinstance(revision, int):
         return Corrupt(key, "its row has values of the wrong types")
+    if not ABSENT < revision <= MOST:
+        return Corrupt(key, "its revision is impossible", data)
     if row_checksum(key.space.value, key.name, revision, data) != checksum:
         return Corrupt(key, "its checksum does not match its row", data)
     return Record(data, revision)

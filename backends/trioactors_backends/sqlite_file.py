@@ -9,6 +9,7 @@ before it is moved into the database.
 from __future__ import annotations
 
 import sqlite3
+import struct
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
@@ -18,7 +19,7 @@ from typing import Protocol
 import attrs
 
 from trioactors.environment import Disk, DiskFile, Environment, RealDisk, refusal
-from trioactors.errors import StorePoisoned, StoreUnavailable
+from trioactors.errors import StoreCorrupt, StorePoisoned, StoreUnavailable
 from trioactors.persistence import Creation, Limits
 from trioactors_backends.refusals import absent, deleted, sure
 from trioactors_backends.sqlite_schema import KEEP_BOOK, Book, migrate
@@ -26,10 +27,12 @@ from trioactors_backends.sqlite_schema import KEEP_BOOK, Book, migrate
 __all__ = [
     "Files",
     "RealFiles",
+    "check_beginning",
     "check_files",
     "connect",
     "copy_database",
     "identity_of",
+    "in_place",
     "lock_of",
     "move_log",
     "put_away",
@@ -39,6 +42,9 @@ __all__ = [
 ]
 
 _CHUNK_BYTES = 1024 * 1024
+_LOG_HEADER_BYTES = 32
+_JOURNAL = struct.Struct(">8sIII")  # magic, records, nonce, pages of the database before the transaction
+_JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")
 
 
 class Files(Protocol):
@@ -55,6 +61,10 @@ class Files(Protocol):
 
     def exists(self, path: Path) -> bool:
         """Whether there is a file or anything else with this name."""
+        ...
+
+    def size(self, path: Path) -> int:
+        """The size of the file in bytes; 0 if there is none."""
         ...
 
     def connect(self, path: Path, limits: Limits) -> sqlite3.Connection:
@@ -78,12 +88,16 @@ class RealFiles:
             raise StoreUnavailable(f"{path} is a folder. sqlite: needs a file; for a folder, use file:")
         if not path.parent.is_dir():
             raise StoreUnavailable(f"the folder {path.parent} does not exist. Create it first.")
-        if create is Creation.REFUSE and not (path.exists() and path.stat().st_size):  # an empty file is not a store yet
+        if create is Creation.REFUSE and not self.size(path) and not self.exists(lock_of(path)):
             raise absent(f"at {path}")
 
     def exists(self, path: Path) -> bool:
         """Whether there is anything with this name, including a broken link."""
         return path.exists() or path.is_symlink()
+
+    def size(self, path: Path) -> int:
+        """The size of the file. The file is not opened: closing it would take the locks of other connections of this process."""
+        return path.stat().st_size if path.exists() else 0
 
     def connect(self, path: Path, limits: Limits) -> sqlite3.Connection:
         """Open the database."""
@@ -114,11 +128,38 @@ def check_files(files: Files, path: Path, identity: object) -> None:
     try:
         if identity_of(files, path) == identity:
             return
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         pass
     except OSError as error:
         raise refusal(error, f"{path} cannot be found") from error
     raise deleted(path)
+
+
+def in_place(files: Files, path: Path, identity: object) -> bool:
+    """Whether the paths of an open store still lead to its files."""
+    try:
+        check_files(files, path, identity)
+    except StoreUnavailable:
+        return False
+    return True
+
+
+def check_beginning(files: Files, path: Path, create: Creation, *, was_open: bool) -> None:
+    """Raise if a store must not begin at the path. *was_open* says whether the lock records a first opening that was finished.
+
+    SQLite takes a file of up to one byte for a new database, and deletes the log beside it. A store writes its mark when the name of its
+    database is on the disk, so a store whose first opening was killed has neither a mark nor a log. It may have a journal, of an empty file
+    that was made into a database in its place.
+    """
+    size = files.size(path)
+    if size > 1:
+        return
+    if was_open or files.size(_log_of(path)) > _LOG_HEADER_BYTES or _pages_before(files, _journal_of(path)):
+        raise _emptied(files, path)
+    if size and not files.exists(_journal_of(path)):
+        raise StoreCorrupt(f"{path} is not a SQLite database. Choose another path, or restore a backup.")
+    if create is Creation.REFUSE:
+        raise absent(f"at {path}")
 
 
 def connect(files: Files, path: Path, limits: Limits, identity: str) -> sqlite3.Connection:
@@ -209,6 +250,33 @@ def _give_identity(files: Files, path: Path, book: Book, identity: str) -> None:
 
 def _log_of(path: Path) -> Path:
     return path.with_name(path.name + "-wal")
+
+
+def _journal_of(path: Path) -> Path:
+    return path.with_name(path.name + "-journal")
+
+
+def _emptied(files: Files, path: Path) -> StoreCorrupt:
+    problem = "is empty" if files.exists(path) else "is gone"
+    left = ", ".join(file.name for file in (lock_of(path), _log_of(path), _journal_of(path)) if files.exists(file))
+    return StoreCorrupt(
+        f"{path} {problem}, but {left} shows that a store was here. Restore a backup. To begin anew, remove {left} as well."
+    )
+
+
+def _pages_before(files: Files, journal: Path) -> int:
+    """The number of pages that the database had before the transaction of this rollback journal."""
+    if not files.size(journal):
+        return 0
+    file = files.disk.open(journal)
+    try:
+        header = file.read_at(0, _JOURNAL.size)
+    finally:
+        file.close()
+    if len(header) < _JOURNAL.size or not header.startswith(_JOURNAL_MAGIC):
+        return 0
+    pages: int = _JOURNAL.unpack(header)[-1]
+    return pages
 
 
 def _opened(files: Files, path: Path, limits: Limits, identity: str) -> sqlite3.Connection:

@@ -7,20 +7,22 @@ a sum of the checksums of all keys; every commit updates it in its transaction, 
 
 from __future__ import annotations
 
+import re
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from zlib import crc32
 
 import attrs
 
 from trioactors.errors import NewerSchema, StoreCorrupt, StoreError, StoreFull, StoreUnavailable
-from trioactors.persistence import ABSENT, Change, Key
+from trioactors.persistence import ABSENT, Change, Key, Space
 from trioactors_backends.refusals import damaged, sync_failed
 
 __all__ = [
     "APPLICATION",
     "FORMAT",
     "KEEP_BOOK",
+    "MOST",
     "RECORDS",
     "Book",
     "counted",
@@ -68,7 +70,14 @@ KEEP_BOOK = "UPDATE store SET identity = ?, sequence = ?, records = ?, keys = ?,
 """Replace the book whose sequence is the last argument."""
 
 _SCHEMA = "SELECT name, sql FROM sqlite_master WHERE name IN ('records', 'store', 'readable') ORDER BY name"
-_FOLD_LIMIT = 1 << 62
+_STRANGE = f"SELECT 1 FROM records WHERE space NOT IN ({', '.join('?' * len(Space))}) OR typeof(name) != 'text' LIMIT 1"  # noqa: S608 - only question marks are put in
+"""Rows that no search finds."""
+
+_IDENTITY = re.compile(r"[0-9a-f]{32}")
+MOST = (1 << 62) - 1
+"""The highest revision. No store gets there; a higher one is damage."""
+
+_FOLD_LIMIT = MOST + 1
 _SYNC_ERRORS = frozenset({sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC, sqlite3.SQLITE_IOERR_TRUNCATE})
 _REFUSALS = {
     sqlite3.SQLITE_BUSY: "another program is using the file; wait for it, or stop it",
@@ -169,7 +178,16 @@ def read_book(connection: sqlite3.Connection, where: str) -> Book:
     book = Book(identity=row[0].decode("utf-8", "replace"), sequence=row[1], records=row[2], keys=row[3], schema=row[4])
     if book.row()[-1] != row[5]:
         raise damaged(where, "its table 'store' is damaged")
+    if not _possible(book):
+        raise damaged(where, f"its table 'store' has values that no version writes: {book.row()}")
     return book
+
+
+def _possible(book: Book) -> bool:
+    """Whether a commit can have written these values, whatever their checksum says."""
+    numbers: Sequence[object] = book.row()[1:-1]
+    whole = all(isinstance(number, int) and 0 <= number < _FOLD_LIMIT for number in numbers)
+    return whole and _IDENTITY.fullmatch(book.identity) is not None
 
 
 def verify(connection: sqlite3.Connection, book: Book, where: str) -> None:
@@ -179,6 +197,8 @@ def verify(connection: sqlite3.Connection, book: Book, where: str) -> None:
         raise damaged(where, " ".join(finding.decode("utf-8", "replace").split()))
     if _schema_checksum(connection.execute(_SCHEMA)) != book.schema:
         raise damaged(where, "its schema is not the one with which it was made")
+    if connection.execute(_STRANGE, tuple(space.value for space in Space)).fetchone() is not None:
+        raise damaged(where, "a key in its table 'records' is none that a version writes")
     found, ordered = _recount(connection, book)
     if not ordered:  # a search would miss existing names
         raise damaged(where, "the names in its table 'records' are not in order")
@@ -213,7 +233,7 @@ def _recount(connection: sqlite3.Connection, book: Book) -> tuple[Book, bool]:
         if isinstance(space, bytes) and isinstance(name, bytes):
             keys += crc32(name, crc32(space))
             ordered, last = ordered and last < (space, name), (space, name)
-        if isinstance(revision, int):
+        if isinstance(revision, int) and revision <= MOST:
             sequence = max(sequence, revision)
     return attrs.evolve(book, records=records, keys=keys % _FOLD_LIMIT, sequence=sequence), ordered
 

@@ -285,7 +285,7 @@ def test_a_file_that_is_removed_is_missed() -> None:
     store = opened(disk)
     disk.remove(PATH)
 
-    with pytest.raises(StoreUnavailable, match="deleted while in use"):
+    with pytest.raises(StoreUnavailable, match="deleted, moved or replaced while in use"):
         store.commit([put("a", b"1")])
 
     store.close()

@@ -31,7 +31,7 @@ class DiskFile(Protocol):
 
     @property
     def linked(self) -> bool:
-        """Whether the file still has a name. Without one, everything written to it is lost."""
+        """Whether the path with which the file was opened still leads to it. If not, no later opening finds what is written to it."""
         ...
 
     @property
@@ -116,10 +116,21 @@ def _sync(descriptor: int) -> None:
 @attrs.define
 class _RealFile:
     _descriptor: int
+    _path: Path
+    _identity: tuple[int, int]
+
+    @classmethod
+    def of(cls, descriptor: int, path: Path) -> _RealFile:
+        status = os.fstat(descriptor)
+        return cls(descriptor, path, (status.st_dev, status.st_ino))
 
     @property
     def linked(self) -> bool:
-        return os.fstat(self._descriptor).st_nlink > 0
+        try:
+            status = os.lstat(self._path)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return (status.st_dev, status.st_ino) == self._identity
 
     @property
     def size(self) -> int:
@@ -192,7 +203,7 @@ class RealDisk:
     def open(self, path: Path) -> DiskFile:
         """Open or create the file, readable by its owner only. A symbolic link is refused."""
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        return _RealFile(os.open(path, flags, 0o600))
+        return _RealFile.of(os.open(path, flags, 0o600), path)
 
     def rename(self, old: Path, new: Path) -> None:
         """Rename *old* to *new*, atomically."""

@@ -4,25 +4,33 @@ Slashes are counted as in SQLAlchemy: the path begins after `scheme://` and one 
 path and four an absolute one. Relative paths are made absolute here, once: a later change of directory moves no store.
 
 A scheme belongs to the package that declares it in the entry point group `trioactors.backends`. A package is imported only when
-its scheme is used.
+its scheme is used. The schemes of trioactors itself are known without its metadata too (zipapps and frozen programs have none).
 """
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, quote, unquote
 
 from trioactors.errors import BadStoreURL
 from trioactors.persistence.options import Address, Limits
 from trioactors.persistence.store import Backend, Store
 
-__all__ = ["GROUP", "EntryPoint", "parse", "store_at"]
+__all__ = ["GROUP", "EntryPoint", "installed", "parse", "store_at"]
 
 GROUP = "trioactors.backends"
 """The entry point group in which packages name their stores, by scheme."""
+
+_BUILT_IN: Mapping[str, str] = {
+    "file": "trioactors_backends.filesystem:FilesystemStore",
+    "memory": "trioactors_backends.memory:MemoryStore",
+    "sqlite": "trioactors_backends.sqlite:SQLiteStore",
+}
+"""The entry points of this distribution, for programs that carry it without its metadata."""
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 
@@ -45,16 +53,18 @@ class EntryPoint(Protocol):
         ...
 
 
-def store_at(url: str, *, limits: Limits | None = None, backends: Iterable[EntryPoint] | None = None) -> Store:
+def store_at(url: str | os.PathLike[str], *, limits: Limits | None = None, backends: Iterable[EntryPoint] | None = None) -> Store:
     """The store that *url* names, not yet open.
 
         store = store_at("sqlite:///counter.db?durability=relaxed")
 
-    *backends* replaces the installed entry points. Raises `BadStoreURL`.
+    A path (`pathlib.Path`) instead of a URL is that of a database; if it is a folder, that of a `file:` store. *backends* replaces the
+    installed entry points. Raises `BadStoreURL`.
     """
-    address = parse(url)
-    installed = _installed() if backends is None else backends
-    backend = _load(address, {point.name: point for point in installed})
+    address = parse(url if isinstance(url, str) else _url_of(Path(url)))
+    if isinstance(url, str):
+        _check_slashes(address)
+    backend = _load(address, {point.name: point for point in (installed() if backends is None else backends)})
     return backend.from_address(address, Limits() if limits is None else limits)
 
 
@@ -67,10 +77,40 @@ def parse(url: str) -> Address:
     return Address(url, scheme.lower(), _path(url, scheme, location), _options(url, query))
 
 
-def _installed() -> Iterable[EntryPoint]:
-    from importlib.metadata import entry_points  # noqa: PLC0415 - slow to import, and needed only when a store is named
+def installed() -> Iterable[EntryPoint]:
+    """The entry points of the stores of all installed packages, and of this one even if it has no metadata."""
+    from importlib.metadata import EntryPoint, entry_points  # noqa: PLC0415 - slow to import, and needed only when a store is named
 
-    return entry_points(group=GROUP)
+    return [*(EntryPoint(scheme, value, GROUP) for scheme, value in _BUILT_IN.items()), *entry_points(group=GROUP)]
+
+
+def _url_of(path: Path) -> str:
+    scheme = "file" if path.is_dir() else "sqlite"
+    _check_home(str(path), path)
+    return f"{scheme}:///{quote(os.fsencode(path.absolute()))}"
+
+
+def _check_home(url: str, path: Path) -> None:
+    """Refuse `~`, which nothing here expands: a folder of that name would be made."""
+    first = next((part for part in path.parts if part != path.anchor), "")
+    if first.startswith("~"):
+        raise BadStoreURL(url, f"{first} is not expanded. Write the absolute path, or ./{first} for a file of that name")
+
+
+def _check_slashes(address: Address) -> None:
+    """Refuse a relative path that looks like an absolute one with a slash too few, unless there is something at the relative path."""
+    location, mark, query = address.url.partition(":")[2].partition("?")
+    written = unquote(location[3:], errors="surrogateescape")
+    path, absolute = Path(written), Path("/") / written
+    if not path.parts or path.is_absolute() or address.path == str(absolute.resolve()) or os.path.lexists(address.path):
+        return
+    if path.parts[0] != ".." and not written.startswith("./") and (Path("/") / path.parts[0]).is_dir():
+        begin, end = f"{address.scheme}:///", f"{location[3:]}{mark}{query}"
+        raise BadStoreURL(
+            address.url,
+            f"three slashes make a relative path; there is nothing at {address.path} yet, but there is a folder /{path.parts[0]}. "
+            f"Write {begin}/{end} for {absolute}, or {begin}./{end} for {address.path}",
+        )
 
 
 def _path(url: str, scheme: str, location: str) -> str:
@@ -81,6 +121,7 @@ def _path(url: str, scheme: str, location: str) -> str:
     path = unquote(location[3:], errors="surrogateescape")  # a file name may be any bytes: %ff is one of them
     if "\0" in path:
         raise BadStoreURL(url, "a path must not contain NUL")
+    _check_home(url, Path(path))
     return str(Path(path).resolve()) if path else ""
 
 

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import os
 import resource
-import shutil
 import signal
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -20,7 +18,7 @@ from trioactors.errors import Outcome, StoreError, StoreLocked, StoreUnavailable
 from trioactors.persistence.store import ABSENT, Batch, Committed, Corrupt, Key, Record, Space, Store, Write
 from trioactors.testing.contract_records import ContractBase, names_of, put, remove, state
 
-__all__ = ["SCRIPT", "LifeContract", "perform", "states_of_the_script"]
+__all__ = ["SCRIPT", "LifeContract", "contents", "perform", "states_of_the_script"]
 
 SCRIPT: tuple[Batch, ...] = (
     put("a", b"1" * 300, expected=None),
@@ -36,9 +34,6 @@ SCRIPT: tuple[Batch, ...] = (
 
 _FULL_DISKS = (0, 100, 300, 1_000, 3_000, 5_000, 9_000, 13_000, 17_000, 25_000, 33_000, 49_000, 66_000)
 """File size limits, in bytes."""
-
-_DAMAGES = 96
-"""The number of places at which a store is damaged, one at a time."""
 
 _Contents = dict[Key, bytes]
 _Say = Callable[[str], object]
@@ -69,32 +64,15 @@ def perform(store: Store, said: _Say) -> None:
         said("kept" if isinstance(answer, Committed) else "refused")
 
 
-def _contents(store: Store) -> _Contents | None:
+def contents(store: Store) -> _Contents | None:
     """The contents of the store; None if it reports a damaged record."""
-    contents: _Contents = {}
+    found: _Contents = {}
     for space in Space:
         for key, record in store.scan(space):
             if isinstance(record, Corrupt):
                 return None
-            contents[key] = record.data
-    return contents
-
-
-@contextmanager
-def _damaged(file: Path, at: int) -> Generator[None]:
-    """Flip one bit of *file* in the block, and restore all files after it."""
-    before = {sibling: sibling.read_bytes() for sibling in file.parent.iterdir() if sibling.is_file()}
-    content = bytearray(before[file])
-    content[at] ^= 1 << (at % 8)
-    file.write_bytes(content)
-    try:
-        yield
-    finally:
-        for sibling in file.parent.iterdir():
-            if sibling not in before:
-                sibling.unlink()
-        for sibling, original in before.items():
-            sibling.write_bytes(original)
+            found[key] = record.data
+    return found
 
 
 def _fork(task: Callable[[_Say], object]) -> tuple[int, int]:
@@ -241,7 +219,7 @@ class LifeContract(ContractBase):
             answers = store.commit([conflict, batch, conflict])
             assert isinstance(answers[1], Committed)
 
-        assert _contents(store) == model
+        assert contents(store) == model
 
     def test_a_second_process_is_kept_out(self, store: Store, path: Path) -> None:
         self.needs_another_process()
@@ -266,7 +244,7 @@ class LifeContract(ContractBase):
         closed.open(environment)
 
         assert said == ["kept"] * len(SCRIPT)
-        assert _contents(closed) == states_of_the_script()[-1]
+        assert contents(closed) == states_of_the_script()[-1]
         closed.close()
 
     @pytest.mark.parametrize("at", range(len(SCRIPT)))
@@ -282,7 +260,7 @@ class LifeContract(ContractBase):
         acknowledged = len(_in_a_child(work))
         closed.open(environment)
 
-        assert _contents(closed) == states_of_the_script()[acknowledged]
+        assert contents(closed) == states_of_the_script()[acknowledged]
         closed.close()
 
     @pytest.mark.parametrize("at", range(len(SCRIPT)))
@@ -298,7 +276,7 @@ class LifeContract(ContractBase):
         said = _in_a_child(work, kill_after=at + 1).count("kept")
         closed.open(environment)
 
-        assert _contents(closed) in states_of_the_script()[said : said + 2]
+        assert contents(closed) in states_of_the_script()[said : said + 2]
         closed.close()
 
     @pytest.mark.parametrize("size", _FULL_DISKS)
@@ -322,42 +300,6 @@ class LifeContract(ContractBase):
 
         acknowledged = said.count("kept")
         assert ("opened" in said) == ("closed" in said)
-        assert _contents(closed) in states_of_the_script()[acknowledged : acknowledged + 1 + said.count("maybe")]
+        assert contents(closed) in states_of_the_script()[acknowledged : acknowledged + 1 + said.count("maybe")]
         assert list(closed.commit([put("room", b"again", expected=ABSENT)]))
         closed.close()
-
-    def test_deleted_while_in_use(self, store: Store, path: Path) -> None:
-        self.needs_another_process()
-        store.commit([put("a", b"")])
-        for file in path.parent.iterdir():
-            shutil.rmtree(file) if file.is_dir() else file.unlink()
-
-        with pytest.raises(StoreUnavailable, match="deleted") as caught:
-            store.commit([put("a", b"lost?", expected=1)])
-
-        assert caught.value.outcome is Outcome.FAILED
-        store.close()
-
-    def test_damage_is_refused_or_reported(self, closed: Store, path: Path, environment: Environment) -> None:
-        """Flip one bit at a time, at many places: the store never returns other data than was written."""
-        self.needs_another_process()
-        closed.open(environment)
-        perform(closed, lambda _: None)
-        closed.close()
-        files = [file for file in sorted(path.parent.rglob("*")) if file.is_file()]
-        places = [(file, at) for file in files for at in range(file.stat().st_size)]
-        for file, at in places[:: max(1, len(places) // _DAMAGES)]:
-            with _damaged(file, at):
-                assert self._honest(closed, environment), f"{file.name} at {at}"
-
-    def _honest(self, store: Store, environment: Environment) -> bool:
-        try:
-            store.open(environment)
-        except StoreError:
-            return True
-        try:
-            return _contents(store) in (None, states_of_the_script()[-1])
-        except StoreError:
-            return True
-        finally:
-            store.close()

@@ -177,7 +177,7 @@ class SimulatedDisk:
         if name not in folder.cached:
             inode = _Inode(names=1)
             self._rename(folder, None, name, inode)
-        return _SimulatedFile(self.power, folder.cached[name], self.power.epoch)
+        return _SimulatedFile(self.power, folder, name, folder.cached[name], self.power.epoch)
 
     def rename(self, old: Path, new: Path) -> None:
         """Give the file another name."""
@@ -270,13 +270,15 @@ class SimulatedDisk:
 @attrs.define(eq=False)
 class _SimulatedFile:
     power: Power
+    _folder: _Folder
+    _name: str
     _inode: _Inode
     _epoch: int
     _holds: bool = False
 
     @property
     def linked(self) -> bool:
-        return self._inode.names > 0
+        return self._folder.cached.get(self._name) is self._inode
 
     @property
     def size(self) -> int:

@@ -89,7 +89,7 @@ class SimulatedFiles:
             if create is Creation.CREATE:
                 self.disk.make_folder(path.parent)
                 return
-            there = self.exists(path) and self._size(path) > 0
+            there = self.size(path) or self.exists(path.with_name(path.name + "-lock"))
         except OSError as error:
             raise refusal(error, str(path)) from error
         if not there:
@@ -115,7 +115,10 @@ class SimulatedFiles:
                 raise FileNotFoundError(str(path))
         return len(paths)
 
-    def _size(self, path: Path) -> int:
+    def size(self, path: Path) -> int:
+        """The size of the file."""
+        if not self.exists(path):
+            return 0
         file = self.disk.open(path)
         try:
             return file.size

@@ -22,6 +22,7 @@ from trioactors.errors import StoreError, StoreUnavailable
 from trioactors.persistence.committer import fresh
 from trioactors.persistence.store import SCAN_LIMIT, Answer, Batch, Committed, Corrupt, Found, Key, Record, Space, Store, Write
 from trioactors.testing.contract_commits import CommitContract
+from trioactors.testing.contract_files import FilesContract
 from trioactors.testing.contract_life import LifeContract
 from trioactors.testing.contract_records import RecordContract
 
@@ -30,7 +31,7 @@ __all__ = ["Fault", "FaultyStore", "Operation", "StoreContract"]
 T = TypeVar("T")
 
 
-class StoreContract(RecordContract, CommitContract, LifeContract):
+class StoreContract(RecordContract, CommitContract, LifeContract, FilesContract):
     """Every promise of a store, as a test.
 
         class TestMyStore(StoreContract):

@@ -12,14 +12,13 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Final
 
 from trioactors.errors import UsageError
 from trioactors.persistence.options import Limits, Options
 from trioactors.persistence.store import Store
-from trioactors.persistence.urls import GROUP, store_at
+from trioactors.persistence.urls import installed, store_at
 from trioactors.settings import Settings
 from trioactors.supervision.specs import Supervisor
 from trioactors.system.system import System
@@ -98,12 +97,12 @@ def _look_at(faults: Any, checks: Any) -> None:
 def _stores(store: str | Callable[[], Store] | None) -> Callable[[], Store | None]:
     if store is None or callable(store):
         return (lambda: None) if store is None else store
-    installed = tuple(entry_points(group=GROUP))  # looked up once: this takes longer than a life of the node
+    known = tuple(installed())  # looked up once: this takes longer than a life of the node
     match store:
         case "memory:":
-            return lambda: store_at(store, backends=installed)
+            return lambda: store_at(store, backends=known)
         case "file:":
-            return lambda: store_at(f"file:///{_FOLDER}", limits=Limits(slack_bytes=_SLACK), backends=installed)
+            return lambda: store_at(f"file:///{_FOLDER}", limits=Limits(slack_bytes=_SLACK), backends=known)
         case "sqlite:":
             return _sqlite()
         case _:
