@@ -307,9 +307,8 @@ def _settle(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope
             _DeferredAndReturned(f"{where} deferred its reply, but returned {described(result, repr):.80}"),
         )
     child.mailbox.current = None
-    if token is not None and token.owed and isinstance(envelope, Call) and envelope.pending:
-        incarnation.deferred = set() if incarnation.deferred is None else incarnation.deferred
-        incarnation.deferred.add(envelope)
+    if token is not None:
+        token.leave_open()
     if incarnation.saver is not None:
         try:
             incarnation.saver.handled(envelope, envelope.reply if token is None else None, result)

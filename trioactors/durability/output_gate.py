@@ -89,7 +89,7 @@ class OutputGate(Saver):
         elif (entry := self._entry()) is not None:
             entry.effects.append(effect)
         else:  # the store has failed, and whether the state behind this effect is stored is unknown
-            effect.undo()
+            effect.undo(None)
 
     # --- the results of a handler ---
 
@@ -167,7 +167,7 @@ class OutputGate(Saver):
         """Restore the last committed state, and undo the handler in progress. Returns why its base is lost."""
         error, self._base_error = self._base_error, None
         assert error is not None  # only called with a lost base
-        self._undo_effects()
+        self._undo_effects(_not_written(error))
         if not self.fenced:
             self._state.restore(self._latest)
         return error
@@ -182,9 +182,9 @@ class OutputGate(Saver):
         if isinstance(envelope, Call):
             self._discard_deferred(envelope)
 
-    def _undo_effects(self) -> None:
+    def _undo_effects(self, error: Exception | None = None) -> None:
         effects, self._effects = self._effects, []
-        undo_all(effects)
+        undo_all(effects, error)
 
     # --- hooks ---
 
@@ -295,7 +295,7 @@ class OutputGate(Saver):
         ends = alive and self._ends_incarnation(error)
         if alive and not ends:
             self._latest = self._committed
-        self._undo_effects()  # the handler in progress came last, so it is undone first
+        self._undo_effects(_not_written(error))  # the handler in progress came last, so it is undone first
         if following is not None:
             self._undo(following, _not_written(error))
         self._undo(entry, error)
@@ -311,7 +311,7 @@ class OutputGate(Saver):
         mailbox = self._mailbox
         mailbox.held -= len(entry.replies)
         mailbox.undone += len(entry.replies)
-        undo_all(entry.effects)
+        undo_all(entry.effects, error)
         for envelope, _, _ in entry.replies:
             self._fail(envelope, fresh(error))
         for on_failure in entry.on_failure:
