@@ -34,6 +34,7 @@ from trioactors.durability.durable_state import DurableState
 from trioactors.durability.saver import Saver
 from trioactors.errors import ActorStopped, CallTimeout, DefinitionError, Shutdown, StoreError, StoreMissing
 from trioactors.errors.exits import Exit, ExitKind, leaves
+from trioactors.messaging.handlers import INCARNATION
 from trioactors.messaging.mailbox import Mailbox, count_shed
 from trioactors.messaging.messages import Call, Envelope, caller_of, causation_of
 from trioactors.messaging.overload import cannot_finish, learned_from_cut
@@ -58,6 +59,7 @@ async def live(started: Incarnation) -> None:
     try:  # one coroutine for all: each one more would be resumed with every message
         actor = incarnation.actor = _make_actor(child)
         actor.context = Context(incarnation, child, actor, current_system())
+        vars(actor)[INCARNATION] = incarnation
         current_incarnation.set(incarnation)
         try:
             if child.plan.durable_state is not None:

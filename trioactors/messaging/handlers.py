@@ -19,14 +19,14 @@ from collections.abc import Callable, Coroutine
 from functools import cached_property, partial, partialmethod
 from operator import attrgetter
 from types import FunctionType
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast, overload
+from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
 import attrs
 
 from trioactors.errors import DefinitionError
 from trioactors.settings import seconds
 
-__all__ = ["RESERVED", "BoundHandler", "Handler", "HandlerSpec", "LocalHandler", "handler", "hidden_in"]
+__all__ = ["INCARNATION", "RESERVED", "BoundHandler", "Handler", "HandlerSpec", "LocalHandler", "handler", "hidden_in"]
 
 P = ParamSpec("P")
 
@@ -35,6 +35,9 @@ R_co = TypeVar("R_co", covariant=True)
 R = TypeVar("R")
 
 RESERVED = frozenset({"state", "context"})
+
+INCARNATION: Final = "_trioactors_incarnation"
+"""Where an actor that a system has started keeps its incarnation, which checks the calls of its handlers on `self`."""
 
 
 class BoundHandler(Protocol[P, R_co]):
@@ -165,7 +168,11 @@ class _InSystem(Protocol):
 
 
 class LocalHandler(Generic[P, R]):
-    """A handler on `self`: calling it runs the body; a cast sends the actor a message through its own mailbox."""
+    """A handler on `self`: calling it runs the body; a cast sends the actor a message through its own mailbox.
+
+    The body belongs to the message in progress: its changes are committed, or undone, with that message. So a child task, which runs
+    beside the messages, cannot call it. It sends a message.
+    """
 
     __slots__ = ("actor", "spec")
 
@@ -174,7 +181,13 @@ class LocalHandler(Generic[P, R]):
         self.actor = actor
 
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run the body directly: no message, no mailbox, no deadline."""
+        """Run the body directly: no message, no mailbox, no deadline.
+
+        Raises `UsageError` anywhere but in a handler or a hook of the actor, or in tasks of its nurseries.
+        """
+        incarnation = vars(self.actor).get(INCARNATION)
+        if incarnation is not None:  # otherwise no system has started the actor, and it is a plain object
+            incarnation.check_on_self(self.spec.name)
         result = self.spec.function(self.actor, *args, **kwargs)
         return cast("R", await result if self.spec.is_async else result)
 
