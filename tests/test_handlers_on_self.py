@@ -27,7 +27,7 @@ class Desk(ta.Actor[list[str]]):
     async def on_continue(self) -> None:
         await self._here("on_continue")
 
-    async def on_stop(self, reason: ta.Exit) -> None:
+    async def on_stop(self, _reason: ta.Exit) -> None:
         await self._here("on_stop")
 
     async def _here(self, place: str) -> None:
@@ -52,6 +52,7 @@ class Desk(ta.Actor[list[str]]):
     async def in_a_nursery(self) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.note, "in a nursery")
+            await trio.lowlevel.checkpoint()
 
     @ta.handler
     async def in_a_child_task(self) -> None:

@@ -129,6 +129,8 @@ class ActorChild(Child):
         """The next incarnation. The mailbox counts as active from here on."""
         incarnation = super().new_incarnation()
         self.mailbox.closed = None
+        if not self.mailbox.queue:
+            self.mailbox.needs = None
         self.mailbox.wake()
         return incarnation
 
@@ -207,8 +209,9 @@ class ActorChild(Child):
         )
 
     def answered_late(self, spec: HandlerSpec, seconds: float) -> None:
-        """Remember that *spec* took longer than its caller could wait."""
-        self.mailbox.needs = learned_from_late(self.mailbox.needs, spec.name, seconds)
+        """Remember that *spec* took longer than its caller could wait. An idle actor has no queue that could learn from it."""
+        if self.mailbox.active:
+            self.mailbox.needs = learned_from_late(self.mailbox.needs, spec.name, seconds)
 
     def __repr__(self) -> str:
         """The status, and how many messages wait."""

@@ -22,6 +22,7 @@ import attrs
 
 from trioactors.durability.saver import Effect, Saver, State, undo_all
 from trioactors.errors import SerializationError, Shutdown, StoreError, StoreUnavailable
+from trioactors.errors.exits import alone
 from trioactors.messaging.mailbox import Mailbox
 from trioactors.messaging.messages import Call, Envelope, causation_of
 from trioactors.persistence.committer import Committer, fresh
@@ -197,11 +198,12 @@ class OutputGate(Saver):
             if self.fenced:
                 return  # on_stop without a store: its changes cannot be stored, so its effects cannot leave
             if self._base_error is not None:
-                raise _not_written(self._restore_base())
+                raise _not_written(self._restore_base())  # noqa: TRY301 - the state of this hook is restored already
             entry = self._entry_for(self._encode())
             done = True
-        except Shutdown:  # an orderly stop: on_stop starts from the state before this hook
-            self._state.restore(self._latest)
+        except Exception as error:
+            if isinstance(alone(error), Shutdown):  # an orderly stop: on_stop starts from the state before this hook
+                self._state.restore(self._latest)
             raise
         finally:
             if not done:

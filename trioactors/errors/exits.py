@@ -12,7 +12,7 @@ from typing import Any, TypeGuard
 
 import attrs
 
-__all__ = ["CRASH", "KILLED", "NORMAL", "SHUTDOWN", "Exit", "ExitKind", "Failure", "RestartEntry", "is_group", "leaves"]
+__all__ = ["CRASH", "KILLED", "NORMAL", "SHUTDOWN", "Exit", "ExitKind", "Failure", "RestartEntry", "alone", "is_group", "leaves"]
 
 
 class ExitKind(enum.Enum):
@@ -84,6 +84,13 @@ class RestartEntry:
 def is_group(error: BaseException) -> TypeGuard[BaseExceptionGroup[BaseException]]:
     """Whether *error* is a group."""
     return isinstance(error, BaseExceptionGroup)
+
+
+def alone(error: BaseException) -> BaseException:
+    """The one error in a group of one, as a nursery raises it, however deep; any other error as it is."""
+    while is_group(error) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:
