@@ -201,7 +201,7 @@ class OutputGate(Saver):
                 raise _not_written(self._restore_base())  # noqa: TRY301 - the state of this hook is restored already
             entry = self._entry_for(self._encode())
             done = True
-        except Exception as error:
+        except (Shutdown, ExceptionGroup) as error:
             if isinstance(alone(error), Shutdown):  # an orderly stop: on_stop starts from the state before this hook
                 self._state.restore(self._latest)
             raise
