@@ -198,7 +198,7 @@ class OutputGate(Saver):
             if self.fenced:
                 return  # on_stop without a store: its changes cannot be stored, so its effects cannot leave
             if self._base_error is not None:
-                raise _not_written(self._restore_base())  # noqa: TRY301 - the state of this hook is restored already
+                raise _not_written(self._restore_base())
             entry = self._entry_for(self._encode())
             done = True
         except (Shutdown, ExceptionGroup) as error:
