@@ -15,6 +15,7 @@ A reply that follows from an uncommitted state waits for that commit, even if it
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -201,12 +202,11 @@ class OutputGate(Saver):
                 raise _not_written(self._restore_base())
             entry = self._entry_for(self._encode())
             done = True
-        except (Shutdown, ExceptionGroup) as error:
-            if isinstance(alone(error), Shutdown):  # an orderly stop: on_stop starts from the state before this hook
-                self._state.restore(self._latest)
-            raise
         finally:
             if not done:
+                error = sys.exception()
+                if error is not None and isinstance(alone(error), Shutdown):
+                    self._state.restore(self._latest)  # an orderly stop: on_stop starts from the state before this hook
                 self.close()
         if entry is None:
             self._release_effects()
