@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gc
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import pytest
 import trio
@@ -78,6 +79,18 @@ class Desk(ta.Actor[None]):
         token = self.tokens.pop(0)
         token.reply(value)
         token.reply(value + 1)
+
+    @ta.handler
+    def answered(self, value: int) -> bool:
+        return self.tokens.pop(0).reply(value)
+
+    @ta.handler
+    def owed(self) -> list[bool]:
+        return [token.owed for token in self.tokens]
+
+    @ta.handler(raises=(ta.UsageError,))
+    def fail_with(self, error: object) -> bool:
+        return self.tokens[0].fail(error)  # type: ignore[arg-type]
 
     @ta.handler
     def shown(self) -> list[str]:
@@ -267,3 +280,171 @@ async def test_an_owed_reply_does_not_keep_a_system_open(autojump_clock: trio.te
             await desk.ask.within(1)()
 
     assert trio.current_time() == 1
+
+
+NO_EXCEPTIONS = ["no", None, 5, ValueError, KeyboardInterrupt(), trio.Cancelled, BaseExceptionGroup("stop", [SystemExit()])]
+
+
+@pytest.mark.parametrize("error", NO_EXCEPTIONS, ids=repr)
+async def test_failing_with_what_is_no_exception_is_refused_and_the_reply_still_owed(desk: Desk, error: object) -> None:
+    outcomes = Outcomes()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(outcomes.call, "ask", desk.ask)
+        await trio.testing.wait_all_tasks_blocked()
+        with pytest.raises(ta.UsageError, match=r"desk: owed>: fail\(\) takes an exception, such as ValueError.*, not "):
+            await desk.fail_with(error)
+        assert await desk.owed() == [True]
+        await desk.answer(5)
+
+    assert outcomes == {"ask": 5}
+
+
+async def test_a_reply_says_whether_its_caller_still_waits(desk: Desk) -> None:
+    told: list[bool] = []
+
+    async def answer(value: int) -> None:
+        told.append(await desk.answered(value))
+
+    assert await ended_by(desk, answer, 5) == 5
+    with pytest.raises(ta.CallTimeout):
+        await desk.ask()
+    await answer(6)
+    with trio.move_on_after(1):
+        await desk.ask()
+    await answer(7)
+    await desk.ask.cast()
+    await answer(8)
+
+    assert told == [True, False, False, False]
+
+
+async def test_what_is_owed_to_a_caller_that_has_left_is_owed_no_more(desk: Desk) -> None:
+    seen: list[object] = []
+
+    async def look() -> None:
+        seen.append(await desk.owed())
+        await desk.answer(1)
+
+    await ended_by(desk, look)
+    with pytest.raises(ta.CallTimeout):
+        await desk.ask()
+    with trio.move_on_after(1):
+        await desk.ask()
+    await desk.ask.cast()
+    seen += [await desk.owed(), *await desk.shown()]
+
+    assert seen == [[True], [False] * 3, *["<deferred reply of desk: no caller waits>"] * 3]
+
+
+class Queue(ta.Actor[None], mailbox=1):
+    """A long poll: each item goes to the caller that has waited longest."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[int, ta.Deferred[str]] = {}
+        self.items: list[str] = []
+        self.left: list[int] = []
+        self.tickets = 0
+
+    @ta.handler
+    async def take(self, delay: float = 0.0) -> str:
+        self.tickets += 1
+        token: ta.Deferred[str] = self.context.defer(left=partial(self.withdraw, self.tickets))
+        self.waiting[self.tickets] = token
+        await trio.sleep(delay)
+        return token.pending
+
+    @ta.handler
+    def put(self, item: str) -> None:
+        while self.waiting:
+            if self.waiting.pop(min(self.waiting)).reply(item):
+                return
+        self.items.append(item)
+
+    @ta.handler
+    def withdraw(self, ticket: int) -> None:
+        self.left.append(ticket)
+        self.waiting.pop(ticket, None)
+
+    @ta.handler
+    async def seen(self) -> tuple[list[int], list[int]]:
+        return sorted(self.waiting), self.left
+
+    @ta.handler(raises=(ta.SpecError,))
+    def take_wrongly(self) -> str:
+        return cast("str", self.context.defer(left=lambda: None).pending)  # type: ignore[arg-type,return-value]
+
+
+@pytest.fixture
+async def queue(system: ta.System) -> Queue:
+    return await system.start(Queue, name="queue")
+
+
+async def test_an_actor_is_told_of_callers_that_leave(queue: Queue) -> None:
+    with trio.move_on_after(1):
+        await queue.take()
+    with pytest.raises(ta.CallTimeout):
+        await queue.take.within(1)()
+    await queue.take.cast()
+
+    assert await queue.seen() == ([3], [1, 2])
+
+
+async def test_it_is_told_once_the_handler_is_done_if_the_caller_left_before(queue: Queue) -> None:
+    with pytest.raises(ta.CallTimeout):
+        await queue.take.within(1)(2)
+    await trio.sleep(2)
+
+    assert await queue.seen() == ([], [1])
+
+
+async def test_it_is_not_told_of_callers_that_get_their_reply(queue: Queue) -> None:
+    outcomes = Outcomes()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(outcomes.call, "take", queue.take)
+        await trio.testing.wait_all_tasks_blocked()
+        await queue.put("work")
+    await trio.sleep(10)
+
+    assert outcomes == {"take": "work"}
+    assert await queue.seen() == ([], [])
+
+
+async def test_it_is_told_even_if_its_mailbox_is_full(queue: Queue) -> None:
+    async with trio.open_nursery() as nursery:
+        with trio.move_on_after(1):
+            await queue.take()
+        nursery.start_soon(queue.take.within(9), 3)
+        await trio.testing.wait_all_tasks_blocked()
+        await queue.withdraw.cast(7)
+        with trio.move_on_after(1):
+            await queue.seen()
+        await trio.sleep(5)
+        await queue.put("work")
+
+    assert await queue.seen() == ([], [1, 7])
+
+
+async def test_a_stopped_actor_is_told_nothing(queue: Queue) -> None:
+    async with trio.open_nursery() as nursery:
+        with trio.move_on_after(1) as scope:
+            nursery.start_soon(ta.stop, queue)
+            with pytest.raises(ta.ActorStopped):
+                await queue.take()
+
+    assert not scope.cancelled_caught
+    assert ta.info(queue).ledger.balanced
+
+
+async def test_only_an_own_handler_can_be_told(queue: Queue) -> None:
+    with pytest.raises(ta.SpecError, match="queue: defer: left sends to one of the actor's own handlers"):
+        await queue.take_wrongly()
+
+
+async def test_the_message_that_a_caller_left_is_observed(queue: Queue, recorder: ta.Recorder) -> None:
+    with trio.move_on_after(1):
+        await queue.take()
+    await queue.seen()
+
+    assert [(record.handler, record.sender) for record in recorder.of(ta.MessageAccepted)][1] == ("withdraw", "queue")

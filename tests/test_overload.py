@@ -221,3 +221,27 @@ def test_the_slowest_answer_teaches_most() -> None:
 
     assert cannot_finish(needs, "work", 1.05)
     assert not cannot_finish(needs, "work", 1.2)
+
+
+class Poll(ta.Actor[None]):
+    """Replies to what it deferred when it is idle."""
+
+    @ta.handler
+    def take(self, after: float) -> str:
+        token: ta.Deferred[str] = self.context.defer()
+
+        async def reply_later() -> None:
+            await trio.sleep(after)
+            token.reply("late")
+
+        self.context.start_soon(reply_later)
+        return token.pending
+
+
+async def test_a_late_deferred_reply_does_not_teach_an_idle_actor(system: ta.System) -> None:
+    poll = await system.start(Poll, name="poll")
+    with pytest.raises(ta.CallTimeout):
+        await poll.take.within(1)(2)
+    await trio.sleep(5)
+
+    assert await poll.take.within(1)(0.5) == "late"

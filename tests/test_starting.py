@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -212,3 +213,33 @@ def test_a_start_whose_caller_was_cancelled_at_any_moment_leaves_nothing_that_co
     swept = sweep_cancellation(start, check=check, actors=())
 
     assert swept.cancelled
+
+
+async def test_a_start_that_swallows_its_timeout_has_failed(autojump_clock: MockClock) -> None:
+    continued: list[int] = []
+
+    class Stubborn(ta.Actor[None]):
+        async def on_start(self) -> None:
+            with suppress(trio.Cancelled):
+                await trio.sleep(1_000)
+
+        async def on_continue(self) -> None:
+            continued.append(self.context.incarnation)
+
+    async with isolated_system() as system:
+        with pytest.raises(ta.StartFailed, match=r"was not ready within 1 s \(start_timeout\)"):
+            await system.start(Stubborn, name="stubborn", start_timeout=1.0)
+
+    assert continued == []
+
+
+async def test_a_function_that_swallows_the_timeout_of_its_start_has_failed(autojump_clock: MockClock) -> None:
+    async def stubborn(task_status: trio.TaskStatus[None]) -> None:
+        with suppress(trio.Cancelled):
+            await trio.sleep(1_000)
+        task_status.started()
+        await trio.sleep_forever()
+
+    async with isolated_system() as system:
+        with pytest.raises(ta.StartFailed, match=r"was not ready within 1 s \(start_timeout\)"):
+            await system.supervisor().start_child(ta.child(stubborn, name="stubborn", start_timeout=1.0))

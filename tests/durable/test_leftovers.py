@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -168,9 +169,10 @@ async def test_a_window_holds_nothing(system: ta.System, keeper: Any) -> None:
         pass
 
     given: list[object] = []
+    call = SimpleNamespace(pending=True)
     saver: Any = child_of(await system.start(Diarist, name="diarist")).saver
     assert saver.holding is False
 
-    saver.hold(Answered("the call", saver.incarnation, given.append, lambda: None))  # type: ignore[arg-type]
+    saver.hold(Answered(call, saver.incarnation, given.append, lambda: None))  # type: ignore[arg-type]
 
-    assert given == ["the call"]
+    assert given == [call]

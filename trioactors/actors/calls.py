@@ -276,5 +276,5 @@ class Sent:
             mailbox.rejected += 1
             dead_letter(cast, "its mailbox was full when the sender's state was committed")
 
-    def undo(self) -> None:
+    def undo(self, _: Exception | None) -> None:
         """Drop it: it was never sent."""

@@ -12,7 +12,7 @@ from trioactors.actors.plan import ActorPlan
 from trioactors.actors.tasks import ChildTasks
 from trioactors.actors.timers import Timers
 from trioactors.durability.saver import Saver
-from trioactors.errors import ActorCrashed, ActorStopped, CallTimeout, StateUnreadable, SystemClosed, WrongClass
+from trioactors.errors import ActorCrashed, ActorStopped, CallTimeout, StateUnreadable, SystemClosed, UsageError, WrongClass
 from trioactors.errors.exits import CRASH, Exit
 from trioactors.messaging.handlers import HandlerSpec
 from trioactors.messaging.mailbox import Mailbox
@@ -52,6 +52,24 @@ class ActorIncarnation(Incarnation):
     def message_in_progress(self) -> Envelope | None:
         """The message being handled, if any."""
         return cast("ActorChild", self.child).mailbox.current
+
+    def check_on_self(self, what: str) -> None:
+        """Raise `UsageError` unless the current task is in a handler or a hook of this incarnation, and may use *what* of the actor."""
+        try:
+            task: trio.lowlevel.Task | None = trio.lowlevel.current_task()
+        except RuntimeError:  # Trio does not run in this thread
+            task = None
+        where = "outside Trio" if task is None else f"in the task {task.name}"
+        while task is not None and task is not self.task:
+            nursery = task.parent_nursery
+            task = None if nursery is None else nursery.parent_task
+        child = cast("ActorChild", self.child)
+        if task is None or self.ended is not None or not child.mailbox.active:
+            raise UsageError(
+                f"{child.name}: self.{what} was used {where}, beside the messages of the actor, so nothing of it would be committed or "
+                f"undone with one. Use it in a handler or a hook only; elsewhere, send a message: await self.{what}.cast(...), or "
+                f"await self.context.ref.{what}(...)"
+            )
 
     def discard_deferred(self, call: Call) -> None:
         """Forget the deferred reply to *call*."""
@@ -111,6 +129,8 @@ class ActorChild(Child):
         """The next incarnation. The mailbox counts as active from here on."""
         incarnation = super().new_incarnation()
         self.mailbox.closed = None
+        if not self.mailbox.queue:
+            self.mailbox.needs = None
         self.mailbox.wake()
         return incarnation
 
@@ -189,8 +209,9 @@ class ActorChild(Child):
         )
 
     def answered_late(self, spec: HandlerSpec, seconds: float) -> None:
-        """Remember that *spec* took longer than its caller could wait."""
-        self.mailbox.needs = learned_from_late(self.mailbox.needs, spec.name, seconds)
+        """Remember that *spec* took longer than its caller could wait. An idle actor has no queue that could learn from it."""
+        if self.mailbox.active:
+            self.mailbox.needs = learned_from_late(self.mailbox.needs, spec.name, seconds)
 
     def __repr__(self) -> str:
         """The status, and how many messages wait."""

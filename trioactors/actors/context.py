@@ -19,10 +19,11 @@ from trioactors.actors.timers import Armed, Disarmed, Timer, Timers
 from trioactors.errors import ActorStopped, SpecError, TooManyTimers, UsageError
 from trioactors.errors.exits import NORMAL
 from trioactors.messaging.handlers import HandlerSpec, LocalHandler
-from trioactors.messaging.messages import Call
+from trioactors.messaging.messages import NOWHERE, Call, Envelope
 from trioactors.settings import close_coroutine, seconds
 from trioactors.supervision.specs import is_partial
 from trioactors.system.system import System
+from trioactors.trace.records import MessageAccepted
 
 __all__ = ["SHORTEST_PERIOD", "Context"]
 
@@ -92,7 +93,7 @@ class Context:
         """
         self._child.request_stop(self._incarnation, NORMAL)
 
-    def defer(self) -> Deferred[Any]:
+    def defer(self, *, left: Callable[..., Awaitable[Any]] | None = None) -> Deferred[Any]:
         """Defer the reply to the call in progress. Return `pending` from the handler, and use the token later.
 
             @ta.handler
@@ -101,7 +102,14 @@ class Context:
                 self.waiting.append(token)      # another handler: self.waiting.pop().reply(item)
                 return token.pending
 
-        Raises `UsageError` if the reply is already deferred, or if no message is in progress.
+        *left* is one of the actor's own handlers, with its arguments bound by `partial`, as for `after`. It is sent once if the caller
+        leaves before its reply (its deadline passed, or it was cancelled):
+
+            ticket = next(self.tickets)
+            self.waiting[ticket] = self.context.defer(left=partial(self.withdraw, ticket))
+
+        Raises `UsageError` if the reply is already deferred, or if no message is in progress, and `SpecError` if *left* is no handler
+        of this actor.
         """
         if self._incarnation.deferral is not None:
             raise UsageError(f"{self.name}: the reply is already deferred")
@@ -109,9 +117,24 @@ class Context:
         if current is None:
             raise UsageError(f"{self.name}: defer() needs a message in progress")
         call = current if isinstance(current, Call) else None
-        token: Deferred[Any] = Deferred(self._incarnation, call)
+        tell = None if left is None else partial(self._tell_left, *self._own_handler(left, "defer: left"))
+        token: Deferred[Any] = Deferred(self._incarnation, call, tell)
         self._incarnation.deferral = token
         return token
+
+    def _tell_left(self, spec: HandlerSpec, values: tuple[Any, ...]) -> None:
+        """Send the actor the message that a caller has left, even beyond the limit of its mailbox: there is at most one for each."""
+        incarnation, mailbox, observers = self._incarnation, self._child.mailbox, self._child.runtime.observers
+        if incarnation.ended is not None or mailbox.closed is not None:
+            return
+        envelope = Envelope(spec, values, incarnation)
+        mailbox.put_tick(envelope)
+        if observers.listeners:
+            causation = envelope.causation = NOWHERE.next(observers.number())
+            record = MessageAccepted(
+                time=trio.current_time(), child=self.name, handler=spec.name, sender=self.name, **causation.as_fields
+            )
+            observers.emit(record)
 
     def start_soon(self, function: Callable[..., Awaitable[Any]], *args: Any) -> None:
         """Run `function(*args)` as a child task of this incarnation, beside the handler.
@@ -166,7 +189,7 @@ class Context:
         return True
 
     def _set_timer(self, delay: float, period: float | None, send: object, key: Hashable | None) -> Hashable:
-        spec, values = self._own_handler(send)
+        spec, values = self._own_handler(send, "a timer")
         _check_key(self.name, key)
         incarnation = self._incarnation
         if incarnation.ended is not None:
@@ -187,16 +210,16 @@ class Context:
             timer.schedule()
         return chosen
 
-    def _own_handler(self, send: object) -> tuple[HandlerSpec, tuple[Any, ...]]:
+    def _own_handler(self, send: object, what: str) -> tuple[HandlerSpec, tuple[Any, ...]]:
         if not callable(send):
             close_coroutine(send)
             raise SpecError(
-                f"{self.name}: a timer takes a handler that is not called yet, such as self.tick or partial(self.add, 1), not {send!r:.80}"
+                f"{self.name}: {what} takes a handler that is not called yet, such as self.tick or partial(self.add, 1), not {send!r:.80}"
             )
         bound: partial[Any] = send if is_partial(send) else partial(cast("Callable[..., Any]", send))
         target: object = bound.func
         if not isinstance(target, LocalHandler) or target.actor is not self._actor:
-            raise SpecError(f"{self.name}: a timer sends to one of the actor's own handlers (self.tick), not {send!r}")
+            raise SpecError(f"{self.name}: {what} sends to one of the actor's own handlers (self.tick), not {send!r}")
         local = cast("LocalHandler[..., Any]", target)
         return local.spec, local.spec.bind(bound.args, bound.keywords)
 

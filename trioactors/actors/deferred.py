@@ -9,8 +9,10 @@ import attrs
 import trio
 
 from trioactors.actors.child import ActorIncarnation
-from trioactors.errors import ActorStopped, NoReply, UsageError
+from trioactors.errors import NoReply, UsageError
 from trioactors.messaging.messages import Call
+from trioactors.persistence.committer import fresh
+from trioactors.trace.formatting import described
 
 __all__ = ["Answered", "Deferred"]
 
@@ -27,14 +29,18 @@ class Deferred(Generic[R]):
         self.waiting.pop().reply("done")    # later, in another handler or a child task
 
     If the token is lost without a reply, the caller gets `NoReply`. If the incarnation exits first, it gets `ActorCrashed` or
-    `ActorStopped`.
+    `ActorStopped`. If the message that replied is not committed, it gets that error.
+
+    A caller may leave before its reply: its deadline passes, or it is cancelled. `owed` is False from then on, and `reply` returns
+    False; `defer(left=...)` sends a message.
     """
 
-    __slots__ = ("__weakref__", "_call", "_incarnation", "_settled", "_token")
+    __slots__ = ("__weakref__", "_call", "_incarnation", "_left", "_settled", "_token")
 
-    def __init__(self, incarnation: ActorIncarnation, call: Call | None) -> None:
+    def __init__(self, incarnation: ActorIncarnation, call: Call | None, left: Callable[[], None] | None = None) -> None:
         self._incarnation = incarnation
         self._call = call
+        self._left = left
         self._settled = False
         self._token = trio.lowlevel.current_trio_token()
 
@@ -43,23 +49,33 @@ class Deferred(Generic[R]):
         """The placeholder to return from the handler."""
         return cast("R", self)
 
-    def reply(self, value: R) -> None:
-        """Reply to the caller. Does nothing if the caller is gone. Raises `UsageError` on a second reply."""
-        self._give(lambda call: call.reply(value))
+    def reply(self, value: R) -> bool:
+        """Reply to the caller. Returns whether it still waits; if not, this does nothing. Raises `UsageError` on a second reply."""
+        return self._give(lambda call: call.reply(value))
 
-    def fail(self, error: Exception) -> None:
-        """Raise *error* in the caller. Raises `UsageError` on a second reply."""
-        self._give(lambda call: call.fail(error))
+    def fail(self, error: Exception) -> bool:
+        """Raise *error* in the caller. Returns whether it still waits.
 
-    def _give(self, give: Callable[[Call], None]) -> None:
+        Raises `UsageError` on a second reply, and if *error* is not an exception; the reply is then still owed.
+        """
+        given: object = error
+        if not isinstance(given, Exception):
+            raise UsageError(
+                f"{self!r}: fail() takes an exception, such as ValueError('no such item'), not {described(error, repr):.80}; "
+                f"to answer with a value, use reply()"
+            )
+        return self._give(lambda call: call.fail(error))
+
+    def _give(self, give: Callable[[Call], None]) -> bool:
         call = self._settle()
-        if call is None:
-            return
+        if call is None or not call.pending:
+            return False
         saver = self._incarnation.saver
         if saver is None or not saver.holding:
             give(call)
         else:
             saver.hold(Answered(call, self._incarnation, give, self._take_back))
+        return True
 
     def _take_back(self) -> None:
         """Make the reply owed again: the state behind it was not committed."""
@@ -75,8 +91,21 @@ class Deferred(Generic[R]):
 
     @property
     def owed(self) -> bool:
-        """Whether the reply is still to be given."""
-        return not self._settled
+        """Whether the reply is still to be given, and its caller still waits for it. False for a cast, which has no caller."""
+        return not self._settled and self._call is not None and self._call.pending
+
+    def leave_open(self) -> None:
+        """Called when the handler that deferred the reply has returned."""
+        call, incarnation = self._call, self._incarnation
+        if self._settled or call is None:
+            return
+        if call.pending:
+            incarnation.deferred = set() if incarnation.deferred is None else incarnation.deferred
+            incarnation.deferred.add(call)
+            if self._left is not None:
+                call.left = self._left
+        elif call.gone and self._left is not None:
+            self._left()
 
     def __del__(self) -> None:
         """Fail the call if the token is lost, so that its caller need not wait for the deadline. May run in any thread."""
@@ -95,7 +124,8 @@ class Deferred(Generic[R]):
 
     def __repr__(self) -> str:
         """The actor, and whether the reply is still owed."""
-        return f"<deferred reply of {self._incarnation.child.name}: {'given' if self._settled else 'owed'}>"
+        state = "given" if self._settled else "owed" if self.owed else "no caller waits"
+        return f"<deferred reply of {self._incarnation.child.name}: {state}>"
 
 
 @attrs.frozen(eq=False)
@@ -108,13 +138,14 @@ class Answered:
     take_back: Callable[[], None]
 
     def release(self) -> None:
-        """Reply to the caller."""
-        self.give(self.call)
+        """Reply to the caller, if it has not left meanwhile."""
+        if self.call.pending:
+            self.give(self.call)
 
-    def undo(self) -> None:
-        """Make the reply owed again, or fail the call if the incarnation has exited."""
-        if self.incarnation.ended is not None:
-            self.call.fail(ActorStopped(f"{self.incarnation.child.name} exited, and the state behind its reply was not committed"))
-        else:
+    def undo(self, error: Exception | None) -> None:
+        """Fail the call with the *error* of the commit. Without one (the message that replied was refused), the reply is owed again."""
+        self.take_back()
+        if error is not None:
+            self.call.fail(fresh(error))
+        elif self.call.pending:
             self.incarnation.deferred = {*(self.incarnation.deferred or ()), self.call}
-            self.take_back()

@@ -34,7 +34,8 @@ from trioactors.actors.held_state import HeldState
 from trioactors.durability.durable_state import DurableState
 from trioactors.durability.saver import Saver
 from trioactors.errors import ActorStopped, CallTimeout, DefinitionError, Shutdown, StoreError, StoreMissing
-from trioactors.errors.exits import Exit, ExitKind, forget_old_frames, leaves
+from trioactors.errors.exits import Exit, ExitKind, alone, forget_old_frames, leaves
+from trioactors.messaging.handlers import INCARNATION
 from trioactors.messaging.mailbox import Mailbox, count_shed
 from trioactors.messaging.messages import Call, Envelope, caller_of, causation_of
 from trioactors.messaging.overload import cannot_finish, learned_from_cut
@@ -62,6 +63,7 @@ async def live(started: Incarnation) -> None:
     try:  # one coroutine for all: each one more would be resumed with every message
         actor = incarnation.actor = _make_actor(child)
         actor.context = Context(incarnation, child, actor, current_system())
+        vars(actor)[INCARNATION] = incarnation
         current_incarnation.set(incarnation)
         try:
             if child.plan.durable_state is not None:
@@ -69,7 +71,7 @@ async def live(started: Incarnation) -> None:
             if "on_start" in hooks:
                 await _run_hook(incarnation, actor.on_start)
             incarnation.announce()
-            if "on_continue" in hooks:
+            if "on_continue" in hooks and incarnation.ready:
                 await _run_hook(incarnation, actor.on_continue)
             await _serve(incarnation, child, actor)
         except Exception as error:
@@ -246,12 +248,14 @@ def _failed(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope
     if not answered:
         _settle_fatal(incarnation, child, envelope, error)
         raise error
-    _emit(incarnation, child, envelope, error)
+    _emit(incarnation, child, envelope, alone(error))
 
 
 def _try_to_answer(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope, error: BaseException) -> bool:
     """Settle the message if its actor survives *error*: a declared error, or an inherited deadline. Returns whether it did."""
     saver, mailbox = incarnation.saver, child.mailbox
+    if not isinstance(error, envelope.spec.raises):  # the class of a group may be declared
+        error = alone(error)
     if isinstance(error, envelope.spec.raises) or (saver is not None and saver.rolls_back and _is_retryable(error)):
         if saver is not None:
             saver.declared_error(envelope, error)
@@ -278,6 +282,7 @@ def _is_retryable(error: BaseException) -> bool:
 
 
 def _settle_fatal(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope, error: BaseException) -> None:
+    error = alone(error)
     if incarnation.saver is not None and not isinstance(error, Shutdown):
         incarnation.saver.close()
     incarnation.fatal = envelope
@@ -312,9 +317,8 @@ def _settle(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope
             _DeferredAndReturned(f"{where} deferred its reply, but returned {described(result, repr):.80}"),
         )
     child.mailbox.current = None
-    if token is not None and token.owed and isinstance(envelope, Call) and envelope.pending:
-        incarnation.deferred = set() if incarnation.deferred is None else incarnation.deferred
-        incarnation.deferred.add(envelope)
+    if token is not None:
+        token.leave_open()
     if incarnation.saver is not None:
         try:
             incarnation.saver.handled(envelope, envelope.reply if token is None else None, result)

@@ -171,7 +171,7 @@ class Armed:
         """Schedule the timer; it fires at once if it is due."""
         self.timer.schedule()
 
-    def undo(self) -> None:
+    def undo(self, _: Exception | None) -> None:
         """Remove the timer, and restore the one it replaced."""
         self.timer.forget()
         if self.replaced is not None:
@@ -187,6 +187,6 @@ class Disarmed:
     def release(self) -> None:
         """Do nothing: the timer is cancelled already."""
 
-    def undo(self) -> None:
+    def undo(self, _: Exception | None) -> None:
         """Restore the timer."""
         self.timer.revive()

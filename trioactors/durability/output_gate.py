@@ -15,6 +15,7 @@ A reply that follows from an uncommitted state waits for that commit, even if it
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -22,6 +23,7 @@ import attrs
 
 from trioactors.durability.saver import Effect, Saver, State, undo_all
 from trioactors.errors import SerializationError, Shutdown, StoreError, StoreUnavailable
+from trioactors.errors.exits import alone
 from trioactors.messaging.mailbox import Mailbox
 from trioactors.messaging.messages import Call, Envelope, causation_of
 from trioactors.persistence.committer import Committer, fresh
@@ -89,7 +91,7 @@ class OutputGate(Saver):
         elif (entry := self._entry()) is not None:
             entry.effects.append(effect)
         else:  # the store has failed, and whether the state behind this effect is stored is unknown
-            effect.undo()
+            effect.undo(None)
 
     # --- the results of a handler ---
 
@@ -167,7 +169,7 @@ class OutputGate(Saver):
         """Restore the last committed state, and undo the handler in progress. Returns why its base is lost."""
         error, self._base_error = self._base_error, None
         assert error is not None  # only called with a lost base
-        self._undo_effects()
+        self._undo_effects(_not_written(error))
         if not self.fenced:
             self._state.restore(self._latest)
         return error
@@ -182,9 +184,9 @@ class OutputGate(Saver):
         if isinstance(envelope, Call):
             self._discard_deferred(envelope)
 
-    def _undo_effects(self) -> None:
+    def _undo_effects(self, error: Exception | None = None) -> None:
         effects, self._effects = self._effects, []
-        undo_all(effects)
+        undo_all(effects, error)
 
     # --- hooks ---
 
@@ -200,11 +202,11 @@ class OutputGate(Saver):
                 raise _not_written(self._restore_base())
             entry = self._entry_for(self._encode())
             done = True
-        except Shutdown:  # an orderly stop: on_stop starts from the state before this hook
-            self._state.restore(self._latest)
-            raise
         finally:
             if not done:
+                error = sys.exception()
+                if error is not None and isinstance(alone(error), Shutdown):
+                    self._state.restore(self._latest)  # an orderly stop: on_stop starts from the state before this hook
                 self.close()
         if entry is None:
             self._release_effects()
@@ -295,7 +297,7 @@ class OutputGate(Saver):
         ends = alive and self._ends_incarnation(error)
         if alive and not ends:
             self._latest = self._committed
-        self._undo_effects()  # the handler in progress came last, so it is undone first
+        self._undo_effects(_not_written(error))  # the handler in progress came last, so it is undone first
         if following is not None:
             self._undo(following, _not_written(error))
         self._undo(entry, error)
@@ -311,7 +313,7 @@ class OutputGate(Saver):
         mailbox = self._mailbox
         mailbox.held -= len(entry.replies)
         mailbox.undone += len(entry.replies)
-        undo_all(entry.effects)
+        undo_all(entry.effects, error)
         for envelope, _, _ in entry.replies:
             self._fail(envelope, fresh(error))
         for on_failure in entry.on_failure:

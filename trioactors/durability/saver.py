@@ -56,8 +56,8 @@ class Effect(Protocol):
         """Let it leave: the commit is done."""
         ...
 
-    def undo(self) -> None:
-        """Undo it: the commit failed, or there will be none."""
+    def undo(self, error: Exception | None) -> None:
+        """Undo it: its commit failed with *error*, or there will be none (None)."""
         ...
 
 
@@ -280,7 +280,7 @@ class Saver(ABC):
             await self.parking.wait()
 
 
-def undo_all(effects: Sequence[Effect]) -> None:
-    """Undo *effects*, the last one first."""
+def undo_all(effects: Sequence[Effect], error: Exception | None) -> None:
+    """Undo *effects*, the last one first. *error* is that of their commit, if it failed."""
     for effect in reversed(effects):
-        effect.undo()
+        effect.undo(error)

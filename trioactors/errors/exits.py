@@ -22,6 +22,7 @@ __all__ = [
     "ExitKind",
     "Failure",
     "RestartEntry",
+    "alone",
     "forget_old_frames",
     "is_group",
     "leaves",
@@ -97,6 +98,13 @@ class RestartEntry:
 def is_group(error: BaseException) -> TypeGuard[BaseExceptionGroup[BaseException]]:
     """Whether *error* is a group."""
     return isinstance(error, BaseExceptionGroup)
+
+
+def alone(error: BaseException) -> BaseException:
+    """The one error in a group of one, as a nursery raises it, however deep; any other error as it is."""
+    while is_group(error) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:

@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from functools import cached_property, partial, partialmethod
 from operator import attrgetter
 from types import FunctionType
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast, overload
+from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
 import attrs
 
@@ -27,7 +27,7 @@ from trioactors.errors import DefinitionError
 from trioactors.messaging.bodies import awaiting, check_body
 from trioactors.settings import flag, seconds
 
-__all__ = ["RESERVED", "BoundHandler", "Handler", "HandlerSpec", "LocalHandler", "handler", "hidden_in"]
+__all__ = ["INCARNATION", "RESERVED", "BoundHandler", "Handler", "HandlerSpec", "LocalHandler", "handler", "hidden_in"]
 
 P = ParamSpec("P")
 
@@ -36,6 +36,9 @@ R_co = TypeVar("R_co", covariant=True)
 R = TypeVar("R")
 
 RESERVED = frozenset({"state", "context"})
+
+INCARNATION: Final = "_trioactors_incarnation"
+"""Where an actor that a system has started keeps its incarnation, which checks the calls of its handlers on `self`."""
 
 
 class BoundHandler(Protocol[P, R_co]):
@@ -167,7 +170,11 @@ class _InSystem(Protocol):
 
 
 class LocalHandler(Generic[P, R]):
-    """A handler on `self`: calling it runs the body; a cast sends the actor a message through its own mailbox."""
+    """A handler on `self`: calling it runs the body; a cast sends the actor a message through its own mailbox.
+
+    The body belongs to the message in progress: its changes are committed, or undone, with that message. So a child task, which runs
+    beside the messages, cannot call it. It sends a message.
+    """
 
     __slots__ = ("actor", "spec")
 
@@ -176,7 +183,13 @@ class LocalHandler(Generic[P, R]):
         self.actor = actor
 
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run the body directly: no message, no mailbox, no deadline."""
+        """Run the body directly: no message, no mailbox, no deadline.
+
+        Raises `UsageError` anywhere but in a handler or a hook of the actor, or in tasks of its nurseries.
+        """
+        incarnation = vars(self.actor).get(INCARNATION)
+        if incarnation is not None:  # otherwise no system has started the actor, and it is a plain object
+            incarnation.check_on_self(self.spec.name)
         result = self.spec.function(self.actor, *args, **kwargs)
         return cast("R", await result if self.spec.is_async or inspect.iscoroutine(result) else result)
 

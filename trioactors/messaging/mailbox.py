@@ -95,7 +95,10 @@ class Mailbox:
         return True
 
     def put_tick(self, envelope: Envelope) -> None:
-        """Accept a timer's tick, even beyond the limit: each timer has at most one waiting."""
+        """Accept a message that the actor owes itself (a timer's tick, for example), even beyond the limit.
+
+        Each of its sources has at most one waiting.
+        """
         self.queue.append(envelope)
         self.accepted += 1
         if not self.active:

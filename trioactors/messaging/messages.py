@@ -254,7 +254,10 @@ class Receiver(Protocol):
 class Call(Envelope):
     """A message whose caller waits for the reply."""
 
-    __slots__ = ("caller", "gone", "inherited", "nested", "receiver", "sent")
+    __slots__ = ("caller", "gone", "inherited", "left", "nested", "receiver", "sent")
+
+    left: Callable[[], None]
+    """Called once if the caller leaves before its reply. Set only on a call whose reply is deferred, if its handler asked for it."""
 
     def __init__(
         self,
@@ -307,12 +310,14 @@ class Call(Envelope):
         if self.caller is not None:
             self.gone = True
             self.fail(self.receiver.too_late(self))
+            self._tell_left()
             self._expire_nested()
 
     def abandon(self, raise_cancel: Callable[[], NoReturn]) -> trio.lowlevel.Abort:
         """Abort the wait. If a deadline cancelled the caller, that deadline applies to the handler as well."""
         self.caller = None
         self.gone = True
+        self._tell_left()
         if self.begun:
             try:
                 raise_cancel()
@@ -322,6 +327,11 @@ class Call(Envelope):
             except KeyboardInterrupt:  # Trio delivers Ctrl-C to its main task, and raises it there again
                 pass
         return trio.lowlevel.Abort.SUCCEEDED
+
+    def _tell_left(self) -> None:
+        left = getattr(self, "left", None)
+        if left is not None:
+            left()
 
     def _answered_late(self) -> None:
         """The reply came after the caller had left. If that was because of its deadline, the call was begun with too little time."""

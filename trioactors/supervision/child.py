@@ -281,8 +281,11 @@ class Incarnation:
         return self.ready or self.ended is not None
 
     def announce(self) -> None:
-        """Mark the child as ready. Its supervisor then starts the next one."""
-        if self.ready:
+        """Mark the child as ready. Its supervisor then starts the next one.
+
+        A child that is being killed does not become ready, even if its start has caught the cancellation and goes on.
+        """
+        if self.ready or self.killed is not None:
             return
         self.ready = True
         child = self.child
