@@ -91,6 +91,7 @@ def test_the_guard_says_what_it_does() -> None:
     said: list[str] = []
 
     def look() -> None:
+        trio.from_thread.run_sync(int)  # the guard sees the thread when the step is over in which it was started
         said.append(repr(guard))
 
     async def main() -> None:
