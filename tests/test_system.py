@@ -76,7 +76,7 @@ async def test_only_a_supervisor_can_be_the_tree(autojump_clock: MockClock, tree
 
 @pytest.mark.parametrize("store", [Echo, 5, ["memory:"]])
 async def test_only_a_store_or_its_url_can_come_first(autojump_clock: MockClock, store: Any) -> None:
-    with pytest.raises(ta.SpecError, match="the URL of a store, a store"):
+    with pytest.raises(ta.SpecError, match="the URL or the path of a store, a store"):
         async with ta.open_system(store):
             pytest.fail("the body must not run")
 

@@ -127,6 +127,7 @@ IN_A_SYSTEM: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "Context.after": (ta.Context.after, {"delay": 1.0, "send": lambda: None}),
     "Context.every": (ta.Context.every, {"period": 1.0, "send": lambda: None}),
     "Context.cancel": (ta.Context.cancel, {"key": "key"}),
+    "Context.defer": (ta.Context.defer, {"left": lambda: None}),
     "Context.start_soon": (ta.Context.start_soon, {"function": main}),
     "flush": (ta.flush, {}),
     "forget": (ta.forget, {}),

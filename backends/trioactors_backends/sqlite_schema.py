@@ -15,7 +15,7 @@ from zlib import crc32
 import attrs
 
 from trioactors.errors import NewerSchema, StoreCorrupt, StoreError, StoreFull, StoreUnavailable
-from trioactors.persistence import ABSENT, Change, Key, Space
+from trioactors.persistence import ABSENT, Change, Key
 from trioactors_backends.refusals import damaged, sync_failed
 
 __all__ = [
@@ -70,9 +70,6 @@ KEEP_BOOK = "UPDATE store SET identity = ?, sequence = ?, records = ?, keys = ?,
 """Replace the book whose sequence is the last argument."""
 
 _SCHEMA = "SELECT name, sql FROM sqlite_master WHERE name IN ('records', 'store', 'readable') ORDER BY name"
-_STRANGE = f"SELECT 1 FROM records WHERE space NOT IN ({', '.join('?' * len(Space))}) OR typeof(name) != 'text' LIMIT 1"  # noqa: S608 - only question marks are put in
-"""Rows that no search finds."""
-
 _IDENTITY = re.compile(r"[0-9a-f]{32}")
 MOST = (1 << 62) - 1
 """The highest revision. No store gets there; a higher one is damage."""
@@ -197,8 +194,6 @@ def verify(connection: sqlite3.Connection, book: Book, where: str) -> None:
         raise damaged(where, " ".join(finding.decode("utf-8", "replace").split()))
     if _schema_checksum(connection.execute(_SCHEMA)) != book.schema:
         raise damaged(where, "its schema is not the one with which it was made")
-    if connection.execute(_STRANGE, tuple(space.value for space in Space)).fetchone() is not None:
-        raise damaged(where, "a key in its table 'records' is none that a version writes")
     found, ordered = _recount(connection, book)
     if not ordered:  # a search would miss existing names
         raise damaged(where, "the names in its table 'records' are not in order")

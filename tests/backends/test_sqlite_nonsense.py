@@ -11,11 +11,11 @@ from zlib import crc32
 import pytest
 
 from trioactors.environment import Environment
-from trioactors.errors import StoreCorrupt, StoreError
+from trioactors.errors import StoreError
 from trioactors.persistence import Corrupt, Options, Record, Space, Verification
-from trioactors.testing.contract_records import put, state
+from trioactors.testing.contract_records import put
 from trioactors_backends.sqlite import SQLiteStore
-from trioactors_backends.sqlite_schema import fold, row_checksum
+from trioactors_backends.sqlite_schema import row_checksum
 
 NUMBERS = (0, -1, 7, 1 << 62, (1 << 63) - 1, -(1 << 63), 0.5, float("inf"))
 STRANGE: tuple[object, ...] = (*NUMBERS, "", "5", "zz" * 16, "ab" * 16, b"", b"5")
@@ -81,19 +81,3 @@ def test_an_impossible_revision_is_refused_or_reported(written: Path, revision: 
     assert found is None or isinstance(found["a"], Corrupt)
     looked = served(written, Verification.NONE)
     assert looked is None or looked["b"] == Record(b"2", 2)
-
-
-@pytest.mark.parametrize(("space", "name"), [("elsewhere", "x"), (b"state", "x"), ("state", b"x"), ("", ""), ("state", b"\xff")])
-def test_a_key_that_no_search_finds_is_refused(written: Path, space: str | bytes, name: str | bytes) -> None:
-    change(written, "INSERT INTO records VALUES (?, ?, 1, 0, x'')", space, name)
-    with closing(sqlite3.connect(written)) as reader:
-        [keys] = reader.execute("SELECT keys FROM store").fetchone()
-    text = space.decode() if isinstance(space, bytes) else space
-    keep_book(written, records=3, keys=keys + fold(text, name))
-
-    with pytest.raises(StoreCorrupt):
-        SQLiteStore(written).open(Environment())
-    looking = SQLiteStore(written, Options(verify=Verification.NONE))
-    looking.open(Environment())
-    assert looking.read([state("a")]) == [Record(b"1", 1)]
-    looking.close()
