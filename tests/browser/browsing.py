@@ -96,8 +96,8 @@ def signed_in(context: Any, link: str) -> Any:
     return page
 
 
-WATCHED = """async (address) => {
-  location.hash = address;
+SETTLED = """async (address) => {
+  if (address !== null) location.hash = address;
   for (let frames = 0; frames < 3; frames++) await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
   const {live} = await import("/static/live.js");
   await live.ask("explain", {name: ":root"});
@@ -107,7 +107,8 @@ WATCHED = """async (address) => {
 
 def show(page: Any, view: str, address: str | None = None) -> Any:
     """Go to a view; its section. From now on it shows what happens."""
-    page.evaluate(WATCHED, VIEWS[view] if address is None else address)
+    page.evaluate(SETTLED, VIEWS[view] if address is None else address)
     section = page.locator(f"section[data-view={view}]")
     section.wait_for()
+    page.evaluate(SETTLED, None)  # on a busy machine the view may be there only now, and ask for its data
     return section
