@@ -167,7 +167,7 @@ def _checked_observers(given: object) -> tuple[Observer, ...]:
 def _store(given: object) -> Store | None:
     """The store that *given* is, or that its URL names. Raises `BadStoreURL`, `SpecError`."""
     if isinstance(given, str | PathLike):
-        return store_at(given)
+        return store_at(cast("str | PathLike[str]", given))
     if given is not None and (isinstance(given, type) or not hasattr(given, "commit")):
         raise SpecError(f"open_system takes the URL or the path of a store, a store, or a ta.Supervisor first, not {given!r}")
     return cast("Store | None", given)

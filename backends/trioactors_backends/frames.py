@@ -94,6 +94,7 @@ class Header:
             raise NewerSchema(where, int.from_bytes(body[8:10], "big"), FORMAT)
         if data[_HEADER.size : HEADER_BYTES] != _CHECKSUM.pack(crc32(body)):
             raise StoreCorrupt(f"{where} has a damaged header")
+        code: int
         _, version, kind, code, identity, first, sequence = _HEADER.unpack(body)
         if version != FORMAT or kind not in tuple(Kind) or code >= len(_DURABILITIES):
             raise StoreCorrupt(f"{where} has a header that no version writes: format {version}, kind {kind}, durability {code}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from typing import cast
 from zlib import crc32
 
 import attrs
@@ -182,7 +183,7 @@ def read_book(connection: sqlite3.Connection, where: str) -> Book:
 
 def _possible(book: Book) -> bool:
     """Whether a commit can have written these values, whatever their checksum says."""
-    numbers: Sequence[object] = book.row()[1:-1]
+    numbers = cast("Sequence[object]", book.row()[1:-1])
     whole = all(isinstance(number, int) and 0 <= number < _FOLD_LIMIT for number in numbers)
     return whole and _IDENTITY.fullmatch(book.identity) is not None
 

@@ -58,8 +58,7 @@ class Deferred(Generic[R]):
 
         Raises `UsageError` on a second reply, and if *error* is not an exception; the reply is then still owed.
         """
-        given: object = error
-        if not isinstance(given, Exception):
+        if not isinstance(cast("object", error), Exception):
             raise UsageError(
                 f"{self!r}: fail() takes an exception, such as ValueError('no such item'), not {described(error, repr):.80}; "
                 f"to answer with a value, use reply()"

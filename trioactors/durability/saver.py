@@ -56,7 +56,7 @@ class Effect(Protocol):
         """Let it leave: the commit is done."""
         ...
 
-    def undo(self, error: Exception | None) -> None:
+    def undo(self, error: Exception | None, /) -> None:
         """Undo it: its commit failed with *error*, or there will be none (None)."""
         ...
 
