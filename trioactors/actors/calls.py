@@ -157,7 +157,7 @@ class RemoteHandler(Generic[P, R]):
         incarnation = waiting_incarnation()
         if mailbox.overflow is Overflow.FAIL or (incarnation is not None and incarnation.child is self._child):
             raise refused(mailbox)
-        admission = _Waiting(cast, current_task(), self._admitted)
+        admission = Admission(cast, current_task(), self._admitted)
         with waiting(incarnation, admission.fail, self._child), trio.move_on_after(self._timeout) as scope:
             mailbox.wait_for_room(admission)
             await wait_task_rescheduled(admission.abandon)
@@ -229,21 +229,6 @@ def _call_timeout(child: ActorChild, spec: HandlerSpec) -> float:
 def _saver_of(sender: Sender) -> Saver | None:
     """The saver of *sender*, if that is a durable actor."""
     return sender.saver if isinstance(sender, ActorIncarnation) else None
-
-
-class _Waiting(Admission):
-    """A cast that waits for room, and is reported as accepted at the moment it gets in: its caller wakes too late for that."""
-
-    __slots__ = ("_accepted",)
-
-    def __init__(self, cast: Envelope, caller: trio.lowlevel.Task, accepted: Callable[[Envelope], None]) -> None:
-        super().__init__(cast, caller)
-        self._accepted = accepted
-
-    def accept(self) -> None:
-        """Report it, and wake the caller."""
-        self._accepted(self)
-        super().accept()
 
 
 @attrs.frozen(eq=False)

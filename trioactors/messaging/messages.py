@@ -166,13 +166,16 @@ def causation_of(envelope: Envelope) -> Causation:
 class Admission(Envelope):
     """A cast that waits for room. *caller* is parked until it is in the mailbox."""
 
-    __slots__ = ("caller", "gone")
+    __slots__ = ("_accepted", "caller", "gone")
 
-    def __init__(self, cast: Envelope, caller: trio.lowlevel.Task | None) -> None:
+    def __init__(
+        self, cast: Envelope, caller: trio.lowlevel.Task | None, accepted: Callable[[Envelope], None] | None = None
+    ) -> None:
         super().__init__(cast.spec, cast.values, cast.sender, cast.deadline)
         self.causation = causation_of(cast)
         self.caller: trio.lowlevel.Task | None = caller
         self.gone = False
+        self._accepted = accepted
 
     def abandon(self, _: object) -> trio.lowlevel.Abort:
         """Abort the wait: the caller was cancelled."""
@@ -181,7 +184,9 @@ class Admission(Envelope):
         return trio.lowlevel.Abort.SUCCEEDED
 
     def accept(self) -> None:
-        """Wake the caller: the message is in."""
+        """Report that the message is in, and wake the caller, which would be too late to report it."""
+        if self._accepted is not None:
+            self._accepted(self)
         if self.caller is not None:
             caller, self.caller = self.caller, None
             reschedule(caller)
@@ -197,7 +202,7 @@ class Admission(Envelope):
 class Late(Admission):
     """A cast released after a commit into a full mailbox; it waits for room without a caller."""
 
-    __slots__ = ("_accepted", "_dead_letter", "_own_deadline")
+    __slots__ = ("_dead_letter", "_own_deadline")
 
     def __init__(
         self,
@@ -206,11 +211,10 @@ class Late(Admission):
         dead_letter: Callable[[Envelope, str], None],
         accepted: Callable[[Envelope], None] | None = None,
     ) -> None:
-        super().__init__(cast, None)
+        super().__init__(cast, None, accepted)
         self._own_deadline = cast.deadline
         self.deadline = min(deadline, cast.deadline)
         self._dead_letter: Callable[[Envelope, str], None] | None = dead_letter
-        self._accepted = accepted
 
     @property
     def pending(self) -> bool:
@@ -221,8 +225,7 @@ class Late(Admission):
         """Note that it is in the mailbox; from now on it is a cast like any other."""
         self._dead_letter = None
         self.deadline = self._own_deadline
-        if self._accepted is not None:
-            self._accepted(self)
+        super().accept()
 
     def fire(self) -> None:
         """Give up: there was no room in time."""
