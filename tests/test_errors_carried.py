@@ -73,8 +73,8 @@ def test_a_copy_keeps_the_cause() -> None:
     assert copy.copy(error).__cause__ is error.__cause__
 
 
-def refuse(name: str) -> None:
-    raise ta.NotAHandler(name, "total", ["add"])
+REFUSE = "import trioactors as ta; raise ta.NotAHandler('counter', 'total', ['add'])"
+"""Run by ``exec``: the other process need not find the module of a test."""
 
 
 def test_an_error_comes_through_a_process_pool() -> None:
@@ -82,7 +82,7 @@ def test_an_error_comes_through_a_process_pool() -> None:
         ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool,
         pytest.raises(ta.NotAHandler, match="offers the handlers") as caught,
     ):
-        pool.submit(refuse, "counter").result()
+        pool.submit(exec, REFUSE).result()
 
     assert (caught.value.name, caught.value.handlers) == ("total", ("add",))
 
