@@ -238,7 +238,9 @@ class Caller(ta.Actor[None]):
 
 @pytest.mark.parametrize("work", [watcher, poller, both, Caller])
 @pytest.mark.parametrize("first", [True, False])
-async def test_what_waits_in_a_child_ends_with_the_tree_and_is_no_leak(autojump_clock: MockClock, work: Any, *, first: bool) -> None:
+async def test_what_waits_in_a_child_ends_with_the_tree_and_is_no_leak(
+    autojump_clock: MockClock, work: Any, *, first: bool
+) -> None:
     children = [ta.child(Idle, name="idle"), ta.child(work, name="work")]
 
     async with isolated_system(ta.Supervisor(*(children if first else reversed(children)), name="t")):

@@ -330,7 +330,7 @@ def test_retry_is_true_or_false(retry: Any) -> None:
         asked_again("write", retry=retry)
 
 
-def all_written(kind: type[Scribe] | type[Ledger], name: str, seed: int) -> None:
+def all_written(kind: type[Scribe | Ledger], name: str, seed: int) -> None:
     async def workload(simulation: Simulation) -> None:
         async def client(me: Client) -> None:
             async for turn in me.turns(3):
