@@ -167,8 +167,9 @@ class Client:
 
     def _noted(self, do: Callable[[System], Awaitable[Any]], what: str, *, retry: bool) -> Coroutine[Any, Any, Operation]:
         """A coroutine that runs the call. If it is never awaited, the test is wrong."""
+        given: Any = retry
         with kept_as_mistake(self._world):
-            require(isinstance(retry, bool), "call(retry=...)", retry, "True or False")
+            require(isinstance(given, bool), "call(retry=...)", given, "True or False")
         asking = self._ask(do, what, _ATTEMPTS if retry else 1)
         self._world.made.append((asking, line_of_test()))
         return asking
