@@ -9,7 +9,8 @@ thread has the name of its task while it is busy, so threads are compared togeth
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncGenerator, Iterator, Sequence, Set
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 
 import trio
@@ -74,7 +75,7 @@ async def isolated_system(
         raise Leak("the test left these behind:\n  " + "\n  ".join(found))
 
 
-def _owed(child: Child) -> Iterator[tuple[str, Call, Set[Call]]]:
+def _owed(child: Child) -> Iterator[tuple[str, Call, AbstractSet[Call]]]:
     """The calls from outside the tree whose replies *child* has deferred, and where it forgets one that it replies to."""
     incarnation = child.present if isinstance(child, ActorChild) else None
     deferred = incarnation.deferred if incarnation is not None else None

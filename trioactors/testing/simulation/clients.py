@@ -181,7 +181,6 @@ class Client:
         self._calls[turn] += 1
         world.begun.append(known)
         began, ended, tried = trio.current_time(), len(world.history), 0
-        said, answer, error = Told.UNKNOWN, None, None
 
         def over(said: Told, answer: object = None, error: Exception | None = None) -> Operation:
             span, now = (ended, len(world.history)), trio.current_time()
@@ -190,13 +189,15 @@ class Client:
             return done
 
         try:
-            while said is Told.UNKNOWN and tried < most:
+            while True:
                 if tried:
                     await trio.sleep(_pause(tried, world.random(f"pause {known} {tried}")))
                 life = await world.node.up()
                 began = began if tried else trio.current_time()
                 tried += 1
                 said, answer, error = await self._attempt(life, do, known)
+                if said is not Told.UNKNOWN or tried == most:
+                    break
         except trio.Cancelled:  # the client gave up, so it never learns the outcome
             over(Told.UNKNOWN)
             raise
