@@ -129,8 +129,6 @@ class ActorChild(Child):
         """The next incarnation. The mailbox counts as active from here on."""
         incarnation = super().new_incarnation()
         self.mailbox.closed = None
-        if not self.mailbox.queue:
-            self.mailbox.needs = None
         self.mailbox.wake()
         return incarnation
 
@@ -209,8 +207,11 @@ class ActorChild(Child):
         )
 
     def answered_late(self, spec: HandlerSpec, seconds: float) -> None:
-        """Remember that *spec* took longer than its caller could wait. An idle actor has no queue that could learn from it."""
-        if self.mailbox.active:
+        """Remember that *spec* took longer than its caller could wait, if messages wait that could be too late for the same reason.
+
+        Otherwise the actor is not overloaded, even if a handler runs: a commit can be late at any moment.
+        """
+        if self.mailbox.queue:
             self.mailbox.needs = learned_from_late(self.mailbox.needs, spec.name, seconds)
 
     def __repr__(self) -> str:
