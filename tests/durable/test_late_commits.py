@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -25,9 +26,9 @@ async def in_vain(call: Callable[[], Awaitable[object]]) -> None:
         await call()
 
 
-def sleeping(seconds: float) -> Callable[[Any], Awaitable[None]]:
+async def half_a_second(_self: object) -> None:
     """The body of a handler that only takes time."""
-    return lambda _self: trio.sleep(seconds)
+    await trio.sleep(0.5)
 
 
 async def test_a_late_commit_does_not_teach_an_idle_actor(keeper: Keeper, disk: HeldWorker) -> None:
@@ -42,7 +43,7 @@ async def test_a_late_commit_does_not_teach_an_idle_actor(keeper: Keeper, disk: 
 async def test_a_late_commit_that_a_reader_waited_for_does_not_teach_an_idle_actor(keeper: Keeper, disk: HeldWorker) -> None:
     disk.hold()
     await in_vain(lambda: keeper.write.within(1)("late"))
-    await in_vain(lambda: keeper.read.within(1)())
+    await in_vain(keeper.read.within(1))
     await trio.sleep(4)
     disk.release()
 
@@ -66,7 +67,7 @@ async def test_a_late_commit_that_comes_while_a_handler_runs_teaches_nothing_to_
     disk.hold()
     await in_vain(lambda: keeper.write.within(1)("late"))
     await trio.sleep(4)
-    await callers.now("slow", keeper.do.within(1), sleeping(0.5))
+    await callers.now("slow", keeper.do.within(1), half_a_second)
     disk.release()
     await wait_all_tasks_blocked()
 
@@ -77,7 +78,7 @@ async def test_a_late_commit_teaches_those_that_wait_behind_a_handler(keeper: Ke
     disk.hold()
     await in_vain(lambda: keeper.write.within(1)("late"))
     await trio.sleep(4)
-    await callers.now("slow", keeper.do.within(1), sleeping(0.5))
+    await callers.now("slow", keeper.do.within(1), half_a_second)
     await callers.now("behind", keeper.write.within(1), "behind")
     disk.release()
     await trio.sleep(2)
@@ -188,10 +189,8 @@ async def play(kind: type[Notary], plan: list[Step]) -> Notes:
     async def call(number: int, step: Step) -> None:
         if is_idle(ref):
             notes.to_idle.add(number)
-        try:
+        with suppress(ta.DeliveryError):
             await getattr(ref, step.what).within(step.within / 4)(number, step.seconds / 4)
-        except ta.DeliveryError:
-            pass
 
     store = FaultyStore(MemoryStore(), blocking=True)
     options = ta.Settings(intensity=ta.Intensity(limit=1_000, period=1.0))

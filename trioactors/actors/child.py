@@ -112,6 +112,11 @@ class ActorChild(Child):
         """Whether messages are waiting, or a handler or a commit is in progress."""
         return self.mailbox.active or (self.saver is not None and self.saver.busy)
 
+    @property
+    def gone(self) -> bool:
+        """Whether it has exited and will not be restarted. It can still be started again by hand, if its supervisor knows it."""
+        return self.mailbox.closed is not None and (self.current is None or self.current.ended is not None)
+
     def mailboxes(self) -> Sequence[Mailbox]:
         """The actor's mailbox."""
         return (self.mailbox,)
@@ -159,10 +164,8 @@ class ActorChild(Child):
 
     def close(self, cause: str) -> None:
         """Refuse the waiting calls and turn the waiting casts into dead letters."""
-        was_open = self.mailbox.closed is None
         self.mailbox.close(self.stopped, cause)
-        if was_open and self.current is not None:
-            self.current.notify()  # tasks that wait for a next incarnation would wait forever
+        super().close(cause)
 
     def forget(self) -> None:
         """Release the name, and keep the account of the mailbox."""

@@ -73,6 +73,7 @@ async def live(started: Incarnation) -> None:
             incarnation.announce()
             if "on_continue" in hooks and incarnation.ready:
                 await _run_hook(incarnation, actor.on_continue)
+            child.mailbox.needs = None  # learned from the last incarnation, whose commits may have been late until now
             await _serve(incarnation, child, actor)
         except Exception as error:
             if incarnation.ready:
@@ -139,7 +140,6 @@ async def _serve(incarnation: ActorIncarnation, child: ActorChild, actor: Actor[
     # The hot loop. What it reads for each message is in local variables, and rare work is in functions of its own. A plain message costs
     # about a microsecond here, of which a function call or three attribute look-ups would be a notable part.
     mailbox = child.mailbox
-    mailbox.needs = None  # learned from the last incarnation, whose commits may have been late until now
     queue, task = mailbox.queue, trio.lowlevel.current_task()
     watchers = child.runtime.observers.listeners
     drain, now = Drain(child.runtime), child.runtime.now

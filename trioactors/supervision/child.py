@@ -113,8 +113,8 @@ class Child:
     """The time at which the current incarnation started, or the last one exited."""
     failure: Failure | None = None
     """The last exit that was not orderly."""
-    watchers: Sequence[Callable[[Incarnation], None]] = ()
-    """Callbacks run when an incarnation becomes ready or exits."""
+    watchers: Sequence[Callable[[Incarnation | None], None]] = ()
+    """Callbacks run when an incarnation becomes ready or exits, and without one when it is known that the child will not be restarted."""
     _path: str = attrs.field(default="", init=False)
     ref: Any = attrs.field(default=None, init=False)
     """The ref of an actor, which `start` returns; None for other kinds."""
@@ -210,6 +210,13 @@ class Child:
 
     def close(self, cause: str) -> None:
         """Note that the child will not be restarted, because of *cause*. An actor refuses messages from now on."""
+        del cause
+        self.tell_watchers(None)
+
+    def tell_watchers(self, incarnation: Incarnation | None) -> None:
+        """Call the watchers."""
+        for watcher in self.watchers:
+            watcher(incarnation)
 
     def forget(self) -> None:
         """Remove the child for good, and free its name."""
@@ -330,8 +337,7 @@ class Incarnation:
         """Wake the tasks that wait for readiness or exit, and call the watchers."""
         if self.waiters is not None:
             self.waiters.wake()
-        for watcher in self.child.watchers:
-            watcher(self)
+        self.child.tell_watchers(self)
 
     async def wait(self) -> None:
         """Wait until the next of two events: it becomes ready, or it exits."""
