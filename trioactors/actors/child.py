@@ -25,7 +25,7 @@ from trioactors.supervision.specs import ChildKind, ChildSpec, target_of
 from trioactors.supervision.wait_graph import drawn
 from trioactors.trace.records import CallTimedOut
 
-__all__ = ["ActorChild", "ActorIncarnation", "actor_crashed", "is_actor"]
+__all__ = ["ActorChild", "ActorIncarnation", "actor_crashed", "is_actor", "is_gone"]
 
 
 @attrs.define(eq=False)
@@ -111,11 +111,6 @@ class ActorChild(Child):
     def busy(self) -> bool:
         """Whether messages are waiting, or a handler or a commit is in progress."""
         return self.mailbox.active or (self.saver is not None and self.saver.busy)
-
-    @property
-    def gone(self) -> bool:
-        """Whether it has exited and will not be restarted. It can still be started again by hand, if its supervisor knows it."""
-        return self.mailbox.closed is not None and (self.current is None or self.current.ended is not None)
 
     def mailboxes(self) -> Sequence[Mailbox]:
         """The actor's mailbox."""
@@ -230,6 +225,11 @@ def actor_crashed(child: ActorChild, reason: Exit) -> ActorCrashed:
     error = ActorCrashed(f"{child.name} exited ({reason}) before it replied")
     error.__cause__ = reason.error
     return error
+
+
+def is_gone(child: ActorChild) -> bool:
+    """Whether *child* has exited and will not be restarted. It can still be started again by hand, if its supervisor knows it."""
+    return child.mailbox.closed is not None and (child.current is None or child.current.ended is not None)
 
 
 def is_actor(child: Child, kind: object) -> bool:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import attrs
 import trio
 
-from trioactors.actors.child import ActorChild
+from trioactors.actors.child import ActorChild, is_gone
 from trioactors.actors.ref import child_of
 from trioactors.errors import ActorStopped, UsageError
 from trioactors.errors.exits import Exit
@@ -82,7 +82,7 @@ class Watch:
                 raise UsageError(
                     f"{self!r} is over: its scope was left, so no exit can come; read it inside `async with ta.watch(...)`"
                 )
-            if self._child.gone:
+            if is_gone(self._child):
                 raise self._child.stopped()
             await self._parking.wait()
         return self._deaths.popleft()

@@ -211,12 +211,8 @@ class Child:
     def close(self, cause: str) -> None:
         """Note that the child will not be restarted, because of *cause*. An actor refuses messages from now on."""
         del cause
-        self.tell_watchers(None)
-
-    def tell_watchers(self, incarnation: Incarnation | None) -> None:
-        """Call the watchers."""
         for watcher in self.watchers:
-            watcher(incarnation)
+            watcher(None)
 
     def forget(self) -> None:
         """Remove the child for good, and free its name."""
@@ -337,7 +333,8 @@ class Incarnation:
         """Wake the tasks that wait for readiness or exit, and call the watchers."""
         if self.waiters is not None:
             self.waiters.wake()
-        self.child.tell_watchers(self)
+        for watcher in self.child.watchers:
+            watcher(self)
 
     async def wait(self) -> None:
         """Wait until the next of two events: it becomes ready, or it exits."""

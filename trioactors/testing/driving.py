@@ -10,7 +10,7 @@ import outcome
 import trio
 
 from trioactors.actors.actor import Actor
-from trioactors.actors.child import ActorChild
+from trioactors.actors.child import ActorChild, is_gone
 from trioactors.actors.ref import child_of
 from trioactors.errors import ActorStopped, UsageError
 from trioactors.supervision.child import Child, Incarnation
@@ -127,7 +127,7 @@ async def until(ref: Actor[S], predicate: Callable[[S], bool], *, timeout: float
         await trio.lowlevel.checkpoint()
         look()
         while not found:
-            if child.gone:
+            if is_gone(child):
                 raise child.stopped()
             await change.wait()
             look()
