@@ -122,9 +122,11 @@ class SupervisorLoop(Launcher):
 
     def end(self) -> None:
         """Fail the requests that are left, and cancel back-offs: this incarnation is over."""
-        unfinished, self._serving = [self._serving, *self.queue], None
-        self.queue.clear()
-        for message in unfinished:
+        if self._serving is not None:
+            self.queue.appendleft(self._serving)
+            self._serving = None
+        while self.queue:
+            message = self.queue.popleft()
             if isinstance(message, Request):
                 message.settle(outcome.Error(ActorStopped(f"{message.what}: {self.child!r} exited before it handled this")))
         self.known.clear()
