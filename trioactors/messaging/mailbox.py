@@ -70,7 +70,7 @@ class Mailbox:
     held: int = 0
     """Messages that were handled and whose replies wait for a commit."""
     needs: Needs | None = attrs.field(default=None, repr=False)
-    """The time that handlers need, learned from late replies since the mailbox was last empty; None if nothing was."""
+    """The time that handlers need, learned from late replies since the start or since the mailbox was last empty; None if nothing was."""
     _senders: deque[Call | Admission] | None = attrs.field(default=None, repr=False)
     """The senders that wait for room. Made on first use: an empty deque weighs as much as the rest of an idle actor's mailbox."""
     _sweep_at: int = attrs.field(default=SMALLEST_SWEEP, repr=False)
