@@ -9,7 +9,20 @@ What a store writes to the disk, and what a console sends over the network, does
 
 from trioactors.environment.disk import Disk, DiskFile, RealDisk, refusal
 from trioactors.environment.environment import Environment
+from trioactors.environment.forks import forked, in_forked_children, in_inherited_run
 from trioactors.environment.network import Listen, Opened
 from trioactors.environment.workers import Worker
 
-__all__ = ["Disk", "DiskFile", "Environment", "Listen", "Opened", "RealDisk", "Worker", "refusal"]
+__all__ = [
+    "Disk",
+    "DiskFile",
+    "Environment",
+    "Listen",
+    "Opened",
+    "RealDisk",
+    "Worker",
+    "forked",
+    "in_forked_children",
+    "in_inherited_run",
+    "refusal",
+]

@@ -218,6 +218,7 @@ async def stop_child(child: Child) -> None:
             supervisor.forget_child(child)
 
     if child.runtime.closed or not supervisor.is_child(child):
+        child.runtime.check_fork()
         await trio.lowlevel.checkpoint()
     elif child.dynamic and independent(supervisor) and waiting_incarnation() is None:
         supervisor.runtime.check_thread(supervisor)
