@@ -164,7 +164,7 @@ class FilesystemStore:
 
     def _leave(self) -> None:
         """Called in a forked process: the files are the parent's, and nothing is written when they are closed."""
-        self._left, self._state = self._state is not None, None
+        self._left, self._state = self._left or self._state is not None, None
 
     def _look(self, disk: Disk) -> Folder:
         """Return the files of the folder; make the folder if it is missing and the options allow it."""

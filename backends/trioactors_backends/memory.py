@@ -95,7 +95,7 @@ class MemoryStore:
 
     def _leave(self) -> None:
         """Called in a forked process: what is here is a copy. It can be opened again."""
-        self._left, self._environment = self._environment is not None, None
+        self._left, self._environment = self._left or self._environment is not None, None
 
     def _open_environment(self) -> Environment:
         if self._environment is None:

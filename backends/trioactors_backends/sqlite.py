@@ -236,7 +236,7 @@ class SQLiteStore:
 
     def _leave(self) -> None:
         """Called in a forked process: the database is the parent's. SQLite must not even close it here."""
-        self._left, self._state = self._state is not None, None
+        self._left, self._state = self._left or self._state is not None, None
 
     def _finish(self, state: _Open) -> bool:
         """Move the log into the database. Returns False if there is no room; then the next opening does it."""

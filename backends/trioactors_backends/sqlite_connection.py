@@ -3,11 +3,11 @@
 SQLite opens a database that it cannot write for reading, and makes its log and its shared memory with the mode of the database: read-only.
 They stay, and refuse later writers. So nothing is opened that cannot be written.
 
-SQLite's locks belong to the process, and its lists of open files are inherited by a fork with what they say about these locks. So in a forked
-process, SQLite must not use an inherited connection and must not even close it: it would undo a transaction of the parent, or move the
-log into the database, without any lock. And another connection to the same database gets no locks either, and loses commits. The former
-is therefore kept for ever, and the latter is refused (https://www.sqlite.org/howtocorrupt.html, "carrying an open database connection
-across a fork").
+SQLite's locks belong to the process, and its lists of open files are inherited by a fork with what they say about these locks. So in a
+forked process, SQLite must not use an inherited connection and must not even close it: it would undo a transaction of the parent, or move
+the log into the database, without any lock. And another connection to the same database gets no locks either, and loses commits. The
+former is therefore kept for ever, and the latter is refused (https://www.sqlite.org/howtocorrupt.html, "carrying an open database
+connection across a fork").
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Connection(sqlite3.Connection):
         self.database = None
 
     def leave(self) -> None:
-        """Called in a forked process. Counts a reference that is never given back, so that the connection is not closed even at the exit."""
+        """Called in a forked process. A reference that is never given back keeps the connection from being closed, also at the exit."""
         if self.database is not None:
             import ctypes  # noqa: PLC0415 - it is loaded already, see below
 

@@ -1,7 +1,7 @@
 """Forked children: a process that was forked has a copy of everything, and may use none of it.
 
-A fork copies the memory of a process and one of its threads, and shares its open files. In the child, a system has no worker and no loop that
-is its own; a lock is held by two processes; and a write goes into the middle of what the parent is writing. So whatever must not be used
+A fork copies the memory of a process and one of its threads, and shares its open files. In the child, a system has no worker and no loop
+of its own; a lock is held by two processes; and a write goes into the middle of what the parent is writing. So whatever must not be used
 in a forked child is registered with `in_forked_children`, together with a function that is called there before anything else: it closes
 without writing, and makes every later use a `UsageError`. Where nothing is forked this costs nothing: no operation asks for its process.
 
@@ -73,9 +73,8 @@ def _after_fork() -> None:
         root = None
     if root is not None:
         _inherited_runs.append(root)
-    alive = [
-        (reference(), leave) for reference, leave in tuple(_registered.values())
-    ]  # all of them: one may hold the last reference to another
+    # all of them first: one may hold the last reference to another
+    alive = [(reference(), leave) for reference, leave in tuple(_registered.values())]
     for thing, leave in alive:
         if thing is not None:
             leave(thing)

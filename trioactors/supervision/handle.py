@@ -344,6 +344,7 @@ class SupervisorHandle:
 
     def which_children(self) -> tuple[ChildInfo, ...]:
         """Its children as they are now, in start order."""
+        self._child.runtime.check_fork()
         return tuple(
             ChildInfo(name=c.name, kind=c.spec.kind, status=c.status, incarnation=c.incarnation, restart=c.spec.restart)
             for c in self._child.children.values()

@@ -97,7 +97,8 @@ class System(SystemView):
             ledger = system.get(Ledger, "ledger")
             print(system.names())
 
-    It is closed when the block is left; after that, its methods and refs raise `SystemClosed`. In a forked process, they raise `UsageError`.
+    It is closed when the block is left; after that, its methods and refs raise `SystemClosed`. In a forked process, they raise
+    `UsageError`.
     """
 
     def __repr__(self) -> str:
@@ -200,6 +201,7 @@ class System(SystemView):
 
     def portal(self) -> Portal:
         """Make a portal, through which other threads and synchronous code call actors of this system."""
+        self._runtime.check_fork()
         return Portal(self._runtime)
 
 
