@@ -72,6 +72,27 @@ def opened_and_closed(store: Store) -> str:
     return "nothing" if record is None else "found"
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="the open files are known from /proc only")
+@pytest.mark.parametrize("make", [SQLiteStore, FilesystemStore])
+def test_another_program_inherits_no_file(path: Path, make: type[SQLiteStore | FilesystemStore]) -> None:
+    """Not even if it is started without closing what is open."""
+    show = "import os; print(*(os.path.realpath(f'/proc/self/fd/{number}') for number in os.listdir('/proc/self/fd')))"
+    store = lived(make(path))
+
+    done = subprocess.run([sys.executable, "-c", show], close_fds=False, capture_output=True, text=True, check=True)
+    reading, writing = os.pipe()
+    actions = [(os.POSIX_SPAWN_DUP2, writing, 1)]
+    spawned = os.posix_spawn(sys.executable, [sys.executable, "-c", show], os.environ, file_actions=actions)
+    os.waitpid(spawned, 0)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        said = done.stdout + pipe.read()
+
+    assert "/proc/" in said
+    assert str(path) not in said
+    store.close()
+
+
 def lived(store: Store) -> Store:
     store.open(Environment())
     store.commit([put("a", b"1")])
