@@ -12,7 +12,7 @@ from trioactors.actors.plan import ActorPlan
 from trioactors.actors.tasks import ChildTasks
 from trioactors.actors.timers import Timers
 from trioactors.durability.saver import Saver
-from trioactors.errors import ActorCrashed, ActorStopped, CallTimeout, StateUnreadable, SystemClosed, UsageError, WrongClass
+from trioactors.errors import ActorCrashed, ActorStopped, CallTimeout, StateUnreadable, TrioactorsError, UsageError, WrongClass
 from trioactors.errors.exits import CRASH, Exit
 from trioactors.messaging.handlers import HandlerSpec
 from trioactors.messaging.mailbox import Mailbox
@@ -170,10 +170,10 @@ class ActorChild(Child):
         if self.mailbox.accepted:
             self.runtime.accounts.close_account(self.mailbox)
 
-    def stopped(self) -> ActorStopped:
+    def stopped(self) -> TrioactorsError:
         """The error for messages sent to the actor now."""
         if self.runtime.closed:
-            return SystemClosed(f"{self.name}: its system is closed")
+            return self.runtime.over(f"{self.name}: its system is closed")
         why = f" ({self.last_exit})" if self.last_exit else ""
         if self.last_exit is not None and isinstance(self.last_exit.error, StateUnreadable):
             why = f": {self.last_exit.error}"
