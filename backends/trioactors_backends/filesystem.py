@@ -1,8 +1,8 @@
 """A store in a folder: an append-only log, a snapshot of everything before it, and all records in memory while it is open.
 
-A commit is one frame at the end of the log and one sync. When the log contains more dead data than the limits allow, a snapshot begins a
-new generation. If the store was not closed in order, opening writes everything once more as a new generation before any of it is
-served: the data that was read may be in the cache of the operating system only.
+A commit is one frame at the end of the log and one sync. When the log contains more dead data than the limits allow, or there is no room
+for a frame, a snapshot begins a new generation. If the store was not closed in order, opening writes everything once more as a new
+generation before any of it is served: the data that was read may be in the cache of the operating system only.
 
 No name becomes a part of a path: keys are inside the files, and the files are numbered.
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 import attrs
 
 from trioactors.environment import Disk, DiskFile, Environment, in_forked_children, refusal
-from trioactors.errors import BadStoreURL, StorePoisoned, StoreUnavailable
+from trioactors.errors import BadStoreURL, StoreFull, StorePoisoned, StoreUnavailable
 from trioactors.persistence import (
     SCAN_LIMIT,
     Address,
@@ -34,9 +34,10 @@ from trioactors.persistence import (
     Space,
     Verification,
 )
+from trioactors_backends.ballast import BALLAST, Ballast, discard, no_room_to_open, not_written, settle
 from trioactors_backends.frames import HEADER_BYTES, Header, Kind, pack_frame
 from trioactors_backends.generations import log_name, new_identity, start_log, write_generation, write_store
-from trioactors_backends.keyspace import Keyspace, entry_of
+from trioactors_backends.keyspace import Entry, Keyspace, entry_of
 from trioactors_backends.ownership import Mark, Ownership
 from trioactors_backends.recovery import Folder, Recovered, recover
 from trioactors_backends.refusals import absent, already_open, deleted, not_open, poisoned, sure
@@ -44,6 +45,7 @@ from trioactors_backends.refusals import absent, already_open, deleted, not_open
 __all__ = ["FilesystemStore"]
 
 _OWNER = "owner"
+_OWN = (_OWNER, BALLAST)
 
 
 @attrs.define
@@ -64,6 +66,7 @@ class _Open:
     due: int
     """The length from which the log is too long, in bytes."""
 
+    ballast: Ballast
     stale: bool = False
     """Whether the disk may hold less than was read, so that everything must be written again before a commit."""
 
@@ -72,6 +75,10 @@ class _Open:
     @property
     def disk(self) -> Disk:
         return self.environment.disk
+
+    def hold_ballast(self) -> bool:
+        """Hold the room that a new generation takes, if there is that much. Returns whether it is held."""
+        return self.ballast.hold(self.keyspace, self.end)
 
 
 class FilesystemStore:
@@ -136,13 +143,14 @@ class FilesystemStore:
         if state.stale or state.end >= state.due:
             self._clean_up(state)
         entries = [entry_of(change.key, change.revision, change.data) for change in decision.changes]
-        frame = pack_frame(state.last + 1, entries, state.header.identity)
-        self._append(state, frame)
+        size = self._append(state, entries)
         state.last += 1
-        state.end += len(frame)
+        state.end += size
         state.keyspace.apply(entries, decision.sequence)
         if self.blocking:
             state.ownership.acknowledge(Mark(state.header.identity, state.last))
+        if state.end >= state.ballast.due:
+            state.hold_ballast()
         return decision.answers
 
     def backup(self, to: Path) -> None:
@@ -178,7 +186,7 @@ class FilesystemStore:
             ) from error
         except OSError as error:
             raise refusal(error, f"{self._folder} cannot be opened as a folder") from error
-        folder = Folder.of(names, _OWNER)
+        folder = Folder.of(names, _OWN)
         if folder.empty and _OWNER not in names:
             self._check_may_create()
         if folder.empty and folder.foreign:
@@ -200,9 +208,12 @@ class FilesystemStore:
         state = self._resume(environment, ownership, found)
         with ExitStack() as undo:
             undo.callback(lambda: state.log.close())  # noqa: PLW0108 - renewing replaces the log
-            if state.stale and self._options.verify is Verification.FULL:
-                self._renew(state)
+            renewed = state.stale and self._options.verify is Verification.FULL
+            if renewed:
+                self._renew_in_opening(state, folder)
             self._sweep(state)
+            if renewed and BALLAST in folder.own:
+                state.hold_ballast()
             undo.pop_all()
         return state
 
@@ -210,24 +221,40 @@ class FilesystemStore:
         header = self._header(new_identity(environment), first=1, sequence=0)
         log = start_log(environment.disk, self._folder, header)
         ownership.acknowledge(Mark(header.identity, 0))
-        return _Open(environment, ownership, header, Keyspace(), log, 0, HEADER_BYTES, self._due(0))
+        return _Open(
+            environment, ownership, header, Keyspace(), log, 0, HEADER_BYTES, self._due(0), Ballast(environment.disk, self._folder)
+        )
 
     def _resume(self, environment: Environment, ownership: Ownership, found: Recovered) -> _Open:
         """Continue with the log that was found. It is stale unless the store was closed in order."""
         log = self._open_file(environment.disk, log_name(found.header.first))
         closed = ownership.mark == Mark(found.header.identity, found.last, clean=True)
         sound = found.tidy and closed and found.header.durability is self._options.durability
-        due = self._due(found.keyspace.live_bytes)
-        return _Open(environment, ownership, found.header, found.keyspace, log, found.last, found.end, due, stale=not sound)
+        due, ballast = self._due(found.keyspace.live_bytes), Ballast(environment.disk, self._folder)
+        return _Open(
+            environment, ownership, found.header, found.keyspace, log, found.last, found.end, due, ballast, stale=not sound
+        )
 
-    def _append(self, state: _Open, frame: bytes) -> None:
+    def _append(self, state: _Open, entries: Sequence[Entry]) -> int:
+        """Append a frame and sync it. If there is no room for it, clean up first. Returns its length."""
+        try:
+            size = self._write(state, entries)
+        except StoreFull:
+            if not self._gain(state):
+                raise
+            size = self._write(state, entries)
+        if self.blocking:
+            self._sync(state)
+        return size
+
+    def _write(self, state: _Open, entries: Sequence[Entry]) -> int:
+        frame = pack_frame(state.last + 1, entries, state.header.identity)
         try:
             state.log.write(state.end, frame)
         except OSError as error:
             self._take_back(state)
-            raise refusal(error, f"{self._folder}: the commit was not written") from error
-        if self.blocking:
-            self._sync(state)
+            raise not_written(error, self._folder, state.keyspace, used=state.end > HEADER_BYTES) from error
+        return len(frame)
 
     def _take_back(self, state: _Open) -> None:
         """Cut off a frame that was only partly written."""
@@ -247,11 +274,22 @@ class FilesystemStore:
             state.poison = poison
             raise
 
+    def _gain(self, state: _Open) -> bool:
+        """Begin a new generation before it is due, because there is no room. Returns whether that was done.
+
+        It is not tried if the log is empty, which cannot be made smaller, or without ballast: then there is no room for a snapshot either.
+        """
+        first = state.header.first
+        if state.end > HEADER_BYTES and state.hold_ballast():
+            self._clean_up(state)
+        return state.header.first != first
+
     def _clean_up(self, state: _Open) -> None:
-        """Begin a new generation. If there is no room for one, let the old log grow for a while."""
+        """Begin a new generation. If there is no room for one, let the old log grow for a while, at most until the disk is full."""
         try:
             self._renew(state)
         except StoreUnavailable:
+            state.hold_ballast()
             if state.stale:
                 raise
             state.due = state.end + self._options.limits.slack_bytes
@@ -260,6 +298,21 @@ class FilesystemStore:
             state.poison = poison
             raise
         self._sweep(state)
+        state.hold_ballast()
+
+    def _renew_in_opening(self, state: _Open, files: Folder) -> None:
+        """Renew. If there is no room, remove what an earlier process left behind in *files*, and try once more."""
+        try:
+            try:
+                self._renew(state)
+            except StoreFull:
+                if not files.others(state.header.first):
+                    raise
+                settle(state.disk, self._folder, self._list(state.disk), state.header.first, used=state.log.size > HEADER_BYTES)
+                self._renew(state)
+        except StoreFull as full:
+            state.hold_ballast()
+            raise no_room_to_open(self._folder, state.keyspace, full) from full
 
     def _renew(self, state: _Open) -> None:
         """Write everything as a new generation, and continue with that.
@@ -269,9 +322,16 @@ class FilesystemStore:
         """
         if state.ownership.mark is not None and state.ownership.mark.clean:
             state.ownership.acknowledge(attrs.evolve(state.ownership.mark, clean=False))
-        first = max(state.last, self._list(state.disk).newest) + 1
+        files = self._list(state.disk)
+        if BALLAST in files.own:
+            state.ballast.release()
+        first = max(state.last, files.newest) + 1
         header = self._header(state.header.identity, first, state.keyspace.sequence)
-        log = write_generation(state.disk, self._folder, header, state.keyspace)
+        try:
+            log = write_generation(state.disk, self._folder, header, state.keyspace)
+        except StoreFull:
+            discard(state.disk, self._folder, self._list(state.disk), state.header.first)
+            raise
         state.log.close()
         state.log, state.header, state.last, state.end = log, header, first - 1, HEADER_BYTES
         state.due = self._due(state.keyspace.live_bytes)
@@ -295,7 +355,7 @@ class FilesystemStore:
 
     def _list(self, disk: Disk) -> Folder:
         try:
-            return Folder.of(disk.names(self._folder), _OWNER)
+            return Folder.of(disk.names(self._folder), _OWN)
         except OSError as error:
             raise refusal(error, str(self._folder)) from error
 

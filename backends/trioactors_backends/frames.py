@@ -20,7 +20,19 @@ from trioactors.errors import NewerSchema, StoreCorrupt
 from trioactors.persistence import ABSENT, Durability, Key, Space
 from trioactors_backends.keyspace import Entry
 
-__all__ = ["FORMAT", "HEADER_BYTES", "MOST", "Frame", "Header", "Kind", "find_frame", "pack_frame", "read_frame"]
+__all__ = [
+    "ENTRY_BYTES",
+    "FORMAT",
+    "FRAME_BYTES",
+    "HEADER_BYTES",
+    "MOST",
+    "Frame",
+    "Header",
+    "Kind",
+    "find_frame",
+    "pack_frame",
+    "read_frame",
+]
 
 FORMAT = 1
 """The newest format that this version writes and reads."""
@@ -37,7 +49,13 @@ HEADER_BYTES = _HEADER.size + _CHECKSUM.size
 _FRAME = struct.Struct(">4sQIQ")  # magic, number, bytes of the head's entries, bytes of the body
 _FRAME_MAGIC = b"\xf5\x9dTA"
 _PREFIX_BYTES = _FRAME.size + _CHECKSUM.size
+FRAME_BYTES = _PREFIX_BYTES
+"""The length of a frame without entries."""
+
 _ENTRY = struct.Struct(">BBQIII")  # space, fate, revision, bytes of the name, bytes of the data, checksum of the data
+ENTRY_BYTES = _ENTRY.size
+"""The length of an entry without its name and its data."""
+
 _KEPT, _REMOVED = 0, 1
 
 _CODES = {

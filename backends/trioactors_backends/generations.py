@@ -3,6 +3,8 @@
 The order of the steps makes this safe. The new log exists and is synced before the new snapshot gets its name; the snapshot is synced
 before it gets its name; and the old generation is removed only after that name is synced. A power cut at any point leaves one whole
 generation, and at most an empty log or a temporary file of the next.
+
+Where there is no room for a new generation, its temporary file and its empty log are removed again, and the old one goes on (`ballast`).
 """
 
 from __future__ import annotations
@@ -17,14 +19,17 @@ import attrs
 from trioactors.environment import Disk, DiskFile, Environment, refusal
 from trioactors.errors import StoreUnavailable
 from trioactors.persistence import Options
-from trioactors_backends.frames import Header, Kind, pack_frame
+from trioactors_backends.frames import ENTRY_BYTES, FRAME_BYTES, HEADER_BYTES, Header, Kind, pack_frame
 from trioactors_backends.keyspace import Entry, Keyspace
 from trioactors_backends.refusals import sure
 
-__all__ = ["log_name", "new_identity", "snapshot_name", "start_log", "write_generation", "write_store"]
+__all__ = ["log_name", "new_identity", "snapshot_bytes", "snapshot_name", "start_log", "write_generation", "write_store"]
 
 _CHUNK_BYTES = 1024 * 1024
 """The amount of data in one frame of a snapshot, in bytes."""
+
+_CHUNK_ENTRIES = _CHUNK_BYTES // 256
+"""The most entries in one frame of a snapshot."""
 
 
 def log_name(first: int) -> str:
@@ -35,6 +40,13 @@ def log_name(first: int) -> str:
 def snapshot_name(first: int) -> str:
     """The file name of the snapshot of everything before the frame with this number."""
     return f"{first:020d}.snapshot"
+
+
+def snapshot_bytes(keyspace: Keyspace) -> int:
+    """The length of a snapshot of *keyspace*, or a little more."""
+    data, count = keyspace.stored_bytes, len(keyspace)
+    frames = data // _CHUNK_BYTES + count // _CHUNK_ENTRIES + 2  # the last two: entries that fill no frame, and the empty frame
+    return 2 * HEADER_BYTES + data + count * ENTRY_BYTES + frames * FRAME_BYTES
 
 
 def new_identity(environment: Environment) -> bytes:
@@ -138,7 +150,7 @@ def _snapshot(header: Header, entries: Iterable[Entry]) -> Iterator[bytes]:
     for entry in entries:
         chunk.append(entry)
         size += len(entry.data or b"")
-        if size >= _CHUNK_BYTES or len(chunk) >= _CHUNK_BYTES // 256:
+        if size >= _CHUNK_BYTES or len(chunk) >= _CHUNK_ENTRIES:
             yield pack_frame(number, chunk, header.identity)
             number, chunk, size = number + 1, [], 0
     if chunk:

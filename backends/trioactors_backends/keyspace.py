@@ -37,16 +37,20 @@ class _Shelf:
 
     entries: dict[str, Entry] = attrs.field(factory=dict[str, Entry])
     names: list[str] = attrs.field(factory=list[str])
+    wide: int = 0
+    """The bytes of all names, minus their characters."""
 
     def put(self, entry: Entry) -> None:
         name = entry.key.name
         if name not in self.entries:
             insort(self.names, name)
+            self.wide += len(name.encode()) - len(name)
         self.entries[name] = entry
 
     def remove(self, name: str) -> None:
         if self.entries.pop(name, None) is not None:
             del self.names[bisect_left(self.names, name)]
+            self.wide -= len(name.encode()) - len(name)
 
     def between(self, start: str, stop: str | None, limit: int, *, reverse: bool) -> Sequence[str]:
         low = bisect_left(self.names, start)
@@ -66,6 +70,11 @@ class Keyspace:
 
     def __len__(self) -> int:
         return sum(len(shelf.names) for shelf in self._shelves.values())
+
+    @property
+    def stored_bytes(self) -> int:
+        """The bytes of all data and names as they are stored."""
+        return self.live_bytes + sum(shelf.wide for shelf in self._shelves.values())
 
     def revision(self, key: Key) -> int:
         """The revision of the key; `ABSENT` if it has no record."""

@@ -15,7 +15,7 @@ from zlib import crc32
 
 import attrs
 
-from trioactors.environment import Disk, DiskFile, refusal
+from trioactors.environment import Disk, DiskFile, is_full, refusal
 from trioactors.errors import StoreLocked, StoreUnavailable
 
 __all__ = ["Mark", "Ownership"]
@@ -98,7 +98,11 @@ def _lock(file: DiskFile, path: Path, store: str, process: int) -> None:
         raise StoreLocked(store, _owner(file))
     if _is_foreign(file.read()):
         raise StoreUnavailable(f"{store}: its lock {path} is a file of another program. Choose another place for the store.")
-    file.write(_OWNER, (_PROCESS + b"%d" % process).ljust(_OWNER_END - _OWNER))
+    try:
+        file.write(_OWNER, (_PROCESS + b"%d" % process).ljust(_OWNER_END - _OWNER))
+    except OSError as error:
+        if not is_full(error):  # the lock is held all the same, and an opening is what can make room
+            raise
 
 
 def _is_foreign(content: bytes) -> bool:

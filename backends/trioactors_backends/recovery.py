@@ -10,7 +10,7 @@ relaxed durability has only the mark: without syncs, a power cut can lose frames
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import attrs
 
@@ -36,15 +36,17 @@ class Folder:
     snapshots: frozenset[int]
     temporary: tuple[str, ...]
     foreign: tuple[str, ...]
+    own: frozenset[str]
 
     @classmethod
-    def of(cls, names: Sequence[str], own: str) -> Folder:
-        """Sort the names in a folder; *own* is the name of the owner's file."""
+    def of(cls, names: Sequence[str], own: Collection[str]) -> Folder:
+        """Sort the names in a folder; *own* are the names of files without records."""
         matches = [match for match in map(_NAME.fullmatch, names) if match]
         kinds = {kind: frozenset(int(m[1]) for m in matches if m[2] == kind) for kind in ("log", "snapshot")}
-        rest = [name for name in names if not _NAME.fullmatch(name) and name != own]
+        rest = [name for name in names if not _NAME.fullmatch(name) and name not in own]
         temporary = tuple(name for name in rest if _TEMPORARY.fullmatch(name))
-        return cls(kinds["log"], kinds["snapshot"], temporary, tuple(name for name in rest if name not in temporary))
+        foreign = tuple(name for name in rest if name not in temporary)
+        return cls(kinds["log"], kinds["snapshot"], temporary, foreign, frozenset(own).intersection(names))
 
     @property
     def empty(self) -> bool:
@@ -60,6 +62,19 @@ class Folder:
         """The names of the files that are not of the generation *first*."""
         logs = [log_name(n) for n in sorted(self.logs) if n != first]
         return [*logs, *(snapshot_name(n) for n in sorted(self.snapshots) if n != first), *self.temporary]
+
+    def begun(self, first: int) -> Sequence[str]:
+        """The names of the files of generations after *first*, which is the newest one with a snapshot."""
+        return [*(log_name(n) for n in sorted(self.logs) if n > first), *self.temporary]
+
+    def before(self, first: int) -> Sequence[str]:
+        """The names of the files of generations before *first*, in the order in which they are removed."""
+        logs = [log_name(n) for n in sorted(self.logs) if n < first]
+        return [*logs, *(snapshot_name(n) for n in sorted(self.snapshots) if n < first)]
+
+    def previous(self, first: int) -> int:
+        """The number of the last generation before *first*."""
+        return max((n for n in self.snapshots if n < first), default=1)
 
 
 @attrs.frozen

@@ -7,7 +7,7 @@ or a socket. Simulations replace it all by handing another `Environment` to the 
 What a store writes to the disk, and what a console sends over the network, does not belong here.
 """
 
-from trioactors.environment.disk import Disk, DiskFile, RealDisk, refusal
+from trioactors.environment.disk import Disk, DiskFile, RealDisk, is_full, refusal
 from trioactors.environment.environment import Environment
 from trioactors.environment.forks import forked, in_forked_children
 from trioactors.environment.network import Listen, Opened
@@ -23,5 +23,6 @@ __all__ = [
     "Worker",
     "forked",
     "in_forked_children",
+    "is_full",
     "refusal",
 ]

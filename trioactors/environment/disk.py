@@ -13,7 +13,7 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -22,9 +22,13 @@ import attrs
 from trioactors.environment.forks import in_forked_children
 from trioactors.errors import StoreError, StoreFull, StoreUnavailable
 
-__all__ = ["Disk", "DiskFile", "RealDisk", "refusal"]
+__all__ = ["Disk", "DiskFile", "RealDisk", "is_full", "refusal"]
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_CANNOT_ALLOCATE = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
+_READ_WRITE = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+_ZEROS_BYTES = 1024 * 1024
+_LOOK_BYTES = 4096
 
 
 class DiskFile(Protocol):
@@ -95,15 +99,28 @@ class Disk(Protocol):
         """Remove the name of the file."""
         ...
 
+    def reserve(self, path: Path, size: int) -> bool:
+        """Make the file at *path* *size* bytes of zeros that take up room on the disk, so that there is room when it is removed.
+
+        Returns False on a disk that never fills up: there, nothing is done. If it fails, the file is as long as before. A file that begins
+        with something else than zeros is left alone (`FileExistsError`).
+        """
+        ...
+
     def sync_folder(self, path: Path) -> None:
         """Make the names in the folder survive a power cut."""
         ...
 
 
+def is_full(error: OSError) -> bool:
+    """Whether there was no room: on the disk, in a quota, or within the size that a file may have."""
+    return error.errno in _NO_ROOM
+
+
 def refusal(error: OSError, what: str) -> StoreError:
     """Make the store's error for an operation that the operating system refused before anything was changed."""
     reason = error.strerror or str(error)
-    if error.errno in _NO_ROOM:
+    if is_full(error):
         return StoreFull(f"{what}: no room ({reason}). Make room, then try again.")
     return StoreUnavailable(f"{what}: {reason}")
 
@@ -115,6 +132,20 @@ def _sync(descriptor: int) -> None:
         fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
     else:
         os.fsync(descriptor)
+
+
+def _allocate(descriptor: int, begin: int, size: int) -> None:
+    """Let the file have *size* bytes, with room for each of them. It has *begin* bytes already."""
+    if sys.platform != "darwin":
+        try:
+            os.posix_fallocate(descriptor, 0, size)  # from the start: a copy of the file may have holes
+        except OSError as error:
+            if error.errno not in _CANNOT_ALLOCATE:
+                raise
+        else:
+            return
+    while begin < size:
+        begin += os.pwrite(descriptor, bytes(min(_ZEROS_BYTES, size - begin)), begin)
 
 
 @attrs.define(eq=False)
@@ -222,8 +253,7 @@ class RealDisk:
 
     def open(self, path: Path) -> DiskFile:
         """Open or create the file, readable by its owner only. A symbolic link is refused."""
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        return _RealFile.of(os.open(path, flags, 0o600), path)
+        return _RealFile.of(os.open(path, _READ_WRITE, 0o600), path)
 
     def rename(self, old: Path, new: Path) -> None:
         """Rename *old* to *new*, atomically."""
@@ -232,6 +262,21 @@ class RealDisk:
     def remove(self, path: Path) -> None:
         """Remove the name of the file."""
         path.unlink()
+
+    def reserve(self, path: Path, size: int) -> bool:
+        """Make a file of *size* zeros that takes up room."""
+        descriptor = os.open(path, _READ_WRITE, 0o600)
+        with ExitStack() as undo:
+            undo.callback(os.close, descriptor)
+            before = os.fstat(descriptor).st_size
+            if os.pread(descriptor, _LOOK_BYTES, 0).strip(b"\0"):
+                raise FileExistsError(errno.EEXIST, "there is a file of another program", str(path))
+            undo.callback(os.ftruncate, descriptor, before)
+            _allocate(descriptor, before, size)
+            os.ftruncate(descriptor, size)
+            undo.pop_all()
+        os.close(descriptor)
+        return True
 
     def sync_folder(self, path: Path) -> None:
         """Sync the names in the folder."""

@@ -11,7 +11,9 @@ import enum
 import errno
 import os
 import random
+import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeVar
 
@@ -113,10 +115,22 @@ class Power:
 
 
 class SimulatedDisk:
-    """Files in memory that behave as on a disk. `operations` counts the operations that changed something, from one on."""
+    """Files in memory that behave as on a disk. `operations` counts the operations that changed something, from one on.
 
-    def __init__(self, *, seed: int = 0, failures: Mapping[int, int] | None = None, cut_at: int | None = None) -> None:
+    With a `capacity`, in bytes, a write that finds no room writes what fits, and fails with ENOSPC; the contents of all files that have a
+    name count. Without one, the disk never fills up.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        failures: Mapping[int, int] | None = None,
+        cut_at: int | None = None,
+        capacity: int | None = None,
+    ) -> None:
         self.power = Power(random.Random(seed), dict(failures or {}), cut_at)  # noqa: S311 - to replay, not to guard
+        self.capacity = capacity
         self._folders: dict[Path, _Folder] = {}
 
     def __repr__(self) -> str:
@@ -126,6 +140,14 @@ class SimulatedDisk:
     def operations(self) -> int:
         """The number of operations that changed something."""
         return self.power.operations
+
+    @property
+    def room(self) -> int:
+        """The bytes that can still be written. A disk without a capacity always has room."""
+        if self.capacity is None:
+            return sys.maxsize
+        used = sum(len(inode.cached) for folder in self._folders.values() for inode in folder.cached.values())
+        return max(0, self.capacity - used)
 
     def power_cut(self, keep: Keep) -> None:
         """Lose the unsynced changes that *keep* does not save, all open files and all locks. The disk can be used again afterwards."""
@@ -177,7 +199,7 @@ class SimulatedDisk:
         if name not in folder.cached:
             inode = _Inode(names=1)
             self._rename(folder, None, name, inode)
-        return _SimulatedFile(self.power, folder, name, folder.cached[name], self.power.epoch)
+        return _SimulatedFile(self, folder, name, folder.cached[name], self.power.epoch)
 
     def rename(self, old: Path, new: Path) -> None:
         """Give the file another name."""
@@ -195,6 +217,23 @@ class SimulatedDisk:
         inode = self._find(path)
         inode.names = 0
         self._rename(folder, name, None, inode)
+
+    def reserve(self, path: Path, size: int) -> bool:
+        """Make a file of *size* zeros, if the disk has a capacity."""
+        if self.capacity is None:
+            return False
+        file = self.open(path)
+        before = file.size
+        if file.read().strip(b"\0"):
+            raise FileExistsError(errno.EEXIST, "there is a file of another program", str(path))
+        with ExitStack() as undo:
+            undo.callback(file.truncate, before)
+            if size > before:
+                file.write(before, bytes(size - before))
+            undo.pop_all()
+        if size < before:
+            file.truncate(size)
+        return True
 
     def sync_folder(self, path: Path) -> None:
         """Make the names durable."""
@@ -269,12 +308,16 @@ class SimulatedDisk:
 
 @attrs.define(eq=False)
 class _SimulatedFile:
-    power: Power
+    _disk: SimulatedDisk
     _folder: _Folder
     _name: str
     _inode: _Inode
     _epoch: int
     _holds: bool = False
+
+    @property
+    def power(self) -> Power:
+        return self._disk.power
 
     @property
     def linked(self) -> bool:
@@ -296,15 +339,18 @@ class _SimulatedFile:
         """Write *data*. A failed write writes a part of it."""
         self._check()
         part = data[: self.power.random.randrange(len(data))] if data else b""
+        fits = max(0, len(self._inode.cached) - offset) + self._disk.room
         try:
             self.power.step()
         except OSError:
-            self._change(offset, part)
+            self._change(offset, part[:fits])
             raise
         except PowerCut:
-            self._inode.pending.append((offset, data))
+            self._inode.pending.append((offset, data[:fits]))
             raise
-        self._change(offset, data)
+        self._change(offset, data[:fits])
+        if len(data) > fits:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def truncate(self, size: int) -> None:
         self._check()
