@@ -6,6 +6,9 @@ snapshot is written and made again after the old generation is removed, so it ne
 
 It is not needed for anything but room. It is never synced, its content means nothing, an opening does without it, and a failure to make or
 to remove it is no error. It grows by half as much again when the data has grown, and not with each commit.
+
+If live data fills the disk, so that no new generation finds room even without the ballast, it gives room to the commits that make the data
+smaller. Otherwise nothing could ever be removed from such a store.
 """
 
 from __future__ import annotations
@@ -30,11 +33,14 @@ BALLAST = "ballast"
 _LEAST = 64 * 1024
 """The smallest ballast, in bytes."""
 
+_RESCUE = 16 * 1024
+"""What is held where there is no room for more, in bytes: enough to remove some records."""
+
 _ROUNDING = 16 * 1024
 """What a new generation takes besides the bytes in its files: the rest of their last blocks, and their names."""
 
-_STEP = 4 * 1024
-"""The bytes that the log grows by, at least, between two looks at the size of the ballast."""
+_BLOCK = 4 * 1024
+"""The bytes in a block of most file systems. The log grows by so many, at least, between two looks at the size of the ballast."""
 
 
 def room_for(keyspace: Keyspace) -> int:
@@ -64,9 +70,17 @@ class Ballast:
         room = room_for(keyspace)
         if self.size < room + room // 8:
             self._grow(room)
-        held = self.size >= room
-        self.due = end + (max(_STEP, self.size - room) if held else _LEAST)  # the data grows no faster than the log
-        return held
+        self.due = end + max(_BLOCK, self.size - room if self.size >= room else room // 16)  # the data grows no faster than the log
+        return self.size >= room - _ROUNDING
+
+    def give(self, size: int) -> bool:
+        """Make room for *size* bytes by cutting the file. Returns whether it was long enough."""
+        with suppress(OSError):
+            left = (self.size - size) // _BLOCK * _BLOCK
+            if left > 0 and self.disk.reserve(self.path, left):
+                self.size = left
+                return True
+        return False
 
     def release(self) -> None:
         """Remove the file, unless it is another program's."""
@@ -76,17 +90,29 @@ class Ballast:
                 self.disk.remove(self.path)
 
     def _grow(self, room: int) -> None:
-        for size in (max(_LEAST, room + room // 2), room):
+        left = self.size or self._left()
+        for size in (max(_LEAST, room + room // 2), max(room, left), max(_RESCUE, left)):
             with suppress(OSError):
                 if self.disk.reserve(self.path, size):
                     self.size = size
                 return
 
+    def _left(self) -> int:
+        """The length of the file that an earlier process left."""
+        with suppress(OSError):
+            if BALLAST in self.disk.names(self.folder):
+                file = self.disk.open(self.path)
+                try:
+                    return file.size
+                finally:
+                    file.close()
+        return 0
+
     def _is_empty(self) -> bool:
         """Whether the file begins with zeros. One with something in it was not made by a store."""
         file = self.disk.open(self.path)
         try:
-            return not file.read_at(0, _STEP).strip(b"\0")
+            return not file.read_at(0, _BLOCK).strip(b"\0")
         finally:
             file.close()
 

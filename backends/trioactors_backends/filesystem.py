@@ -236,11 +236,11 @@ class FilesystemStore:
         )
 
     def _append(self, state: _Open, entries: Sequence[Entry]) -> int:
-        """Append a frame and sync it. If there is no room for it, clean up first. Returns its length."""
+        """Append a frame and sync it. Returns its length."""
         try:
             size = self._write(state, entries)
         except StoreFull:
-            if not self._gain(state):
+            if not self._gain(state, entries):
                 raise
             size = self._write(state, entries)
         if self.blocking:
@@ -274,15 +274,16 @@ class FilesystemStore:
             state.poison = poison
             raise
 
-    def _gain(self, state: _Open) -> bool:
-        """Begin a new generation before it is due, because there is no room. Returns whether that was done.
+    def _gain(self, state: _Open, entries: Sequence[Entry]) -> bool:
+        """Make room for a commit: begin a new generation, or let the ballast give some if less data is alive after it.
 
-        It is not tried if the log is empty, which cannot be made smaller, or without ballast: then there is no room for a snapshot either.
+        No new generation is tried if the log is empty, or if no ballast can be held: then there is no room for a snapshot either.
         """
         first = state.header.first
         if state.end > HEADER_BYTES and state.hold_ballast():
             self._clean_up(state)
-        return state.header.first != first
+        shrinks = state.keyspace.growth(entries) < 0
+        return state.header.first != first or (shrinks and state.ballast.give(len(pack_frame(0, entries, b""))))
 
     def _clean_up(self, state: _Open) -> None:
         """Begin a new generation. If there is no room for one, let the old log grow for a while, at most until the disk is full."""

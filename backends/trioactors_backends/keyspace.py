@@ -107,6 +107,10 @@ class Keyspace:
                 shelf.put(entry)
         self.sequence = sequence
 
+    def growth(self, entries: Iterable[Entry]) -> int:
+        """The bytes by which the live data would grow if each of *entries*, for different keys, were applied."""
+        return sum(_weight(entry) - _weight(self._shelves[entry.key.space].entries.get(entry.key.name)) for entry in entries)
+
     def entries(self) -> Iterator[Entry]:
         """Yield all entries, space by space, in order of names."""
         for shelf in self._shelves.values():
