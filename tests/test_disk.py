@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from trioactors.environment import Disk, DiskFile, RealDisk, refusal
+from trioactors.environment import Disk, DiskFile, RealDisk, is_full, refusal
 from trioactors.errors import Outcome, StoreFull, StoreUnavailable
 from trioactors.testing.disk import Keep, PowerCut, SimulatedDisk
 
@@ -338,3 +338,96 @@ def test_a_file_of_a_process_that_was_killed_cannot_be_read() -> None:
 
     with pytest.raises(OSError, match="before the power was cut"):
         file.read_at(0, 1)
+
+
+@pytest.fixture(params=["real", "real without posix_fallocate", "simulated"])
+def finite(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Disk, Path]:
+    """A disk that can be full."""
+    if request.param == "real without posix_fallocate":
+
+        def unsupported(*_: int) -> None:
+            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+        monkeypatch.setattr(os, "posix_fallocate", unsupported, raising=False)
+    disk: Disk = SimulatedDisk(capacity=10_000_000) if request.param == "simulated" else RealDisk()
+    folder = tmp_path / "folder"
+    disk.make_folder(folder)
+    return disk, folder
+
+
+def test_room_is_reserved_as_zeros_and_resized(finite: tuple[Disk, Path]) -> None:
+    disk, folder = finite
+    for size in (100, 3_000_000, 3_000_000, 5_000):
+        assert disk.reserve(folder / "room", size)
+
+        file = disk.open(folder / "room")
+        assert file.read() == bytes(size)
+        file.close()
+
+
+def test_a_file_with_something_in_it_is_not_taken_for_room(finite: tuple[Disk, Path]) -> None:
+    disk, folder = finite
+    file = disk.open(folder / "room")
+    file.write(0, b"\0\0precious")
+
+    with pytest.raises(FileExistsError):
+        disk.reserve(folder / "room", 5)
+
+    assert file.read() == b"\0\0precious"
+    file.close()
+
+
+@pytest.mark.parametrize("before", [0, 4_000])
+def test_room_that_cannot_be_reserved_leaves_the_file_as_it_was(tmp_path: Path, before: int) -> None:
+    for disk in (RealDisk(), SimulatedDisk(capacity=10_000)):
+        disk.make_folder(tmp_path)
+        if before:
+            disk.reserve(tmp_path / "room", before)
+
+        with pytest.raises(OSError, match=r"space|large") as caught:
+            disk.reserve(tmp_path / "room", 1 << 62)
+
+        assert is_full(caught.value)
+        file = disk.open(tmp_path / "room")
+        assert file.size == before
+        file.close()
+
+
+def test_a_disk_that_never_fills_up_reserves_nothing() -> None:
+    disk = SimulatedDisk()
+    disk.make_folder(SIMULATED)
+    before = disk.operations
+
+    assert not disk.reserve(SIMULATED / "room", 100)
+
+    assert list(disk.names(SIMULATED)) == []
+    assert disk.operations == before
+
+
+def test_a_full_simulated_disk_writes_what_fits_and_frees_what_is_removed() -> None:
+    disk = SimulatedDisk(capacity=10)
+    disk.make_folder(SIMULATED)
+    first, second = disk.open(SIMULATED / "a"), disk.open(SIMULATED / "b")
+    first.write(0, b"012345")
+
+    with pytest.raises(OSError, match="No space left") as caught:
+        second.write(0, b"abcdef")
+    first.write(0, b"543210")  # takes no room
+
+    assert caught.value.errno == errno.ENOSPC
+    assert (first.read(), second.read()) == (b"543210", b"abcd")
+    disk.remove(SIMULATED / "a")
+    second.write(4, b"efghij")
+    assert second.read() == b"abcdefghij"
+
+
+def test_a_simulated_file_that_is_cut_off_by_a_power_cut_is_no_larger_than_the_disk() -> None:
+    disk = SimulatedDisk(capacity=10, cut_at=3)
+    disk.make_folder(SIMULATED)
+    file = disk.open(SIMULATED / "a")
+
+    with pytest.raises(PowerCut):
+        file.write(0, bytes(100))
+    disk.power_cut(Keep.EVERYTHING)
+
+    assert len(disk.contents(SIMULATED / "a")) == 10

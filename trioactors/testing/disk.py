@@ -12,7 +12,7 @@ import errno
 import os
 import random
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeVar
@@ -141,14 +141,6 @@ class SimulatedDisk:
         """The number of operations that changed something."""
         return self.power.operations
 
-    @property
-    def room(self) -> int:
-        """The bytes that can still be written. A disk without a capacity always has room."""
-        if self.capacity is None:
-            return sys.maxsize
-        used = sum(len(inode.cached) for folder in self._folders.values() for inode in folder.cached.values())
-        return max(0, self.capacity - used)
-
     def power_cut(self, keep: Keep) -> None:
         """Lose the unsynced changes that *keep* does not save, all open files and all locks. The disk can be used again afterwards."""
         self.power.end_of_process()
@@ -199,7 +191,7 @@ class SimulatedDisk:
         if name not in folder.cached:
             inode = _Inode(names=1)
             self._rename(folder, None, name, inode)
-        return _SimulatedFile(self, folder, name, folder.cached[name], self.power.epoch)
+        return _SimulatedFile(self.power, self._room, folder, name, folder.cached[name], self.power.epoch)
 
     def rename(self, old: Path, new: Path) -> None:
         """Give the file another name."""
@@ -229,7 +221,7 @@ class SimulatedDisk:
         with ExitStack() as undo:
             undo.callback(file.truncate, before)
             if size > before:
-                file.write(before, bytes(size - before))
+                file.write(before, bytes(min(size - before, self._room() + 1)))  # one too many fails as all do
             undo.pop_all()
         if size < before:
             file.truncate(size)
@@ -246,6 +238,13 @@ class SimulatedDisk:
         for old, new, inode in folder.pending:
             _move(folder.durable, old, new, inode)
         folder.pending.clear()
+
+    def _room(self) -> int:
+        """The bytes that can still be written."""
+        if self.capacity is None:
+            return sys.maxsize
+        used = sum(len(inode.cached) for folder in self._folders.values() for inode in folder.cached.values())
+        return max(0, self.capacity - used)
 
     def _rename(self, folder: _Folder, old: str | None, new: str | None, inode: _Inode) -> None:
         try:
@@ -308,16 +307,13 @@ class SimulatedDisk:
 
 @attrs.define(eq=False)
 class _SimulatedFile:
-    _disk: SimulatedDisk
+    power: Power
+    _room: Callable[[], int]
     _folder: _Folder
     _name: str
     _inode: _Inode
     _epoch: int
     _holds: bool = False
-
-    @property
-    def power(self) -> Power:
-        return self._disk.power
 
     @property
     def linked(self) -> bool:
@@ -339,7 +335,7 @@ class _SimulatedFile:
         """Write *data*. A failed write writes a part of it."""
         self._check()
         part = data[: self.power.random.randrange(len(data))] if data else b""
-        fits = max(0, len(self._inode.cached) - offset) + self._disk.room
+        fits = max(0, len(self._inode.cached) - offset) + self._room()
         try:
             self.power.step()
         except OSError:
