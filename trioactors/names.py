@@ -28,6 +28,7 @@ from trioactors.errors import ChildRestarting as ChildRestarting
 from trioactors.errors import ChildRunning as ChildRunning
 from trioactors.errors import DefinitionError as DefinitionError
 from trioactors.errors import DeliveryError as DeliveryError
+from trioactors.errors import HandlerTimeout as HandlerTimeout
 from trioactors.errors import Ignore as Ignore
 from trioactors.errors import MailboxFull as MailboxFull
 from trioactors.errors import NameTaken as NameTaken
@@ -99,6 +100,7 @@ from trioactors.trace.records import ChildStarted as ChildStarted
 from trioactors.trace.records import ChildStartFailed as ChildStartFailed
 from trioactors.trace.records import CommitFailed as CommitFailed
 from trioactors.trace.records import GaveUp as GaveUp
+from trioactors.trace.records import HandlerOverran as HandlerOverran
 from trioactors.trace.records import LoopHeld as LoopHeld
 from trioactors.trace.records import MessageAccepted as MessageAccepted
 from trioactors.trace.records import MessageDeadLettered as MessageDeadLettered

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any, cast
 
 import attrs
 import trio
 
+from trioactors.actors.execution import Execution
 from trioactors.actors.plan import ActorPlan
 from trioactors.actors.tasks import ChildTasks
 from trioactors.actors.timers import Timers
 from trioactors.durability.saver import Saver
-from trioactors.errors import ActorCrashed, ActorStopped, CallTimeout, StateUnreadable, SystemClosed, UsageError, WrongClass
+from trioactors.errors import (
+    ActorCrashed,
+    ActorStopped,
+    CallTimeout,
+    HandlerTimeout,
+    StateUnreadable,
+    SystemClosed,
+    UsageError,
+    WrongClass,
+)
 from trioactors.errors.exits import CRASH, Exit
-from trioactors.messaging.handlers import HandlerSpec
+from trioactors.messaging.definitions import HandlerSpec
 from trioactors.messaging.mailbox import Mailbox
 from trioactors.messaging.messages import Call, Envelope, causation_of
 from trioactors.messaging.overload import learned_from_late
@@ -70,6 +80,20 @@ class ActorIncarnation(Incarnation):
                 f"undone with one. Use it in a handler or a hook only; elsewhere, send a message: await self.{what}.cast(...), or "
                 f"await self.context.ref.{what}(...)"
             )
+
+    async def run_limited(self, handler: str, seconds: float, body: Awaitable[object]) -> object:
+        """Await *body*, the handler of the message in progress, for at most *seconds*. Raises `HandlerTimeout`."""
+        execution = Execution(handler, seconds, self.began + seconds, self, self._limit_passed)
+        self.child.runtime.deadlines.series(seconds).add(execution)
+        return await execution.run(body)
+
+    def _limit_passed(self, error: HandlerTimeout) -> None:
+        """Crash for *error*, however the handler in progress ends, and tell its caller."""
+        if self.failure is None:
+            self.failure = error
+        message = self.message_in_progress()
+        if message is not None:
+            message.fail(actor_crashed(cast("ActorChild", self.child), Exit(CRASH, error=self.failure)))
 
     def discard_deferred(self, call: Call) -> None:
         """Forget the deferred reply to *call*."""
@@ -192,6 +216,8 @@ class ActorChild(Child):
         busy = f"is {self.status.value} and idle"
         if (current := mailbox.current) is not None and self.present is not None:
             busy = f"has been handling {current.spec.name!r} for {now - self.present.began:g} s"
+            if current.spec.execution_timeout is not None:
+                busy += f" (execution_timeout: {current.spec.execution_timeout:g} s)"
         elif self.status is not ChildStatus.RUNNING:
             busy = f"is {self.status.value}"
         if (saver := self.saver) is not None and saver.busy:

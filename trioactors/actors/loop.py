@@ -11,6 +11,7 @@ Each message ends in exactly one way. Its ledger entry and its caller's reply ar
     raised `Shutdown`                        handled      gets `ActorStopped`; the actor stops in order
     hit an inherited deadline                expired      has its `CallTimeout` already; the actor continues
     raised anything else, or was cancelled   crashed      gets `ActorCrashed`; the incarnation ends
+    ran longer than its `execution_timeout`  crashed      gets `ActorCrashed` when its limit passes; the incarnation ends (see `execution`)
     was never begun                          abandoned    was gone already
     was never begun                          expired      its deadline passed, or left too little time to reply (see `overload`)
 """
@@ -33,9 +34,9 @@ from trioactors.actors.deferred import Deferred
 from trioactors.actors.held_state import HeldState
 from trioactors.durability.durable_state import DurableState
 from trioactors.durability.saver import Saver
-from trioactors.errors import ActorStopped, CallTimeout, DefinitionError, Shutdown, StoreError, StoreMissing
+from trioactors.errors import ActorStopped, CallTimeout, DefinitionError, HandlerTimeout, Shutdown, StoreError, StoreMissing
 from trioactors.errors.exits import Exit, ExitKind, alone, forget_old_frames, leaves
-from trioactors.messaging.handlers import INCARNATION
+from trioactors.messaging.definitions import INCARNATION
 from trioactors.messaging.mailbox import Mailbox, count_shed
 from trioactors.messaging.messages import Call, Envelope, caller_of, causation_of
 from trioactors.messaging.overload import cannot_finish, learned_from_cut
@@ -254,6 +255,8 @@ def _failed(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope
 def _try_to_answer(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope, error: BaseException) -> bool:
     """Settle the message if its actor survives *error*: a declared error, or an inherited deadline. Returns whether it did."""
     saver, mailbox = incarnation.saver, child.mailbox
+    if isinstance(error, HandlerTimeout):  # also if a base class of it is declared
+        return False
     if not isinstance(error, envelope.spec.raises):  # the class of a group may be declared
         error = alone(error)
     if isinstance(error, envelope.spec.raises) or (saver is not None and saver.rolls_back and _is_retryable(error)):

@@ -8,7 +8,8 @@ from trioactors.actors.calls import RemoteHandler
 from trioactors.actors.ref import child_of
 from trioactors.errors import UsageError
 from trioactors.errors.exits import Exit
-from trioactors.messaging.handlers import Handler, HandlerSpec
+from trioactors.messaging.definitions import HandlerSpec
+from trioactors.messaging.handlers import Handler
 from trioactors.messaging.ledger import Ledger
 from trioactors.settings import seconds
 from trioactors.supervision.handle import restart_child_of, stop_child
