@@ -56,6 +56,8 @@ class ActorIncarnation(Incarnation):
     """The calls whose deferred replies are still to be given."""
     timers: Timers | None = attrs.field(default=None, repr=False)
     tasks: ChildTasks | None = attrs.field(default=None, repr=False)
+    in_plain_hook: bool = attrs.field(default=False, repr=False)
+    """Whether `on_save` or `on_load` is running, perhaps in the task that ends a window or a commit."""
     saver: Saver | None = attrs.field(default=None, repr=False)
     """Commits the state of a durable actor."""
 
@@ -65,21 +67,35 @@ class ActorIncarnation(Incarnation):
 
     def check_on_self(self, what: str) -> None:
         """Raise `UsageError` unless the current task is in a handler or a hook of this incarnation, and may use *what* of the actor."""
-        try:
-            task: trio.lowlevel.Task | None = trio.lowlevel.current_task()
-        except RuntimeError:  # Trio does not run in this thread
-            task = None
-        where = "outside Trio" if task is None else f"in the task {task.name}"
-        while task is not None and task is not self.task:
-            nursery = task.parent_nursery
-            task = None if nursery is None else nursery.parent_task
-        child = cast("ActorChild", self.child)
-        if task is None or self.ended is not None or not child.mailbox.active:
+        task = _current_task()
+        if not self._in_message(task):
             raise UsageError(
-                f"{child.name}: self.{what} was used {where}, beside the messages of the actor, so nothing of it would be committed or "
+                f"{self.child.name}: self.{what} was used {_named(task)}, beside the messages of the actor, so nothing of it would be committed or "
                 f"undone with one. Use it in a handler or a hook only; elsewhere, send a message: await self.{what}.cast(...), or "
                 f"await self.context.ref.{what}(...)"
             )
+
+    def check_state(self, how: str) -> None:
+        """Raise `UsageError` if the state is read or changed (*how*) beside the messages, and the system checks that."""
+        if self.in_plain_hook or not self.child.runtime.check_state:
+            return
+        task = _current_task()
+        if task is None and self.ended is None and cast("ActorChild", self.child).mailbox.active:
+            return  # a thread that a handler waits for, as far as can be seen from inside of it
+        if not self._in_message(task):
+            raise UsageError(
+                f"{self.child.name}: self.state was {how} {_named(task)}, beside the messages of the actor: what is read there can be half "
+                f"changed or not committed, and what is written belongs to no message. Use self.state in handlers and hooks only. Give a "
+                f"task what it needs as arguments (self.context.start_soon(self.fetch, self.state.url)), and let it send messages to read "
+                f"or change the state: await self.context.ref.<handler>(...)"
+            )
+
+    def _in_message(self, task: trio.lowlevel.Task | None) -> bool:
+        """Whether *task* is in a handler or a hook of this incarnation: its own task, or one in a nursery that waits there."""
+        while task is not None and task is not self.task:
+            nursery = task.parent_nursery
+            task = None if nursery is None else nursery.parent_task
+        return task is not None and self.ended is None and cast("ActorChild", self.child).mailbox.active
 
     async def run_limited(self, handler: str, seconds: float, body: Awaitable[object]) -> object:
         """Await *body*, the handler of the message in progress, for at most *seconds*. Raises `HandlerTimeout`."""
@@ -245,6 +261,18 @@ class ActorChild(Child):
             f"<actor {self.path}: {self.plan.name}, {self.status.value}, incarnation {self.incarnation}, "
             f"{len(self.mailbox)} waiting>"
         )
+
+
+def _current_task() -> trio.lowlevel.Task | None:
+    """The current task; None if Trio does not run in this thread."""
+    try:
+        return trio.lowlevel.current_task()
+    except RuntimeError:
+        return None
+
+
+def _named(task: trio.lowlevel.Task | None) -> str:
+    return "outside Trio" if task is None else f"in the task {task.name}"
 
 
 def actor_crashed(child: ActorChild, reason: Exit) -> ActorCrashed:

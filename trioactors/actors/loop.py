@@ -91,7 +91,7 @@ async def _load(incarnation: ActorIncarnation, child: ActorChild, durable_state:
     committer = child.runtime.committer
     if committer is None:
         raise StoreMissing(child.name)
-    state = HeldState(incarnation.actor, child.plan, durable_state.codec(), registry_of(current_system()))
+    state = HeldState(incarnation, child.plan, durable_state.codec(), registry_of(current_system()))
     saver = incarnation.saver = durable_state.saver(incarnation, child.mailbox, state, committer, incarnation.discard_deferred)
     if child.saver is not None:
         await child.saver.drained()

@@ -11,6 +11,7 @@ import threading
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager
 
+import attrs
 import trio
 
 from trioactors.actors.child import ActorChild
@@ -49,7 +50,7 @@ async def isolated_system(
     """
     tasks, threads, workers = set(_system_tasks()), _threads(), _busy_workers()
     found: list[str] = []
-    world = virtual_environment() if environment is None else environment
+    world = virtual_environment() if environment is None else _checking(environment)
     async with open_system(store, tree, settings=settings, environment=world, observers=observers) as system:
         yield system
         children = registry_of(system).children()
@@ -66,6 +67,12 @@ async def isolated_system(
         found.append(f"thread: {_busy_workers() - workers} more worker threads are busy than before")
     if found:
         raise Leak("the test left these behind:\n  " + "\n  ".join(found))
+
+
+def _checking(environment: Environment) -> Environment:
+    """*environment* with the check of `self.state`, unless it says otherwise."""
+    unsaid = isinstance(environment, Environment) and environment.check_state is None  # pyright: ignore[reportUnnecessaryIsInstance] - users err
+    return attrs.evolve(environment, check_state=True) if unsaid else environment
 
 
 def _owed(child: Child) -> Iterator[str]:
