@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -351,8 +350,8 @@ def test_an_environment_can_say_that_it_does_not_check() -> None:
 
 
 async def test_a_system_on_a_real_clock_does_not_check() -> None:
-    async def touch(check: bool | None) -> bool:
-        async with ta.open_system(environment=ta.Environment(check_state=check)) as system:
+    async def touch(environment: ta.Environment) -> bool:
+        async with ta.open_system(environment=environment) as system:
             desk = await system.start(Desk, name="desk", restart="temporary")
             actor: Any = child_of(desk).present.actor  # type: ignore[union-attr]
             try:
@@ -360,7 +359,9 @@ async def test_a_system_on_a_real_clock_does_not_check() -> None:
             except ta.UsageError:
                 return False
 
-    assert [await touch(None), await touch(False), await touch(True)] == [True, True, False]
+    assert await touch(ta.Environment())
+    assert await touch(ta.Environment(check_state=False))
+    assert not await touch(ta.Environment(check_state=True))
 
 
 @pytest.mark.parametrize("wrong", [1, "yes", 0.0])
@@ -427,7 +428,6 @@ def test_a_program_has_no_check_and_pays_nothing() -> None:
 
 
 def test_checked_and_unchecked_systems_live_beside_each_other() -> None:
-    """A run in another thread, on a real clock, is not concerned."""
     results: list[bool] = []
 
     async def unchecked() -> None:
@@ -437,9 +437,7 @@ def test_checked_and_unchecked_systems_live_beside_each_other() -> None:
 
     async def both() -> None:
         async with isolated_system():
-            thread = threading.Thread(target=trio.run, args=(unchecked,))
-            thread.start()
-            await trio.to_thread.run_sync(thread.join)
+            await trio.to_thread.run_sync(trio.run, unchecked)
 
     run(both)
 

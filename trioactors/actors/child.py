@@ -65,14 +65,19 @@ class ActorIncarnation(Incarnation):
         """The message being handled, if any."""
         return cast("ActorChild", self.child).mailbox.current
 
+    @property
+    def state(self) -> Any:
+        """The actor's state; None if it has none. Read here, it is not checked who reads it."""
+        return cast("dict[str, Any]", vars(self.actor)).get("state")
+
     def check_on_self(self, what: str) -> None:
         """Raise `UsageError` unless the current task is in a handler or a hook of this incarnation, and may use *what* of the actor."""
         task = _current_task()
         if not self._in_message(task):
             raise UsageError(
-                f"{self.child.name}: self.{what} was used {_named(task)}, beside the messages of the actor, so nothing of it would be committed or "
-                f"undone with one. Use it in a handler or a hook only; elsewhere, send a message: await self.{what}.cast(...), or "
-                f"await self.context.ref.{what}(...)"
+                f"{self.child.name}: self.{what} was used {_named(task)}, beside the messages of the actor, so nothing of it would be "
+                f"committed or undone with one. Use it in a handler or a hook only; elsewhere, send a message: "
+                f"await self.{what}.cast(...), or await self.context.ref.{what}(...)"
             )
 
     def check_state(self, how: str) -> None:

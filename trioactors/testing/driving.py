@@ -113,7 +113,7 @@ async def until(ref: Actor[S], predicate: Callable[[S], bool], *, timeout: float
         """Between two messages, in the actor's own task: nothing may be raised here, and what is seen here may be gone soon."""
         incarnation = child.present
         if not found and incarnation is not None and incarnation.ready and child.mailbox.current is None:
-            seen = outcome.capture(predicate, vars(incarnation.actor)["state"])
+            seen = outcome.capture(predicate, incarnation.state)
             if isinstance(seen, outcome.Error) or seen.value:
                 found.append(seen)
                 over.set()

@@ -71,7 +71,7 @@ async def isolated_system(
 
 def _checking(environment: Environment) -> Environment:
     """*environment* with the check of `self.state`, unless it says otherwise."""
-    unsaid = isinstance(environment, Environment) and environment.check_state is None  # pyright: ignore[reportUnnecessaryIsInstance] - users err
+    unsaid = getattr(environment, "check_state", False) is None  # `open_system` refuses what is no environment
     return attrs.evolve(environment, check_state=True) if unsaid else environment
 
 
