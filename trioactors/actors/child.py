@@ -35,7 +35,7 @@ from trioactors.supervision.specs import ChildKind, ChildSpec, target_of
 from trioactors.supervision.wait_graph import drawn
 from trioactors.trace.records import CallTimedOut
 
-__all__ = ["ActorChild", "ActorIncarnation", "actor_crashed", "is_actor"]
+__all__ = ["ActorChild", "ActorIncarnation", "actor_crashed", "is_actor", "is_gone"]
 
 
 @attrs.define(eq=False)
@@ -174,8 +174,6 @@ class ActorChild(Child):
         """The next incarnation. The mailbox counts as active from here on."""
         incarnation = super().new_incarnation()
         self.mailbox.closed = None
-        if not self.mailbox.queue:
-            self.mailbox.needs = None
         self.mailbox.wake()
         return incarnation
 
@@ -206,10 +204,8 @@ class ActorChild(Child):
 
     def close(self, cause: str) -> None:
         """Refuse the waiting calls and turn the waiting casts into dead letters."""
-        was_open = self.mailbox.closed is None
         self.mailbox.close(self.stopped, cause)
-        if was_open and self.current is not None:
-            self.current.notify()  # tasks that wait for a next incarnation would wait forever
+        super().close(cause)
 
     def forget(self) -> None:
         """Release the name, and keep the account of the mailbox."""
@@ -241,6 +237,8 @@ class ActorChild(Child):
                 busy += f" (execution_timeout: {current.spec.execution_timeout:g} s)"
         elif self.status is not ChildStatus.RUNNING:
             busy = f"is {self.status.value}"
+        elif mailbox.paused:
+            busy = "is paused (see ta.resume)"
         if (saver := self.saver) is not None and saver.busy:
             busy += f" and has been waiting for a commit for {now - saver.busy_since:g} s"
         begun = "this message had begun" if call.begun else "this message had not begun"
@@ -256,8 +254,11 @@ class ActorChild(Child):
         )
 
     def answered_late(self, spec: HandlerSpec, seconds: float) -> None:
-        """Remember that *spec* took longer than its caller could wait. An idle actor has no queue that could learn from it."""
-        if self.mailbox.active:
+        """Remember that *spec* took longer than its caller could wait, if messages wait that could be too late for the same reason.
+
+        Otherwise the actor is not overloaded, even if a handler runs: a commit can be late at any moment.
+        """
+        if self.mailbox.queue:
             self.mailbox.needs = learned_from_late(self.mailbox.needs, spec.name, seconds)
 
     def __repr__(self) -> str:
@@ -285,6 +286,11 @@ def actor_crashed(child: ActorChild, reason: Exit) -> ActorCrashed:
     error = ActorCrashed(f"{child.name} exited ({reason}) before it replied")
     error.__cause__ = reason.error
     return error
+
+
+def is_gone(child: ActorChild) -> bool:
+    """Whether *child* has exited and will not be restarted. It can still be started again by hand, if its supervisor knows it."""
+    return child.mailbox.closed is not None and (child.current is None or child.current.ended is not None)
 
 
 def is_actor(child: Child, kind: object) -> bool:

@@ -90,7 +90,7 @@ class Root:
         """The status of the tree."""
         return "closed" if self._runtime.closed else self._child.status.value
 
-    def _up(self, incarnation: Incarnation) -> None:
+    def _up(self, incarnation: Incarnation | None) -> None:
         """Note that the tree runs, or has failed to start."""
         del incarnation
         self._child.watchers = ()
@@ -141,6 +141,7 @@ class Root:
         self._runtime.lag.close()
         self._child.forget()
         self.registry.release(self._child)
+        self.registry.close()
 
     def failure(self) -> BaseException | None:
         """The error to raise from the block although its body did not raise it: an interrupt, or a supervisor that gave up."""

@@ -139,7 +139,8 @@ class System(SystemView):
     async def wait_for(self, kind: type[A], name: str, *, timeout: float | None = None) -> A:
         """Like `get`, but wait until a child with that name is started.
 
-        *timeout* is in seconds, by default the call deadline. Raises `CallTimeout`, `WrongClass`.
+        *timeout* is in seconds, by default the call deadline. Raises `CallTimeout`, `WrongClass`, and `SystemClosed` as soon as the
+        system is closed.
         """
         limit = self._runtime.settings.call_timeout if timeout is None else seconds(timeout, "wait_for: timeout")
         with trio.move_on_after(limit):
