@@ -19,7 +19,7 @@ from trioactors.errors import (
     CallTimeout,
     HandlerTimeout,
     StateUnreadable,
-    SystemClosed,
+    TrioactorsError,
     UsageError,
     WrongClass,
 )
@@ -215,10 +215,10 @@ class ActorChild(Child):
         if self.mailbox.accepted:
             self.runtime.accounts.close_account(self.mailbox)
 
-    def stopped(self) -> ActorStopped:
+    def stopped(self) -> TrioactorsError:
         """The error for messages sent to the actor now."""
         if self.runtime.closed:
-            return SystemClosed(f"{self.name}: its system is closed")
+            return self.runtime.over(f"{self.name}: its system is closed")
         why = f" ({self.last_exit})" if self.last_exit else ""
         if self.last_exit is not None and isinstance(self.last_exit.error, StateUnreadable):
             why = f": {self.last_exit.error}"
