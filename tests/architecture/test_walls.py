@@ -46,7 +46,7 @@ WALLS: Mapping[str, str] = {
     "trioactors.trace.observers.Observers.emit": "an observer must never stop the system that it observes",
     "trioactors.durability.write_behind.WriteBehind._fire": "a state that cannot be saved, found in a callback: the actor crashes",
 }
-IGNORES = 10
+IGNORES = 13
 
 EVERYTHING = frozenset({"BaseException", "BaseExceptionGroup", "Exception", "ExceptionGroup"})
 IGNORE = re.compile(r"#\s*(type|pyright)\s*:\s*ignore")

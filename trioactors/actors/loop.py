@@ -28,7 +28,7 @@ from trio.lowlevel import checkpoint, wait_task_rescheduled
 
 from trioactors.actors.actor import Actor
 from trioactors.actors.child import ActorChild, ActorIncarnation, actor_crashed
-from trioactors.actors.context import Context
+from trioactors.actors.context import OwnContext
 from trioactors.actors.deferred import Deferred
 from trioactors.actors.held_state import HeldState
 from trioactors.durability.durable_state import DurableState
@@ -62,7 +62,7 @@ async def live(started: Incarnation) -> None:
     hooks = child.plan.hooks
     try:  # one coroutine for all: each one more would be resumed with every message
         actor = incarnation.actor = _make_actor(child)
-        actor.context = Context(incarnation, child, actor, current_system())
+        actor.context = OwnContext(incarnation, child, actor, current_system())
         vars(actor)[INCARNATION] = incarnation
         current_incarnation.set(incarnation)
         try:
