@@ -21,12 +21,13 @@ import attrs
 from trioactors.errors import NameUnresolved, StoredNameTaken
 from trioactors.serializer import containers
 from trioactors.serializer.annotations import fields_of, is_record, open_alias, origin_of
-from trioactors.serializer.choices import JSON, Json, enum_form, literal_form, optional_form, union_form
+from trioactors.serializer.choices import JSON, Json, enum_form, literal_form
 from trioactors.serializer.declaration import Declaration, declaration_of
 from trioactors.serializer.forms import BOOL, FLOAT, INT, NONE, STR, Form, unfinished
 from trioactors.serializer.problems import Problem, inside
-from trioactors.serializer.records import KEPT, Trail, check_class, dump_of, load_of, upcasting
+from trioactors.serializer.records import KEPT, Trail, check_class, dump_of, keys_of, load_of, upcasting
 from trioactors.serializer.rules import Rule, form_by_rule
+from trioactors.serializer.unions import optional_form, union_form
 
 __all__ = ["Builder", "Names", "reachable"]
 
@@ -134,6 +135,7 @@ class Builder:
         fields = fields_of(kind)
         check_class(cls, fields, declaration)
         form = unfinished(declaration, cls)
+        form.keys = keys_of(fields, declaration)
         self._draft[kind] = form
         self._open.append(kind)
         carried = tuple(field for field in fields if not field.transient)
