@@ -13,7 +13,6 @@ import attrs
 import pytest
 from attrs import define, field, frozen
 from hypothesis import given, settings
-from hypothesis import strategies as st
 from test_serializer_roundtrip import CASES, same
 
 from trioactors.errors import RecordInvalid, TypeRefused
@@ -93,7 +92,6 @@ def test_a_renamed_class_is_read_under_its_former_name() -> None:
         (tuple[int, str], tuple[int, str] | None | int, (1, "a")),
         (frozenset[str], frozenset[str] | int, frozenset("ab")),
         (deque[int], deque[int] | int, deque([1], 3)),
-        (dict[int, str], dict[int, str] | list[str], {1: "a"}),
         (dict[Point, str], dict[Point, str] | int, {Point(1): "a"}),
         (datetime, datetime | int, datetime(2026, 1, 1)),  # noqa: DTZ001 - a time without a zone
         (Point, Point | Circle, Point(1)),
@@ -128,6 +126,7 @@ def stateful(kind: Any) -> Any:
         (dict[str, int], dict[str, int] | Point, {"x": 1}),
         (list[int], list[int] | tuple[str, ...], []),
         (dict[str, int], dict[str, int] | str, {"a": 1}),
+        (dict[int, str], dict[int, str] | list[str], {1: "a"}),
     ],
     ids=repr,
 )
@@ -165,15 +164,14 @@ def test_a_class_whose_field_is_called_like_a_member_is_not_read_without_its_nam
 
     with pytest.raises(RecordInvalid):
         read(Odd | Point, '{"point":1}')
-    with pytest.raises(RecordInvalid, match="before the field became a union"):
-        read(Odd | list[int], '{"point":1}')  # also where it could be: a field is a field
+    assert read(Odd | list[int], '{"point":1}') == Odd(1)
 
 
 def test_a_class_that_keeps_unknown_fields_is_not_read_without_its_name() -> None:
     @frozen
     class Open:
         x: int
-        rest: dict[str, Json] = unknown_fields()
+        rest: dict[str, Json] = unknown_fields()  # noqa: RUF009 - a field of attrs
 
     with pytest.raises(RecordInvalid, match="before the field became a union"):
         read(Open | int, '{"x":1,"y":2}')
@@ -215,7 +213,7 @@ def test_old_records_of_nested_unions_take_no_time_without_end() -> None:
         form = f'{{"inner":{form}}}'
     began = perf_counter()
 
-    with pytest.raises(RecordInvalid, match="could be the form of Left or Right"):
+    with pytest.raises(RecordInvalid):
         read(Left, form)
 
     assert perf_counter() - began < 5
@@ -230,41 +228,25 @@ def test_old_records_of_nested_unions_are_read() -> None:
     assert read(Tree, '{"parts":[{"parts":[]},1,{"parts":[{"parts":[2]}]}]}') == Tree([Tree(), 1, Tree([Tree([2])])])
 
 
-WIDER = (
-    "int",
-    "str",
-    "bytes",
-    "list",
-    "attrs",
-    "set",
-    "variadic tuple",
-    "uuid",
-    "dict",
-    "enum",
-    "deque",
-    "datetime",
-    "bool",
-    "int keys",
-)
+WIDER = ("int", "str", "bytes", "list", "attrs", "set", "variadic tuple", "uuid", "enum", "deque", "datetime", "bool", "tuple keys")
 
 
 @pytest.mark.parametrize("case", WIDER)
 @pytest.mark.parametrize("other", WIDER)
 def test_an_old_value_is_read_as_it_was_or_not_at_all(case: str, other: str) -> None:
-    if case == other or {case, other} == {"dict", "int keys"}:
+    if case == other:
         return
     (kind, values), (more, _) = CASES[case], CASES[other]
-    old, new = Serializer().codec(stateful(kind)), Serializer().codec(stateful(kind | more))
     make = stateful(kind)
-    old = Serializer().codec(make)
+    old, new = Serializer().codec(make), Serializer().codec(stateful(kind | more))
 
     @settings(max_examples=10, deadline=None)
-    @given(values, st.none())
-    def holds(value: Any, _: None) -> None:
+    @given(values)
+    def holds(value: Any) -> None:
         try:
             found = new.decode(old.encode(make(value))).value
         except RecordInvalid:
             return
-        assert same(value, found) or case == "dict"
+        assert same(value, found)
 
     holds()

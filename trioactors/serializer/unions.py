@@ -5,7 +5,8 @@ to guess the member. Members that look the same at run time (`list[int] | list[s
 
 A field may become a union later: `int` becomes `int | str`. Its old records hold the form of the one type, without a name. Such a form is
 read as the only member that can read it. If several can (`"nan"` for `float | str`), nothing is guessed: the record is refused, and an
-upcaster can say which it is. A form that could also be that of the union itself, as any dict with text as keys could, is never read so.
+upcaster can say which it is. A form that could also be that of the union itself, as any dict with text for keys could, is not read so
+either.
 """
 
 from __future__ import annotations
