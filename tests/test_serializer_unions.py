@@ -90,7 +90,7 @@ def test_a_renamed_class_is_read_under_its_former_name() -> None:
         (list[int], list[int] | Point, [1, 2]),
         (list[int], list[int] | str, []),
         (tuple[int, str], tuple[int, str] | None | int, (1, "a")),
-        (frozenset[str], frozenset[str] | int, frozenset("ab")),
+        (frozenset[str], frozenset[str] | int, frozenset({"a"})),
         (deque[int], deque[int] | int, deque([1], 3)),
         (dict[Point, str], dict[Point, str] | int, {Point(1): "a"}),
         (datetime, datetime | int, datetime(2026, 1, 1)),  # noqa: DTZ001 - a time without a zone

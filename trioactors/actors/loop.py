@@ -319,17 +319,18 @@ def _settle(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope
     child.mailbox.current = None
     if token is not None:
         token.leave_open()
+    refused: Exception | None = None
     if incarnation.saver is not None:
         try:
-            incarnation.saver.handled(envelope, envelope.reply if token is None else None, result)
-        except Exception as error:  # the state cannot be encoded: the handler crashed
+            refused = incarnation.saver.handled(envelope, envelope.reply if token is None else None, result)
+        except Exception as error:  # on_save or on_load failed: the handler crashed
             _settle_fatal(incarnation, child, envelope, error)
             raise
     else:
         child.mailbox.handled += 1
         if token is None:
             envelope.reply(cast("object", result))
-    _emit(incarnation, child, envelope, None)
+    _emit(incarnation, child, envelope, refused)
 
 
 class _DeferredAndReturned(DefinitionError):
