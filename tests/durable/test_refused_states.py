@@ -144,7 +144,7 @@ async def test_a_message_without_a_caller_becomes_a_dead_letter(system: ta.Syste
     assert await keeper.look() == ("good", 1)
     (letter,) = system.dead_letters()
     assert letter.target == "keeper"
-    assert letter.cause == ("undone, because the state that it left could not be written: Mixed: text: expected str, got 3 (int)")
+    assert letter.cause == ("undone, because its state could not be written: Mixed: text: expected str, got 3 (int)")
 
 
 async def test_a_timer_whose_state_cannot_be_written_is_a_dead_letter_too(system: ta.System, keeper: Keeper) -> None:

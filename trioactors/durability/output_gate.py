@@ -122,7 +122,8 @@ class OutputGate(Saver):
             mailbox.undone += 1
             envelope.fail(error)
         else:
-            mailbox.bury(envelope, f"undone, because the state that it left could not be written: {error}")
+            mailbox.dead_lettered += 1
+            self._runtime.accounts.dead_letter(name, envelope, f"undone, because its state could not be written: {error}")
 
     def _hold_reply(self, entry: _Entry, envelope: Envelope, reply: Callable[[Any], None] | None, value: Any) -> None:
         """Let the reply wait for *entry*. Stop handling when as many replies are held as the mailbox has places."""

@@ -243,16 +243,12 @@ class Mailbox:
                 self.refused += 1
                 envelope.fail(closed())
             else:
-                self.bury(envelope, cause)
+                self.dead_lettered += 1
+                self._dead_letter(envelope, cause)
         while self._senders:
             self._senders.popleft().fail(closed())
         if self.current is None:
             self.set_idle()
-
-    def bury(self, envelope: Envelope, cause: str) -> None:
-        """Turn a message without a caller into a dead letter."""
-        self.dead_lettered += 1
-        self._dead_letter(envelope, cause)
 
     @property
     def ledger(self) -> Ledger:
