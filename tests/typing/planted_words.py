@@ -88,6 +88,8 @@ async def refs(counter: Counter, limiter: Limiter) -> None:
     await ta.forget(None)  # E: nothing is no ref
     await ta.flush(counter.add)  # E: a handler is no ref
     ta.info(None)  # E: nothing is no ref
+    ta.pause("c")  # E: a name is no ref
+    ta.resume(None)  # E: nothing is no ref
     ta.watch("c")  # E: a name is no ref
     testing.crash("c")  # E: a name is no ref
     testing.kill(None)  # E: nothing is no ref
