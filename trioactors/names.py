@@ -94,6 +94,7 @@ from trioactors.trace.observers import Observer as Observer
 from trioactors.trace.observers import Recorder as Recorder
 from trioactors.trace.records import CallTimedOut as CallTimedOut
 from trioactors.trace.records import ChildExited as ChildExited
+from trioactors.trace.records import ChildFailed as ChildFailed
 from trioactors.trace.records import ChildIgnored as ChildIgnored
 from trioactors.trace.records import ChildStarted as ChildStarted
 from trioactors.trace.records import ChildStartFailed as ChildStartFailed

@@ -33,7 +33,8 @@ async def restart(ref: object) -> None:
 
         await ta.restart(counter)
 
-    The mailbox is kept, and the restart does not count against the supervisor's intensity. Raises `StartFailed`.
+    The mailbox is kept, and the restart counts against no budget: from here on, the restarts of the actor are counted anew. This also
+    starts an actor that *failed*. Raises `StartFailed`.
     """
     await restart_child_of(child_of(ref))
 
@@ -86,6 +87,9 @@ class ActorInfo:
     path: str
     actor: str
     status: ChildStatus
+    """*failed* if it had too many restarts and stays down until `restart`."""
+    restart_at: float | None
+    """When its back-off is over and it is restarted, on Trio's clock; None if it does not wait."""
     incarnation: int
     handling: str | None
     """The handler in progress, if any."""
@@ -122,6 +126,7 @@ def info(ref: object) -> ActorInfo:
         path=child.path,
         actor=child.plan.name,
         status=child.status,
+        restart_at=child.restart_at,
         incarnation=child.incarnation,
         handling=None if current is None else current.spec.name,
         handling_since=None if current is None or incarnation is None else incarnation.began,

@@ -290,8 +290,10 @@ class Supervisor:
 
     * *name*: the name by which it is found and shown; required;
     * *strategy*: which children restart together, see `Strategy`;
-    * *intensity*: how many restarts are allowed before it gives up; by default that of `Settings`;
-    * *backoff*: how long to wait before a restart; by default not at all;
+    * *intensity*: how many restarts are allowed before it gives up. By default that of `Settings`; with *backoff* or *child_intensity*,
+      restarts count against the supervisor only if it is given;
+    * *child_intensity*: how many restarts of one child are allowed. A child that has more stays down as *failed*, and its siblings live on;
+    * *backoff*: how long to wait before a restart, counted for each child; by default not at all;
     * *auto_shutdown*: whether it shuts down when significant children have exited, see `AutoShutdown`;
     * *give_up*: how it exits when it gives up, see `GiveUp`;
     * *restart*, *significant*: as in `child`, if it stands below another supervisor;
@@ -304,6 +306,7 @@ class Supervisor:
     name: str
     strategy: Strategy
     intensity: Intensity | None
+    child_intensity: Intensity | None
     auto_shutdown: AutoShutdown
     backoff: Backoff | None
     give_up: GiveUp
@@ -321,6 +324,7 @@ class Supervisor:
         name: str,
         strategy: Strategy | str = Strategy.ONE_FOR_ONE,
         intensity: Intensity | None = None,
+        child_intensity: Intensity | None = None,
         auto_shutdown: AutoShutdown | str = AutoShutdown.NEVER,
         backoff: Backoff | None = None,
         give_up: GiveUp | str = GiveUp.SHUTDOWN,
@@ -333,7 +337,8 @@ class Supervisor:
             children=tuple(children),
             name=checked_name(name),
             strategy=choice(strategy, Strategy, "strategy"),
-            intensity=None if intensity is None else of_class(intensity, Intensity, "intensity", "ta.Intensity(3, 5.0)"),
+            intensity=_intensity(intensity, "intensity"),
+            child_intensity=_intensity(child_intensity, "child_intensity"),
             auto_shutdown=choice(auto_shutdown, AutoShutdown, "auto_shutdown"),
             backoff=None if backoff is None else of_class(backoff, Backoff, "backoff", "ta.Backoff(base=0.5)"),
             give_up=choice(give_up, GiveUp, "give_up"),
@@ -364,6 +369,11 @@ class Supervisor:
                 raise SpecError(f"{where}: {spec!r} is not a child; wrap it in ta.child(...)")
             check_significance(spec, self)
         _check_siblings(self.children, where)
+        if self.child_intensity is not None and self.strategy in {Strategy.ONE_FOR_ALL, Strategy.REST_FOR_ONE}:
+            raise SpecError(
+                f"{where} is {self.strategy.value}: its children depend on each other, so none can stay down alone and child_intensity "
+                f"does not apply. Use intensity, or put the child under a supervisor of its own"
+            )
         if (depth := self.depth) > MAX_DEPTH:
             raise SpecError(f"{where} is {depth} supervisors deep; {MAX_DEPTH} is the limit. Make the tree wider.")
         if self.strategy is Strategy.DYNAMIC:
@@ -371,6 +381,10 @@ class Supervisor:
                 raise SpecError(f"{where} is dynamic: it cannot declare children, as they are started at run time")
             if self.auto_shutdown is not AutoShutdown.NEVER:
                 raise SpecError(f"{where} is dynamic: auto_shutdown must be 'never'")
+
+
+def _intensity(value: Intensity | None, option: str) -> Intensity | None:
+    return None if value is None else of_class(value, Intensity, option, "ta.Intensity(3, 5.0)")
 
 
 def _check_siblings(children: tuple[ChildSpec | Supervisor, ...], where: str) -> None:
