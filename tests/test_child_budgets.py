@@ -120,9 +120,7 @@ async def test_calls_and_casts_that_wait_are_settled(system: ta.System) -> None:
     with pytest.raises(ta.ActorStopped, match="frail failed: 4 restarts"):
         await ref.incarnation()
 
-    assert [letter.cause for letter in system.dead_letters()] == [
-        "it failed: 4 restarts within 5 s, 3 are allowed for one child"
-    ]
+    assert [letter.cause for letter in system.dead_letters()] == ["it failed: 4 restarts within 5 s, 3 are allowed for one child"]
 
 
 async def test_it_is_reported_in_the_log_and_in_the_trace(
@@ -183,7 +181,7 @@ async def test_a_restart_by_hand_that_fails_leaves_it_failed(system: ta.System) 
         await ta.restart(ref)
 
     assert ta.info(ref).status is FAILED
-    with pytest.raises(ta.ActorStopped, match="frail failed: 4 restarts within 5 s, .* the last exit was crash: OSError"):
+    with pytest.raises(ta.ActorStopped, match=r"frail failed: 4 restarts within 5 s, .* the last exit was crash: OSError"):
         await ref.incarnation()
     broken.clear()
     await ta.restart(ref)
@@ -296,10 +294,14 @@ async def test_a_shared_budget_counts_only_restarts(autojump_clock: MockClock, d
 
 async def test_both_budgets_hold_if_both_are_given(autojump_clock: MockClock, diary: Any) -> None:
     tree = top(*(diary.worker(name) for name in "abc"), intensity=ta.Intensity(2, 5.0), child_intensity=TWICE)
+
+    async def fall(system: ta.System) -> None:
+        await diary.crash(system, "a", "b")
+        await diary.doom(system, "c")
+
     with pytest.raises(ta.SupervisorGaveUp, match="3 restarts within 5 s, 2 are allowed"):
         async with isolated_system(tree) as system:
-            await diary.crash(system, "a", "b")
-            await diary.doom(system, "c")
+            await fall(system)
 
 
 async def test_a_budget_ends_a_back_off(autojump_clock: MockClock, diary: Any) -> None:

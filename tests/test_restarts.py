@@ -252,9 +252,7 @@ def test_a_significant_child_takes_its_supervisor_with_it() -> None:
 def test_a_failed_start_counts_whatever_the_rule_of_the_child() -> None:
     failed = ta.RestartEntry(0.0, "b", NORMAL)
 
-    decision = after_failed_start(
-        plan(), ta.RestartHistory(ta.Intensity(1)), NO_RESTARTS, failed, children="abc", significant={}
-    )
+    decision = after_failed_start(plan(), ta.RestartHistory(ta.Intensity(1)), NO_RESTARTS, failed, children="abc", significant={})
     hopeless = after_failed_start(plan(), decision.history, decision.own, failed, children="abc", significant={})
 
     assert (decision.verdict, decision.group) == (Verdict.RESTARTS, ("b",))
