@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable
 from typing import Any
@@ -113,7 +114,7 @@ async def test_it_can_go_on_for_ever(autojump_clock: MockClock) -> None:
 
         assert lasting(system, "poll").status is ta.ChildStatus.RUNNING
 
-    pauses = [later - earlier for earlier, later in zip(tries, tries[1:], strict=False)]
+    pauses = [later - earlier for earlier, later in itertools.pairwise(tries)]
     assert pauses[:4] == pytest.approx([0.1, 0.2, 0.4, 0.8])
     assert pauses[9:] == pytest.approx([30] * (len(pauses) - 9))
     assert len(tries) == 9 + (3_600 // 30)
@@ -281,6 +282,17 @@ async def test_a_supervisor_that_is_stopped_leaves_no_child_waiting(autojump_clo
         await system.supervisor("above").terminate_child("top")
 
         assert ta.info(diary.get(system, "a")).restart_at is None
+
+
+async def test_a_supervisor_that_is_killed_leaves_no_alarm_behind(autojump_clock: MockClock, diary: Any) -> None:
+    async with isolated_system(ta.Supervisor(top(diary.worker("a")), name="above")) as system:
+        await diary.crash(system, "a")
+        lasting(system, "top").current.kill("by a test")
+        await trio.sleep(5)
+        await system.quiesce()
+
+        assert ta.info(diary.get(system, "a")).restart_at is None
+        assert await diary.get(system, "a").incarnation() == 2
 
 
 async def test_a_restarted_supervisor_counts_anew(autojump_clock: MockClock, diary: Any) -> None:

@@ -73,6 +73,8 @@ from trioactors.supervision.dry_run import Consequence as Consequence
 from trioactors.supervision.dry_run import ConsequenceKind as ConsequenceKind
 from trioactors.supervision.handle import ChildInfo as ChildInfo
 from trioactors.supervision.handle import SupervisorHandle as SupervisorHandle
+from trioactors.supervision.resources import Resource as Resource
+from trioactors.supervision.resources import resource as resource
 from trioactors.supervision.restarts import ChildStatus as ChildStatus
 from trioactors.supervision.restarts import RestartHistory as RestartHistory
 from trioactors.supervision.specs import BRUTAL_KILL as BRUTAL_KILL
@@ -80,12 +82,10 @@ from trioactors.supervision.specs import AutoShutdown as AutoShutdown
 from trioactors.supervision.specs import ChildKind as ChildKind
 from trioactors.supervision.specs import ChildSpec as ChildSpec
 from trioactors.supervision.specs import GiveUp as GiveUp
-from trioactors.supervision.specs import Resource as Resource
 from trioactors.supervision.specs import Restart as Restart
 from trioactors.supervision.specs import Strategy as Strategy
 from trioactors.supervision.specs import Supervisor as Supervisor
 from trioactors.supervision.specs import child as child
-from trioactors.supervision.specs import resource as resource
 from trioactors.system.explain import Explanation as Explanation
 from trioactors.system.portal import Portal as Portal
 from trioactors.system.system import System as System

@@ -85,9 +85,7 @@ class _Row:
     due: float = math.inf
 
     def started(self, now: float) -> None:
-        if now < self.due:
-            self.before = {0}
-        elif now > self.due:  # a slow start, or one by hand
+        if now != self.due:  # by hand, or with its group, or a slow start
             self.before.add(0)
         self.ready, self.due = now, math.inf
 

@@ -17,7 +17,7 @@ from trioactors.scheduling.deadlines import Alarm
 from trioactors.supervision.child import Child, Incarnation, leaves_for_good, start_failure
 from trioactors.supervision.lifecycle import run_incarnation
 from trioactors.supervision.requests import Loop, StopRequested
-from trioactors.supervision.restarts import ChildRestarts, ChildStatus, RestartHistory
+from trioactors.supervision.restarts import ChildRestarts, ChildStatus
 from trioactors.supervision.specs import Restart, Strategy, Supervisor
 from trioactors.supervision.tree import SupervisorChild, keeps_children
 from trioactors.supervision.wait_graph import break_cycle
@@ -40,14 +40,10 @@ class Launcher(Loop):
     _backoffs: dict[Child, Alarm] = attrs.field(factory=dict["Child", "Alarm"], init=False)
     waiting_group: dict[Child, tuple[str, ...]] = attrs.field(factory=dict["Child", "tuple[str, ...]"], init=False)
     """Names that restart together with a child that waits for its restart."""
-    _uncounted: ChildRestarts = attrs.field(init=False, repr=False)
+    uncounted: ChildRestarts = attrs.field(init=False, repr=False)
     """The restarts of a child that has had none."""
     _context: contextvars.Context = attrs.field(factory=contextvars.copy_context, init=False)
     """The context in which all children start, whichever task asked for them."""
-
-    @_uncounted.default
-    def _none_yet(self) -> ChildRestarts:
-        return ChildRestarts(RestartHistory(self.plan.child_intensity))
 
     def _emit(self, record: TraceRecord) -> None:
         self.child.runtime.observers.emit(record)
@@ -85,7 +81,7 @@ class Launcher(Loop):
 
     def begin_count(self, child: Child) -> None:
         """Forget the restarts of *child*: it is started for the first time, or by hand."""
-        child.restarts = self._uncounted
+        child.restarts = self.uncounted
 
     def launch(self, child: Child) -> Incarnation:
         """Start an incarnation of *child*, in the context of the supervisor. Replaces a restart that was still to come."""

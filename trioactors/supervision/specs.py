@@ -9,15 +9,15 @@ import enum
 import inspect
 import math
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
 from functools import partial, wraps
-from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, TypeGuard, TypeVar, get_origin
+from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeGuard, TypeVar, get_origin
 
 import attrs
 
 from trioactors.errors import SpecError
 from trioactors.settings import Backoff, Intensity, choice, flag, of_class, seconds
 from trioactors.supervision.arguments import takes, takes_nothing
+from trioactors.supervision.resources import Resource
 
 __all__ = [
     "BRUTAL_KILL",
@@ -29,7 +29,6 @@ __all__ = [
     "ChildSpec",
     "GiveUp",
     "Plan",
-    "Resource",
     "Restart",
     "Strategy",
     "Supervisor",
@@ -37,7 +36,6 @@ __all__ = [
     "checked_name",
     "child",
     "is_partial",
-    "resource",
     "target_of",
 ]
 
@@ -113,42 +111,6 @@ def checked_name(name: object) -> str:
     if not name.isascii() and any("\ud800" <= letter <= "\udfff" for letter in name):
         raise SpecError(f"a name is text that can be written as UTF-8, not {name!r:.80}")
     return name
-
-
-@attrs.frozen
-class Resource(Generic[T]):
-    """An async context manager as a child, made by `resource`: entered at each start, left at each stop."""
-
-    enter: Callable[[], AbstractAsyncContextManager[T]]
-
-
-def resource(enter: Callable[[], AbstractAsyncContextManager[T]]) -> Resource[T]:
-    """Make a child of an async context manager, such as a connection pool.
-
-        @asynccontextmanager
-        async def pool(size: int) -> AsyncIterator[Pool]:
-            async with await connect(size) as connected:
-                yield connected
-
-        tree = ta.Supervisor(
-            ta.child(ta.resource(partial(pool, 10)), name="pool"),
-            ta.child(Orders, name="orders"),
-            name="shop",
-            strategy="rest_for_one",
-        )
-        async with ta.open_system(tree) as system:
-            pool = system.get(Pool, "pool")
-
-    *enter* is called at each start. The value that it yields is available from `system.get(Class, name)` while the child runs.
-    Raises `SpecError` if *enter* is not a function.
-    """
-    given: object = enter
-    if not callable(given) or isinstance(given, AbstractAsyncContextManager):
-        raise SpecError(
-            f"resource() takes a function that makes an async context manager, not {enter!r}: "
-            f"each start makes a new one, so write ta.resource(pool) or ta.resource(partial(pool, size)), not ta.resource(pool())"
-        )
-    return Resource(enter)
 
 
 def is_partial(make: object) -> TypeGuard[partial[Any]]:

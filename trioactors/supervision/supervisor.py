@@ -28,6 +28,7 @@ from trioactors.supervision.child import Child, Incarnation
 from trioactors.supervision.launcher import Launcher
 from trioactors.supervision.requests import ContinueRestart, Exited, Message, Request, StopRequested
 from trioactors.supervision.restarts import (
+    ChildRestarts,
     ChildStatus,
     Decision,
     RestartHistory,
@@ -67,6 +68,7 @@ class SupervisorLoop(Launcher):
 
     def __attrs_post_init__(self) -> None:
         self.history = RestartHistory(shared_intensity(self.plan, self.child.runtime.settings.intensity))
+        self.uncounted = ChildRestarts(RestartHistory(self.plan.child_intensity))
 
     # --- called by children ---
 
