@@ -3,12 +3,17 @@
 from trioactors.actors.actor import Actor as Actor
 from trioactors.actors.context import Context as Context
 from trioactors.actors.deferred import Deferred as Deferred
+from trioactors.actors.gathering import GatheredCalls as GatheredCalls
+from trioactors.actors.gathering import PendingCall as PendingCall
+from trioactors.actors.gathering import gather_calls as gather_calls
 from trioactors.actors.operations import ActorInfo as ActorInfo
 from trioactors.actors.operations import flush as flush
 from trioactors.actors.operations import forget as forget
 from trioactors.actors.operations import info as info
 from trioactors.actors.operations import restart as restart
 from trioactors.actors.operations import stop as stop
+from trioactors.actors.pausing import pause as pause
+from trioactors.actors.pausing import resume as resume
 from trioactors.actors.watch import Death as Death
 from trioactors.actors.watch import Watch as Watch
 from trioactors.actors.watch import watch as watch
@@ -28,6 +33,7 @@ from trioactors.errors import ChildRestarting as ChildRestarting
 from trioactors.errors import ChildRunning as ChildRunning
 from trioactors.errors import DefinitionError as DefinitionError
 from trioactors.errors import DeliveryError as DeliveryError
+from trioactors.errors import HandlerTimeout as HandlerTimeout
 from trioactors.errors import Ignore as Ignore
 from trioactors.errors import MailboxFull as MailboxFull
 from trioactors.errors import NameTaken as NameTaken
@@ -100,6 +106,7 @@ from trioactors.trace.records import ChildStarted as ChildStarted
 from trioactors.trace.records import ChildStartFailed as ChildStartFailed
 from trioactors.trace.records import CommitFailed as CommitFailed
 from trioactors.trace.records import GaveUp as GaveUp
+from trioactors.trace.records import HandlerOverran as HandlerOverran
 from trioactors.trace.records import LoopHeld as LoopHeld
 from trioactors.trace.records import MessageAccepted as MessageAccepted
 from trioactors.trace.records import MessageDeadLettered as MessageDeadLettered

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from functools import partial
 from typing import Generic, TypeVar, assert_type
 
@@ -32,6 +33,18 @@ class Counter(ta.Actor[Tally], inspect=True):
     @ta.handler(timeout=1.0, raises=(ValueError,), reads=True)
     async def describe(self, title: str, *, width: int) -> str:
         return f"{title}: {self.state.total:>{width}}"
+
+    @ta.handler(execution_timeout=30.0, timeout=60)
+    async def publish(self, title: str, *, copies: int = 1) -> int:
+        return self.state.total * copies * len(title)
+
+    @ta.handler(execution_timeout=30.0)
+    def printed(self, title: str) -> Awaitable[int]:
+        return self.publish(title)
+
+    @ta.handler(execution_timeout=None)
+    async def unlimited(self, title: str) -> str:
+        return title
 
     @ta.handler
     async def add_twice(self, by: int) -> int:
@@ -67,6 +80,10 @@ async def calls_and_casts(counter: Counter) -> None:
     assert_type(await counter.add(by=2), int)
     assert_type(await counter.total(), int)
     assert_type(await counter.describe("all", width=3), str)
+    assert_type(await counter.publish("all", copies=3), int)
+    assert_type(await counter.printed("all"), int)
+    assert_type(await counter.unlimited("all"), str)
+    await counter.publish.cast("all")
     await counter.add.cast(2)
     await counter.describe.cast("all", width=3)
     counter.add.cast_nowait(by=2)

@@ -19,7 +19,8 @@ from trioactors.durability.policies import Policy, checked_policy
 from trioactors.errors import DefinitionError, SpecError, UsageError
 from trioactors.errors.exits import Exit
 from trioactors.messaging.bodies import is_async_below
-from trioactors.messaging.handlers import Handler, HandlerSpec, hidden_in
+from trioactors.messaging.definitions import HandlerSpec
+from trioactors.messaging.handlers import Handler, hidden_in
 from trioactors.serializer import Serializer
 from trioactors.settings import Overflow, choice, count, seconds
 

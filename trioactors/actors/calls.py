@@ -19,7 +19,8 @@ from trioactors.actors.causation import give_causation
 from trioactors.actors.child import ActorChild, ActorIncarnation
 from trioactors.durability.saver import Saver
 from trioactors.errors import ActorStopped, DeliveryError
-from trioactors.messaging.handlers import BoundHandler, HandlerSpec
+from trioactors.messaging.definitions import HandlerSpec
+from trioactors.messaging.handlers import BoundHandler
 from trioactors.messaging.mailbox import refused
 from trioactors.messaging.messages import Admission, Call, Envelope, Late, Sender, causation_of
 from trioactors.settings import Overflow
@@ -69,6 +70,10 @@ class RemoteHandler(Generic[P, R]):
         """The same handler with its own deadline for calls and casts, in seconds."""
         limited: RemoteHandler[P, R] = RemoteHandler(self._child, self._spec, checked_seconds(seconds, "within"))
         return limited
+
+    def check(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Raise `TypeError` if the arguments do not fit."""
+        self._spec.bind(args, kwargs)
 
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Deliver the message, and wait for the reply.

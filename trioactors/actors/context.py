@@ -18,7 +18,8 @@ from trioactors.actors.tasks import ChildTasks
 from trioactors.actors.timers import Armed, Disarmed, Timer, Timers
 from trioactors.errors import ActorStopped, SpecError, TooManyTimers, UsageError
 from trioactors.errors.exits import NORMAL
-from trioactors.messaging.handlers import HandlerSpec, LocalHandler
+from trioactors.messaging.definitions import HandlerSpec
+from trioactors.messaging.handlers import LocalHandler
 from trioactors.messaging.messages import NOWHERE, Call, Envelope
 from trioactors.settings import close_coroutine, seconds, share
 from trioactors.supervision.specs import is_partial

@@ -11,6 +11,7 @@ Each message ends in exactly one way. Its ledger entry and its caller's reply ar
     raised `Shutdown`                        handled      gets `ActorStopped`; the actor stops in order
     hit an inherited deadline                expired      has its `CallTimeout` already; the actor continues
     raised anything else, or was cancelled   crashed      gets `ActorCrashed`; the incarnation ends
+    ran longer than its `execution_timeout`  crashed      gets `ActorCrashed` when its limit passes; the incarnation ends (see `execution`)
     was never begun                          abandoned    was gone already
     was never begun                          expired      its deadline passed, or left too little time to reply (see `overload`)
 """
@@ -33,9 +34,9 @@ from trioactors.actors.deferred import Deferred
 from trioactors.actors.held_state import HeldState
 from trioactors.durability.durable_state import DurableState
 from trioactors.durability.saver import Saver
-from trioactors.errors import ActorStopped, CallTimeout, DefinitionError, Shutdown, StoreError, StoreMissing
+from trioactors.errors import ActorStopped, CallTimeout, DefinitionError, HandlerTimeout, Shutdown, StoreError, StoreMissing
 from trioactors.errors.exits import Exit, ExitKind, alone, forget_old_frames, leaves
-from trioactors.messaging.handlers import INCARNATION
+from trioactors.messaging.definitions import INCARNATION
 from trioactors.messaging.mailbox import Mailbox, count_shed
 from trioactors.messaging.messages import Call, Envelope, caller_of, causation_of
 from trioactors.messaging.overload import cannot_finish, learned_from_cut
@@ -73,6 +74,7 @@ async def live(started: Incarnation) -> None:
             incarnation.announce()
             if "on_continue" in hooks and incarnation.ready:
                 await _run_hook(incarnation, actor.on_continue)
+            child.mailbox.needs = None  # learned from the last incarnation, whose commits may have been late until now
             await _serve(incarnation, child, actor)
         except Exception as error:
             if incarnation.ready:
@@ -90,7 +92,7 @@ async def _load(incarnation: ActorIncarnation, child: ActorChild, durable_state:
     committer = child.runtime.committer
     if committer is None:
         raise StoreMissing(child.name)
-    state = HeldState(incarnation.actor, child.plan, durable_state.codec(), registry_of(current_system()))
+    state = HeldState(incarnation, child.plan, durable_state.codec(), registry_of(current_system()))
     saver = incarnation.saver = durable_state.saver(incarnation, child.mailbox, state, committer, incarnation.discard_deferred)
     if child.saver is not None:
         await child.saver.drained()
@@ -156,8 +158,9 @@ async def _serve(incarnation: ActorIncarnation, child: ActorChild, actor: Actor[
             remaining = drain.length
             continue
         envelope = queue.popleft()
-        if mailbox.attention or envelope.tick is not None:  # rare: senders wait for room, a test looks on, or a timer fired
-            _attend(mailbox, envelope)
+        # Rare: senders wait for room, a test looks on, the actor is paused, or a timer fired.
+        if (mailbox.attention or envelope.tick is not None) and await _held(mailbox, envelope, task):
+            continue
         # A plain cast that nothing measures does not read the clock; it takes the time of the message before it.
         incarnation.began = now() if envelope.spec.is_async or watchers or envelope.deadline != math.inf else incarnation.began
         if envelope.gone or envelope.deadline <= incarnation.began or (mailbox.needs and _too_slow(mailbox, envelope, incarnation)):
@@ -212,11 +215,20 @@ class Drain:
         return True
 
 
-def _attend(mailbox: Mailbox, envelope: Envelope) -> None:
-    """The rare work of taking a message from the queue: ticks, senders that wait for room, test hooks."""
+async def _held(mailbox: Mailbox, envelope: Envelope, task: trio.lowlevel.Task) -> bool:  # noqa: ASYNC910 - it waits only in a pause
+    """If the actor is paused, put *envelope* back and wait until it is resumed or must stop. Returns whether it was paused.
+
+    Otherwise do the rare work of taking a message from the queue: ticks, senders that wait for room, test hooks.
+    """
+    if mailbox.paused:
+        mailbox.queue.appendleft(envelope)
+        mailbox.park(task)
+        await wait_task_rescheduled(mailbox.unpark)
+        return True
     if envelope.tick is not None:
         envelope.tick.delivered()
     mailbox.attend()
+    return False
 
 
 def _too_slow(mailbox: Mailbox, envelope: Envelope, incarnation: ActorIncarnation) -> bool:
@@ -254,6 +266,8 @@ def _failed(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope
 def _try_to_answer(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope, error: BaseException) -> bool:
     """Settle the message if its actor survives *error*: a declared error, or an inherited deadline. Returns whether it did."""
     saver, mailbox = incarnation.saver, child.mailbox
+    if isinstance(error, HandlerTimeout):  # also if a base class of it is declared
+        return False
     if not isinstance(error, envelope.spec.raises):  # the class of a group may be declared
         error = alone(error)
     if isinstance(error, envelope.spec.raises) or (saver is not None and saver.rolls_back and _is_retryable(error)):

@@ -8,7 +8,8 @@ from trioactors.actors.calls import RemoteHandler
 from trioactors.actors.ref import child_of
 from trioactors.errors import UsageError
 from trioactors.errors.exits import Exit
-from trioactors.messaging.handlers import Handler, HandlerSpec
+from trioactors.messaging.definitions import HandlerSpec
+from trioactors.messaging.handlers import Handler
 from trioactors.messaging.ledger import Ledger
 from trioactors.settings import seconds
 from trioactors.supervision.handle import restart_child_of, stop_child
@@ -90,6 +91,8 @@ class ActorInfo:
     """*failed* if it had too many restarts and stays down until `restart`."""
     restart_at: float | None
     """When its back-off is over and it is restarted, on Trio's clock; None if it does not wait."""
+    paused: bool
+    """Whether it takes no message until `resume`."""
     incarnation: int
     handling: str | None
     """The handler in progress, if any."""
@@ -127,6 +130,7 @@ def info(ref: object) -> ActorInfo:
         actor=child.plan.name,
         status=child.status,
         restart_at=child.restart_at,
+        paused=mailbox.paused,
         incarnation=child.incarnation,
         handling=None if current is None else current.spec.name,
         handling_since=None if current is None or incarnation is None else incarnation.began,

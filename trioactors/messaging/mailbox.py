@@ -6,7 +6,8 @@ for the reply: whatever makes room moves the envelope in, without waking the cal
 
 Invariants:
 
-* `active` is False exactly when the queue is empty and no handler runs: the actor is parked here as `_reader`, or is not running.
+* `active` is False exactly when the queue is empty and no handler runs: the actor is parked here as `_reader`, or is not running. An actor
+  that is held by a pause is parked, too, but active: messages wait.
   `Activity` counts the active mailboxes, which makes `quiesce` exact.
 * Every envelope counted in `accepted` leaves through exactly one other counter, so `ledger` always balances.
 * After `close` the queue is empty and stays empty; the next start clears `closed`.
@@ -22,7 +23,7 @@ from typing import Final
 import attrs
 import trio
 
-from trioactors.errors import ActorStopped, MailboxFull
+from trioactors.errors import MailboxFull, TrioactorsError
 from trioactors.messaging.ledger import Ledger
 from trioactors.messaging.messages import Admission, Call, Envelope
 from trioactors.messaging.overload import Needs
@@ -45,12 +46,14 @@ class Mailbox:
     """Called with each cast that becomes a dead letter, and the cause."""
     queue: deque[Envelope] = attrs.field(factory=deque[Envelope], repr=False)
     active: bool = False
+    paused: bool = False
+    """Whether the actor takes no message, by `ta.pause`."""
     attention: bool = False
-    """Whether senders may be waiting for room, or `lookers` are present: the actor then calls `attend` between messages."""
+    """Whether senders may be waiting for room, `lookers` are present, or the actor is paused: it then looks at that between messages."""
     lookers: list[Callable[[], None]] | tuple[()] = attrs.field(default=(), repr=False)
     """Callbacks run between messages; tests use them to wait for a state."""
     current: Envelope | None = None
-    closed: Callable[[], ActorStopped] | None = attrs.field(default=None, repr=False)
+    closed: Callable[[], TrioactorsError] | None = attrs.field(default=None, repr=False)
     peak: int = 0
     """The most messages that ever waited at once."""
     rejected: int = 0
@@ -67,7 +70,7 @@ class Mailbox:
     held: int = 0
     """Messages that were handled and whose replies wait for a commit."""
     needs: Needs | None = attrs.field(default=None, repr=False)
-    """The time that handlers need, learned from late replies since the mailbox was last empty; None if nothing was."""
+    """The time that handlers need, learned from late replies since the start or since the mailbox was last empty; None if nothing was."""
     _senders: deque[Call | Admission] | None = attrs.field(default=None, repr=False)
     """The senders that wait for room. Made on first use: an empty deque weighs as much as the rest of an idle actor's mailbox."""
     _sweep_at: int = attrs.field(default=SMALLEST_SWEEP, repr=False)
@@ -169,11 +172,10 @@ class Mailbox:
 
     def wake(self) -> None:
         """Become active: there is a message, a start, or a request to stop."""
-        if self.active:
-            return
-        self.active = True
-        self._activity.busy += 1
-        if self._reader is not None:
+        if not self.active:
+            self.active = True
+            self._activity.busy += 1
+        if self._reader is not None:  # parked; an actor that is held by a pause is active
             reader, self._reader = self._reader, None
             trio.lowlevel.reschedule(reader)
 
@@ -186,11 +188,13 @@ class Mailbox:
     # --- the actor's side ---
 
     def park(self, task: trio.lowlevel.Task) -> None:
-        """Register *task*, the actor's own, as the one to wake. It is about to wait, and the queue is empty."""
+        """Register *task*, the actor's own, as the one to wake. It is about to wait: the queue is empty, or the actor is paused."""
         self._reader = task
-        self.needs = None
         if self.attention:
             self.attend()
+            if self.paused and self.queue:
+                return  # messages wait, so it stays active
+        self.needs = None
         self.active = False
         activity = self._activity
         if activity.busy > 1:  # `less` inlined: it only matters when the last active mailbox becomes idle
@@ -211,7 +215,7 @@ class Mailbox:
         self._admit()
         for looker in self.lookers:
             looker()
-        self.attention = bool(self._senders or self.lookers)
+        self.attention = bool(self._senders or self.lookers or self.paused)
 
     def _admit(self) -> None:
         """Move waiting senders in, in order, while there is room."""
@@ -234,9 +238,10 @@ class Mailbox:
 
     # --- the supervisor's side ---
 
-    def close(self, closed: Callable[[], ActorStopped], cause: str) -> None:
+    def close(self, closed: Callable[[], TrioactorsError], cause: str) -> None:
         """Refuse the waiting calls, turn the waiting casts into dead letters, and accept nothing more: the child will not be restarted."""
         self.closed = closed
+        self.paused = False
         while self.queue:
             envelope = self.queue.popleft()
             if isinstance(envelope, Call):

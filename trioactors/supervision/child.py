@@ -120,8 +120,8 @@ class Child:
     """Its restarts that count."""
     restart_at: float | None = None
     """The time at which its back-off is over and it is restarted; None if it does not wait."""
-    watchers: Sequence[Callable[[Incarnation], None]] = ()
-    """Callbacks run when an incarnation becomes ready or exits."""
+    watchers: Sequence[Callable[[Incarnation | None], None]] = ()
+    """Callbacks run when an incarnation becomes ready or exits, and without one when it is known that the child will not be restarted."""
     _path: str = attrs.field(default="", init=False)
     ref: Any = attrs.field(default=None, init=False)
     """The ref of an actor, which `start` returns; None for other kinds."""
@@ -217,6 +217,9 @@ class Child:
 
     def close(self, cause: str) -> None:
         """Note that the child will not be restarted, because of *cause*. An actor refuses messages from now on."""
+        del cause
+        for watcher in self.watchers:
+            watcher(None)
 
     def forget(self) -> None:
         """Remove the child for good, and free its name."""
