@@ -225,8 +225,6 @@ class DryRun:
             case Verdict.FAILS:
                 child.status = ChildStatus.FAILED
                 self._note(ConsequenceKind.FAIL, child.name, f"{child.restarts.history} for one child")
-                if child.spec.restart is Restart.TEMPORARY:
-                    supervisor.forget(child)
             case Verdict.STAYS_DOWN | Verdict.SHUTS_DOWN:
                 if child.forgotten:
                     supervisor.forget(child)

@@ -237,7 +237,10 @@ class SupervisorLoop(Launcher):
                 assert_never(decision.verdict)
 
     def _fail(self, child: Child, reason: Exit) -> None:
-        """Leave *child* down: its own budget is used up. It stays known, so that it can be looked at and restarted by hand."""
+        """Leave *child* down: its own budget is used up. It stays known, so that it can be looked at and restarted by hand.
+
+        It is never temporary: such a child is never restarted alone.
+        """
         history = child.restarts.history
         child.status = ChildStatus.FAILED
         child.close(f"it failed: {history} for one child")
@@ -249,8 +252,6 @@ class SupervisorLoop(Launcher):
             extra={"child": child.path, "incarnation": child.incarnation, "reason": str(reason)},
         )
         self._emit(ChildFailed(time=trio.current_time(), child=child.name, restarts=len(history.entries), reason=reason))
-        if child.spec.restart is Restart.TEMPORARY:
-            self.child.forget_child(child)
 
     def _significant(self, child: Child) -> dict[str, ChildStatus]:
         """The status of each significant child, if *child* is one. One whose exit is still to be handled counts as running."""
