@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Hashable
 from functools import partial
-from typing import Any, Final, cast
+from typing import Any, Final, Generic, TypeVar, TypeVarTuple, Unpack, cast
 
 import trio
 
@@ -26,7 +26,11 @@ from trioactors.supervision.specs import is_partial
 from trioactors.system.system import System
 from trioactors.trace.records import MessageAccepted
 
-__all__ = ["SHORTEST_PERIOD", "Context"]
+__all__ = ["SHORTEST_PERIOD", "Context", "OwnContext"]
+
+A_co = TypeVar("A_co", bound=Ref, covariant=True)
+
+Args = TypeVarTuple("Args")
 
 SHORTEST_PERIOD: Final = 0.001
 """The shortest period of `every`, in seconds; below it, a timer would be a busy loop."""
@@ -64,7 +68,7 @@ class Context:
 
     @property
     def ref(self) -> Ref:
-        """The actor's own ref, to pass to others."""
+        """The actor's own ref, to pass to others. As `self.context.ref` it has the type of the actor."""
         return cast("Ref", self._child.ref)
 
     @property
@@ -99,7 +103,7 @@ class Context:
         """
         self._child.request_stop(self._incarnation, NORMAL)
 
-    def defer(self, *, left: Callable[..., Awaitable[Any]] | None = None) -> Deferred[Any]:
+    def defer(self, *, left: Callable[[], Awaitable[object]] | None = None) -> Deferred[Any]:
         """Defer the reply to the call in progress. Return `pending` from the handler, and use the token later.
 
             @ta.handler
@@ -142,7 +146,7 @@ class Context:
             )
             observers.emit(record)
 
-    def start_soon(self, function: Callable[..., Awaitable[Any]], *args: Any) -> None:
+    def start_soon(self, function: Callable[[Unpack[Args]], Awaitable[object]], *args: *Args) -> None:
         """Run `function(*args)` as a child task of this incarnation, beside the handler.
 
             self.context.start_soon(self.download, url)
@@ -162,7 +166,7 @@ class Context:
             incarnation.tasks = ChildTasks(incarnation, incarnation.nursery)
         incarnation.tasks.start_soon(function, *args)
 
-    def after(self, delay: float, send: Callable[[], Awaitable[Any]], *, key: Hashable | None = None) -> Hashable:
+    def after(self, delay: float, send: Callable[[], Awaitable[object]], *, key: Hashable | None = None) -> Hashable:
         """Send a message to one of the actor's own handlers after *delay* seconds.
 
             self.context.after(30.0, partial(self.expire, session), key=session)
@@ -173,7 +177,7 @@ class Context:
         return self._set_timer(seconds(delay, "after: delay"), None, send, key)
 
     def every(
-        self, period: float, send: Callable[[], Awaitable[Any]], *, key: Hashable | None = None, jitter: float = 0.0
+        self, period: float, send: Callable[[], Awaitable[object]], *, key: Hashable | None = None, jitter: float = 0.0
     ) -> Hashable:
         """Send a message to one of the actor's own handlers every *period* seconds, first after one period.
 
@@ -238,6 +242,17 @@ class Context:
             raise SpecError(f"{self.name}: {what} sends to one of the actor's own handlers (self.tick), not {send!r}")
         local = cast("LocalHandler[..., Any]", target)
         return local.spec, local.spec.bind(bound.args, bound.keywords)
+
+
+class OwnContext(Context, Generic[A_co]):
+    """The type of `self.context`: it knows the type of the actor."""
+
+    __slots__ = ()
+
+    @property
+    def ref(self) -> A_co:
+        """The actor's own ref, to pass to others."""
+        return cast("A_co", self._child.ref)
 
 
 def _check_key(name: str, key: object) -> None:

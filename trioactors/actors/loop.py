@@ -29,7 +29,7 @@ from trio.lowlevel import checkpoint, wait_task_rescheduled
 
 from trioactors.actors.actor import Actor
 from trioactors.actors.child import ActorChild, ActorIncarnation, actor_crashed
-from trioactors.actors.context import Context
+from trioactors.actors.context import OwnContext
 from trioactors.actors.deferred import Deferred
 from trioactors.actors.held_state import HeldState
 from trioactors.durability.durable_state import DurableState
@@ -63,7 +63,7 @@ async def live(started: Incarnation) -> None:
     hooks = child.plan.hooks
     try:  # one coroutine for all: each one more would be resumed with every message
         actor = incarnation.actor = _make_actor(child)
-        actor.context = Context(incarnation, child, actor, current_system())
+        actor.context = OwnContext(incarnation, child, actor, current_system())
         vars(actor)[INCARNATION] = incarnation
         current_incarnation.set(incarnation)
         try:
@@ -333,17 +333,18 @@ def _settle(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope
     child.mailbox.current = None
     if token is not None:
         token.leave_open()
+    refused: Exception | None = None
     if incarnation.saver is not None:
         try:
-            incarnation.saver.handled(envelope, envelope.reply if token is None else None, result)
-        except Exception as error:  # the state cannot be encoded: the handler crashed
+            refused = incarnation.saver.handled(envelope, envelope.reply if token is None else None, result)
+        except Exception as error:  # on_save or on_load failed: the handler crashed
             _settle_fatal(incarnation, child, envelope, error)
             raise
     else:
         child.mailbox.handled += 1
         if token is None:
             envelope.reply(cast("object", result))
-    _emit(incarnation, child, envelope, None)
+    _emit(incarnation, child, envelope, refused)
 
 
 class _DeferredAndReturned(DefinitionError):

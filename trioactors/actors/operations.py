@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from trioactors.actors.calls import RemoteHandler
-from trioactors.actors.ref import child_of
+from trioactors.actors.ref import Ref, child_of
 from trioactors.errors import UsageError
 from trioactors.errors.exits import Exit
 from trioactors.messaging.definitions import HandlerSpec
@@ -18,7 +18,7 @@ from trioactors.supervision.restarts import ChildStatus
 __all__ = ["ActorInfo", "flush", "forget", "info", "restart", "stop"]
 
 
-async def stop(ref: object) -> None:
+async def stop(ref: Ref) -> None:
     """Stop an actor in order, and wait until it is gone. Does nothing if it is not running.
 
         await ta.stop(counter)
@@ -29,7 +29,7 @@ async def stop(ref: object) -> None:
     await stop_child(child_of(ref))
 
 
-async def restart(ref: object) -> None:
+async def restart(ref: Ref) -> None:
     """Stop an actor if it is running, and start it again.
 
         await ta.restart(counter)
@@ -40,7 +40,7 @@ async def restart(ref: object) -> None:
     await restart_child_of(child_of(ref))
 
 
-async def forget(ref: object) -> None:
+async def forget(ref: Ref) -> None:
     """Stop an actor, as `stop` does, and delete its durable data for good. Its next start begins with a fresh state.
 
         await ta.forget(counter)
@@ -66,7 +66,7 @@ class _Flushed:
 _FLUSH: HandlerSpec = Handler[[], None](_Flushed.flush, reads=True).spec
 
 
-async def flush(ref: object, *, timeout: float | None = None) -> None:
+async def flush(ref: Ref, *, timeout: float | None = None) -> None:
     """Return when every message sent to the actor before this one has been handled.
 
         await counter.add.cast()
@@ -114,7 +114,7 @@ class ActorInfo:
     last_exit: Exit | None
 
 
-def info(ref: object) -> ActorInfo:
+def info(ref: Ref) -> ActorInfo:
     """A snapshot of an actor.
 
         print(ta.info(counter).ledger.waiting)

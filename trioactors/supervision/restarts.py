@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping
-from typing import assert_never
+from typing import Literal, TypeAlias, assert_never
 
 import attrs
 
@@ -32,6 +32,7 @@ from trioactors.supervision.specs import AutoShutdown, Restart, Strategy, Superv
 __all__ = [
     "ChildRestarts",
     "ChildStatus",
+    "ChildStatusWord",
     "Decision",
     "RestartHistory",
     "Verdict",
@@ -61,6 +62,10 @@ class ChildStatus(enum.Enum):
     def down(self) -> bool:
         """Whether nothing runs, and nothing will be started by itself."""
         return self in {ChildStatus.UNDEFINED, ChildStatus.FAILED}
+
+
+ChildStatusWord: TypeAlias = Literal["undefined", "starting", "running", "stopping", "restarting", "failed"]
+"""The words that stand for the members of `ChildStatus`."""
 
 
 @attrs.frozen
