@@ -10,6 +10,7 @@ from trioactors.trace.observers import Observer, Recorder
 from trioactors.trace.records import (
     CallTimedOut,
     ChildExited,
+    ChildFailed,
     ChildIgnored,
     ChildStarted,
     ChildStartFailed,
@@ -32,6 +33,7 @@ from trioactors.trace.records import (
 __all__ = [
     "CallTimedOut",
     "ChildExited",
+    "ChildFailed",
     "ChildIgnored",
     "ChildStartFailed",
     "ChildStarted",
