@@ -9,7 +9,6 @@ from typing import Any, Self
 
 import attrs
 import pytest
-import trio
 from attrs import define, field, frozen
 from trio.testing import MockClock
 
