@@ -133,7 +133,7 @@ def _child(task: Callable[[], object]) -> Generator[tuple[int, int], None, None]
 
 
 def _fork() -> int:
-    """Fork this process. Python warns, in 3.15 before the fork, that other threads do not go on in the child; none of theirs is needed."""
+    """Fork this process. Python warns if there are other threads, which do not go on in the child; it needs none of theirs."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         return os.fork()

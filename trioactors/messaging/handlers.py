@@ -8,7 +8,7 @@ actor, so both type checkers follow calls, casts and overrides. What it gives de
     on a ref                a `RemoteHandler` (`actors/calls.py`): calling it sends a message. Only its type is promised here
 
 Definitions are checked when the class is made, as far as that is possible without evaluating annotations: they may name things
-that are imported for type checkers only, or defined later.
+that are imported for type checkers only, or defined later (`trioactors/annotations.py`).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, TypeVa
 
 import attrs
 
+from trioactors.annotations import signature_of
 from trioactors.errors import DefinitionError
 from trioactors.messaging.bodies import awaiting, check_body
 from trioactors.settings import flag, seconds
@@ -337,7 +338,7 @@ def _check_name(where: str, name: str) -> None:
 
 
 def _parameters(where: str, function: FunctionType) -> tuple[inspect.Parameter, ...]:
-    signature = inspect.signature(function)
+    signature = signature_of(function)
     first, *others = signature.parameters.values() or [None]
     if first is None or first.kind not in {first.POSITIONAL_ONLY, first.POSITIONAL_OR_KEYWORD}:
         raise DefinitionError(f"{where} lacks `self`: a handler is a method, not a static method or a function")
