@@ -388,7 +388,8 @@ async def test_type_parameters_and_aliases_are_names_too(module: Make) -> None:
 
 def test_the_tools_for_tests_take_functions_that_name_what_is_defined_later(module: Make) -> None:
     shop = module(
-        "from trioactors.testing import explore\n@explore(seeds=1)\nasync def one(fixture: <Money>) -> <Nothing>:\n    done.append(fixture)\n"
+        "from trioactors.testing import explore\n@explore(seeds=1)\n"
+        "async def one(fixture: <Money>) -> <Nothing>:\n    done.append(fixture)\n"
         "Money, Nothing, done = int, None, []\n"
     )
 
