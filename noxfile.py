@@ -3,6 +3,7 @@
     nox                 what a contributor runs before a commit: under five minutes on two cores (the sessions with a star in `nox -l`)
     nox -s labs         what takes longer: the suite with coverage on every supported Python, the crash lab, 10,000 simulations, the
                         browser, the soak, the wheel
+    nox -s debian       the suite on the newest two Pythons, from Debian's packages
     nox -s fast         while you work: the tests, those that failed last time first
 
 Each session installs what it needs into an environment of its own and uses nothing from outside. Sessions run on the newest supported
@@ -184,6 +185,18 @@ def tests(session: nox.Session) -> None:
     if not session.posargs:
         session.run("coverage", "report")
         session.run("coverage", "report", "--include=*/restarts.py", "--fail-under=100")
+
+
+@nox.session(python=NEWEST)
+def debian(session: nox.Session) -> None:
+    """The suite on the newest two Pythons, from Debian's packages in a folder of its own; where that cannot be done, it says why."""
+    _install(session, "test")
+    with tempfile.TemporaryDirectory() as reports:
+        try:
+            session.run("python", "-m", "debian", f"--reports={reports}", *session.posargs, env={"PYTHONPATH": "tests"})
+        finally:
+            for report in sorted(Path(reports).glob("*.xml")):
+                TALLY.add(report)
 
 
 @nox.session(python=NEWEST)
