@@ -84,7 +84,7 @@ PRESENT = [version for version in SUPPORTED if _present(version)]
 if not PRESENT:
     sys.exit(f"No supported Python found: one of {', '.join(SUPPORTED)} is needed on the PATH.")
 NEWEST = PRESENT[-1]
-LABS = ("lint_tests", *(f"tests-{version}" for version in PRESENT), "browser", "crashlab", "sim", "soak", "build")
+LABS = ("lint_tests", "types_newest", *(f"tests-{version}" for version in PRESENT), "browser", "crashlab", "sim", "soak", "build")
 """What `labs` runs."""
 
 
@@ -280,6 +280,17 @@ def types(session: nox.Session) -> None:
     _install(session, "types")
     _at_once(session, ("mypy",), ("pyright", "--warnings", "--project=pyproject.toml"))
     _pytest(session, *SPREAD, "tests/typing")
+
+
+@nox.session(python=NEWEST)
+def types_newest(session: nox.Session) -> None:
+    """Check types as the newest supported Python has them; `types` checks them as the oldest has."""
+    _install(session, "types")
+    _at_once(
+        session,
+        ("mypy", f"--python-version={SUPPORTED[-1]}"),
+        ("pyright", "--warnings", "--project=pyproject.toml", f"--pythonversion={SUPPORTED[-1]}"),
+    )
 
 
 @nox.session(python=NEWEST)

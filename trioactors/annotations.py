@@ -50,14 +50,16 @@ def signature_of(target: Callable[..., Any]) -> inspect.Signature:
         lazy = function is None or function.__annotate__ is not None
         as_text = annotationlib.Format.STRING if lazy else annotationlib.Format.VALUE
         return inspect.signature(target, annotation_format=as_text)
-    return inspect.signature(target)
+    else:  # noqa: RET505 - mypy wants both branches, whichever version it checks for
+        return inspect.signature(target)
 
 
 def annotations_of(cls: type[Any]) -> Mapping[str, Any]:
     """The annotations of *cls* itself, evaluated as far as they can be now."""
     if sys.version_info >= (3, 14):
         return annotationlib.get_annotations(cls, format=annotationlib.Format.FORWARDREF)
-    return inspect.get_annotations(cls)
+    else:  # noqa: RET505
+        return inspect.get_annotations(cls)
 
 
 def is_unresolved(kind: Any) -> bool:
@@ -155,7 +157,7 @@ def _scope_of(function: types.FunctionType, owner: type | None) -> _Scope:
         if isinstance(each, types.FunctionType):
             cells.update(zip(each.__code__.co_freevars, each.__closure__ or (), strict=True))
     return _Scope(
-        namespaces=(function.__globals__, function.__builtins__, own),
+        namespaces=(function.__globals__, vars(builtins), own),
         cells=cells,
         module=function.__module__,
         source=function.__code__.co_filename,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import FunctionType
-from typing import Any
+from typing import Any, cast
 from weakref import WeakSet
 
 from trioactors.actors.child import ActorChild
@@ -37,7 +37,8 @@ def check_names(spec: ChildSpec | Supervisor) -> None:
     elif (plan := plan_of(spec)) is not None:
         plan.check_names()
     else:
-        _check_function(target_of(spec.target.enter if isinstance(spec.target, Resource) else spec.target))
+        made: object = spec.target
+        _check_function(target_of(cast("Resource[object]", made).enter if isinstance(made, Resource) else made))
 
 
 def _check_function(target: Any) -> None:
