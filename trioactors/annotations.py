@@ -4,7 +4,7 @@ Python evaluates an annotation late: from 3.14 on when it is asked for, and in a
 all. So an annotation may name what is defined further down in the file, what a circular import brings later, or what is imported for type
 checkers only. Asking for its value at the wrong moment raises `NameError`. Nothing here does:
 
-    signature_of     a signature, whose annotations stay text where Python would have to evaluate them
+    signature_of     a signature, whose annotations stay text if they cannot be evaluated yet
     annotations_of   the annotations of a class; a part that cannot be evaluated yet stays a `ForwardRef`
     evaluated        the type that text or a `ForwardRef` stands for, once its names are known
     Names            the names in the annotations of some functions: which of them exist, and the refusal of those that never appear
@@ -41,17 +41,16 @@ _ANY_NAME: Final = "*"
 
 
 def signature_of(target: Callable[..., Any]) -> inspect.Signature:
-    """The signature of *target*. On Python 3.14 and later, annotations that were not evaluated yet are text.
+    """The signature of *target*. On Python 3.14 and later its annotations are text if they cannot be evaluated yet, one of them or all.
 
     Raises `ValueError` for a builtin without a signature.
     """
-    if sys.version_info >= (3, 14):
-        function = function_behind(target)
-        lazy = function is None or function.__annotate__ is not None
-        as_text = annotationlib.Format.STRING if lazy else annotationlib.Format.VALUE
-        return inspect.signature(target, annotation_format=as_text)
-    else:  # noqa: RET505 - mypy wants both branches, whichever version it checks for
+    try:
         return inspect.signature(target)
+    except (AttributeError, NameError, TypeError, ValueError):
+        if sys.version_info >= (3, 14):
+            return inspect.signature(target, annotation_format=annotationlib.Format.STRING)
+        raise
 
 
 def annotations_of(cls: type[Any]) -> Mapping[str, Any]:
