@@ -17,8 +17,10 @@ import outcome
 import trio
 
 from trioactors.actors.factory import check_names, make_child, plan_of
-from trioactors.environment.environment import Environment
-from trioactors.errors import SpecError, StoreMissing
+from trioactors.actors.guarded_state import guard_states
+from trioactors.environment.environment import Environment, on_test_clock
+from trioactors.environment.forks import forked, in_inherited_run
+from trioactors.errors import SpecError, StoreMissing, UsageError
 from trioactors.messaging.ledger import Accounts
 from trioactors.persistence.committer import Committer
 from trioactors.persistence.store import Store
@@ -94,13 +96,15 @@ def open_system(
 
     Raises `StartFailed`, which names the child and the cause, if the tree cannot be started; the store's own `StoreError` if the store
     cannot be opened; `StoreMissing` if the tree needs a store; `DefinitionError` if an annotation in it names what does not exist;
-    `BadStoreURL`, `SpecError`.
+    `BadStoreURL`, `SpecError`; `UsageError` in a process that was forked inside a Trio run, in that run.
     """
     if isinstance(store, Supervisor):
         if tree is not None:
             raise SpecError("open_system takes the store first and the tree second")
         store, tree = None, store
     _check_tree(tree)
+    if in_inherited_run():
+        raise forked("this Trio run")
     world = Environment() if environment is None else of_class(environment, Environment, "environment", "ta.Environment(...)")
     chosen_settings = Settings() if settings is None else of_class(settings, Settings, "settings", "ta.Settings(...)")
     observers = _checked_observers(observers)
@@ -198,7 +202,15 @@ def _runtime(settings: Settings, environment: Environment) -> Runtime:
         now=trio.lowlevel.current_clock().current_time,
         report=CrashReports(settings.crash_logs, settings.crash_logs_period),
         accounts=Accounts(observers, deque(maxlen=settings.dead_letters)),
+        check_state=_checks_state(environment),
     )
+
+
+def _checks_state(environment: Environment) -> bool:
+    wanted = on_test_clock() if environment.check_state is None else environment.check_state
+    if wanted:
+        guard_states()
+    return wanted
 
 
 def _leave(failure: BaseException | None, failed: BaseException | None) -> None:
@@ -228,7 +240,8 @@ def run(
 
     A signal cancels *main*, so open systems stop within their graces. Afterwards, SIGINT raises `KeyboardInterrupt` and SIGTERM raises
     `SystemExit(143)`, even if *main* returned a value. An error of *main* is raised as it is. Only the first signal counts; later ones are
-    ignored. Bind arguments of *main* with `partial`. Call it in the main thread.
+    ignored. Bind arguments of *main* with `partial`. Call it in the main thread. Raises `UsageError` inside a Trio run, also in a process
+    that was forked there.
     """
     _check_run(main, clock, instruments)
     received: list[int] = []
@@ -247,6 +260,10 @@ def _check_run(main: object, clock: object, instruments: object) -> None:
     if not callable(main):
         close_coroutine(main)
         raise SpecError(f"run() takes an async function, not {main!r:.80}: write ta.run(main), not ta.run(main())")
+    if in_inherited_run():
+        raise forked("this Trio run")
+    if trio.lowlevel.in_trio_run():
+        raise UsageError("run() was called inside a Trio run: await main() there instead")
 
 
 async def _heeding(main: Callable[[], Awaitable[T]], received: list[int]) -> outcome.Outcome[T | None]:

@@ -6,13 +6,25 @@ import enum
 import inspect
 import math
 import sys
-from typing import TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 import attrs
 
 from trioactors.errors import SpecError
 
-__all__ = ["Backoff", "Intensity", "Overflow", "Settings", "choice", "close_coroutine", "count", "flag", "of_class", "seconds"]
+__all__ = [
+    "Backoff",
+    "Intensity",
+    "Overflow",
+    "OverflowWord",
+    "Settings",
+    "choice",
+    "close_coroutine",
+    "count",
+    "flag",
+    "of_class",
+    "seconds",
+]
 
 E = TypeVar("E", bound=enum.Enum)
 
@@ -75,6 +87,10 @@ class Overflow(enum.Enum):
     """The sender gets `MailboxFull`."""
     DROP_OLDEST = "drop_oldest"
     """The oldest waiting message is dropped; if it is a call, its caller gets `MailboxFull`."""
+
+
+OverflowWord: TypeAlias = Literal["wait", "fail", "drop_oldest"]
+"""The words that stand for the members of `Overflow`."""
 
 
 @attrs.frozen

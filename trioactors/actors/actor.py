@@ -9,10 +9,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from typing import Any, ClassVar, Final, Generic, Self, TypeVar, cast, get_args, get_origin
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Self, TypeVar, cast, get_args, get_origin
 
-from trioactors.actors.context import Context
+from trioactors.actors.context import OwnContext
 from trioactors.actors.plan import HOOKS, PLAIN_HOOKS, ActorPlan, refuse_value_class, resolved
+from trioactors.actors.ref import Ref
 from trioactors.actors.stored_refs import refs_by_name
 from trioactors.annotations import Names, signature_of
 from trioactors.durability.durable_state import DurableState
@@ -20,9 +21,10 @@ from trioactors.durability.policies import Policy, checked_policy
 from trioactors.errors import DefinitionError, SpecError, UsageError
 from trioactors.errors.exits import Exit
 from trioactors.messaging.bodies import is_async_below
-from trioactors.messaging.handlers import Handler, HandlerSpec, hidden_in
+from trioactors.messaging.definitions import HandlerSpec
+from trioactors.messaging.handlers import Handler, hidden_in
 from trioactors.serializer import Serializer
-from trioactors.settings import Overflow, choice, count, seconds
+from trioactors.settings import Overflow, OverflowWord, choice, count, seconds
 
 __all__ = ["Actor"]
 
@@ -40,7 +42,13 @@ class _NotRunning:
         )
 
 
-class Actor(Generic[State]):
+if TYPE_CHECKING:  # a ref has the type of its actor, so to the type checkers an actor is a `Ref`
+    _ToCheckers = Ref
+else:
+    _ToCheckers = object
+
+
+class Actor(Generic[State], _ToCheckers):  # noqa: PYI059 - `object` comes last
     """Private state plus handlers, one message at a time. Subclass it as `Actor[YourState]`.
 
         @define
@@ -73,13 +81,13 @@ class Actor(Generic[State]):
 
     __actor_plan__: ClassVar[ActorPlan]
     state: State
-    context: Context = cast("Context", _NotRunning())
+    context: OwnContext[Self] = cast("Any", _NotRunning())
 
     def __init_subclass__(
         cls,
         *,
         mailbox: int | None = None,
-        overflow: Overflow | str | None = None,
+        overflow: Overflow | OverflowWord | None = None,
         timeout: float | None = None,
         persist: Policy | None = None,
         serializer: Serializer | None = None,
@@ -182,7 +190,7 @@ def _durable_state(
     if serializer is not None and not isinstance(serializer, Serializer):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
         raise DefinitionError(f"{cls.__qualname__}: serializer= takes a trioactors.serializer.Serializer, not {serializer!r}")
     chosen = serializer or (None if base is None else base.serializer) or Serializer()
-    durable_state = DurableState(where, policy, chosen, lambda: resolved(*declared, where), Actor, refs_by_name)
+    durable_state = DurableState(where, policy, chosen, lambda: resolved(*declared, where), (Actor, Ref), refs_by_name)
     durable_state.check_definition(declared[0])
     return durable_state
 

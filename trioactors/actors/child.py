@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any, cast
 
 import attrs
 import trio
 
+from trioactors.actors.execution import Execution
 from trioactors.actors.plan import ActorPlan
 from trioactors.actors.tasks import ChildTasks
 from trioactors.actors.timers import Timers
 from trioactors.durability.saver import Saver
-from trioactors.errors import ActorCrashed, ActorStopped, CallTimeout, StateUnreadable, SystemClosed, UsageError, WrongClass
+from trioactors.errors import (
+    ActorCrashed,
+    ActorStopped,
+    CallTimeout,
+    HandlerTimeout,
+    StateUnreadable,
+    TrioactorsError,
+    UsageError,
+    WrongClass,
+)
 from trioactors.errors.exits import CRASH, Exit
-from trioactors.messaging.handlers import HandlerSpec
+from trioactors.messaging.definitions import HandlerSpec
 from trioactors.messaging.mailbox import Mailbox
 from trioactors.messaging.messages import Call, Envelope, causation_of
 from trioactors.messaging.overload import learned_from_late
@@ -25,7 +35,7 @@ from trioactors.supervision.specs import ChildKind, ChildSpec, target_of
 from trioactors.supervision.wait_graph import drawn
 from trioactors.trace.records import CallTimedOut
 
-__all__ = ["ActorChild", "ActorIncarnation", "actor_crashed", "is_actor"]
+__all__ = ["ActorChild", "ActorIncarnation", "actor_crashed", "is_actor", "is_gone"]
 
 
 @attrs.define(eq=False)
@@ -46,6 +56,8 @@ class ActorIncarnation(Incarnation):
     """The calls whose deferred replies are still to be given."""
     timers: Timers | None = attrs.field(default=None, repr=False)
     tasks: ChildTasks | None = attrs.field(default=None, repr=False)
+    in_plain_hook: bool = attrs.field(default=False, repr=False)
+    """Whether `on_save` or `on_load` is running, perhaps in the task that ends a window or a commit."""
     saver: Saver | None = attrs.field(default=None, repr=False)
     """Commits the state of a durable actor."""
 
@@ -53,23 +65,56 @@ class ActorIncarnation(Incarnation):
         """The message being handled, if any."""
         return cast("ActorChild", self.child).mailbox.current
 
+    @property
+    def state(self) -> Any:
+        """The actor's state; None if it has none. Read here, it is not checked who reads it."""
+        return cast("dict[str, Any]", vars(self.actor)).get("state")
+
     def check_on_self(self, what: str) -> None:
         """Raise `UsageError` unless the current task is in a handler or a hook of this incarnation, and may use *what* of the actor."""
-        try:
-            task: trio.lowlevel.Task | None = trio.lowlevel.current_task()
-        except RuntimeError:  # Trio does not run in this thread
-            task = None
-        where = "outside Trio" if task is None else f"in the task {task.name}"
+        task = _current_task()
+        if not self._in_message(task):
+            raise UsageError(
+                f"{self.child.name}: self.{what} was used {_named(task)}, beside the messages of the actor, so nothing of it would be "
+                f"committed or undone with one. Use it in a handler or a hook only; elsewhere, send a message: "
+                f"await self.{what}.cast(...), or await self.context.ref.{what}(...)"
+            )
+
+    def check_state(self, how: str) -> None:
+        """Raise `UsageError` if the state is read or changed (*how*) beside the messages, and the system checks that."""
+        if self.in_plain_hook or not self.child.runtime.check_state:
+            return
+        task = _current_task()
+        if task is None and self.ended is None and cast("ActorChild", self.child).mailbox.active:
+            return  # a thread that a handler waits for, as far as can be seen from inside of it
+        if not self._in_message(task):
+            raise UsageError(
+                f"{self.child.name}: self.state was {how} {_named(task)}, beside the messages of the actor: what is read there can be half "
+                f"changed or not committed, and what is written belongs to no message. Use self.state in handlers and hooks only. Give a "
+                f"task what it needs as arguments (self.context.start_soon(self.fetch, self.state.url)), and let it send messages to read "
+                f"or change the state: await self.context.ref.<handler>(...)"
+            )
+
+    def _in_message(self, task: trio.lowlevel.Task | None) -> bool:
+        """Whether *task* is in a handler or a hook of this incarnation: its own task, or one in a nursery that waits there."""
         while task is not None and task is not self.task:
             nursery = task.parent_nursery
             task = None if nursery is None else nursery.parent_task
-        child = cast("ActorChild", self.child)
-        if task is None or self.ended is not None or not child.mailbox.active:
-            raise UsageError(
-                f"{child.name}: self.{what} was used {where}, beside the messages of the actor, so nothing of it would be committed or "
-                f"undone with one. Use it in a handler or a hook only; elsewhere, send a message: await self.{what}.cast(...), or "
-                f"await self.context.ref.{what}(...)"
-            )
+        return task is not None and self.ended is None and cast("ActorChild", self.child).mailbox.active
+
+    async def run_limited(self, handler: str, seconds: float, body: Awaitable[object]) -> object:
+        """Await *body*, the handler of the message in progress, for at most *seconds*. Raises `HandlerTimeout`."""
+        execution = Execution(handler, seconds, self.began + seconds, self, self._limit_passed)
+        self.child.runtime.deadlines.series(seconds).add(execution)
+        return await execution.run(body)
+
+    def _limit_passed(self, error: HandlerTimeout) -> None:
+        """Crash for *error*, however the handler in progress ends, and tell its caller."""
+        if self.failure is None:
+            self.failure = error
+        message = self.message_in_progress()
+        if message is not None:
+            message.fail(actor_crashed(cast("ActorChild", self.child), Exit(CRASH, error=self.failure)))
 
     def discard_deferred(self, call: Call) -> None:
         """Forget the deferred reply to *call*."""
@@ -129,8 +174,6 @@ class ActorChild(Child):
         """The next incarnation. The mailbox counts as active from here on."""
         incarnation = super().new_incarnation()
         self.mailbox.closed = None
-        if not self.mailbox.queue:
-            self.mailbox.needs = None
         self.mailbox.wake()
         return incarnation
 
@@ -161,10 +204,8 @@ class ActorChild(Child):
 
     def close(self, cause: str) -> None:
         """Refuse the waiting calls and turn the waiting casts into dead letters."""
-        was_open = self.mailbox.closed is None
         self.mailbox.close(self.stopped, cause)
-        if was_open and self.current is not None:
-            self.current.notify()  # tasks that wait for a next incarnation would wait forever
+        super().close(cause)
 
     def forget(self) -> None:
         """Release the name, and keep the account of the mailbox."""
@@ -174,10 +215,10 @@ class ActorChild(Child):
         if self.mailbox.accepted:
             self.runtime.accounts.close_account(self.mailbox)
 
-    def stopped(self) -> ActorStopped:
+    def stopped(self) -> TrioactorsError:
         """The error for messages sent to the actor now."""
         if self.runtime.closed:
-            return SystemClosed(f"{self.name}: its system is closed")
+            return self.runtime.over(f"{self.name}: its system is closed")
         why = f" ({self.last_exit})" if self.last_exit else ""
         if self.last_exit is not None and isinstance(self.last_exit.error, StateUnreadable):
             why = f": {self.last_exit.error}"
@@ -192,6 +233,8 @@ class ActorChild(Child):
         busy = f"is {self.status.value} and idle"
         if (current := mailbox.current) is not None and self.present is not None:
             busy = f"has been handling {current.spec.name!r} for {now - self.present.began:g} s"
+            if current.spec.execution_timeout is not None:
+                busy += f" (execution_timeout: {current.spec.execution_timeout:g} s)"
         elif self.status is not ChildStatus.RUNNING:
             busy = f"is {self.status.value}"
         elif mailbox.paused:
@@ -211,8 +254,11 @@ class ActorChild(Child):
         )
 
     def answered_late(self, spec: HandlerSpec, seconds: float) -> None:
-        """Remember that *spec* took longer than its caller could wait. An idle actor has no queue that could learn from it."""
-        if self.mailbox.active:
+        """Remember that *spec* took longer than its caller could wait, if messages wait that could be too late for the same reason.
+
+        Otherwise the actor is not overloaded, even if a handler runs: a commit can be late at any moment.
+        """
+        if self.mailbox.queue:
             self.mailbox.needs = learned_from_late(self.mailbox.needs, spec.name, seconds)
 
     def __repr__(self) -> str:
@@ -223,11 +269,28 @@ class ActorChild(Child):
         )
 
 
+def _current_task() -> trio.lowlevel.Task | None:
+    """The current task; None if Trio does not run in this thread."""
+    try:
+        return trio.lowlevel.current_task()
+    except RuntimeError:
+        return None
+
+
+def _named(task: trio.lowlevel.Task | None) -> str:
+    return "outside Trio" if task is None else f"in the task {task.name}"
+
+
 def actor_crashed(child: ActorChild, reason: Exit) -> ActorCrashed:
     """The error for the caller of a message that was lost with its incarnation."""
     error = ActorCrashed(f"{child.name} exited ({reason}) before it replied")
     error.__cause__ = reason.error
     return error
+
+
+def is_gone(child: ActorChild) -> bool:
+    """Whether *child* has exited and will not be restarted. It can still be started again by hand, if its supervisor knows it."""
+    return child.mailbox.closed is not None and (child.current is None or child.current.ended is not None)
 
 
 def is_actor(child: Child, kind: object) -> bool:

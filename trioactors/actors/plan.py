@@ -12,7 +12,7 @@ import attrs
 from trioactors.annotations import Names, evaluated, is_unresolved
 from trioactors.durability.durable_state import DurableState
 from trioactors.errors import DefinitionError
-from trioactors.messaging.handlers import HandlerSpec
+from trioactors.messaging.definitions import HandlerSpec
 from trioactors.settings import Overflow
 
 __all__ = ["HOOKS", "PLAIN_HOOKS", "ActorPlan", "refuse_value_class", "resolved"]

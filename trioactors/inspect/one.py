@@ -282,7 +282,7 @@ def _durability(child: ActorChild) -> Durability | None:
     )
 
 
-def _watcher(notify: Callable[[Incarnation], None]) -> str:
+def _watcher(notify: Callable[[Incarnation | None], None]) -> str:
     """The name of the child whose `Watch` *notify* belongs to."""
     watch = notify.__self__ if isinstance(notify, MethodType) else None
     return watch.watcher if isinstance(watch, Watch) and watch.watcher is not None else OUTSIDE
@@ -291,6 +291,6 @@ def _watcher(notify: Callable[[Incarnation], None]) -> str:
 def _state(child: ActorChild, incarnation: ActorIncarnation | None) -> StateView | None:
     if incarnation is None or incarnation.actor is None or not child.plan.inspect:
         return None
-    state: object = getattr(incarnation.actor, "state", None)
+    state: object = incarnation.state
     busy = child.mailbox.current is not None
     return StateView(type=type(state).__qualname__, value=plain(state, STATE_LIMITS), in_progress=busy)

@@ -23,7 +23,7 @@ from typing import Final
 import attrs
 import trio
 
-from trioactors.errors import ActorStopped, MailboxFull
+from trioactors.errors import MailboxFull, TrioactorsError
 from trioactors.messaging.ledger import Ledger
 from trioactors.messaging.messages import Admission, Call, Envelope
 from trioactors.messaging.overload import Needs
@@ -53,7 +53,7 @@ class Mailbox:
     lookers: list[Callable[[], None]] | tuple[()] = attrs.field(default=(), repr=False)
     """Callbacks run between messages; tests use them to wait for a state."""
     current: Envelope | None = None
-    closed: Callable[[], ActorStopped] | None = attrs.field(default=None, repr=False)
+    closed: Callable[[], TrioactorsError] | None = attrs.field(default=None, repr=False)
     peak: int = 0
     """The most messages that ever waited at once."""
     rejected: int = 0
@@ -70,7 +70,7 @@ class Mailbox:
     held: int = 0
     """Messages that were handled and whose replies wait for a commit."""
     needs: Needs | None = attrs.field(default=None, repr=False)
-    """The time that handlers need, learned from late replies since the mailbox was last empty; None if nothing was."""
+    """The time that handlers need, learned from late replies since the start or since the mailbox was last empty; None if nothing was."""
     _senders: deque[Call | Admission] | None = attrs.field(default=None, repr=False)
     """The senders that wait for room. Made on first use: an empty deque weighs as much as the rest of an idle actor's mailbox."""
     _sweep_at: int = attrs.field(default=SMALLEST_SWEEP, repr=False)
@@ -243,7 +243,7 @@ class Mailbox:
 
     # --- the supervisor's side ---
 
-    def close(self, closed: Callable[[], ActorStopped], cause: str) -> None:
+    def close(self, closed: Callable[[], TrioactorsError], cause: str) -> None:
         """Refuse the waiting calls, turn the waiting casts into dead letters, and accept nothing more: the child will not be restarted."""
         self.closed = closed
         self.paused = False

@@ -11,7 +11,8 @@ import attrs
 import trio
 
 from trioactors.environment.environment import Environment
-from trioactors.errors import SystemClosed, WrongThread
+from trioactors.environment.forks import forked
+from trioactors.errors import SystemClosed, TrioactorsError, WrongThread
 from trioactors.errors.exits import Failure, RestartEntry
 from trioactors.messaging.ledger import Accounts
 from trioactors.persistence.committer import Committer
@@ -40,6 +41,8 @@ class Runtime:
     """Reads Trio's clock; faster than `trio.current_time`."""
     accounts: Accounts = attrs.field(repr=False)
     """The dead letters, and the ledgers of children that are gone."""
+    check_state: bool = False
+    """Whether the use of `self.state` outside of an actor's messages is an error."""
     failed: int = attrs.field(default=0, init=False)
     """The number of exits that were not orderly."""
     interrupt: Callable[[BaseException], None] = attrs.field(init=False, repr=False)
@@ -50,23 +53,38 @@ class Runtime:
     """The way to the store; None if the system has none."""
     closed: bool = False
     """Whether the tree has been stopped and the system is over."""
+    forked: bool = attrs.field(default=False, init=False)
+    """Whether this is the copy in a forked process. Then `closed` is true as well."""
 
     def __attrs_post_init__(self) -> None:
         self.observers.changed = self.lag.reconsider
 
     def check_thread(self, target: object) -> None:
-        """Raise `WrongThread` outside this system's Trio run; `SystemClosed` if the system is closed too."""
+        """Raise `WrongThread` outside this system's Trio run; `SystemClosed` if the system is closed too; `UsageError` in a fork."""
         try:
             here = trio.lowlevel.current_root_task()
         except RuntimeError:
             here = None
-        if here is not self.root_task:
+        if here is not self.root_task or self.forked:
             if self.closed:
-                raise SystemClosed(f"{target!r}: its system is closed")
+                raise self.over(f"{target!r}: its system is closed")
             raise WrongThread(repr(target))
 
     def check_open(self, target: object) -> None:
         """Raise `SystemClosed` if the system is closed, `WrongThread` outside its Trio run."""
         if self.closed:
-            raise SystemClosed(f"{target!r} is closed")
+            raise self.over(f"{target!r} is closed")
         self.check_thread(target)
+
+    def check_fork(self) -> None:
+        """Raise `UsageError` in a forked process."""
+        if self.forked:
+            raise forked("this system")
+
+    def over(self, problem: str) -> TrioactorsError:
+        """The error for using a system that is closed, which *problem* says, or that is the copy in a forked process."""
+        return forked("this system") if self.forked else SystemClosed(problem)
+
+    def leave(self) -> None:
+        """Called in a forked process, in which the system cannot be used."""
+        self.closed = self.forked = True

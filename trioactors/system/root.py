@@ -22,7 +22,8 @@ from typing import Final
 import attrs
 import trio
 
-from trioactors.errors import StartFailed, StoreError
+from trioactors.environment.forks import in_forked_children
+from trioactors.errors import StartFailed, StoreError, TrioactorsError
 from trioactors.errors.exits import SHUTDOWN, Exit
 from trioactors.persistence.committer import STORE
 from trioactors.settings import Backoff, Intensity
@@ -85,12 +86,23 @@ class Root:
         self._interrupted: BaseException | None = None
         self.body = trio.CancelScope()
         """The scope of the block."""
+        in_forked_children(self, Root._leave_to_parent)
+
+    def _leave_to_parent(self) -> None:
+        """Called in a forked process: the mailboxes refuse, as those of a closed system do. So no message asks for its process."""
+        self._runtime.leave()
+        for found in self.registry.children():
+            for mailbox in found.mailboxes():
+                mailbox.closed = mailbox.closed or self._not_here
+
+    def _not_here(self) -> TrioactorsError:
+        return self._runtime.over("")
 
     def __repr__(self) -> str:
         """The status of the tree."""
         return "closed" if self._runtime.closed else self._child.status.value
 
-    def _up(self, incarnation: Incarnation) -> None:
+    def _up(self, incarnation: Incarnation | None) -> None:
         """Note that the tree runs, or has failed to start."""
         del incarnation
         self._child.watchers = ()
@@ -141,6 +153,7 @@ class Root:
         self._runtime.lag.close()
         self._child.forget()
         self.registry.release(self._child)
+        self.registry.close()
 
     def failure(self) -> BaseException | None:
         """The error to raise from the block although its body did not raise it: an interrupt, or a supervisor that gave up."""

@@ -10,8 +10,8 @@ import outcome
 import trio
 
 from trioactors.actors.actor import Actor
-from trioactors.actors.child import ActorChild
-from trioactors.actors.ref import child_of
+from trioactors.actors.child import ActorChild, is_gone
+from trioactors.actors.ref import Ref, child_of
 from trioactors.errors import ActorStopped, UsageError
 from trioactors.supervision.child import Child, Incarnation
 from trioactors.supervision.restarts import ChildStatus
@@ -35,24 +35,24 @@ def alive_in(system: System) -> dict[str, Incarnation]:
     }
 
 
-def crash(ref: object, error: BaseException | None = None) -> None:
+def crash(ref: Ref, error: BaseException | None = None) -> None:
     """Crash the actor's current incarnation, as if one of its tasks had raised *error*. Follow with `await restarted(ref)`."""
     _running(ref).crash(PlannedCrash("crashed by a test") if error is None else error)
 
 
-def kill(ref: object) -> None:
+def kill(ref: Ref) -> None:
     """Cancel the actor's current incarnation without grace; its exit is *killed*."""
     _running(ref).kill("killed by a test")
 
 
-def _running(ref: object) -> Incarnation:
+def _running(ref: Ref) -> Incarnation:
     incarnation = child_of(ref).current
     if incarnation is None or incarnation.ended is not None:
         raise ActorStopped(f"{ref!r} does not run")
     return incarnation
 
 
-async def restarted(ref: object, *, after: int = 0, timeout: float = 60.0) -> None:
+async def restarted(ref: Ref, *, after: int = 0, timeout: float = 60.0) -> None:
     """Wait until an incarnation of the actor runs that is not about to exit. Raises `ActorStopped` if there will be none.
 
     An actor that is stopped because another one failed runs on until its supervisor stops it: wait for an incarnation *after* the one
@@ -95,7 +95,11 @@ def _changes(child: Child) -> Generator[_Change, None, None]:
     try:
         yield change
     finally:
-        child.watchers = [other for other in child.watchers if other is not change]
+        _leave(child, change)
+
+
+def _leave(child: Child, change: _Change) -> None:
+    child.watchers = [other for other in child.watchers if other is not change]
 
 
 async def until(ref: Actor[S], predicate: Callable[[S], bool], *, timeout: float = 60.0) -> None:
@@ -103,31 +107,47 @@ async def until(ref: Actor[S], predicate: Callable[[S], bool], *, timeout: float
 
         await until(counter, lambda state: state.total >= 30)
 
-    Waits up to *timeout* seconds.
+    Also looks at the last state of an actor that has stopped in order. Raises `ActorStopped` as soon as the actor has exited and will
+    not be restarted. Waits up to *timeout* seconds.
     """
     child = child_of(ref)
     found: list[outcome.Outcome[bool]] = []
-    over = trio.Event()
 
     def look() -> None:
         """Between two messages, in the actor's own task: nothing may be raised here, and what is seen here may be gone soon."""
         incarnation = child.present
-        if not found and incarnation is not None and incarnation.ready and child.mailbox.current is None:
-            seen = outcome.capture(predicate, incarnation.actor.state)
+        if not found and incarnation is not None and _has_a_state(incarnation) and child.mailbox.current is None:
+            seen = outcome.capture(predicate, incarnation.state)
             if isinstance(seen, outcome.Error) or seen.value:
                 found.append(seen)
-                over.set()
+                _leave(child, change)  # now, not when the waiting task runs: the test may be over before
+                change()
 
-    await trio.lowlevel.checkpoint()
+    with _changes(child) as change, _looking(child, look), trio.fail_after(timeout):
+        await trio.lowlevel.checkpoint()
+        look()
+        while not found:
+            if is_gone(child):
+                raise child.stopped()
+            await change.wait()
+            look()
+    found[0].unwrap()
+
+
+def _has_a_state(incarnation: Incarnation) -> bool:
+    """Whether the state is the actor's: what a crash leaves behind may be half changed, and is lost."""
+    return incarnation.ready and (incarnation.ended is None or incarnation.ended.orderly)
+
+
+@contextmanager
+def _looking(child: ActorChild, look: Callable[[], None]) -> Generator[None, None, None]:
+    """Call *look* between the messages of *child*."""
     child.mailbox.lookers = [*child.mailbox.lookers, look]
     child.mailbox.attention = True
     try:
-        look()
-        with trio.fail_after(timeout):
-            await over.wait()
+        yield
     finally:
         child.mailbox.lookers = [other for other in child.mailbox.lookers if other is not look]
-    found[0].unwrap()
 
 
 @contextmanager

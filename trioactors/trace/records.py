@@ -17,6 +17,7 @@ __all__ = [
     "ChildStarted",
     "CommitFailed",
     "GaveUp",
+    "HandlerOverran",
     "LoopHeld",
     "MessageAccepted",
     "MessageDeadLettered",
@@ -133,6 +134,14 @@ class CallTimedOut(MessageRecord):
     handler: str
     begun: bool
     """Whether the handler had started on the message."""
+
+
+@attrs.frozen(kw_only=True)
+class HandlerOverran(MessageRecord):
+    """A handler still runs, *seconds* after it began, although it was cancelled at its execution limit."""
+
+    handler: str
+    seconds: float
 
 
 @attrs.frozen(kw_only=True)
