@@ -89,7 +89,8 @@ def function_behind(target: object) -> types.FunctionType | None:
 class Names:
     """The names in the annotations of one class or function. Each must exist when it is looked for, at one time or another."""
 
-    _pending: list[_Reader] = attrs.field(factory=list["_Reader"], init=False)
+    missing: list[_Reader] = attrs.field(factory=list["_Reader"], init=False)
+    """Annotations with a name that did not exist when it was looked for."""
 
     def add(self, where: str, target: Callable[..., Any], owner: type | None = None) -> None:
         """Add the annotations of *target*, a function or a method of *owner*, unless all of their names exist already."""
@@ -108,18 +109,18 @@ class Names:
 
     def _add(self, reader: _Reader) -> None:
         if any(reader.unknown()):
-            self._pending.append(reader)
+            self.missing.append(reader)
 
     def settle(self) -> None:
         """Forget those that were missing and exist now."""
-        if self._pending:
-            self._pending = [reader for reader in self._pending if any(reader.unknown())]
+        if self.missing:
+            self.missing = [reader for reader in self.missing if any(reader.unknown())]
 
     def check(self) -> None:
         """Refuse a name that never appeared. Raises `DefinitionError`."""
-        for reader in self._pending:
+        for reader in self.missing:
             reader.check()
-        self._pending = []
+        self.missing = []
 
 
 @attrs.frozen(eq=False)

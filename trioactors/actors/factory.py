@@ -37,24 +37,28 @@ def check_names(spec: ChildSpec | Supervisor) -> None:
     elif (plan := plan_of(spec)) is not None:
         plan.check_names()
     else:
-        made: object = spec.target
-        _check_function(target_of(cast("Resource[object]", made).enter if isinstance(made, Resource) else made))
+        _check_function(spec.target)
 
 
 def _check_function(target: Any) -> None:
-    function = function_behind(target)
+    if isinstance(target, FunctionType) and target in _checked:
+        return
+    made: object = target_of(cast("Resource[object]", target).enter) if isinstance(target, Resource) else target
+    function = function_behind(made)
     if function is not None and function not in _checked:
         names = Names()
-        names.add(function.__qualname__, target)
+        names.add(function.__qualname__, function)
         names.check()
         _checked.add(function)
+    if isinstance(target, FunctionType):  # the function of a decorator, perhaps
+        _checked.add(target)
 
 
 def make_child(parent: SupervisorChild, spec: ChildSpec | Supervisor, *, dynamic: bool = False) -> Child:
     """The child that *spec* declares, not yet started. Raises `DefinitionError`, `StoreMissing`."""
-    check_names(spec)
     runtime = parent.runtime
     if isinstance(spec, Supervisor):
+        check_names(spec)
         return SupervisorChild(
             spec.name, spec, runtime, parent, supervise, dynamic, make_child=make_child, registry=parent.registry
         )
@@ -63,12 +67,15 @@ def make_child(parent: SupervisorChild, spec: ChildSpec | Supervisor, *, dynamic
         case ChildKind.ACTOR:
             plan = plan_of(spec)
             assert plan is not None  # every actor class has a plan
+            plan.check_names()
             if plan.durable_state is not None and runtime.committer is None:
                 raise StoreMissing(name)
             child = ActorChild(name, spec, runtime, parent, live, dynamic, plan=plan)
             child.ref = ActorRef(child)
             return child
         case ChildKind.RESOURCE:
+            _check_function(spec.target)
             return ResourceChild(name, spec, runtime, parent, hold_resource, dynamic)
         case _:
+            _check_function(spec.target)
             return FunctionChild(name, spec, runtime, parent, run_function, dynamic)

@@ -64,7 +64,8 @@ class ActorPlan:
 
     def check_names(self) -> None:
         """Check, before the first start, that each name in an annotation has appeared by now. Raises `DefinitionError`."""
-        self.names.check()
+        if self.names.missing:
+            self.names.check()
         if self.durable_state is not None:
             self.durable_state.codec()
 
