@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import resource
 import signal
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -76,17 +75,10 @@ def contents(store: Store) -> _Contents | None:
     return found
 
 
-def _fork_process() -> int:
-    """Fork. Python warns if there are other threads, which do not go on in the new process; it needs none of theirs."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        return os.fork()
-
-
 def _fork(task: Callable[[_Say], object]) -> tuple[int, int]:
     """Run *task* in a new process, which then kills itself. Returns its id and the pipe on which it reports."""
     reading, writing = os.pipe()
-    child = _fork_process()
+    child = os.fork()
     if child == 0:  # pragma: no cover - coverage does not follow a SIGKILL
         try:
             task(lambda word: os.write(writing, word.encode() + b"\n"))
