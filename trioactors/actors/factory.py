@@ -14,7 +14,8 @@ from trioactors.annotations import Names, function_behind
 from trioactors.errors import StoreMissing
 from trioactors.supervision.child import Child
 from trioactors.supervision.functions import FunctionChild, ResourceChild, hold_resource, run_function
-from trioactors.supervision.specs import ChildKind, ChildSpec, Resource, Supervisor, target_of
+from trioactors.supervision.resources import Resource
+from trioactors.supervision.specs import ChildKind, ChildSpec, Supervisor, target_of
 from trioactors.supervision.supervisor import supervise
 from trioactors.supervision.tree import SupervisorChild
 
