@@ -156,7 +156,18 @@ MADE_BY_US = frozenset(
         ),
         *("GatheredCalls", "PendingCall", "gather_calls"),
         *("EveryMessage", "Exit", "Explanation", "Handler", "Ledger", "Portal", "Resource", "RestartEntry", "RestartHistory"),
-        *("SupervisorHandle", "System", "Watch", "Codec", "Declaration", "Envelope", "Rule", "current_system", "declaration_of"),
+        *(
+            "Ref",
+            "SupervisorHandle",
+            "System",
+            "Watch",
+            "Codec",
+            "Declaration",
+            "Envelope",
+            "Rule",
+            "current_system",
+            "declaration_of",
+        ),
     }
 )
 """Classes that a program gets and does not make, and functions that take nothing, or only a class. Errors, enums and records, too."""

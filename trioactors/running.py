@@ -16,8 +16,9 @@ from typing import TypeVar, cast, overload
 import outcome
 import trio
 
-from trioactors.actors.factory import make_child, plan_of
-from trioactors.environment.environment import Environment
+from trioactors.actors.factory import check_names, make_child, plan_of
+from trioactors.actors.guarded_state import guard_states
+from trioactors.environment.environment import Environment, on_test_clock
 from trioactors.environment.forks import forked, in_inherited_run
 from trioactors.errors import SpecError, StoreMissing, UsageError
 from trioactors.messaging.ledger import Accounts
@@ -94,8 +95,8 @@ def open_system(
     `SupervisorGaveUp` is raised from it, with the restart history.
 
     Raises `StartFailed`, which names the child and the cause, if the tree cannot be started; the store's own `StoreError` if the store
-    cannot be opened; `StoreMissing` if the tree needs a store; `BadStoreURL`, `SpecError`; `UsageError` in a process that was forked inside
-    a Trio run, in that run.
+    cannot be opened; `StoreMissing` if the tree needs a store; `DefinitionError` if an annotation in it names what does not exist;
+    `BadStoreURL`, `SpecError`; `UsageError` in a process that was forked inside a Trio run, in that run.
     """
     if isinstance(store, Supervisor):
         if tree is not None:
@@ -110,6 +111,8 @@ def open_system(
     chosen = _store(store)
     if chosen is None:
         _check_durable(tree)
+    if tree is not None:
+        check_names(tree)
     runtime = _runtime(chosen_settings, world)
     if chosen is not None:
         where = store if isinstance(store, str) else repr(chosen)
@@ -199,7 +202,15 @@ def _runtime(settings: Settings, environment: Environment) -> Runtime:
         now=trio.lowlevel.current_clock().current_time,
         report=CrashReports(settings.crash_logs, settings.crash_logs_period),
         accounts=Accounts(observers, deque(maxlen=settings.dead_letters)),
+        check_state=_checks_state(environment),
     )
+
+
+def _checks_state(environment: Environment) -> bool:
+    wanted = on_test_clock() if environment.check_state is None else environment.check_state
+    if wanted:
+        guard_states()
+    return wanted
 
 
 def _leave(failure: BaseException | None, failed: BaseException | None) -> None:

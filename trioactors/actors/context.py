@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Hashable
 from functools import partial
-from typing import Any, Final, cast
+from typing import Any, Final, Generic, TypeVar, TypeVarTuple, Unpack, cast
 
 import trio
 
@@ -18,17 +18,25 @@ from trioactors.actors.tasks import ChildTasks
 from trioactors.actors.timers import Armed, Disarmed, Timer, Timers
 from trioactors.errors import ActorStopped, SpecError, TooManyTimers, UsageError
 from trioactors.errors.exits import NORMAL
-from trioactors.messaging.handlers import HandlerSpec, LocalHandler
+from trioactors.messaging.definitions import HandlerSpec
+from trioactors.messaging.handlers import LocalHandler
 from trioactors.messaging.messages import NOWHERE, Call, Envelope
-from trioactors.settings import close_coroutine, seconds
+from trioactors.settings import close_coroutine, seconds, share
 from trioactors.supervision.specs import is_partial
 from trioactors.system.system import System
 from trioactors.trace.records import MessageAccepted
 
-__all__ = ["SHORTEST_PERIOD", "Context"]
+__all__ = ["SHORTEST_PERIOD", "Context", "OwnContext"]
+
+A_co = TypeVar("A_co", bound=Ref, covariant=True)
+
+Args = TypeVarTuple("Args")
 
 SHORTEST_PERIOD: Final = 0.001
 """The shortest period of `every`, in seconds; below it, a timer would be a busy loop."""
+
+_JITTER: Final = "every"
+"""The label of the random streams for the jitter of `every`."""
 
 
 class Context:
@@ -44,13 +52,15 @@ class Context:
     Everything that it hands out (timers, child tasks, deferred replies) ends with the incarnation.
     """
 
-    __slots__ = ("_actor", "_child", "_incarnation", "_system")
+    __slots__ = ("_actor", "_chance", "_child", "_incarnation", "_system")
 
     def __init__(self, incarnation: ActorIncarnation, child: ActorChild, actor: object, system: System) -> None:
         self._incarnation = incarnation
         self._child = child
         self._actor = actor
         self._system = system
+        self._chance: Callable[[], float] | None = None
+        """The random stream for the jitter of `every`."""
 
     def __repr__(self) -> str:
         """The actor that it belongs to."""
@@ -58,7 +68,7 @@ class Context:
 
     @property
     def ref(self) -> Ref:
-        """The actor's own ref, to pass to others."""
+        """The actor's own ref, to pass to others. As `self.context.ref` it has the type of the actor."""
         return cast("Ref", self._child.ref)
 
     @property
@@ -93,7 +103,7 @@ class Context:
         """
         self._child.request_stop(self._incarnation, NORMAL)
 
-    def defer(self, *, left: Callable[..., Awaitable[Any]] | None = None) -> Deferred[Any]:
+    def defer(self, *, left: Callable[[], Awaitable[object]] | None = None) -> Deferred[Any]:
         """Defer the reply to the call in progress. Return `pending` from the handler, and use the token later.
 
             @ta.handler
@@ -136,7 +146,7 @@ class Context:
             )
             observers.emit(record)
 
-    def start_soon(self, function: Callable[..., Awaitable[Any]], *args: Any) -> None:
+    def start_soon(self, function: Callable[[Unpack[Args]], Awaitable[object]], *args: *Args) -> None:
         """Run `function(*args)` as a child task of this incarnation, beside the handler.
 
             self.context.start_soon(self.download, url)
@@ -156,7 +166,7 @@ class Context:
             incarnation.tasks = ChildTasks(incarnation, incarnation.nursery)
         incarnation.tasks.start_soon(function, *args)
 
-    def after(self, delay: float, send: Callable[[], Awaitable[Any]], *, key: Hashable | None = None) -> Hashable:
+    def after(self, delay: float, send: Callable[[], Awaitable[object]], *, key: Hashable | None = None) -> Hashable:
         """Send a message to one of the actor's own handlers after *delay* seconds.
 
             self.context.after(30.0, partial(self.expire, session), key=session)
@@ -166,16 +176,26 @@ class Context:
         """
         return self._set_timer(seconds(delay, "after: delay"), None, send, key)
 
-    def every(self, period: float, send: Callable[[], Awaitable[Any]], *, key: Hashable | None = None) -> Hashable:
+    def every(
+        self, period: float, send: Callable[[], Awaitable[object]], *, key: Hashable | None = None, jitter: float = 0.0
+    ) -> Hashable:
         """Send a message to one of the actor's own handlers every *period* seconds, first after one period.
 
             self.context.every(60.0, self.poll)
+            self.context.every(60.0, self.poll, jitter=1.0)     # first after 0 to 60 s, then every 60 s
+
+        *jitter* is a share, from 0 to 1: the first tick comes earlier by a random part of the period, up to this share of it. It is drawn
+        once for each timer, so later ticks are one period apart. Actors that are started together then do not all tick together.
 
         Ticks keep to the grid of the first one. A tick is skipped if it cannot be sent in time, or if the one before it still
         waits in the mailbox. *send* and *key* are as for `after`.
         """
         seconds(period, "every: period", least=SHORTEST_PERIOD)
-        return self._set_timer(period, period, send, key)
+        first = period
+        if share(jitter, "every: jitter"):
+            self._chance = self._chance or self._child.runtime.environment.random(f"{_JITTER}/{self.name}").random
+            first = max(SHORTEST_PERIOD, period * (1.0 - jitter * self._chance()))
+        return self._set_timer(first, period, send, key)
 
     def cancel(self, key: Hashable) -> bool:
         """Cancel the timer under *key*, and its tick if that is still waiting. Returns whether there was one."""
@@ -222,6 +242,17 @@ class Context:
             raise SpecError(f"{self.name}: {what} sends to one of the actor's own handlers (self.tick), not {send!r}")
         local = cast("LocalHandler[..., Any]", target)
         return local.spec, local.spec.bind(bound.args, bound.keywords)
+
+
+class OwnContext(Context, Generic[A_co]):
+    """The type of `self.context`: it knows the type of the actor."""
+
+    __slots__ = ()
+
+    @property
+    def ref(self) -> A_co:
+        """The actor's own ref, to pass to others."""
+        return cast("A_co", self._child.ref)
 
 
 def _check_key(name: str, key: object) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import attrs
 
 from trioactors.actors.calls import RemoteHandler
-from trioactors.actors.ref import child_of
+from trioactors.actors.ref import Ref, child_of
 from trioactors.errors import UsageError
 from trioactors.errors.exits import Exit
-from trioactors.messaging.handlers import Handler, HandlerSpec
+from trioactors.messaging.definitions import HandlerSpec
+from trioactors.messaging.handlers import Handler
 from trioactors.messaging.ledger import Ledger
 from trioactors.settings import seconds
 from trioactors.supervision.handle import restart_child_of, stop_child
@@ -17,7 +18,7 @@ from trioactors.supervision.restarts import ChildStatus
 __all__ = ["ActorInfo", "flush", "forget", "info", "restart", "stop"]
 
 
-async def stop(ref: object) -> None:
+async def stop(ref: Ref) -> None:
     """Stop an actor in order, and wait until it is gone. Does nothing if it is not running.
 
         await ta.stop(counter)
@@ -28,17 +29,18 @@ async def stop(ref: object) -> None:
     await stop_child(child_of(ref))
 
 
-async def restart(ref: object) -> None:
+async def restart(ref: Ref) -> None:
     """Stop an actor if it is running, and start it again.
 
         await ta.restart(counter)
 
-    The mailbox is kept, and the restart does not count against the supervisor's intensity. Raises `StartFailed`.
+    The mailbox is kept, and the restart counts against no budget: from here on, the restarts of the actor are counted anew. This also
+    starts an actor that *failed*. Raises `StartFailed`.
     """
     await restart_child_of(child_of(ref))
 
 
-async def forget(ref: object) -> None:
+async def forget(ref: Ref) -> None:
     """Stop an actor, as `stop` does, and delete its durable data for good. Its next start begins with a fresh state.
 
         await ta.forget(counter)
@@ -64,7 +66,7 @@ class _Flushed:
 _FLUSH: HandlerSpec = Handler[[], None](_Flushed.flush, reads=True).spec
 
 
-async def flush(ref: object, *, timeout: float | None = None) -> None:
+async def flush(ref: Ref, *, timeout: float | None = None) -> None:
     """Return when every message sent to the actor before this one has been handled.
 
         await counter.add.cast()
@@ -86,6 +88,9 @@ class ActorInfo:
     path: str
     actor: str
     status: ChildStatus
+    """*failed* if it had too many restarts and stays down until `restart`."""
+    restart_at: float | None
+    """When its back-off is over and it is restarted, on Trio's clock; None if it does not wait."""
     paused: bool
     """Whether it takes no message until `resume`."""
     incarnation: int
@@ -109,7 +114,7 @@ class ActorInfo:
     last_exit: Exit | None
 
 
-def info(ref: object) -> ActorInfo:
+def info(ref: Ref) -> ActorInfo:
     """A snapshot of an actor.
 
         print(ta.info(counter).ledger.waiting)
@@ -124,6 +129,7 @@ def info(ref: object) -> ActorInfo:
         path=child.path,
         actor=child.plan.name,
         status=child.status,
+        restart_at=child.restart_at,
         paused=mailbox.paused,
         incarnation=child.incarnation,
         handling=None if current is None else current.spec.name,

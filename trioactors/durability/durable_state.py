@@ -1,14 +1,14 @@
 """What makes an actor durable: its policy, and the codec of its state. Both belong to the class, not to a system.
 
-A state that cannot be stored is a mistake of its author, so it is reported as early as possible: when the class is defined or,
-if an annotation names something that is defined later, when the class is first used as a child.
+A state that cannot be stored is a mistake of its author, so it is reported as early as possible: when the class is defined or, if an
+annotation names something that is defined later, when the class is declared as a child, or else started.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from types import NoneType
-from typing import Any, Final, ForwardRef, TypeVar
+from typing import Any, Final, TypeVar
 
 import attrs
 
@@ -45,24 +45,28 @@ class DurableState:
     serializer: Serializer
     _kind: Callable[[], Any] = attrs.field(alias="kind", repr=False)
     """Returns the type of the state. Raises `DefinitionError` if its name cannot be resolved."""
-    base: type = attrs.field(repr=False)
-    """The base class of all actors: an annotation with a subclass of it means a ref."""
+    bases: tuple[type, ...] = attrs.field(repr=False)
+    """The classes whose name in an annotation, or that of a subclass, means a ref."""
     refs: Callable[[Any], Rule[Any, Any]] = attrs.field(repr=False)
     """Returns the serializer rule for refs to an annotated actor class."""
     _codec: Codec[Any] | None = attrs.field(default=None, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        if not self.serializer.knows_family(self.base):
-            self.serializer.register_family(self.base, self.refs)
+        for base in self.bases:
+            if not self.serializer.knows_family(base):
+                self.serializer.register_family(base, self.refs)
 
     def check_definition(self, declared: object) -> None:
         """Refuse a state that cannot be stored, as far as that is known yet. Raises `DefinitionError`."""
-        if isinstance(declared, str | ForwardRef | TypeVar) or _is_open(declared):
-            return
+        if not isinstance(declared, TypeVar) and not _is_open(declared):
+            self._check_codec()
+
+    def _check_codec(self) -> None:
+        """Make the codec, unless a name in an annotation does not exist yet. Raises `DefinitionError`."""
         try:
             self.codec()
         except DefinitionError as error:
-            if not isinstance(error.__cause__, NameUnresolved):
+            if not isinstance(error.__cause__, NameUnresolved | NameError | AttributeError):
                 raise
 
     def codec(self) -> Codec[Any]:
@@ -88,7 +92,7 @@ class DurableState:
             Key(Space.STATE, name)
         except ValueError as error:
             raise SpecError(f"{self.owner} is durable, and its name is the key of its state: {error}") from None
-        self.codec()
+        self._check_codec()
 
     def saver(
         self,

@@ -22,6 +22,7 @@ from cattrs.gen import (
     override,
 )
 
+from trioactors.annotations import signature_of
 from trioactors.errors import OverLimit, RecordTooOld
 from trioactors.serializer.annotations import Field
 from trioactors.serializer.building import checking, maker_of, refusing_extras
@@ -31,7 +32,7 @@ from trioactors.serializer.declaration import Declaration, Upcaster
 from trioactors.serializer.forms import OBJECT, STR, Dump, Form, Load
 from trioactors.serializer.problems import DATA_ERRORS, Problem, expected, from_group, raised
 
-__all__ = ["KEPT", "Trail", "check_class", "dump_of", "load_of", "upcasting"]
+__all__ = ["KEPT", "Trail", "check_class", "dump_of", "keys_of", "load_of", "upcasting"]
 
 KEPT = mapping_form(STR, JSON)
 """The form of a field that keeps unknown fields."""
@@ -65,6 +66,13 @@ def check_class(cls: type[Any], fields: tuple[Field, ...], declaration: Declarat
             raise Problem("a transient field needs a default").under(f".{field.name}")
     if sum(field.keeps_unknown for field in fields) > 1:
         raise Problem(f"{cls.__qualname__} has two fields for unknown fields")
+
+
+def keys_of(fields: tuple[Field, ...], declaration: Declaration) -> frozenset[str] | None:
+    """The keys that an object of the class may have in a record; None if it may have any."""
+    if any(field.keeps_unknown for field in fields):
+        return None
+    return frozenset(field.name for field in fields if not field.transient) | declaration.renamed_fields.keys()
 
 
 def dump_of(cls: type[Any], fields: tuple[Field, ...], forms: Mapping[str, Form], trail: Trail | None) -> Dump:
@@ -125,7 +133,7 @@ def upcasting(load: Load, declaration: Declaration, version: int) -> Load:
 
 def _check_init(cls: type[Any], offered: set[str]) -> None:
     """Refuse a class whose `__init__` needs more, or takes less, than the fields of a record."""
-    taken = inspect.signature(cls).parameters
+    taken = signature_of(cls).parameters
     anything = any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values())
     for name, parameter in taken.items():
         if name not in offered and parameter.default is parameter.empty and parameter.kind not in _VARIADIC:

@@ -11,7 +11,8 @@ from trioactors.errors import StoreError, UsageError
 from trioactors.errors.exits import Exit
 from trioactors.persistence.committer import STORE
 from trioactors.supervision.child import Child, Incarnation, current_incarnation
-from trioactors.supervision.specs import ChildSpec, Resource, target_of
+from trioactors.supervision.resources import Resource
+from trioactors.supervision.specs import ChildSpec, target_of
 
 __all__ = ["FunctionChild", "ResourceChild", "TaskStatus", "hold_resource", "run_function"]
 

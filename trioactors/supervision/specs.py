@@ -5,19 +5,25 @@ Everything is checked when it is made, and nothing here runs anything. A declare
 
 from __future__ import annotations
 
-import enum
 import inspect
 import math
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
 from functools import partial, wraps
-from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, TypeGuard, TypeVar, get_origin
+from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeGuard, TypeVar, get_origin, overload
 
 import attrs
 
 from trioactors.errors import SpecError
 from trioactors.settings import Backoff, Intensity, choice, flag, of_class, seconds
 from trioactors.supervision.arguments import takes, takes_nothing
+from trioactors.supervision.choices import AutoShutdown as AutoShutdown
+from trioactors.supervision.choices import AutoShutdownWord, GiveUpWord, RestartWord, StrategyWord
+from trioactors.supervision.choices import ChildKind as ChildKind
+from trioactors.supervision.choices import GiveUp as GiveUp
+from trioactors.supervision.choices import Restart as Restart
+from trioactors.supervision.choices import Strategy as Strategy
+from trioactors.supervision.resources import Resource
+from trioactors.supervision.startable import ActorLike, NotStartable, PlainFunction, ReadyFunction
 
 __all__ = [
     "BRUTAL_KILL",
@@ -29,7 +35,6 @@ __all__ = [
     "ChildSpec",
     "GiveUp",
     "Plan",
-    "Resource",
     "Restart",
     "Strategy",
     "Supervisor",
@@ -37,7 +42,6 @@ __all__ = [
     "checked_name",
     "child",
     "is_partial",
-    "resource",
     "target_of",
 ]
 
@@ -55,57 +59,6 @@ MAX_NAME: Final = 1_000
 """The greatest length of a name, in characters."""
 
 
-class Strategy(enum.Enum):
-    """The children that restart together with one that must be restarted."""
-
-    ONE_FOR_ONE = "one_for_one"
-    """Only that child."""
-    ONE_FOR_ALL = "one_for_all"
-    """All children of the supervisor."""
-    REST_FOR_ONE = "rest_for_one"
-    """That child and those declared after it."""
-    DYNAMIC = "dynamic"
-    """Only that child. Children are started at run time only, forgotten when they exit, and stopped concurrently."""
-
-
-class Restart(enum.Enum):
-    """The exits after which a child is restarted."""
-
-    PERMANENT = "permanent"
-    """After every exit."""
-    TRANSIENT = "transient"
-    """After a crash, or if it was killed."""
-    TEMPORARY = "temporary"
-    """Never; it is forgotten when it exits."""
-
-
-class AutoShutdown(enum.Enum):
-    """Whether a supervisor shuts down when significant children have exited."""
-
-    NEVER = "never"
-    ANY_SIGNIFICANT = "any_significant"
-    """When the first of them has exited by itself."""
-    ALL_SIGNIFICANT = "all_significant"
-    """When the last of them has exited by itself."""
-
-
-class GiveUp(enum.Enum):
-    """The exit of a supervisor that gives up, as its own supervisor sees it."""
-
-    SHUTDOWN = "shutdown"
-    """An orderly exit, as in OTP: if it is transient, it stays down."""
-    CRASH = "crash"
-
-
-class ChildKind(enum.Enum):
-    """The kinds of children."""
-
-    ACTOR = "actor"
-    FUNCTION = "function"
-    RESOURCE = "resource"
-    SUPERVISOR = "supervisor"
-
-
 def checked_name(name: object) -> str:
     """Return *name* if it is valid. Raises `SpecError` otherwise."""
     if not isinstance(name, str) or not name or len(name) > MAX_NAME:
@@ -113,42 +66,6 @@ def checked_name(name: object) -> str:
     if not name.isascii() and any("\ud800" <= letter <= "\udfff" for letter in name):
         raise SpecError(f"a name is text that can be written as UTF-8, not {name!r:.80}")
     return name
-
-
-@attrs.frozen
-class Resource(Generic[T]):
-    """An async context manager as a child, made by `resource`: entered at each start, left at each stop."""
-
-    enter: Callable[[], AbstractAsyncContextManager[T]]
-
-
-def resource(enter: Callable[[], AbstractAsyncContextManager[T]]) -> Resource[T]:
-    """Make a child of an async context manager, such as a connection pool.
-
-        @asynccontextmanager
-        async def pool(size: int) -> AsyncIterator[Pool]:
-            async with await connect(size) as connected:
-                yield connected
-
-        tree = ta.Supervisor(
-            ta.child(ta.resource(partial(pool, 10)), name="pool"),
-            ta.child(Orders, name="orders"),
-            name="shop",
-            strategy="rest_for_one",
-        )
-        async with ta.open_system(tree) as system:
-            pool = system.get(Pool, "pool")
-
-    *enter* is called at each start. The value that it yields is available from `system.get(Class, name)` while the child runs.
-    Raises `SpecError` if *enter* is not a function.
-    """
-    given: object = enter
-    if not callable(given) or isinstance(given, AbstractAsyncContextManager):
-        raise SpecError(
-            f"resource() takes a function that makes an async context manager, not {enter!r}: "
-            f"each start makes a new one, so write ta.resource(pool) or ta.resource(partial(pool, size)), not ta.resource(pool())"
-        )
-    return Resource(enter)
 
 
 def is_partial(make: object) -> TypeGuard[partial[Any]]:
@@ -219,15 +136,51 @@ class ChildSpec:
     """The plan of the actor class; None for any other kind."""
 
 
+@overload
 def child(
-    make: Callable[..., Awaitable[Any]] | Callable[[], Any] | Resource[Any],
+    make: Callable[[], Awaitable[object]] | ReadyFunction,
     *,
     name: str | None = None,
-    restart: Restart | str | None = None,
+    restart: Restart | RestartWord | None = None,
     grace: float | None = None,
     start_timeout: float | None = None,
     significant: bool = False,
-) -> ChildSpec:
+) -> ChildSpec: ...
+
+
+@overload
+def child(  # type: ignore[overload-overlap]  # a class is no plain function
+    make: PlainFunction,
+    *,
+    name: str | None = None,
+    restart: Restart | RestartWord | None = None,
+    grace: float | None = None,
+    start_timeout: float | None = None,
+    significant: bool = False,
+) -> NotStartable: ...
+
+
+@overload
+def child(
+    make: Callable[[], ActorLike] | partial[Any] | Resource[Any],
+    *,
+    name: str | None = None,
+    restart: Restart | RestartWord | None = None,
+    grace: float | None = None,
+    start_timeout: float | None = None,
+    significant: bool = False,
+) -> ChildSpec: ...
+
+
+def child(
+    make: Any,
+    *,
+    name: str | None = None,
+    restart: Restart | RestartWord | None = None,
+    grace: float | None = None,
+    start_timeout: float | None = None,
+    significant: bool = False,
+) -> Any:
     """Declare a child: an actor class, an async function or a `resource`. Bind arguments with `functools.partial`.
 
         ta.child(Ledger, name="ledger")
@@ -290,8 +243,10 @@ class Supervisor:
 
     * *name*: the name by which it is found and shown; required;
     * *strategy*: which children restart together, see `Strategy`;
-    * *intensity*: how many restarts are allowed before it gives up; by default that of `Settings`;
-    * *backoff*: how long to wait before a restart; by default not at all;
+    * *intensity*: how many restarts are allowed before it gives up. By default that of `Settings`; with *backoff* or *child_intensity*,
+      restarts count against the supervisor only if it is given;
+    * *child_intensity*: how many restarts of one child are allowed. A child that has more stays down as *failed*, and its siblings live on;
+    * *backoff*: how long to wait before a restart, counted for each child; by default not at all;
     * *auto_shutdown*: whether it shuts down when significant children have exited, see `AutoShutdown`;
     * *give_up*: how it exits when it gives up, see `GiveUp`;
     * *restart*, *significant*: as in `child`, if it stands below another supervisor;
@@ -304,6 +259,7 @@ class Supervisor:
     name: str
     strategy: Strategy
     intensity: Intensity | None
+    child_intensity: Intensity | None
     auto_shutdown: AutoShutdown
     backoff: Backoff | None
     give_up: GiveUp
@@ -319,12 +275,13 @@ class Supervisor:
         self,
         *children: ChildSpec | Supervisor,
         name: str,
-        strategy: Strategy | str = Strategy.ONE_FOR_ONE,
+        strategy: Strategy | StrategyWord = Strategy.ONE_FOR_ONE,
         intensity: Intensity | None = None,
-        auto_shutdown: AutoShutdown | str = AutoShutdown.NEVER,
+        child_intensity: Intensity | None = None,
+        auto_shutdown: AutoShutdown | AutoShutdownWord = AutoShutdown.NEVER,
         backoff: Backoff | None = None,
-        give_up: GiveUp | str = GiveUp.SHUTDOWN,
-        restart: Restart | str = Restart.PERMANENT,
+        give_up: GiveUp | GiveUpWord = GiveUp.SHUTDOWN,
+        restart: Restart | RestartWord = Restart.PERMANENT,
         significant: bool = False,
         grace: float = math.inf,
     ) -> None:
@@ -333,7 +290,8 @@ class Supervisor:
             children=tuple(children),
             name=checked_name(name),
             strategy=choice(strategy, Strategy, "strategy"),
-            intensity=None if intensity is None else of_class(intensity, Intensity, "intensity", "ta.Intensity(3, 5.0)"),
+            intensity=_intensity(intensity, "intensity"),
+            child_intensity=_intensity(child_intensity, "child_intensity"),
             auto_shutdown=choice(auto_shutdown, AutoShutdown, "auto_shutdown"),
             backoff=None if backoff is None else of_class(backoff, Backoff, "backoff", "ta.Backoff(base=0.5)"),
             give_up=choice(give_up, GiveUp, "give_up"),
@@ -364,6 +322,11 @@ class Supervisor:
                 raise SpecError(f"{where}: {spec!r} is not a child; wrap it in ta.child(...)")
             check_significance(spec, self)
         _check_siblings(self.children, where)
+        if self.child_intensity is not None and self.strategy in {Strategy.ONE_FOR_ALL, Strategy.REST_FOR_ONE}:
+            raise SpecError(
+                f"{where} is {self.strategy.value}: its children depend on each other, so none can stay down alone and child_intensity "
+                f"does not apply. Use intensity, or put the child under a supervisor of its own"
+            )
         if (depth := self.depth) > MAX_DEPTH:
             raise SpecError(f"{where} is {depth} supervisors deep; {MAX_DEPTH} is the limit. Make the tree wider.")
         if self.strategy is Strategy.DYNAMIC:
@@ -371,6 +334,10 @@ class Supervisor:
                 raise SpecError(f"{where} is dynamic: it cannot declare children, as they are started at run time")
             if self.auto_shutdown is not AutoShutdown.NEVER:
                 raise SpecError(f"{where} is dynamic: auto_shutdown must be 'never'")
+
+
+def _intensity(value: Intensity | None, option: str) -> Intensity | None:
+    return None if value is None else of_class(value, Intensity, option, "ta.Intensity(3, 5.0)")
 
 
 def _check_siblings(children: tuple[ChildSpec | Supervisor, ...], where: str) -> None:

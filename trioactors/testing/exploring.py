@@ -20,11 +20,12 @@ from typing import Any, Final, Protocol, overload
 
 import attrs
 
+from trioactors.annotations import signature_of
 from trioactors.errors import UsageError
 from trioactors.testing.given import require_count, require_function, seeds_asked, seeds_from
 from trioactors.testing.leaks import isolated_system
 from trioactors.testing.playing import STEPS, failure_kind, finding_of, play, play_seed, replay
-from trioactors.testing.schedules import Playback, Policy, Tape, chosen_policy, policy_of
+from trioactors.testing.schedules import Playback, Policy, PolicyWord, Tape, chosen_policy, policy_of
 
 __all__ = ["REPLAYS", "SEEDS", "Explored", "Request", "explore", "shrunk"]
 
@@ -68,7 +69,7 @@ def explore(
     /,
     *,
     seeds: int | Sequence[int] = SEEDS,
-    policy: Policy | str = Policy.MIX,
+    policy: Policy | PolicyWord = Policy.MIX,
     steps: int = STEPS,
     replays: int = REPLAYS,
 ) -> Explored: ...
@@ -78,7 +79,7 @@ def explore(
 def explore(
     *,
     seeds: int | Sequence[int] = SEEDS,
-    policy: Policy | str = Policy.MIX,
+    policy: Policy | PolicyWord = Policy.MIX,
     steps: int = STEPS,
     replays: int = REPLAYS,
 ) -> Callable[[Callable[..., Awaitable[Any]]], Callable[..., None]]: ...
@@ -89,7 +90,7 @@ def explore(
     /,
     *,
     seeds: int | Sequence[int] = SEEDS,
-    policy: Policy | str = Policy.MIX,
+    policy: Policy | PolicyWord = Policy.MIX,
     steps: int = STEPS,
     replays: int = REPLAYS,
 ) -> Explored | Callable[[Callable[..., Awaitable[Any]]], Callable[..., None]]:
@@ -192,7 +193,7 @@ class Request(Protocol):
 def _decorated(test: Callable[..., Awaitable[Any]], *, plan: _Plan) -> Callable[..., None]:
     if not inspect.iscoroutinefunction(test):
         raise UsageError(f"@explore(...) takes an async test function, not {test!r}; to explore directly write explore(main)")
-    signature = inspect.signature(test)
+    signature = signature_of(test)
     refused = [name for name in _REFUSED if name in signature.parameters]
     if refused:
         raise UsageError(

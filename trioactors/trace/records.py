@@ -12,11 +12,13 @@ from trioactors.errors.exits import Exit
 __all__ = [
     "CallTimedOut",
     "ChildExited",
+    "ChildFailed",
     "ChildIgnored",
     "ChildStartFailed",
     "ChildStarted",
     "CommitFailed",
     "GaveUp",
+    "HandlerOverran",
     "LoopHeld",
     "MessageAccepted",
     "MessageDeadLettered",
@@ -64,6 +66,15 @@ class ChildExited(TraceRecord):
 
     incarnation: int
     reason: Exit
+
+
+@attrs.frozen(kw_only=True)
+class ChildFailed(TraceRecord):
+    """A child has used up its own budget: *restarts* within its period. It stays down until it is restarted by hand."""
+
+    restarts: int
+    reason: Exit
+    """The last exit."""
 
 
 @attrs.frozen(kw_only=True)
@@ -133,6 +144,14 @@ class CallTimedOut(MessageRecord):
     handler: str
     begun: bool
     """Whether the handler had started on the message."""
+
+
+@attrs.frozen(kw_only=True)
+class HandlerOverran(MessageRecord):
+    """A handler still runs, *seconds* after it began, although it was cancelled at its execution limit."""
+
+    handler: str
+    seconds: float
 
 
 @attrs.frozen(kw_only=True)

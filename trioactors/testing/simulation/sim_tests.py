@@ -18,6 +18,7 @@ from typing import Any, Final, Protocol
 
 import attrs
 
+from trioactors.annotations import signature_of
 from trioactors.errors import UsageError
 from trioactors.persistence.store import Store
 from trioactors.settings import Settings
@@ -26,7 +27,7 @@ from trioactors.system.system import System
 from trioactors.testing.exploring import SEEDS, Request
 from trioactors.testing.given import require_type, seeds_asked, seeds_from
 from trioactors.testing.playing import STEPS
-from trioactors.testing.schedules import Policy, chosen_policy
+from trioactors.testing.schedules import Policy, PolicyWord, chosen_policy
 from trioactors.testing.simulation.cases import kept_cases
 from trioactors.testing.simulation.checks import Check
 from trioactors.testing.simulation.mistakes import Answers, Names
@@ -127,7 +128,7 @@ def sim_test(
     settings: Settings | None = None,
     seeds: int | Sequence[int] = SEEDS,
     faults: Faults | None = None,
-    policy: Policy | str = Policy.MIX,
+    policy: Policy | PolicyWord = Policy.MIX,
     check: Sequence[Check] = (),
     corpus: Path | None = None,
     steps: int = STEPS,
@@ -159,7 +160,7 @@ def sim_test(
 
     def decorated(workload: Workload) -> SimTest:
         scenario = make(workload)
-        if len(inspect.signature(workload).parameters) != 1:
+        if len(signature_of(workload).parameters) != 1:
             raise UsageError(
                 f"{workload.__name__} must take a Simulation and nothing else: a workload runs many times, so it cannot be a method or use "
                 f"fixtures; create what it needs inside it"
