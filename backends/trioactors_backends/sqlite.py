@@ -26,6 +26,7 @@ from trioactors.errors import (
     StoreConflict,
     StoreCorrupt,
     StoreError,
+    StoreFull,
     StorePoisoned,
     StoreUnavailable,
 )
@@ -34,7 +35,6 @@ from trioactors.persistence import (
     Address,
     Answer,
     Batch,
-    Change,
     Corrupt,
     Decision,
     Durability,
@@ -63,6 +63,7 @@ from trioactors_backends.sqlite_file import (
     put_away,
     real_files,
     recover_log,
+    reuse_log,
 )
 from trioactors_backends.sqlite_leftovers import gather, put_back
 from trioactors_backends.sqlite_schema import (
@@ -72,7 +73,7 @@ from trioactors_backends.sqlite_schema import (
     explain,
     read_book,
     revision_in,
-    row_checksum,
+    store_changes,
     survey,
     verified,
     verify,
@@ -86,8 +87,6 @@ _TIDY_EVERY = 1_000
 
 _REVISION = "SELECT revision FROM records WHERE space = ? AND name = ?"
 _READ = "SELECT revision, checksum, data FROM records WHERE space = ? AND name = ?"
-_PUT = "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?)"
-_REMOVE = "DELETE FROM records WHERE space = ? AND name = ?"
 _SCAN = "SELECT name, revision, checksum, data FROM records WHERE space = ? AND name >= ?"
 _SCANS = {
     (stops, reverse): f"{_SCAN}{' AND name < ?' if stops else ''} ORDER BY name{' DESC' if reverse else ''} LIMIT ?"
@@ -200,6 +199,19 @@ class SQLiteStore:
         state = self._sound()
         check_files(state.files, self._path, state.identity)
         self._tidy(state)
+        try:
+            decision, book = self._transact(state, batches)
+        except StoreFull:
+            if not self._gain(state):
+                raise
+            decision, book = self._transact(state, batches)
+        if decision.changes:
+            state.book, state.written, state.looking = book, book.sequence, False
+            if self.blocking:
+                state.ownership.acknowledge(_mark(state.book))
+        return decision.answers
+
+    def _transact(self, state: _Open, batches: Sequence[Batch]) -> tuple[Decision, Book]:
         with self._explained():
             state.connection.execute("BEGIN IMMEDIATE")
         try:
@@ -209,11 +221,13 @@ class SQLiteStore:
                 self._commit(state)
         finally:
             self._end_transaction(state)
-        if decision.changes:
-            state.book, state.written, state.looking = book, book.sequence, False
-            if self.blocking:
-                state.ownership.acknowledge(_mark(state.book))
-        return decision.answers
+        return decision, book
+
+    def _gain(self, state: _Open) -> bool:
+        """Let the next commit begin the log anew, because the disk is full. Returns False if that is not possible."""
+        with suppress(StoreUnavailable), self._explained():
+            return reuse_log(state.connection)
+        return False
 
     def backup(self, to: Path) -> None:
         """Write a complete database to the path *to*."""
@@ -303,7 +317,7 @@ class SQLiteStore:
             return decision, state.book
         if state.looking:
             put_back(state.connection)
-        _store(state.connection, last)
+        store_changes(state.connection, last.values())
         book = attrs.evolve(counted(state.book, last, before), sequence=decision.sequence)
         if state.connection.execute(KEEP_BOOK, (*book.row(), state.written)).rowcount != 1:
             raise StoreConflict(
@@ -376,17 +390,6 @@ class SQLiteStore:
         if self._state.poison is not None:
             raise poisoned(self._path) from self._state.poison
         return self._state
-
-
-def _store(connection: sqlite3.Connection, changes: dict[Key, Change]) -> None:
-    put: list[tuple[str, str, int, int, bytes]] = []
-    for change in changes.values():
-        space, name = change.key.space.value, change.key.name
-        if change.data is None:
-            connection.execute(_REMOVE, (space, name))
-        else:
-            put.append((space, name, change.revision, row_checksum(space, name, change.revision, change.data), change.data))
-    connection.executemany(_PUT, put)
 
 
 def _mark(book: Book, *, clean: bool = False) -> Mark:

@@ -39,6 +39,7 @@ __all__ = [
     "put_away",
     "real_files",
     "recover_log",
+    "reuse_log",
     "set_up",
 ]
 
@@ -219,6 +220,12 @@ def set_up(connection: sqlite3.Connection, path: Path, limits: Limits, identity:
 def move_log(connection: sqlite3.Connection) -> bool:
     """Write the log into the database and sync that. Returns False if a reader of an older state prevents that."""
     busy, pages, moved = connection.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
+    return not busy and pages == moved
+
+
+def reuse_log(connection: sqlite3.Connection) -> bool:
+    """Move the log into the database, so that the next commit begins it anew. Returns False if a reader prevents that."""
+    busy, pages, moved = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
     return not busy and pages == moved
 
 

@@ -34,6 +34,7 @@ __all__ = [
     "read_book",
     "revision_in",
     "row_checksum",
+    "store_changes",
     "survey",
     "verified",
     "verify",
@@ -71,6 +72,8 @@ _READABLE = "SELECT space, name, revision, length(data) AS bytes, CAST(data AS T
 KEEP_BOOK = "UPDATE store SET identity = ?, sequence = ?, records = ?, keys = ?, schema = ?, checksum = ? WHERE sequence = ?"
 """Replace the book whose sequence is the last argument."""
 
+_PUT = "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?)"
+_REMOVE = "DELETE FROM records WHERE space = ? AND name = ?"
 _SCHEMA = "SELECT name, sql FROM sqlite_master WHERE name IN ('records', 'store', 'readable') ORDER BY name"
 _IDENTITY = re.compile(r"[0-9a-f]{32}")
 MOST = (1 << 62) - 1
@@ -222,6 +225,18 @@ def survey(connection: sqlite3.Connection, where: str) -> tuple[Book, int | None
         blank = Book(identity="00" * 16, sequence=0, records=0, keys=0, schema=0)
         return _recount(connection, blank)[0], None
     return _recount(connection, book)[0], book.sequence
+
+
+def store_changes(connection: sqlite3.Connection, changes: Iterable[Change]) -> None:
+    """Write the changes, each of another key, to the table of records."""
+    put: list[tuple[str, str, int, int, bytes]] = []
+    for change in changes:
+        space, name = change.key.space.value, change.key.name
+        if change.data is None:
+            connection.execute(_REMOVE, (space, name))
+        else:
+            put.append((space, name, change.revision, row_checksum(space, name, change.revision, change.data), change.data))
+    connection.executemany(_PUT, put)
 
 
 def revision_in(row: tuple[object] | None, sequence: int) -> int:
