@@ -34,6 +34,11 @@ def opened(disk: SimulatedDisk, options: Options) -> Store:
     return store
 
 
+def overwrite(store: Store, keys: int) -> None:
+    for number in range(100):
+        store.commit([put(f"key-{number % keys}", b"%d." % number + DATA, expected=None)])
+
+
 def test_records_are_overwritten_in_the_room_that_the_log_has(options: Options) -> None:
     disk = SimulatedDisk(capacity=10_000_000)
     store = opened(disk, options)
@@ -43,8 +48,7 @@ def test_records_are_overwritten_in_the_room_that_the_log_has(options: Options) 
     store = opened(disk, options)
     disk.capacity = used(disk) + 3 * len(DATA)
 
-    for number in range(100):
-        store.commit([put(f"key-{number % 4}", b"%d." % number + DATA, expected=None)])
+    overwrite(store, keys=4)
 
     found = [record.data[:3] for _, record in store.scan(Space.STATE) if isinstance(record, Record)]
     assert found == [b"96.", b"97.", b"98.", b"99."]
@@ -56,13 +60,12 @@ def test_where_the_database_would_have_to_grow_the_commit_is_refused_and_nothing
     store = opened(disk, options)
 
     with pytest.raises(StoreFull) as caught:
-        for number in range(100):
-            store.commit([put("key", b"%d." % number + DATA, expected=None)])
+        overwrite(store, keys=1)
     with pytest.raises(StoreFull):
-        store.commit([put("key", DATA, expected=None)])
-    [kept] = store.read([state("key")])
+        store.commit([put("key-0", DATA, expected=None)])
+    [kept] = store.read([state("key-0")])
     disk.capacity = 10_000_000
-    store.commit([put("key", DATA, expected=None)])
+    store.commit([put("key-0", DATA, expected=None)])
 
     assert caught.value.outcome is Outcome.FAILED
     assert isinstance(kept, Record)

@@ -6,7 +6,7 @@ import errno
 import gc
 import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import apsw
@@ -104,33 +104,37 @@ def test_a_second_owner_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("operation", "code", "expected"),
+    ("failing", "code", "expected"),
     [
-        (1, errno.ENOSPC, StoreFull),
-        (1, errno.EIO, StoreUnavailable),
-        (2, errno.EIO, StorePoisoned),  # of the new log's header
+        (range(1, 50), errno.ENOSPC, StoreFull),
+        ([1], errno.EIO, StoreUnavailable),
+        ([2], errno.EIO, StorePoisoned),  # of the new log's header
     ],
 )
-def test_a_failure_of_the_disk_is_the_one_that_sqlite_makes_of_it(operation: int, code: int, expected: type[StoreError]) -> None:
+def test_a_failure_of_the_disk_is_the_one_that_sqlite_makes_of_it(
+    failing: Sequence[int], code: int, expected: type[StoreError]
+) -> None:
     disk = SimulatedDisk()
     store = opened(disk)
-    disk.power.failures[disk.operations + operation] = code
+    disk.power.failures.update({disk.operations + each: code for each in failing})
 
     with pytest.raises(expected) as caught:
         store.commit([put("a", b"1")])
 
     assert type(caught.value) is expected
+    disk.power.failures.clear()
     store.close()
 
 
 def test_a_full_disk_changes_nothing_and_is_over_when_there_is_room() -> None:
     disk = SimulatedDisk()
     store = opened(disk)
-    disk.power.failures[disk.operations + 5] = errno.ENOSPC
+    disk.capacity = 0
 
     with pytest.raises(StoreFull) as caught:
         store.commit([put("a", b"1")])
 
+    disk.capacity = None
     assert caught.value.outcome is Outcome.FAILED
     assert list(store.commit([put("a", b"2")])) == [Committed((1,))]
     store.close()
