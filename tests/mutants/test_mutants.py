@@ -50,7 +50,7 @@ def test_the_packages_as_they_are_are_sound() -> None:
 
 
 def test_a_store_that_keeps_nothing_is_found_soon() -> None:
-    hunt = hunted(planted("        self._append(state, frame)", "        pass"), 20)
+    hunt = hunted(planted("        size = self._append(state, entries)", "        size = 0"), 20)
 
     assert hunt.found
     assert hunt.seeds <= 20
@@ -58,7 +58,7 @@ def test_a_store_that_keeps_nothing_is_found_soon() -> None:
 
 
 def test_a_program_that_hangs_is_found() -> None:
-    hunt = hunted(planted("        self._append(state, frame)", "        while True: pass"), 1, seconds=2)
+    hunt = hunted(planted("        size = self._append(state, entries)", "        while True: pass"), 1, seconds=2)
 
     assert (hunt.seeds, hunt.found, hunt.error) == (1, True, "stuck")
 
