@@ -21,7 +21,7 @@ from trioactors.persistence import Committed, Limits, Options, Record, Space, St
 from trioactors.testing.contract_faults import FaultContract
 from trioactors.testing.contract_records import put, remove, state
 from trioactors.testing.disk import Keep, PowerCut, SimulatedDisk
-from trioactors.testing.faults import TestedDisk
+from trioactors.testing.faults import Killed, Plan, TestedDisk
 from trioactors_backends.ballast import BALLAST
 from trioactors_backends.filesystem import FilesystemStore
 
@@ -185,6 +185,12 @@ def test_a_clean_up_without_room_leaves_nothing_behind_and_the_log_goes_on() -> 
 
 # Crashes: at each operation of a life on a disk that is full most of the time.
 
+LARGE = 32 * KIB
+"""The size of a record below: so large that the ballast has no room for two snapshots."""
+
+TIGHT = 12 * LARGE
+"""A capacity for a snapshot, the ballast and three commits."""
+
 
 @attrs.define
 class Diary:
@@ -204,10 +210,10 @@ def live(disk: SimulatedDisk, diary: Diary) -> None:
     for commits in (14, 4):
         store = opened(disk)
         for number in range(commits):
-            name, data = f"key-{number % 3}", data_of(commits * 10 + number)
+            name, data = f"key-{number % 3}", data_of(commits * 10 + number, LARGE)
             try:
                 store.commit([put(name, data, expected=None)])
-            except (PowerCut, StorePoisoned):
+            except (PowerCut, Killed, StorePoisoned):
                 diary.maybe(name, data)
                 raise
             except StoreError:
@@ -215,20 +221,22 @@ def live(disk: SimulatedDisk, diary: Diary) -> None:
             diary.kept(name, data)
         if commits == 4:
             store.close()
+        planned = disk.power.cut_at
         disk.kill()
+        disk.power.cut_at = planned
 
 
 def contents(disk: SimulatedDisk) -> Contents:
     """What the next opening finds. The store must also take commits."""
     store = opened(disk)
     found = {key.name: record.data for key, record in store.scan(Space.STATE) if isinstance(record, Record)}
-    overwrite(store, 10)
+    overwrite(store, 10, size=LARGE)
     store.close()
     return found
 
 
 def operations() -> int:
-    disk = SimulatedDisk(capacity=SMALL)
+    disk = SimulatedDisk(capacity=TIGHT)
     live(disk, Diary())
     return disk.operations
 
@@ -237,9 +245,9 @@ COUNT = operations()
 
 
 def test_the_life_cleans_up_only_because_there_is_no_room() -> None:
-    disk, roomy = SimulatedDisk(capacity=SMALL), SimulatedDisk(capacity=10 * SMALL)
+    disk, roomy = SimulatedDisk(capacity=TIGHT), SimulatedDisk(capacity=10 * TIGHT)
     for each in (disk, roomy):
-        overwrite(opened(each), 14)
+        overwrite(opened(each), 14, size=LARGE)
 
     assert names(disk, ".snapshot")
     assert not names(roomy, ".snapshot")
@@ -248,7 +256,7 @@ def test_the_life_cleans_up_only_because_there_is_no_room() -> None:
 @pytest.mark.parametrize("keep", Keep)
 @pytest.mark.parametrize("at", range(1, COUNT + 1))
 def test_a_power_cut_on_a_full_disk_takes_nothing_that_was_acknowledged(at: int, keep: Keep) -> None:
-    disk, diary = SimulatedDisk(seed=at, cut_at=at, capacity=SMALL), Diary()
+    disk, diary = SimulatedDisk(seed=at, cut_at=at, capacity=TIGHT), Diary()
     with suppress(PowerCut):
         live(disk, diary)
 
@@ -259,7 +267,7 @@ def test_a_power_cut_on_a_full_disk_takes_nothing_that_was_acknowledged(at: int,
 
 @pytest.mark.parametrize("at", range(1, COUNT + 1))
 def test_killed_anywhere_on_a_full_disk_it_opens_and_everything_is_there(at: int) -> None:
-    disk, diary = SimulatedDisk(seed=at, cut_at=at, capacity=SMALL), Diary()
+    disk, diary = SimulatedDisk(seed=at, cut_at=at, capacity=TIGHT), Diary()
     with suppress(PowerCut):
         live(disk, diary)
 
@@ -273,11 +281,13 @@ def test_killed_anywhere_and_cut_anywhere_in_the_opening_after_it(at: int) -> No
     later = 0
     while True:
         later += 1
-        disk, diary = SimulatedDisk(seed=at + later, cut_at=at, capacity=SMALL), Diary()
-        with suppress(PowerCut):
+        disk, diary = TestedDisk(), Diary()  # a process that is killed has done its last operation, or it has not
+        disk.capacity = TIGHT
+        disk.plan(Plan(kill_at=at))
+        with suppress(Killed):
             live(disk, diary)
         disk.kill()
-        disk.power.cut_at = disk.operations + later
+        disk.plan(Plan(seed=at + later, cut_at=disk.operations + later))
         cut = False
         try:
             opened(disk)
@@ -294,7 +304,7 @@ def test_killed_anywhere_and_cut_anywhere_in_the_opening_after_it(at: int) -> No
 @pytest.mark.parametrize("at", range(1, COUNT + 1))
 def test_a_failure_anywhere_on_a_full_disk_and_a_power_cut_after_it(at: int, code: int) -> None:
     for keep in Keep:
-        disk, diary = SimulatedDisk(seed=at, failures={at: code}, capacity=SMALL), Diary()
+        disk, diary = SimulatedDisk(seed=at, failures={at: code}, capacity=TIGHT), Diary()
         with suppress(StoreError):
             live(disk, diary)
 
