@@ -30,6 +30,7 @@ from trioactors.errors import BadStoreURL as BadStoreURL
 from trioactors.errors import CallCycle as CallCycle
 from trioactors.errors import CallTimeout as CallTimeout
 from trioactors.errors import ChildPresent as ChildPresent
+from trioactors.errors import TooManyChildren as TooManyChildren
 from trioactors.errors import ChildRestarting as ChildRestarting
 from trioactors.errors import ChildRunning as ChildRunning
 from trioactors.errors import DefinitionError as DefinitionError

@@ -133,6 +133,10 @@ class ChildRestarting(AdministrationError):
     """The child is being restarted: terminate it first, or wait."""
 
 
+class TooManyChildren(AdministrationError):
+    """The supervisor has as many children as its `max_children` allows."""
+
+
 class ChildPresent(AdministrationError):
     """The supervisor has a stopped child of this name: restart or delete it."""
 

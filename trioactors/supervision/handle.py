@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import attrs
 import trio
@@ -22,6 +22,7 @@ from trioactors.errors import (
     NameTaken,
     SpecError,
     StartFailed,
+    TooManyChildren,
     UnknownName,
 )
 from trioactors.supervision.child import Child, Parent, leaves_for_good, start_failure, waiting_incarnation
@@ -32,6 +33,7 @@ from trioactors.supervision.specs import (
     INTERNAL,
     MAX_DEPTH,
     ChildKind,
+    ActorSpec,
     ChildSpec,
     Restart,
     Strategy,
@@ -45,6 +47,7 @@ from trioactors.supervision.wait_graph import waiting
 __all__ = ["ChildInfo", "SupervisorHandle", "restart_child_of", "start_in", "stop_child", "wait_until_running"]
 
 
+A = TypeVar("A")
 T = TypeVar("T")
 
 
@@ -191,17 +194,30 @@ def _depth_of(supervisor: SupervisorChild) -> int:
 def _add(supervisor: SupervisorChild, spec: ChildSpec | Supervisor, *, dynamic: bool) -> Child:
     present = supervisor.children.get(spec.name or "")
     if present is not None:
-        raise _known_already(present)
+        raise _known_already(present, _status(supervisor, present))
+    most = supervisor.plan.max_children
+    if most is not None and len(supervisor.children) >= most:
+        raise TooManyChildren(f"{supervisor!r} has {len(supervisor.children)} children, and max_children={most} allows no more")
     child = supervisor.make_child(supervisor, spec, dynamic=dynamic)
     supervisor.registry.register(child)
     supervisor.children[child.name] = child
     return child
 
 
-def _known_already(child: Child) -> Exception:
+def _status(supervisor: SupervisorChild, child: Child) -> ChildStatus:
+    """The status of *child* as OTP tells it: a child whose start is part of a restart is *restarting*."""
+    restarts = isinstance(supervisor.loop, SupervisorLoop) and supervisor.loop.restarting is child
+    return ChildStatus.RESTARTING if restarts and child.status is ChildStatus.STARTING else child.status
+
+
+def _known_already(child: Child, status: ChildStatus) -> Exception:
     if child.status.down and not (child.dynamic and child.status is ChildStatus.FAILED):
         return ChildPresent(f"{child!r} is known: restart or delete it")
-    return NameTaken(child.name, repr(child)) if child.dynamic else ChildRunning(f"{child!r} is running already")
+    if child.dynamic:
+        return NameTaken(child.name, repr(child))
+    if status is ChildStatus.RESTARTING:
+        return ChildRestarting(f"{child!r} is known and is being restarted: wait, or terminate and delete it first")
+    return ChildRunning(f"{child!r} is known and is {status.value}: terminate and delete it first")
 
 
 async def stop_child(child: Child) -> None:
@@ -295,11 +311,17 @@ class SupervisorHandle:
         except (KeyError, TypeError):  # not known, or not even hashable
             raise UnknownName(name, list(self._child.children)) from None
 
+    @overload
+    async def start_child(self, spec: ActorSpec[A]) -> A: ...
+
+    @overload
+    async def start_child(self, spec: ChildSpec | Supervisor) -> Any: ...
+
     async def start_child(self, spec: ChildSpec | Supervisor) -> Any:
         """Add a child at the end and start it. Returns the ref of an actor; None for other kinds, or if the start was ignored.
 
-        Raises `ChildRunning` or `ChildPresent` if this supervisor knows the name, `NameTaken` if it is taken elsewhere, and
-        `StartFailed`; the child is then forgotten, as in OTP.
+        Raises `ChildRunning`, `ChildRestarting` or `ChildPresent` if this supervisor knows the name, `NameTaken` if it is taken
+        elsewhere, `TooManyChildren`, and `StartFailed`; the child is then forgotten, as in OTP.
         """
         _check_spec(spec)
         try:
@@ -354,7 +376,9 @@ class SupervisorHandle:
         """Its children as they are now, in start order."""
         self._child.runtime.check_fork()
         return tuple(
-            ChildInfo(name=c.name, kind=c.spec.kind, status=c.status, incarnation=c.incarnation, restart=c.spec.restart)
+            ChildInfo(
+                name=c.name, kind=c.spec.kind, status=_status(self._child, c), incarnation=c.incarnation, restart=c.spec.restart
+            )
             for c in self._child.children.values()
         )
 

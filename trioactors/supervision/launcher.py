@@ -40,6 +40,8 @@ class Launcher(Loop):
     _backoffs: dict[Child, Alarm] = attrs.field(factory=dict["Child", "Alarm"], init=False)
     waiting_group: dict[Child, tuple[str, ...]] = attrs.field(factory=dict["Child", "tuple[str, ...]"], init=False)
     """Names that restart together with a child that waits for its restart."""
+    restarting: Child | None = attrs.field(default=None, init=False)
+    """The child that is being started in a restart."""
     uncounted: ChildRestarts = attrs.field(init=False, repr=False)
     """The restarts of a child that has had none."""
     _context: contextvars.Context = attrs.field(factory=contextvars.copy_context, init=False)

@@ -14,7 +14,7 @@ from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeGuard, Type
 import attrs
 
 from trioactors.errors import SpecError
-from trioactors.settings import Backoff, Intensity, choice, flag, of_class, seconds
+from trioactors.settings import Backoff, Intensity, choice, count, flag, of_class, seconds
 from trioactors.supervision.arguments import takes, takes_nothing
 from trioactors.supervision.choices import AutoShutdown as AutoShutdown
 from trioactors.supervision.choices import AutoShutdownWord, GiveUpWord, RestartWord, StrategyWord
@@ -46,6 +46,8 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+A = TypeVar("A", bound=ActorLike)
+A_co = TypeVar("A_co", covariant=True)
 
 P = ParamSpec("P")
 
@@ -136,6 +138,11 @@ class ChildSpec:
     """The plan of the actor class; None for any other kind."""
 
 
+@attrs.frozen(kw_only=True)
+class ActorSpec(ChildSpec, Generic[A_co]):
+    """The declaration of an actor of this class, made by `child`. Starting it gives a ref of that class."""
+
+
 @overload
 def child(
     make: Callable[[], Awaitable[object]] | ReadyFunction,
@@ -162,7 +169,19 @@ def child(  # type: ignore[overload-overlap]  # a class is no plain function
 
 @overload
 def child(
-    make: Callable[[], ActorLike] | partial[Any] | Resource[Any],
+    make: Callable[[], A] | partial[A],
+    *,
+    name: str | None = None,
+    restart: Restart | RestartWord | None = None,
+    grace: float | None = None,
+    start_timeout: float | None = None,
+    significant: bool = False,
+) -> ActorSpec[A]: ...
+
+
+@overload
+def child(
+    make: partial[Any] | Resource[Any],
     *,
     name: str | None = None,
     restart: Restart | RestartWord | None = None,
@@ -203,7 +222,8 @@ def child(
     kind = _kind_of(make, target) if plan is None else ChildKind.ACTOR
     wants_status = _check_arguments(make, target)
     default = Restart.TRANSIENT if kind is ChildKind.FUNCTION else Restart.PERMANENT
-    return ChildSpec(
+    make_spec: Callable[..., ChildSpec] = ChildSpec if plan is None else ActorSpec
+    return make_spec(
         make=make,
         name=name,
         kind=kind,
@@ -247,6 +267,7 @@ class Supervisor:
       restarts count against the supervisor only if it is given;
     * *child_intensity*: how many restarts of one child are allowed. A child that has more stays down as *failed*, and its siblings live on;
     * *backoff*: how long to wait before a restart, counted for each child; by default not at all;
+    * *max_children*: how many children it may have, stopped ones that it knows included; by default any number;
     * *auto_shutdown*: whether it shuts down when significant children have exited, see `AutoShutdown`;
     * *give_up*: how it exits when it gives up, see `GiveUp`;
     * *restart*, *significant*: as in `child`, if it stands below another supervisor;
@@ -266,6 +287,7 @@ class Supervisor:
     restart: Restart
     significant: bool
     grace: float
+    max_children: int | None
 
     def __attrs_init__(self, **fields: Any) -> None:
         """Set the fields; attrs puts its own method here."""
@@ -284,6 +306,7 @@ class Supervisor:
         restart: Restart | RestartWord = Restart.PERMANENT,
         significant: bool = False,
         grace: float = math.inf,
+        max_children: int | None = None,
     ) -> None:
         """Check the options and the children. Raises `SpecError`."""
         self.__attrs_init__(
@@ -298,6 +321,7 @@ class Supervisor:
             restart=choice(restart, Restart, "restart"),
             significant=flag(significant, "significant"),
             grace=seconds(grace, "grace"),
+            max_children=None if max_children is None else count(max_children, "max_children", least=1),
         )
 
     @property
@@ -322,6 +346,8 @@ class Supervisor:
                 raise SpecError(f"{where}: {spec!r} is not a child; wrap it in ta.child(...)")
             check_significance(spec, self)
         _check_siblings(self.children, where)
+        if self.max_children is not None and len(self.children) > self.max_children:
+            raise SpecError(f"{where} declares {len(self.children)} children, and max_children={self.max_children}")
         if self.child_intensity is not None and self.strategy in {Strategy.ONE_FOR_ALL, Strategy.REST_FOR_ONE}:
             raise SpecError(
                 f"{where} is {self.strategy.value}: its children depend on each other, so none can stay down alone and child_intensity "

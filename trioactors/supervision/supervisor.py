@@ -314,7 +314,7 @@ class SupervisorLoop(Launcher):
         """Start the children of *group* that are down, in order. If one fails, the rest waits, and a retry is queued last."""
         for name in group:
             child = self.child.children.get(name)
-            if child is None or child in self.known or await self.start(child):
+            if child is None or child in self.known or await self._start_once_more(child):
                 continue
             incarnation = child.current
             if incarnation is not None and incarnation.ended is not None and not incarnation.ignored:
@@ -322,6 +322,14 @@ class SupervisorLoop(Launcher):
                 self.waiting_group[child] = group
                 self.post(ContinueRestart(child, (), counts=True, reason=incarnation.ended))
                 return
+
+    async def _start_once_more(self, child: Child) -> bool:
+        """Start *child* again in a restart. Returns whether it runs."""
+        self.restarting = child
+        try:
+            return await self.start(child)
+        finally:
+            self.restarting = None
 
     async def _continue_restart(self, message: ContinueRestart) -> None:
         self.waiting_group.pop(message.child, None)
