@@ -71,6 +71,7 @@ from trioactors.settings import Overflow as Overflow
 from trioactors.settings import Settings as Settings
 from trioactors.supervision.dry_run import Consequence as Consequence
 from trioactors.supervision.dry_run import ConsequenceKind as ConsequenceKind
+from trioactors.supervision.functions import stop_requested as stop_requested
 from trioactors.supervision.handle import ChildInfo as ChildInfo
 from trioactors.supervision.handle import SupervisorHandle as SupervisorHandle
 from trioactors.supervision.restarts import ChildStatus as ChildStatus
@@ -98,6 +99,7 @@ from trioactors.trace.records import ChildIgnored as ChildIgnored
 from trioactors.trace.records import ChildStarted as ChildStarted
 from trioactors.trace.records import ChildStartFailed as ChildStartFailed
 from trioactors.trace.records import CommitFailed as CommitFailed
+from trioactors.trace.records import Drained as Drained
 from trioactors.trace.records import GaveUp as GaveUp
 from trioactors.trace.records import LoopHeld as LoopHeld
 from trioactors.trace.records import MessageAccepted as MessageAccepted
@@ -107,6 +109,7 @@ from trioactors.trace.records import MessageRecord as MessageRecord
 from trioactors.trace.records import MessageShed as MessageShed
 from trioactors.trace.records import RestartScheduled as RestartScheduled
 from trioactors.trace.records import StateCommitted as StateCommitted
+from trioactors.trace.records import StopForced as StopForced
 from trioactors.trace.records import StoreCommitted as StoreCommitted
 from trioactors.trace.records import TimerFired as TimerFired
 from trioactors.trace.records import TraceRecord as TraceRecord

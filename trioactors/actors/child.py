@@ -20,6 +20,7 @@ from trioactors.messaging.messages import Call, Envelope, causation_of
 from trioactors.messaging.overload import learned_from_late
 from trioactors.settings import Overflow
 from trioactors.supervision.child import Child, Incarnation
+from trioactors.supervision.draining import refuse_outside
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.specs import ChildKind, ChildSpec, target_of
 from trioactors.supervision.wait_graph import drawn
@@ -53,6 +54,11 @@ class ActorIncarnation(Incarnation):
         """The message being handled, if any."""
         return cast("ActorChild", self.child).mailbox.current
 
+    def hurry(self) -> None:
+        """Commit what a write-behind window holds, unless a handler is in progress."""
+        if self.saver is not None:
+            self.saver.hurry()
+
     def check_on_self(self, what: str) -> None:
         """Raise `UsageError` unless the current task is in a handler or a hook of this incarnation, and may use *what* of the actor."""
         try:
@@ -75,6 +81,7 @@ class ActorIncarnation(Incarnation):
         """Forget the deferred reply to *call*."""
         if self.deferred is not None:
             self.deferred.discard(call)
+            self.child.runtime.resting.wake()
 
     def _fatal_message(self) -> tuple[Envelope | None, str]:
         return self.fatal, self.fatal_caller
@@ -112,6 +119,12 @@ class ActorChild(Child):
         """Whether messages are waiting, or a handler or a commit is in progress."""
         return self.mailbox.active or (self.saver is not None and self.saver.busy)
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing waits, nothing is in progress, and no deferred reply is owed."""
+        incarnation = self.present
+        return not self.busy and not any(call.pending for call in (incarnation and incarnation.deferred) or ())
+
     def mailboxes(self) -> Sequence[Mailbox]:
         """The actor's mailbox."""
         return (self.mailbox,)
@@ -128,7 +141,9 @@ class ActorChild(Child):
     def new_incarnation(self) -> Incarnation:
         """The next incarnation. The mailbox counts as active from here on."""
         incarnation = super().new_incarnation()
-        self.mailbox.closed = None
+        self.mailbox.reopen()
+        if self.runtime.draining and self.spec.drain != 0:
+            refuse_outside(self)
         if not self.mailbox.queue:
             self.mailbox.needs = None
         self.mailbox.wake()
@@ -157,14 +172,16 @@ class ActorChild(Child):
         following = super().end(incarnation, reason)
         if following is None:
             mailbox.set_idle()
+            self.runtime.resting.wake()
         return following
 
     def close(self, cause: str) -> None:
         """Refuse the waiting calls and turn the waiting casts into dead letters."""
-        was_open = self.mailbox.closed is None
+        was_open = not self.mailbox.over
         self.mailbox.close(self.stopped, cause)
         if was_open and self.current is not None:
             self.current.notify()  # tasks that wait for a next incarnation would wait forever
+        self.runtime.resting.wake()
 
     def forget(self) -> None:
         """Release the name, and keep the account of the mailbox."""

@@ -125,7 +125,7 @@ class Context:
     def _tell_left(self, spec: HandlerSpec, values: tuple[Any, ...]) -> None:
         """Send the actor the message that a caller has left, even beyond the limit of its mailbox: there is at most one for each."""
         incarnation, mailbox, observers = self._incarnation, self._child.mailbox, self._child.runtime.observers
-        if incarnation.ended is not None or mailbox.closed is not None:
+        if incarnation.ended is not None or mailbox.over:
             return
         envelope = Envelope(spec, values, incarnation)
         mailbox.put_tick(envelope)

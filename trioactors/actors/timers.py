@@ -119,7 +119,7 @@ class Timer:
 
     def _fire(self) -> None:
         """Send the tick, and schedule the next one if there is a period."""
-        if self._timers.mailbox.closed is None and not self.waiting:
+        if not self._timers.mailbox.over and not self.waiting:
             self.waiting = True
             self._timers.send(self)
         if self.period is not None:

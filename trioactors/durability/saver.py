@@ -208,6 +208,7 @@ class Saver(ABC):
             self._commit_failed(verdict)
         self._runtime.activity.less()
         self.parking.wake()
+        self._runtime.resting.wake()
 
     def _report_commit(self, before: bytes) -> None:
         """Tell the listeners of the committer what the commit in flight has changed."""
@@ -259,6 +260,10 @@ class Saver(ABC):
     async def finish(self) -> None:
         """Wait until everything is committed: the actor stops in order. Raises `StoreError` if that is not possible."""
         await self.drained()
+
+    def hurry(self) -> None:
+        """Submit what is not submitted yet, unless a handler or a hook runs: the incarnation may be cancelled."""
+        return
 
     @abstractmethod
     def close(self) -> None:

@@ -31,6 +31,8 @@ class WriteBehind(Saver):
         self._due = False
         """Whether the window has ended, but the state could not be committed at that moment."""
         self._alarm: Alarm | None = None
+        self._last: bytes | None = None
+        """The state to commit after the commit in flight, even if the incarnation is over by then."""
         self._failed: Exception | None = None
         self._closed = False
 
@@ -89,6 +91,18 @@ class WriteBehind(Saver):
         if self._failed is not None:
             raise self._failed
 
+    def hurry(self) -> None:
+        """End the window at once, unless a handler or a hook runs. While a commit is in flight, this one follows it."""
+        if self._recording or self.fenced or self._closed:
+            return
+        if not self.busy:
+            self._fire()
+            return
+        try:
+            self._last = self._encode()
+        except Exception as error:  # as in _fire
+            self.incarnation.crash(error)
+
     def close(self) -> None:
         """Cancel the window; its changes are lost."""
         self._closed = True
@@ -114,11 +128,15 @@ class WriteBehind(Saver):
             self._commit(data)
 
     def _commit_succeeded(self) -> None:
-        if self._due:
+        last, self._last = self._last, None
+        if last is not None and last != self._committed:
+            self._commit(last)
+        elif self._due:
             self._fire()
 
     def _commit_failed(self, error: Exception) -> None:
         """Retry after another window, unless the incarnation ends."""
+        self._last = None
         if not self._closed and not self._ends_incarnation(error):
             self._failed = error
             self._due = False

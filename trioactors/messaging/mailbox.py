@@ -10,6 +10,7 @@ Invariants:
   `Activity` counts the active mailboxes, which makes `quiesce` exact.
 * Every envelope counted in `accepted` leaves through exactly one other counter, so `ledger` always balances.
 * After `close` the queue is empty and stays empty; the next start clears `closed`.
+* While the mailbox is drained, `closed` is set too, so that sending looks twice; `admits` then decides who may still send.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import trio
 
 from trioactors.errors import ActorStopped, MailboxFull
 from trioactors.messaging.ledger import Ledger
-from trioactors.messaging.messages import Admission, Call, Envelope
+from trioactors.messaging.messages import Admission, Call, Envelope, Sender
 from trioactors.messaging.overload import Needs
 from trioactors.scheduling.activity import Activity
 from trioactors.scheduling.deadlines import SMALLEST_SWEEP
@@ -51,6 +52,9 @@ class Mailbox:
     """Callbacks run between messages; tests use them to wait for a state."""
     current: Envelope | None = None
     closed: Callable[[], ActorStopped] | None = attrs.field(default=None, repr=False)
+    """Makes the error for messages that are refused; None while the mailbox accepts them all."""
+    admits: Callable[[Sender | None], bool] | None = attrs.field(default=None, repr=False)
+    """Whether a sender may still send, while the mailbox is drained; None otherwise."""
     peak: int = 0
     """The most messages that ever waited at once."""
     rejected: int = 0
@@ -73,6 +77,8 @@ class Mailbox:
     _sweep_at: int = attrs.field(default=SMALLEST_SWEEP, repr=False)
     """The number of waiting senders at which those that gave up are dropped. Nothing else drops them while a handler is stuck."""
     _reader: trio.lowlevel.Task | None = attrs.field(default=None, repr=False)
+    _drain_looker: Callable[[], None] | None = attrs.field(default=None, repr=False)
+    """Called between messages while the mailbox is drained."""
 
     # --- the sender's side ---
     # `put` and `put_call` run for every message: one comparison each for the limit, the peak and a sleeping actor, and no call unless
@@ -81,7 +87,7 @@ class Mailbox:
     def put(self, envelope: Envelope) -> bool:
         """Accept *envelope* if there is room, and return whether there was. Raises `ActorStopped` if the mailbox is closed."""
         if self.closed is not None:
-            raise self.closed()
+            self.check_open(envelope.sender)
         queue = self.queue
         waiting = len(queue)
         if waiting >= self.limit and not self._make_room():
@@ -118,6 +124,11 @@ class Mailbox:
             if self.overflow is Overflow.FAIL:
                 raise refused(self)
             self.wait_for_room(call)
+
+    def check_open(self, sender: Sender | None) -> None:
+        """Raise `ActorStopped` if messages of *sender* are refused now."""
+        if self.closed is not None and (self.admits is None or not self.admits(sender)):
+            raise self.closed()
 
     def wait_for_room(self, sender: Call | Admission, *, bounded: bool = False) -> bool:
         """Add *sender* to those that wait for room.
@@ -236,6 +247,7 @@ class Mailbox:
 
     def close(self, closed: Callable[[], ActorStopped], cause: str) -> None:
         """Refuse the waiting calls, turn the waiting casts into dead letters, and accept nothing more: the child will not be restarted."""
+        self.end_drain()
         self.closed = closed
         while self.queue:
             envelope = self.queue.popleft()
@@ -249,6 +261,46 @@ class Mailbox:
             self._senders.popleft().fail(closed())
         if self.current is None:
             self.set_idle()
+
+    @property
+    def over(self) -> bool:
+        """Whether it is closed: the child will not be restarted."""
+        return self.closed is not None and self.admits is None
+
+    def reopen(self) -> None:
+        """Accept messages again, as the child starts; while the mailbox is drained, only from those who may send."""
+        if self.admits is None:
+            self.closed = None
+
+    def begin_drain(self, admits: Callable[[Sender | None], bool], at_rest: Callable[[], None]) -> None:
+        """Refuse messages from now on, except from senders that *admits* admits. Calls *at_rest* when the queue may have become empty.
+
+        Without effect if the mailbox is drained or closed already.
+        """
+        if self.closed is not None:
+            return
+        self.closed, self.admits = self._draining, admits
+
+        def look() -> None:
+            if not self.queue:
+                at_rest()
+
+        self._drain_looker = look
+        self.lookers = [*self.lookers, look]
+        self.attention = True
+
+    def end_drain(self) -> None:
+        """Accept messages from all senders again. Without effect if the mailbox is not drained."""
+        if self.admits is None:
+            return
+        self.closed = self.admits = None
+        self.lookers = [looker for looker in self.lookers if looker is not self._drain_looker]
+        self._drain_looker = None
+
+    def _draining(self) -> ActorStopped:
+        return ActorStopped(
+            f"{self.owner} is being drained: it handles what it has accepted, takes no new messages, and then stops"
+        )
 
     @property
     def ledger(self) -> Ledger:

@@ -137,6 +137,11 @@ class Child:
         """Whether messages wait or are being handled."""
         return False
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether it has handled what it has accepted, and owes no reply."""
+        return not self.busy
+
     def mailboxes(self) -> Sequence[Mailbox]:
         """Its mailbox, if it has one."""
         return ()
@@ -355,6 +360,9 @@ class Incarnation:
             self.killed = why
             self.asked = self.asked or KILLED
             self.scope.cancel(reason=why)
+
+    def hurry(self) -> None:
+        """Save at once what can be saved: the incarnation may be cancelled."""
 
     def crash(self, error: BaseException) -> None:
         """Cancel this incarnation and report *error* as its crash. For failures outside its main task."""

@@ -25,6 +25,7 @@ from trioactors.errors import (
     UnknownName,
 )
 from trioactors.supervision.child import Child, Parent, leaves_for_good, start_failure, waiting_incarnation
+from trioactors.supervision.draining import drained
 from trioactors.supervision.dynamic import abandon_start, independent, start_concurrently, start_error, stop_concurrently
 from trioactors.supervision.requests import Request
 from trioactors.supervision.restarts import ChildStatus
@@ -204,8 +205,17 @@ def _known_already(child: Child) -> Exception:
     return NameTaken(child.name, repr(child)) if child.dynamic else ChildRunning(f"{child!r} is running already")
 
 
-async def stop_child(child: Child) -> None:
-    """Stop *child* for good. A dynamic or temporary child is forgotten, any other stays known as *undefined*. Idempotent."""
+async def stop_child(child: Child, drain: float | None = None) -> None:
+    """Stop *child* for good. A dynamic or temporary child is forgotten, any other stays known as *undefined*. Idempotent.
+
+    It is drained first for up to *drain* seconds, by default as its spec says. Its supervisor is free meanwhile. If the caller is
+    cancelled during that, the child runs on.
+    """
+    async with drained(child, child.spec.drain if drain is None else drain):
+        await _stop_drained(child)
+
+
+async def _stop_drained(child: Child) -> None:
     supervisor = _supervisor_of(child)
     what = f"stopping {child.name}"
 
@@ -213,7 +223,7 @@ async def stop_child(child: Child) -> None:
         if not supervisor.is_child(child):
             return
         child.leaving = True
-        await loop.stop(child)
+        await loop.stop_now(child)
         if child.dynamic or child.spec.restart is Restart.TEMPORARY:
             supervisor.forget_child(child)
 

@@ -17,7 +17,9 @@ from trioactors.messaging.ledger import Accounts
 from trioactors.persistence.committer import Committer
 from trioactors.scheduling.activity import Activity
 from trioactors.scheduling.deadlines import Deadlines
+from trioactors.scheduling.parking import Parking
 from trioactors.settings import Settings
+from trioactors.supervision.stopping import Stopping
 from trioactors.trace.loop_lag import LoopLag
 from trioactors.trace.observers import Observers
 
@@ -50,9 +52,20 @@ class Runtime:
     """The way to the store; None if the system has none."""
     closed: bool = False
     """Whether the tree has been stopped and the system is over."""
+    stopping: Stopping | None = None
+    """The times of the stop; None until the whole system is asked to stop."""
+    forced: str | None = None
+    """Why all that still runs is cancelled; None until a stop is forced."""
+    resting: Parking = attrs.field(factory=Parking, repr=False)
+    """Woken whenever an actor may have come to rest, and when a stop is forced. Drains wait here."""
 
     def __attrs_post_init__(self) -> None:
         self.observers.changed = self.lag.reconsider
+
+    @property
+    def draining(self) -> bool:
+        """Whether the whole system is drained before it stops, or was."""
+        return self.stopping is not None and self.stopping.drain_until is not None
 
     def check_thread(self, target: object) -> None:
         """Raise `WrongThread` outside this system's Trio run; `SystemClosed` if the system is closed too."""

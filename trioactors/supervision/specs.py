@@ -16,7 +16,7 @@ from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, TypeGu
 import attrs
 
 from trioactors.errors import SpecError
-from trioactors.settings import Backoff, Intensity, choice, flag, of_class, seconds
+from trioactors.settings import Backoff, Intensity, choice, drain_time, flag, of_class, seconds
 from trioactors.supervision.arguments import takes, takes_nothing
 
 __all__ = [
@@ -210,6 +210,8 @@ class ChildSpec:
     restart: Restart
     grace: float | None = None
     start_timeout: float | None = None
+    drain: float | None = None
+    """How long it may be drained before it stops for good, in seconds, infinity for as long as the stop permits; None: as its system."""
     significant: bool = False
     wants_status: bool = False
     """Whether the function takes `task_status`, and reports itself when it is ready."""
@@ -226,6 +228,7 @@ def child(
     restart: Restart | str | None = None,
     grace: float | None = None,
     start_timeout: float | None = None,
+    drain: bool | float | None = None,
     significant: bool = False,
 ) -> ChildSpec:
     """Declare a child: an actor class, an async function or a `resource`. Bind arguments with `functools.partial`.
@@ -237,6 +240,8 @@ def child(
     * *restart*: `permanent`, `transient` or `temporary`, see `Restart`. By default actors and resources are permanent, functions transient;
     * *grace*: how long the child may take to stop, in seconds; then it is cancelled. `BRUTAL_KILL` cancels it at once;
     * *start_timeout*: how long it may take to become ready, in seconds;
+    * *drain*: whether it finishes what it has accepted before it stops for good: True, or the most seconds that this may take. False: not
+      even if its system is drained. A function is told by `stop_requested` instead of being cancelled at once;
     * *significant*: whether its exit counts for the `auto_shutdown` of its supervisor.
 
     The two times are by default those of `Settings`. A function that takes `task_status` is ready when it calls `task_status.started()`,
@@ -257,6 +262,7 @@ def child(
         restart=default if restart is None else choice(restart, Restart, "restart"),
         grace=None if grace is None else seconds(grace, "grace"),
         start_timeout=None if start_timeout is None else seconds(start_timeout, "start_timeout"),
+        drain=None if drain is None else drain_time(drain, "drain"),
         significant=flag(significant, "significant"),
         wants_status=wants_status,
         target=target,
@@ -356,6 +362,7 @@ class Supervisor:
 
     kind = ChildKind.SUPERVISOR
     start_timeout = math.inf  # each of its children has its own
+    drain = 0.0  # the same
 
     def __attrs_post_init__(self) -> None:
         where = f"supervisor {self.name!r}"

@@ -22,7 +22,7 @@ import outcome
 import trio
 
 from trioactors.errors import ActorStopped, StartFailed, TrioactorsError
-from trioactors.errors.exits import CRASH, KILLED, Exit, ExitKind, RestartEntry
+from trioactors.errors.exits import CRASH, KILLED, SHUTDOWN, Exit, ExitKind, RestartEntry
 from trioactors.supervision.child import Child, Incarnation
 from trioactors.supervision.launcher import Launcher
 from trioactors.supervision.requests import ContinueRestart, Exited, Message, Request, StopRequested
@@ -197,6 +197,7 @@ class SupervisorLoop(Launcher):
         if child.dynamic or rule is Restart.TEMPORARY:
             self.child.forget_child(child)
         if decision.verdict is Verdict.SHUTS_DOWN:
+            self._not_coming_back = not comes_back(self.plan.restart, SHUTDOWN)
             raise StopRequested
 
     def _significant(self) -> dict[str, ChildStatus]:

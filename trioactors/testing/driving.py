@@ -66,7 +66,7 @@ async def restarted(ref: object, *, after: int = 0, timeout: float = 60.0) -> No
 
 
 def _settled(child: ActorChild, after: int) -> bool:
-    if child.mailbox.closed is not None:
+    if child.mailbox.over:
         raise child.stopped()
     incarnation = child.present
     if incarnation is None or incarnation.number <= after:

@@ -1,0 +1,143 @@
+"""Draining: children handle what they have accepted, before they are stopped.
+
+The mailbox of a child that is drained refuses what comes from outside and keeps its messages. The drain ends when the child is at *rest*:
+no message waits or is being handled, no commit is in flight, and no deferred reply is owed. A child that crashes meanwhile is restarted as
+usual and goes on. Whether several children are at rest is asked of all of them at the same moment, so a message on its way from one to
+another is never overlooked.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
+
+import trio
+
+from trioactors.messaging.mailbox import Mailbox
+from trioactors.messaging.messages import Sender
+from trioactors.persistence.committer import STORE
+from trioactors.supervision.child import Child, Incarnation, waiting_incarnation
+from trioactors.supervision.runtime import Runtime
+from trioactors.supervision.stopping import drain_end, longest_drain
+from trioactors.supervision.tree import SupervisorChild
+from trioactors.supervision.wait_graph import waiting
+from trioactors.trace.records import Drained
+
+__all__ = [
+    "cut_by_force",
+    "drained",
+    "in_start_order",
+    "own_drain_end",
+    "refuse_others",
+    "refuse_outside",
+    "report_drain",
+    "wait_for_rest",
+]
+
+_log = logging.getLogger("trioactors")
+
+
+def in_start_order(supervisor: SupervisorChild) -> Iterator[Child]:
+    """All children below *supervisor* that are not supervisors themselves, in start order."""
+    for child in supervisor.children.values():
+        if isinstance(child, SupervisorChild):
+            yield from in_start_order(child)
+        else:
+            yield child
+
+
+def cut_by_force(child: Child) -> bool:
+    """Whether *child* gets no grace, because the stop is forced. Supervisors stop in order, which is quick then; the store must close."""
+    return child.runtime.forced is not None and not isinstance(child, SupervisorChild) and child.name != STORE
+
+
+def own_drain_end(child: Child, own: float | None) -> float | None:
+    """When the drain of *child* ends if it is stopped now; None if it is not drained. *own* is in seconds, as in `drain_end`."""
+    runtime = child.runtime
+    settings = runtime.settings
+    return drain_end(runtime.now(), own, runtime.stopping, longest_drain(settings.stop_timeout, settings.grace))
+
+
+def refuse_others(child: Child) -> None:
+    """Let the mailbox of *child* refuse all messages but those that it sends to itself."""
+
+    def admits(sender: Sender | None) -> bool:
+        return sender is not None and sender.child is child
+
+    for mailbox in child.mailboxes():
+        mailbox.begin_drain(admits, child.runtime.resting.wake)
+
+
+def refuse_outside(child: Child) -> None:
+    """Let the mailbox of *child* refuse all messages that do not come from children of its system."""
+    runtime = child.runtime
+
+    def admits(sender: Sender | None) -> bool:
+        return isinstance(sender, Incarnation) and sender.child.runtime is runtime
+
+    for mailbox in child.mailboxes():
+        mailbox.begin_drain(admits, runtime.resting.wake)
+
+
+async def wait_for_rest(runtime: Runtime, children: Callable[[], Iterable[Child]], until: float) -> None:
+    """Wait until all of *children* are at rest at the same moment, or until the time *until*, or until the stop is forced."""
+    await trio.lowlevel.checkpoint()
+    with trio.CancelScope(deadline=until):  # noqa: ASYNC912 - the checkpoint above is enough if they are at rest already
+        while restless := next((child for child in children() if _in_the_way(child)), None):
+            while _in_the_way(restless):
+                await runtime.resting.wait()
+
+
+def _in_the_way(child: Child) -> bool:
+    """Whether a drain has to wait for *child*. A forced stop waits for none."""
+    return not child.at_rest and child.runtime.forced is None
+
+
+@asynccontextmanager
+async def drained(child: Child, own: float | None) -> AsyncGenerator[None, None]:
+    """Drain *child*, and keep its mailbox closed to others until the block is left. If it runs on, it accepts messages again.
+
+    A handler that waits here waits for *child*. Raises `CallCycle` if that would be for ever.
+    """
+    runtime, mailboxes = child.runtime, child.mailboxes()
+    until = own_drain_end(child, own) if mailboxes and not child.at_rest else None
+    if until is None:
+        yield
+        return
+    alone = not runtime.draining  # otherwise all mailboxes of the system refuse what comes from outside
+    if alone:
+        refuse_others(child)
+    try:
+        began = runtime.now()
+        await _wait_alone(child, until)
+        report_drain(runtime, child.name, began, mailboxes)
+        yield
+    finally:
+        for mailbox in mailboxes if alone else ():
+            mailbox.end_drain()
+
+
+def report_drain(runtime: Runtime, name: str, began: float, mailboxes: Sequence[Mailbox]) -> None:
+    """Emit the record of a drain that is over, and log a warning if messages are left in *mailboxes*."""
+    left = {mailbox.owner: len(mailbox) for mailbox in mailboxes if len(mailbox)}
+    now = runtime.now()
+    if left:
+        drained = f"{sum(left.values())} messages still wait in {', '.join(list(left)[:10])}"
+        _log.warning("%s: the drain is over after %g s, and %s", name, now - began, drained)
+    if runtime.observers.listeners:
+        runtime.observers.emit(Drained(time=now, child=name, seconds=now - began, left=sum(left.values())))
+
+
+async def _wait_alone(child: Child, until: float) -> None:
+    failed: list[Exception] = []
+    scope = trio.CancelScope()
+
+    def give_up(error: Exception) -> None:
+        failed.append(error)
+        scope.cancel(reason=str(error))
+
+    with scope, waiting(waiting_incarnation(), give_up, child):
+        await wait_for_rest(child.runtime, lambda: [child], until)
+    if failed:
+        raise failed[0]
