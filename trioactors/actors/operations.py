@@ -28,7 +28,7 @@ async def stop(ref: object, *, drain: bool | float | None = None) -> None:
 
     With *drain*, the actor first handles all that it has accepted, and gives the replies that it has deferred. Messages from others
     raise `ActorStopped` from then on. A number is the most seconds that this may take; True means as long as `Settings.stop_timeout`
-    permits a system, less a grace. What is left then is treated as above. By default `child(drain=...)` decides. If the caller is
+    permits a system, less two graces. What is left then is treated as above. By default `child(drain=...)` decides. If the caller is
     cancelled during the drain, the actor runs on.
     """
     seconds_to_drain = None if drain is None else drain_time(drain, "stop: drain")

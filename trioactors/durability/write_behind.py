@@ -95,6 +95,7 @@ class WriteBehind(Saver):
         """End the window at once, unless a handler or a hook runs. While a commit is in flight, this one follows it."""
         if self._recording or self.fenced or self._closed:
             return
+        self._cancel_alarm()
         if not self.busy:
             self._fire()
             return
@@ -106,6 +107,9 @@ class WriteBehind(Saver):
     def close(self) -> None:
         """Cancel the window; its changes are lost."""
         self._closed = True
+        self._cancel_alarm()
+
+    def _cancel_alarm(self) -> None:
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None

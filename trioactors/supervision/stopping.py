@@ -28,8 +28,11 @@ class Stopping:
 
 
 def longest_drain(stop_timeout: float, grace: float) -> float:
-    """How many seconds of *stop_timeout* a drain may take: a *grace* is left for the ordered stop, or half of the time if that is less."""
-    return stop_timeout if stop_timeout == math.inf else stop_timeout - min(grace, stop_timeout / 2)
+    """How many seconds of *stop_timeout* a drain may take. Two graces are left for the ordered stop, or half of the time if that is less.
+
+    Two, so that a child which is stuck, and takes a whole grace, leaves one for the others.
+    """
+    return stop_timeout if stop_timeout == math.inf else stop_timeout - min(2 * grace, stop_timeout / 2)
 
 
 def whole_stop(now: float, drain: float, *, stop_timeout: float, grace: float) -> Stopping:

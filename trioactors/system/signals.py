@@ -57,7 +57,8 @@ def exit_of(number: int) -> BaseException:
 def heeded() -> tuple[signal.Signals, ...]:
     """The signals to handle: those that exist here, and are not ignored or handled outside Python."""
     known = [signal.Signals[name] for name in _STOPPING if name in signal.Signals.__members__]
-    return tuple(number for number in known if signal.getsignal(number) not in {None, signal.SIG_IGN})
+    handlers = {number: signal.getsignal(number) for number in known}
+    return tuple(number for number, handler in handlers.items() if handler is not None and handler is not signal.SIG_IGN)
 
 
 @attrs.define(eq=False)
