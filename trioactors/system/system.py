@@ -107,6 +107,7 @@ class System(SystemView):
         restart: Restart | str | None = None,
         grace: float | None = None,
         start_timeout: float | None = None,
+        drain: bool | float | None = None,
     ) -> A:
         """Start an actor, wait until it is ready, and return its ref.
 
@@ -117,7 +118,7 @@ class System(SystemView):
         *make* is its class, a generic class with its arguments (`Cache[int]`), or a `partial` of either. The options are those of `child`.
         For other kinds of children see `supervisor`. Raises `NameTaken`, `StartFailed` (with the cause), `SpecError`, `SystemClosed`.
         """
-        spec = child(make, name=name, restart=restart, grace=grace, start_timeout=start_timeout)
+        spec = child(make, name=name, restart=restart, grace=grace, start_timeout=start_timeout, drain=drain)
         if spec.kind is not ChildKind.ACTOR:
             raise SpecError(f"start() is for actors; for {make!r} use system.supervisor().start_child(ta.child(...))")
         self._runtime.check_open(self)
