@@ -387,9 +387,8 @@ async def test_the_outside_is_refused_while_a_system_drains(autojump_clock: Mock
         with pytest.raises(ta.ActorStopped, match="being drained"):
             await actor.work(99)
 
-    async with trio.open_nursery() as nursery:
-        async with isolated_system(top(slow(done)), settings=DRAIN) as system:
-            nursery.start_soon(outside, await fill(system))
+    async with trio.open_nursery() as nursery, isolated_system(top(slow(done)), settings=DRAIN) as system:
+        nursery.start_soon(outside, await fill(system))
 
     assert done == list(range(10))
 
@@ -580,7 +579,9 @@ async def test_a_function_with_drain_false_runs_until_its_turn(autojump_clock: M
         finally:
             diary.append(f"{name} at {trio.current_time():g}")
 
-    tree = top(ta.child(partial(log, "writer"), name="writer", drain=False), slow(done), ta.child(partial(log, "poll"), name="poll"))
+    tree = top(
+        ta.child(partial(log, "writer"), name="writer", drain=False), slow(done), ta.child(partial(log, "poll"), name="poll")
+    )
     async with isolated_system(tree, settings=DRAIN) as system:
         await fill(system)
 

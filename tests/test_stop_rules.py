@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trioactors.supervision.stopping import Stopping, drain_end, longest_drain, whole_stop
-from trioactors.system.signals import SAME, Reaction, exit_of, reaction
+from trioactors.system.signals import Reaction, exit_of, reaction
 
 times = st.integers(0, 60).map(float)
 lengths = times | st.just(math.inf)
@@ -68,9 +68,9 @@ def test_when_the_drain_of_one_child_ends(own: float | None, stopping: Stopping 
     ("counted", "since_last", "then"),
     [
         (0, 0.0, Reaction.STOP),
-        (1, SAME / 2, Reaction.NOTHING),
-        (1, SAME, Reaction.FORCE),
-        (2, SAME / 2, Reaction.NOTHING),
+        (1, 0.1, Reaction.NOTHING),
+        (1, 0.2, Reaction.FORCE),
+        (2, 0.1, Reaction.NOTHING),
         (2, 1.0, Reaction.DIE),
         (7, 1.0, Reaction.DIE),
     ],

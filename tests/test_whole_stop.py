@@ -17,7 +17,6 @@ import trioactors as ta
 from shared.trees import lasting, top
 from trioactors.testing import isolated_system
 
-
 INTERNAL = {":dynamic": "shutdown", ":store": "shutdown", ":root": "shutdown"}
 
 

@@ -153,7 +153,18 @@ MADE_BY_US = frozenset(
             "Deferred",
         ),
         *("EveryMessage", "Exit", "Explanation", "Handler", "Ledger", "Portal", "Resource", "RestartEntry", "RestartHistory"),
-        *("SupervisorHandle", "System", "Watch", "Codec", "Declaration", "Envelope", "Rule", "current_system", "declaration_of", "stop_requested"),
+        *(
+            "SupervisorHandle",
+            "System",
+            "Watch",
+            "Codec",
+            "Declaration",
+            "Envelope",
+            "Rule",
+            "current_system",
+            "declaration_of",
+            "stop_requested",
+        ),
     }
 )
 """Classes that a program gets and does not make, and functions that take nothing, or only a class. Errors, enums and records, too."""

@@ -20,7 +20,7 @@ from trioactors.actors.child import ActorChild, ActorIncarnation
 from trioactors.durability.saver import Saver
 from trioactors.errors import ActorStopped, DeliveryError
 from trioactors.messaging.handlers import BoundHandler, HandlerSpec
-from trioactors.messaging.mailbox import Mailbox, refused
+from trioactors.messaging.mailbox import Mailbox, is_over, refused
 from trioactors.messaging.messages import Admission, Call, Envelope, Late, Sender, causation_of
 from trioactors.settings import Overflow
 from trioactors.settings import seconds as checked_seconds
@@ -144,7 +144,8 @@ class RemoteHandler(Generic[P, R]):
     def _hold(self, cast: Envelope, saver: Saver) -> None:
         """Hold a cast of a durable handler until its commit. Refuse it now only if it could never be delivered."""
         mailbox = self._mailbox
-        mailbox.check_open(cast.sender)
+        if mailbox.closed is not None:
+            mailbox.closed.check(cast.sender)
         if len(mailbox) >= mailbox.limit and (
             mailbox.overflow is Overflow.FAIL or (cast.sender is not None and cast.sender.child is self._child)
         ):
@@ -246,7 +247,7 @@ class Sent:
         try:
             accepted = mailbox.put(cast)
         except ActorStopped:
-            if not mailbox.over:  # it is drained, and this message was sent before that
+            if not is_over(mailbox):  # it is drained, and this message was sent before that
                 self._admit_late(mailbox)
                 return
             runtime.accounts.dead_letter(child.name, cast, "it stopped before the sender's state was committed")

@@ -12,10 +12,11 @@ from trioactors.actors.plan import ActorPlan
 from trioactors.actors.tasks import ChildTasks
 from trioactors.actors.timers import Timers
 from trioactors.durability.saver import Saver
+from trioactors.durability.write_behind import WriteBehind
 from trioactors.errors import ActorCrashed, ActorStopped, CallTimeout, StateUnreadable, SystemClosed, UsageError, WrongClass
 from trioactors.errors.exits import CRASH, Exit
 from trioactors.messaging.handlers import HandlerSpec
-from trioactors.messaging.mailbox import Mailbox
+from trioactors.messaging.mailbox import Mailbox, is_over
 from trioactors.messaging.messages import Call, Envelope, causation_of
 from trioactors.messaging.overload import learned_from_late
 from trioactors.settings import Overflow
@@ -56,8 +57,13 @@ class ActorIncarnation(Incarnation):
 
     def hurry(self) -> None:
         """Commit what a write-behind window holds, unless a handler is in progress."""
-        if self.saver is not None:
+        if isinstance(self.saver, WriteBehind):
             self.saver.hurry()
+
+    @property
+    def owes_replies(self) -> bool:
+        """Whether a deferred reply is still to be given to a caller that waits for it."""
+        return any(call.pending for call in self.deferred or ())
 
     def check_on_self(self, what: str) -> None:
         """Raise `UsageError` unless the current task is in a handler or a hook of this incarnation, and may use *what* of the actor."""
@@ -119,12 +125,6 @@ class ActorChild(Child):
         """Whether messages are waiting, or a handler or a commit is in progress."""
         return self.mailbox.active or (self.saver is not None and self.saver.busy)
 
-    @property
-    def at_rest(self) -> bool:
-        """Whether nothing waits, nothing is in progress, and no deferred reply is owed."""
-        incarnation = self.present
-        return not self.busy and not any(call.pending for call in (incarnation and incarnation.deferred) or ())
-
     def mailboxes(self) -> Sequence[Mailbox]:
         """The actor's mailbox."""
         return (self.mailbox,)
@@ -141,7 +141,8 @@ class ActorChild(Child):
     def new_incarnation(self) -> Incarnation:
         """The next incarnation. The mailbox counts as active from here on."""
         incarnation = super().new_incarnation()
-        self.mailbox.reopen()
+        if is_over(self.mailbox):
+            self.mailbox.closed = None
         if self.runtime.draining and self.spec.drain != 0:
             refuse_outside(self)
         if not self.mailbox.queue:
@@ -153,7 +154,10 @@ class ActorChild(Child):
         """Let the actor finish the message in progress, then stop."""
         super().request_stop(incarnation, reason)
         self.mailbox.wake()
-        saver = cast("ActorIncarnation", incarnation).saver
+        own = cast("ActorIncarnation", incarnation)
+        if self.runtime.forced is not None:
+            own.hurry()
+        saver = own.saver
         if saver is not None:
             saver.parking.wake()
 
@@ -177,7 +181,7 @@ class ActorChild(Child):
 
     def close(self, cause: str) -> None:
         """Refuse the waiting calls and turn the waiting casts into dead letters."""
-        was_open = not self.mailbox.over
+        was_open = not is_over(self.mailbox)
         self.mailbox.close(self.stopped, cause)
         if was_open and self.current is not None:
             self.current.notify()  # tasks that wait for a next incarnation would wait forever

@@ -261,10 +261,6 @@ class Saver(ABC):
         """Wait until everything is committed: the actor stops in order. Raises `StoreError` if that is not possible."""
         await self.drained()
 
-    def hurry(self) -> None:
-        """Submit what is not submitted yet, unless a handler or a hook runs: the incarnation may be cancelled."""
-        return
-
     @abstractmethod
     def close(self) -> None:
         """Drop what was not submitted for a commit: the incarnation is over, or a handler has just ended it.

@@ -86,7 +86,7 @@ class WriteBehind(Saver):
         await self.drained()
         self._failed = None
         if not self.fenced:
-            self._save()
+            self._save(self._encode())
         await self.drained()
         if self._failed is not None:
             raise self._failed
@@ -98,11 +98,8 @@ class WriteBehind(Saver):
         self._cancel_alarm()
         if not self.busy:
             self._fire()
-            return
-        try:
-            self._last = self._encode()
-        except Exception as error:  # as in _fire
-            self.incarnation.crash(error)
+        else:
+            self._last = self._try_to_encode()
 
     def close(self) -> None:
         """Cancel the window; its changes are lost."""
@@ -120,14 +117,20 @@ class WriteBehind(Saver):
         self._due = True
         if self._recording or self.busy or self.fenced or self._closed:
             return
-        try:
-            self._save()
-        except Exception as error:  # the state cannot be encoded; raising from this callback would reach no supervisor
-            self.incarnation.crash(error)
+        data = self._try_to_encode()
+        if data is not None:
+            self._save(data)
 
-    def _save(self) -> None:
+    def _try_to_encode(self) -> bytes | None:
+        """The state as it is. If it cannot be encoded, crash the incarnation: raising from a callback would reach no supervisor."""
+        try:
+            return self._encode()
+        except Exception as error:
+            self.incarnation.crash(error)
+            return None
+
+    def _save(self, data: bytes) -> None:
         self._due = False
-        data = self._encode()
         if data != self._committed:
             self._commit(data)
 

@@ -10,7 +10,7 @@ Invariants:
   `Activity` counts the active mailboxes, which makes `quiesce` exact.
 * Every envelope counted in `accepted` leaves through exactly one other counter, so `ledger` always balances.
 * After `close` the queue is empty and stays empty; the next start clears `closed`.
-* While the mailbox is drained, `closed` is set too, so that sending looks twice; `admits` then decides who may still send.
+* While the mailbox is drained, `closed` is set too, so that sending looks twice; it then admits some senders.
 """
 
 from __future__ import annotations
@@ -31,7 +31,23 @@ from trioactors.scheduling.activity import Activity
 from trioactors.scheduling.deadlines import SMALLEST_SWEEP
 from trioactors.settings import Overflow
 
-__all__ = ["Mailbox", "count_shed", "ledger_of", "refused"]
+__all__ = ["Mailbox", "Refusal", "begin_drain", "count_shed", "end_drain", "is_over", "ledger_of", "refused"]
+
+
+@attrs.frozen(eq=False)
+class Refusal:
+    """Why a mailbox refuses messages: it is closed, or it is drained and still admits some senders."""
+
+    error: Callable[[], ActorStopped]
+    admits: Callable[[Sender | None], bool] | None = None
+    """Whether a sender may still send, while the mailbox is drained; None if it is closed."""
+    look: Callable[[], None] | None = None
+    """Called between messages while the mailbox is drained."""
+
+    def check(self, sender: Sender | None) -> None:
+        """Raise `ActorStopped` if messages of *sender* are refused."""
+        if self.admits is None or not self.admits(sender):
+            raise self.error()
 
 
 @attrs.define(eq=False)
@@ -51,10 +67,8 @@ class Mailbox:
     lookers: list[Callable[[], None]] | tuple[()] = attrs.field(default=(), repr=False)
     """Callbacks run between messages; tests use them to wait for a state."""
     current: Envelope | None = None
-    closed: Callable[[], ActorStopped] | None = attrs.field(default=None, repr=False)
-    """Makes the error for messages that are refused; None while the mailbox accepts them all."""
-    admits: Callable[[Sender | None], bool] | None = attrs.field(default=None, repr=False)
-    """Whether a sender may still send, while the mailbox is drained; None otherwise."""
+    closed: Refusal | None = attrs.field(default=None, repr=False)
+    """Which messages are refused; None while none are."""
     peak: int = 0
     """The most messages that ever waited at once."""
     rejected: int = 0
@@ -77,8 +91,6 @@ class Mailbox:
     _sweep_at: int = attrs.field(default=SMALLEST_SWEEP, repr=False)
     """The number of waiting senders at which those that gave up are dropped. Nothing else drops them while a handler is stuck."""
     _reader: trio.lowlevel.Task | None = attrs.field(default=None, repr=False)
-    _drain_looker: Callable[[], None] | None = attrs.field(default=None, repr=False)
-    """Called between messages while the mailbox is drained."""
 
     # --- the sender's side ---
     # `put` and `put_call` run for every message: one comparison each for the limit, the peak and a sleeping actor, and no call unless
@@ -87,7 +99,7 @@ class Mailbox:
     def put(self, envelope: Envelope) -> bool:
         """Accept *envelope* if there is room, and return whether there was. Raises `ActorStopped` if the mailbox is closed."""
         if self.closed is not None:
-            self.check_open(envelope.sender)
+            self.closed.check(envelope.sender)
         queue = self.queue
         waiting = len(queue)
         if waiting >= self.limit and not self._make_room():
@@ -124,11 +136,6 @@ class Mailbox:
             if self.overflow is Overflow.FAIL:
                 raise refused(self)
             self.wait_for_room(call)
-
-    def check_open(self, sender: Sender | None) -> None:
-        """Raise `ActorStopped` if messages of *sender* are refused now."""
-        if self.closed is not None and (self.admits is None or not self.admits(sender)):
-            raise self.closed()
 
     def wait_for_room(self, sender: Call | Admission, *, bounded: bool = False) -> bool:
         """Add *sender* to those that wait for room.
@@ -247,8 +254,8 @@ class Mailbox:
 
     def close(self, closed: Callable[[], ActorStopped], cause: str) -> None:
         """Refuse the waiting calls, turn the waiting casts into dead letters, and accept nothing more: the child will not be restarted."""
-        self.end_drain()
-        self.closed = closed
+        end_drain(self)
+        self.closed = Refusal(closed)
         while self.queue:
             envelope = self.queue.popleft()
             if isinstance(envelope, Call):
@@ -263,46 +270,6 @@ class Mailbox:
             self.set_idle()
 
     @property
-    def over(self) -> bool:
-        """Whether it is closed: the child will not be restarted."""
-        return self.closed is not None and self.admits is None
-
-    def reopen(self) -> None:
-        """Accept messages again, as the child starts; while the mailbox is drained, only from those who may send."""
-        if self.admits is None:
-            self.closed = None
-
-    def begin_drain(self, admits: Callable[[Sender | None], bool], at_rest: Callable[[], None]) -> None:
-        """Refuse messages from now on, except from senders that *admits* admits. Calls *at_rest* when the queue may have become empty.
-
-        Without effect if the mailbox is drained or closed already.
-        """
-        if self.closed is not None:
-            return
-        self.closed, self.admits = self._draining, admits
-
-        def look() -> None:
-            if not self.queue:
-                at_rest()
-
-        self._drain_looker = look
-        self.lookers = [*self.lookers, look]
-        self.attention = True
-
-    def end_drain(self) -> None:
-        """Accept messages from all senders again. Without effect if the mailbox is not drained."""
-        if self.admits is None:
-            return
-        self.closed = self.admits = None
-        self.lookers = [looker for looker in self.lookers if looker is not self._drain_looker]
-        self._drain_looker = None
-
-    def _draining(self) -> ActorStopped:
-        return ActorStopped(
-            f"{self.owner} is being drained: it handles what it has accepted, takes no new messages, and then stops"
-        )
-
-    @property
     def ledger(self) -> Ledger:
         """The account of this mailbox as of now."""
         return ledger_of([self])
@@ -310,6 +277,41 @@ class Mailbox:
     def __len__(self) -> int:
         """How many messages wait."""
         return len(self.queue)
+
+
+def is_over(mailbox: Mailbox) -> bool:
+    """Whether *mailbox* is closed: its child will not be restarted."""
+    return mailbox.closed is not None and mailbox.closed.admits is None
+
+
+def begin_drain(mailbox: Mailbox, admits: Callable[[Sender | None], bool], at_rest: Callable[[], None]) -> None:
+    """Refuse messages from now on, except from senders that *admits* admits. Calls *at_rest* when the queue may have become empty.
+
+    Without effect if *mailbox* is drained or closed already.
+    """
+    if mailbox.closed is not None:
+        return
+
+    def draining() -> ActorStopped:
+        return ActorStopped(
+            f"{mailbox.owner} is being drained: it handles what it has accepted, takes no new messages, and then stops"
+        )
+
+    def look() -> None:
+        if not mailbox.queue:
+            at_rest()
+
+    mailbox.closed = Refusal(draining, admits, look)
+    mailbox.lookers = [*mailbox.lookers, look]
+    mailbox.attention = True
+
+
+def end_drain(mailbox: Mailbox) -> None:
+    """Accept messages from all senders again. Without effect if *mailbox* is not drained."""
+    drain = mailbox.closed
+    if drain is not None and drain.admits is not None:
+        mailbox.closed = None
+        mailbox.lookers = [looker for looker in mailbox.lookers if looker is not drain.look]
 
 
 _COUNTED: Final = tuple(field.name for field in attrs.fields(Ledger) if field.name not in {"in_progress", "waiting"})

@@ -137,11 +137,6 @@ class Child:
         """Whether messages wait or are being handled."""
         return False
 
-    @property
-    def at_rest(self) -> bool:
-        """Whether it has handled what it has accepted, and owes no reply."""
-        return not self.busy
-
     def mailboxes(self) -> Sequence[Mailbox]:
         """Its mailbox, if it has one."""
         return ()
@@ -303,6 +298,11 @@ class Incarnation:
         if child.parent is not None:
             child.parent.child_ready(child, self)
 
+    @property
+    def owes_replies(self) -> bool:
+        """Whether it has deferred a reply to a caller that still waits."""
+        return False
+
     def message_in_progress(self) -> Envelope | None:
         """The message being handled now. None for children that are no actors."""
         return None
@@ -360,9 +360,6 @@ class Incarnation:
             self.killed = why
             self.asked = self.asked or KILLED
             self.scope.cancel(reason=why)
-
-    def hurry(self) -> None:
-        """Save at once what can be saved: the incarnation may be cancelled."""
 
     def crash(self, error: BaseException) -> None:
         """Cancel this incarnation and report *error* as its crash. For failures outside its main task."""

@@ -14,7 +14,8 @@ from contextlib import asynccontextmanager
 
 import trio
 
-from trioactors.messaging.mailbox import Mailbox
+from trioactors.errors.exits import SHUTDOWN
+from trioactors.messaging.mailbox import Mailbox, begin_drain, end_drain
 from trioactors.messaging.messages import Sender
 from trioactors.persistence.committer import STORE
 from trioactors.supervision.child import Child, Incarnation, waiting_incarnation
@@ -25,6 +26,8 @@ from trioactors.supervision.wait_graph import waiting
 from trioactors.trace.records import Drained
 
 __all__ = [
+    "ask_supervisors",
+    "at_rest",
     "cut_by_force",
     "drained",
     "in_start_order",
@@ -47,9 +50,23 @@ def in_start_order(supervisor: SupervisorChild) -> Iterator[Child]:
             yield child
 
 
+def at_rest(child: Child) -> bool:
+    """Whether *child* has handled what it has accepted, and owes no reply."""
+    return not child.busy and not (child.current is not None and child.current.owes_replies)
+
+
 def cut_by_force(child: Child) -> bool:
     """Whether *child* gets no grace, because the stop is forced. Supervisors stop in order, which is quick then; the store must close."""
     return child.runtime.forced is not None and not isinstance(child, SupervisorChild) and child.name != STORE
+
+
+def ask_supervisors(supervisor: SupervisorChild) -> None:
+    """Ask *supervisor* and all supervisors below it to stop, without waiting for their turns."""
+    if supervisor.current is not None and supervisor.current.ended is None:
+        supervisor.request_stop(supervisor.current, SHUTDOWN)
+    for child in supervisor.children.values():
+        if isinstance(child, SupervisorChild):
+            ask_supervisors(child)
 
 
 def own_drain_end(child: Child, own: float | None) -> float | None:
@@ -66,7 +83,7 @@ def refuse_others(child: Child) -> None:
         return sender is not None and sender.child is child
 
     for mailbox in child.mailboxes():
-        mailbox.begin_drain(admits, child.runtime.resting.wake)
+        begin_drain(mailbox, admits, child.runtime.resting.wake)
 
 
 def refuse_outside(child: Child) -> None:
@@ -77,7 +94,7 @@ def refuse_outside(child: Child) -> None:
         return isinstance(sender, Incarnation) and sender.child.runtime is runtime
 
     for mailbox in child.mailboxes():
-        mailbox.begin_drain(admits, runtime.resting.wake)
+        begin_drain(mailbox, admits, runtime.resting.wake)
 
 
 async def wait_for_rest(runtime: Runtime, children: Callable[[], Iterable[Child]], until: float) -> None:
@@ -91,7 +108,7 @@ async def wait_for_rest(runtime: Runtime, children: Callable[[], Iterable[Child]
 
 def _in_the_way(child: Child) -> bool:
     """Whether a drain has to wait for *child*. A forced stop waits for none."""
-    return not child.at_rest and child.runtime.forced is None
+    return not at_rest(child) and child.runtime.forced is None
 
 
 @asynccontextmanager
@@ -101,7 +118,7 @@ async def drained(child: Child, own: float | None) -> AsyncGenerator[None, None]
     A handler that waits here waits for *child*. Raises `CallCycle` if that would be for ever.
     """
     runtime, mailboxes = child.runtime, child.mailboxes()
-    until = own_drain_end(child, own) if mailboxes and not child.at_rest else None
+    until = own_drain_end(child, own) if mailboxes and not at_rest(child) else None
     if until is None:
         yield
         return
@@ -115,7 +132,7 @@ async def drained(child: Child, own: float | None) -> AsyncGenerator[None, None]
         yield
     finally:
         for mailbox in mailboxes if alone else ():
-            mailbox.end_drain()
+            end_drain(mailbox)
 
 
 def report_drain(runtime: Runtime, name: str, began: float, mailboxes: Sequence[Mailbox]) -> None:

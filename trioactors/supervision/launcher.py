@@ -16,7 +16,7 @@ import trio
 from trioactors.errors.exits import KILLED, SHUTDOWN
 from trioactors.scheduling.deadlines import Alarm
 from trioactors.supervision.child import Child, Incarnation, leaves_for_good, start_failure
-from trioactors.supervision.draining import cut_by_force, own_drain_end, refuse_others, report_drain, wait_for_rest
+from trioactors.supervision.draining import at_rest, cut_by_force, own_drain_end, refuse_others, report_drain, wait_for_rest
 from trioactors.supervision.lifecycle import run_incarnation
 from trioactors.supervision.requests import Loop, StopRequested
 from trioactors.supervision.restarts import ChildStatus
@@ -228,7 +228,7 @@ class Launcher(Loop):
 
 def _can_be_drained(child: Child) -> bool:
     """Whether *child* runs and has something to handle."""
-    return not child.at_rest and child.current is not None and child.current.ended is None
+    return not at_rest(child) and child.current is not None and child.current.ended is None
 
 
 def _only(child: Child) -> tuple[Child, ...]:

@@ -42,15 +42,12 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-
 P = ParamSpec("P")
 
 BRUTAL_KILL: Final = 0.0
 """A grace of zero: the child is cancelled at once, and its exit is *killed*."""
-
 MAX_DEPTH: Final = 100
 """The greatest depth of a tree. Trio cannot cancel nurseries that are nested about 400 deep."""
-
 MAX_NAME: Final = 1_000
 """The greatest length of a name, in characters."""
 
@@ -144,10 +141,8 @@ def resource(enter: Callable[[], AbstractAsyncContextManager[T]]) -> Resource[T]
     """
     given: object = enter
     if not callable(given) or isinstance(given, AbstractAsyncContextManager):
-        raise SpecError(
-            f"resource() takes a function that makes an async context manager, not {enter!r}: "
-            f"each start makes a new one, so write ta.resource(pool) or ta.resource(partial(pool, size)), not ta.resource(pool())"
-        )
+        why = "each start makes a new one, so write ta.resource(pool) or ta.resource(partial(pool, size)), not ta.resource(pool())"
+        raise SpecError(f"resource() takes a function that makes an async context manager, not {enter!r}: {why}")
     return Resource(enter)
 
 
@@ -187,10 +182,10 @@ def _kind_of(make: object, target: object) -> ChildKind:
         return ChildKind.RESOURCE
     if inspect.iscoroutinefunction(target) or inspect.iscoroutinefunction(getattr(target, "__call__", None)):  # noqa: B004
         return ChildKind.FUNCTION
-    raise SpecError(
-        f"{make!r} cannot be a child: give an actor class, an async function, ta.resource(...) or a ta.Supervisor, "
-        f"and bind arguments with functools.partial"
+    wanted = (
+        "give an actor class, an async function, ta.resource(...) or a ta.Supervisor, and bind arguments with functools.partial"
     )
+    raise SpecError(f"{make!r} cannot be a child: {wanted}")
 
 
 def _check_arguments(make: object, target: object) -> bool:
@@ -211,7 +206,7 @@ class ChildSpec:
     grace: float | None = None
     start_timeout: float | None = None
     drain: float | None = None
-    """How long it may be drained before it stops for good, in seconds, infinity for as long as the stop permits; None: as its system."""
+    """Seconds of its drain; infinity for as long as the stop permits, None for what its system says."""
     significant: bool = False
     wants_status: bool = False
     """Whether the function takes `task_status`, and reports itself when it is ready."""
@@ -240,8 +235,7 @@ def child(
     * *restart*: `permanent`, `transient` or `temporary`, see `Restart`. By default actors and resources are permanent, functions transient;
     * *grace*: how long the child may take to stop, in seconds; then it is cancelled. `BRUTAL_KILL` cancels it at once;
     * *start_timeout*: how long it may take to become ready, in seconds;
-    * *drain*: whether it finishes what it has accepted before it stops for good: True, or the most seconds that this may take. False: not
-      even if its system is drained. A function is told by `stop_requested` instead of being cancelled at once;
+    * *drain*: whether it finishes what it has accepted before it stops for good: True, or the most seconds; False: never;
     * *significant*: whether its exit counts for the `auto_shutdown` of its supervisor.
 
     The two times are by default those of `Settings`. A function that takes `task_status` is ready when it calls `task_status.started()`,
@@ -387,9 +381,8 @@ def _check_siblings(children: tuple[ChildSpec | Supervisor, ...], where: str) ->
             continue
         first = positions.setdefault(spec.name, position)
         if first != position:
-            raise SpecError(
-                f"{where}: its children {first} and {position} share the name {spec.name!r}; names are unique in a system"
-            )
+            both = f"its children {first} and {position} share the name {spec.name!r}"
+            raise SpecError(f"{where}: {both}; names are unique in a system")
 
 
 def check_significance(spec: ChildSpec | Supervisor, parent: Supervisor) -> None:

@@ -12,7 +12,7 @@ from typing import Protocol, cast
 import attrs
 
 from trioactors.errors import StartFailed, SupervisorGaveUp
-from trioactors.errors.exits import CRASH, SHUTDOWN, Exit, RestartEntry
+from trioactors.errors.exits import CRASH, Exit, RestartEntry
 from trioactors.supervision.child import Child, Incarnation
 from trioactors.supervision.registry import Registry
 from trioactors.supervision.requests import Loop, Suspension
@@ -91,14 +91,6 @@ class SupervisorChild(Child):
         if self.loop is not None:
             self.loop.set_busy()
             self.loop.wake()
-
-    def stop_supervisors(self) -> None:
-        """Ask this supervisor and all supervisors below it to stop, without waiting for their turns."""
-        if self.current is not None and self.current.ended is None:
-            self.request_stop(self.current, SHUTDOWN)
-        for child in self.children.values():
-            if isinstance(child, SupervisorChild):
-                child.stop_supervisors()
 
     def end(self, incarnation: Incarnation, reason: Exit) -> Incarnation | None:
         """Record the supervisor's own exit, report it to the parent, and fail the requests that are left."""

@@ -30,7 +30,7 @@ from trioactors.errors.exits import SHUTDOWN, Exit
 from trioactors.persistence.committer import STORE
 from trioactors.settings import Backoff, Intensity
 from trioactors.supervision.child import Incarnation
-from trioactors.supervision.draining import cut_by_force, in_start_order
+from trioactors.supervision.draining import ask_supervisors, cut_by_force, in_start_order
 from trioactors.supervision.lifecycle import run_incarnation
 from trioactors.supervision.registry import Registry
 from trioactors.supervision.runtime import Runtime
@@ -172,9 +172,9 @@ class Root:
         names = tuple(incarnation.child.name for incarnation in running)
         _log.warning("the stop is forced: %s. Cancelled: %s", why, ", ".join(names[:10]) or "nothing")
         runtime.observers.emit(StopForced(time=runtime.now(), child=_ROOT, reason=why, running=names))
-        self._child.stop_supervisors()
+        ask_supervisors(self._child)
         for incarnation in running:
-            incarnation.hurry()
+            incarnation.child.request_stop(incarnation, SHUTDOWN)
             incarnation.kill(why)
         runtime.resting.wake()
 

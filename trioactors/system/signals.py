@@ -26,7 +26,7 @@ from trioactors.errors import UsageError
 
 __all__ = ["Reaction", "Run", "exit_of", "heeded", "present_run", "reaction", "receiving"]
 
-SAME: Final = 0.2
+_SAME: Final = 0.2
 """Seconds within which a signal is taken for a copy of the one before it."""
 
 _STOPPING: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
@@ -44,7 +44,7 @@ class Reaction(enum.Enum):
 
 def reaction(counted: int, since_last: float) -> Reaction:
     """What follows from a signal, after *counted* others, the last of them *since_last* seconds ago."""
-    if counted and since_last < SAME:
+    if counted and since_last < _SAME:
         return Reaction.NOTHING
     return (Reaction.STOP, Reaction.FORCE, Reaction.DIE)[min(counted, 2)]
 
