@@ -210,7 +210,7 @@ class Launcher(Loop):
         self._stopping = True
         children = list(reversed(self.child.children.values()))
         if self.plan.strategy is Strategy.DYNAMIC:
-            await self._drain([child for child in children if self._for_good(child)])
+            await self._drain(children if self._for_good(self.child) else ())
             for incarnation in [self.ask_to_stop(child) for child in children]:
                 while incarnation is not None and incarnation.ended is None:
                     await self.wait()
