@@ -12,6 +12,7 @@ from attrs import define, field
 from trio.testing import MockClock
 
 import trioactors as ta
+from shared.logs import our_records
 from trioactors.testing import crash, isolated_system, restarted
 
 
@@ -54,7 +55,7 @@ def bank() -> ta.Supervisor:
 
 
 def told(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.getMessage() for record in caplog.records if record.name == "trioactors"]
+    return [record.getMessage() for record in our_records(caplog) if record.name == "trioactors"]
 
 
 async def report_of(caplog: pytest.LogCaptureFixture, send: Any) -> str:
@@ -71,7 +72,7 @@ async def test_a_crash_is_reported_once_as_an_error_with_its_traceback(
 ) -> None:
     await report_of(caplog, lambda vault: vault.take.cast(1))
 
-    (record,) = caplog.records
+    (record,) = our_records(caplog)
     assert (record.name, record.levelno) == ("trioactors", logging.ERROR)
     assert record.exc_info is not None
     assert record.exc_info[0] is OSError
@@ -183,7 +184,7 @@ async def test_it_tells_the_restarts_before(autojump_clock: MockClock, diary: An
 async def test_it_carries_the_same_as_fields(autojump_clock: MockClock, caplog: pytest.LogCaptureFixture) -> None:
     await report_of(caplog, lambda vault: vault.take.cast(1))
 
-    fields = vars(caplog.records[0])
+    fields = vars(our_records(caplog)[0])
     assert (fields["child"], fields["incarnation"], fields["reason"]) == ("top/cellar/vault", 1, "crash: OSError")
 
 
@@ -228,7 +229,7 @@ async def test_a_crash_loop_does_not_drown_the_log(autojump_clock: MockClock, di
 
     assert len(told(caplog)) == 4
     assert "7 reports before this one were not logged" in told(caplog)[3]
-    assert vars(caplog.records[3])["suppressed"] == 7
+    assert vars(our_records(caplog)[3])["suppressed"] == 7
 
 
 async def test_rate_limited_is_the_log_never_the_restart(

@@ -21,12 +21,22 @@ from trioactors.testing import Leak, ThreadGuard, isolated_system
 class Idle(ta.Actor[None]):
     def __init__(self) -> None:
         self.tokens: list[Any] = []
+        self.keeps = False
 
     @ta.handler
     def later(self) -> str:
         token: ta.Deferred[str] = self.context.defer()
         self.tokens.append(token)
         return token.pending
+
+    @ta.handler
+    def keep_until_the_end(self) -> None:
+        self.keeps = True
+
+    async def on_stop(self, reason: ta.Exit) -> None:
+        del reason
+        while self.keeps and self.tokens:
+            self.tokens.pop().reply("closing")
 
     @ta.handler
     def settle(self) -> None:
@@ -202,6 +212,60 @@ async def test_a_reply_that_was_given_is_no_leak(autojump_clock: MockClock, nurs
         nursery.start_soon(idle.later)
         await trio.testing.wait_all_tasks_blocked()
         await idle.settle()
+
+
+async def watcher() -> None:
+    async with ta.watch(await ta.current_system().wait_for(Idle, "idle")) as exits:
+        await exits.next()
+
+
+async def poller() -> None:
+    await (await ta.current_system().wait_for(Idle, "idle")).later()
+
+
+async def both() -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(watcher)
+        nursery.start_soon(poller)
+
+
+class Caller(ta.Actor[None]):
+    """Watches, and waits for a reply, in a task of its own."""
+
+    async def on_start(self) -> None:
+        self.context.start_soon(both)
+
+
+@pytest.mark.parametrize("work", [watcher, poller, both, Caller])
+@pytest.mark.parametrize("first", [True, False])
+async def test_what_waits_in_a_child_ends_with_the_tree_and_is_no_leak(
+    autojump_clock: MockClock, work: Any, *, first: bool
+) -> None:
+    children = [ta.child(Idle, name="idle"), ta.child(work, name="work")]
+
+    async with isolated_system(ta.Supervisor(*(children if first else reversed(children)), name="t")):
+        await trio.testing.wait_all_tasks_blocked()
+
+
+async def test_a_reply_that_is_given_while_the_tree_stops_is_no_leak(autojump_clock: MockClock) -> None:
+    async def wait(idle: Idle) -> None:
+        answers.append(await idle.later())
+
+    answers: list[str] = []
+    async with trio.open_nursery() as nursery, isolated_system() as system:
+        idle = await system.start(Idle, name="idle")
+        await idle.keep_until_the_end()
+        nursery.start_soon(wait, idle)
+        await trio.testing.wait_all_tasks_blocked()
+
+    assert answers == ["closing"]
+
+
+async def test_a_reply_whose_caller_has_left_is_no_leak(autojump_clock: MockClock) -> None:
+    async with isolated_system() as system:
+        idle = await system.start(Idle, name="idle")
+        with trio.move_on_after(1):
+            await idle.later()
 
 
 async def test_a_task_of_the_tests_own_nursery_is_no_leak(autojump_clock: MockClock, nursery: trio.Nursery) -> None:

@@ -10,6 +10,7 @@ import trio
 from trio.testing import MockClock
 
 import trioactors as ta
+from shared.logs import our_records
 from shared.trees import lasting
 from trioactors.testing import isolated_system
 from trioactors.trace import ChildIgnored, ChildStartFailed
@@ -263,7 +264,7 @@ async def test_giving_up_is_reported_once_and_loudly(
     async with isolated_system(top(below)) as system:
         await diary.crash(system, "a")
 
-    told = [record for record in caplog.records if "SupervisorGaveUp" in record.getMessage()]
+    told = [record for record in our_records(caplog) if "SupervisorGaveUp" in record.getMessage()]
     assert [record.levelno for record in told] == [logging.ERROR]
 
 

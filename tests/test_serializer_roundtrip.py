@@ -240,6 +240,8 @@ forms = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(st.text(max_size=4) | st.sampled_from(["x", "y", "int", "maxlen", "items"]), inner, max_size=3)
+        | inner.map(lambda form: [form, form])
+        | st.tuples(inner, inner, inner).map(lambda forms: [[forms[0], forms[1]], [forms[0], forms[2]]])
     ),
     max_leaves=6,
 )

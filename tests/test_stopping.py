@@ -12,6 +12,7 @@ import trio
 from trio.testing import MockClock
 
 import trioactors as ta
+from shared.logs import our_records
 from shared.trees import lasting, top
 from trioactors.testing import crash, isolated_system
 
@@ -247,7 +248,7 @@ async def test_a_crash_in_on_stop_is_reported_and_stops_nothing_else(
         pass
 
     assert diary == ["start a", "start c", "stop c", "stop a"]
-    assert [record.getMessage().splitlines()[0] for record in caplog.records] == [
+    assert [record.getMessage().splitlines()[0] for record in our_records(caplog)] == [
         "actor top/clumsy (incarnation 1): crash: OSError"
     ]
 

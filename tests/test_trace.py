@@ -13,6 +13,7 @@ from trio.testing import MockClock
 
 import trioactors as ta
 from shared.actors import Tally
+from shared.logs import our_records
 from trioactors.errors.exits import SHUTDOWN
 from trioactors.persistence import store_at
 from trioactors.testing import isolated_system, run
@@ -83,7 +84,7 @@ def test_a_broken_observer_is_dropped_and_logged(caplog: pytest.LogCaptureFixtur
     observers.emit(record())
 
     assert len(sound) == 2
-    (told,) = caplog.records
+    (told,) = our_records(caplog)
     assert re.fullmatch(r"observer <function .*broken at .*> failed and was dropped", told.getMessage())
     assert observers.listeners == [sound]
 
@@ -247,7 +248,7 @@ async def test_a_system_goes_on_when_its_observer_breaks(
     async with ta.open_system(ta.Supervisor(diary.worker("a"), name="top"), observers=[broken]) as system:
         assert await diary.get(system, "a").incarnation() == 1
 
-    assert sum("failed and was dropped" in entry.getMessage() for entry in caplog.records) == 1
+    assert sum("failed and was dropped" in entry.getMessage() for entry in our_records(caplog)) == 1
 
 
 def replayed(diary_type: Any, observers: list[Any]) -> tuple[Any, ...]:

@@ -10,6 +10,7 @@ import outcome
 import pytest
 import trio
 
+from shared.threads import our_threads
 from trioactors.environment.workers import InPlaceWorker, ThreadWorker, Worker, run_on, worker_for_this_run
 
 
@@ -61,7 +62,7 @@ async def test_calls_run_in_order_and_their_ends_are_told_in_order(worker: Worke
 
 
 async def test_a_thread_worker_uses_one_thread_of_its_own_and_leaves_none_behind() -> None:
-    before = threading.active_count()
+    before = our_threads()
     worker = ThreadWorker()
 
     assert await run_on(worker, inside_trio) is False
@@ -69,7 +70,7 @@ async def test_a_thread_worker_uses_one_thread_of_its_own_and_leaves_none_behind
     assert "0 calls" in repr(worker)
     worker.close()
 
-    assert threading.active_count() == before
+    assert not our_threads() - before
 
 
 async def test_a_worker_in_place_needs_no_thread() -> None:
@@ -118,9 +119,10 @@ def test_a_thread_whose_run_is_over_ends_with_the_call_it_is_at() -> None:
     gate, told = threading.Lock(), list[object]()
 
     async def main() -> threading.Thread:
+        before = our_threads()
         worker = ThreadWorker()
         worker.submit(gate.acquire, told.append)
-        (thread,) = (each for each in threading.enumerate() if each.name == "trioactors store")
+        (thread,) = our_threads() - before
         return thread
 
     with gate:

@@ -13,6 +13,7 @@ import trio
 from trio.testing import MockClock
 
 import trioactors as ta
+from shared.logs import our_records
 from trioactors import inspect
 from trioactors.testing import MemoryNetwork, crash, virtual_environment
 
@@ -55,7 +56,7 @@ async def test_a_viewer_may_not_act(console: Any, caplog: pytest.LogCaptureFixtu
 
     assert answer["error"]["kind"] == "NotAllowed"
     assert inspect.actor(console.system, "anna").status.value == "running"
-    assert any("stop" in record.message and "failed" in record.message for record in caplog.records)
+    assert any("stop" in record.message and "failed" in record.message for record in our_records(caplog))
 
 
 async def test_every_deed_is_in_the_audit_log_before_and_after(console: Any, caplog: pytest.LogCaptureFixture) -> None:
@@ -64,7 +65,7 @@ async def test_every_deed_is_in_the_audit_log_before_and_after(console: Any, cap
         await admin.act("restart", name="anna")
         await admin.act("restart", name="no\nsuch")
 
-    told = [record.getMessage() for record in caplog.records if record.name == "trioactors.console.audit"]
+    told = [record.getMessage() for record in our_records(caplog) if record.name == "trioactors.console.audit"]
     assert len(told) == 4
     assert all("(admin)" in line and "\n" not in line for line in told)
     assert "restart {'name': 'anna'}" in told[0]
@@ -189,7 +190,7 @@ async def test_a_viewer_that_vanishes_is_no_failure(console: Any, caplog: pytest
         await viewer.socket._stream.aclose()
     await trio.sleep(5)
 
-    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+    assert [record for record in our_records(caplog) if record.levelno >= logging.ERROR] == []
 
 
 async def test_nobody_looking_leaves_no_observer(console: Any) -> None:
@@ -294,7 +295,7 @@ def test_a_port_that_is_taken_is_an_error_in_the_log_and_the_application_starts(
         port = taken.getsockname()[1]
         trio.run(_open, f"127.0.0.1:{port}", clock=MockClock())
 
-    errors = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+    errors = [record.getMessage() for record in our_records(caplog) if record.levelno >= logging.ERROR]
     assert len(errors) == 1
     assert f"127.0.0.1:{port}" in errors[0]
     assert "console='127.0.0.1:0'" in errors[0]
@@ -309,7 +310,7 @@ async def test_a_console_whose_port_was_taken_comes_up_when_it_is_free(
     async with ta.open_system(console="127.0.0.1:50000", environment=environment) as system:
         assert await (await system.start(Plain, name="plain")).hello() == "hello"
         await trio.sleep(100)
-        tries = len([record for record in caplog.records if record.levelno >= logging.ERROR])
+        tries = len([record for record in our_records(caplog) if record.levelno >= logging.ERROR])
         await other.listener.aclose()
         await trio.sleep(30)
 

@@ -15,6 +15,7 @@ import trio
 from attrs import define, field
 
 import trioactors as ta
+from shared.logs import our_records
 from trioactors.inspect import TraceRing
 
 pytest.importorskip("trio_websocket")
@@ -50,7 +51,7 @@ async def test_peers_that_reset_before_they_are_served_disturb_nobody(console: A
         assert (await console.get("/health")).status == 200
     assert console.system.get(console.actor, "anna")
     assert len(console.announced) == 1, "the console was not restarted"
-    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+    assert [record for record in our_records(caplog) if record.levelno >= logging.ERROR] == []
 
 
 class Attribute:

@@ -11,6 +11,7 @@ import pytest
 import trio
 
 import trioactors as ta
+from shared.logs import our_records
 from trioactors.console import serve_console
 from trioactors.testing import isolated_system
 
@@ -76,7 +77,7 @@ async def test_a_handshake_that_is_none_is_refused_at_once_with_its_reason(
     assert answer.startswith(b"HTTP/1.1 %d " % status)
     assert reason in answer.decode().partition("\r\n\r\n")[2]
     assert free == began
-    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+    assert [record for record in our_records(caplog) if record.levelno >= logging.ERROR] == []
 
 
 async def test_a_version_of_websockets_that_is_not_spoken_is_told_which_one_is(console: Any) -> None:
@@ -161,7 +162,7 @@ async def test_a_frame_that_is_none_gets_its_close_frame_and_frees_its_place_at_
     assert int.from_bytes(received[2:4], "big") == code
     assert received[4:].decode()
     assert trio.current_time() == began
-    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+    assert [record for record in our_records(caplog) if record.levelno >= logging.ERROR] == []
 
 
 # --- messages ---

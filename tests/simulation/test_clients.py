@@ -224,3 +224,137 @@ def test_calls_one_after_another_are_told_apart_in_one_moment() -> None:
 
     assert {one.began for one in (first, second, third)} == {0.0}
     assert [early.before(late) for early, late in ((first, second), (second, third), (second, first))] == [True, True, False]
+
+
+# --- what is asked again ---
+
+
+class Ledger(ta.Actor[Lines], persist=ta.EVERY_MESSAGE):
+    """Writes each line once, however often it is asked to."""
+
+    @ta.handler
+    def write(self, line: str) -> None:
+        if line not in self.state.lines:
+            self.state.lines.append(line)
+
+    @ta.handler
+    async def write_and_crash_once(self, line: str) -> int:
+        """Its first message is answered by a crash, after something else was accepted."""
+        await self.context.system.get(Scribe, "scribe").write(line)
+        if self.context.incarnation == 1:
+            raise LookupError
+        return self.context.incarnation
+
+    @ta.handler
+    async def write_and_crash(self, line: str) -> None:
+        await self.context.system.get(Scribe, "scribe").write(line)
+        raise LookupError
+
+    @ta.handler(raises=(Refused,))
+    async def write_and_crash_then_refuse(self, line: str) -> None:
+        if self.context.incarnation > 1:
+            raise Refused
+        await self.context.system.get(Scribe, "scribe").write(line)
+        raise LookupError
+
+    @ta.handler(reads=True)
+    def read(self) -> list[str]:
+        return list(self.state.lines)
+
+
+BOOKS = ta.Supervisor(
+    ta.child(Scribe, name="scribe"), ta.child(Ledger, name="ledger"), name="books", intensity=ta.Intensity(100, 1.0)
+)
+
+
+def asked_again(handler: str, **options: Any) -> Operation:
+    """The operation of one call of the ledger, without faults."""
+
+    async def workload(simulation: Simulation) -> None:
+        async def client(me: Client) -> None:
+            await me.call(Ledger, "ledger", methodcaller(handler, "a"), **options)
+
+        await simulation.clients(1, client)
+
+    [operation] = simulate(workload, tree=BOOKS, faults=Faults.none(), shrinking=0).history
+    return operation
+
+
+def test_without_retry_a_call_is_sent_once() -> None:
+    operation = asked_again("write_and_crash_once")
+
+    assert (operation.told, operation.attempts) == (Told.UNKNOWN, 1)
+
+
+def test_with_retry_what_is_unknown_is_asked_again_until_it_is_known() -> None:
+    operation = asked_again("write_and_crash_once", retry=True)
+
+    assert (operation.told, operation.attempts, operation.answer) == (Told.OK, 2, 2)
+
+
+def test_with_retry_what_is_known_is_not_asked_again() -> None:
+    assert asked_again("write", retry=True).attempts == 1
+
+
+def test_with_retry_what_stays_unknown_ends_as_unknown() -> None:
+    operation = asked_again("write_and_crash", retry=True)
+
+    assert (operation.told, operation.attempts) == (Told.UNKNOWN, 20)
+    assert isinstance(operation.error, ta.ActorCrashed)
+
+
+def test_a_failed_attempt_after_an_unknown_one_leaves_the_call_unknown() -> None:
+    operation = asked_again("write_and_crash_then_refuse", retry=True)
+
+    assert (operation.told, operation.attempts) == (Told.UNKNOWN, 2)
+    assert isinstance(operation.error, Refused)
+
+
+@pytest.mark.parametrize("cut_short", [0.5, 1.5])
+def test_a_client_that_gives_up_between_two_attempts_learns_nothing(cut_short: float) -> None:
+    async def workload(simulation: Simulation) -> None:
+        async def client(me: Client) -> None:
+            with trio.move_on_after(cut_short):
+                await me.call(Ledger, "ledger", methodcaller("write_and_crash", "a"), retry=True)
+
+        await simulation.clients(1, client)
+
+    [operation] = simulate(workload, tree=BOOKS, faults=Faults.none(), shrinking=0).history
+
+    assert (operation.told, operation.error, operation.answer) == (Told.UNKNOWN, None, None)
+
+
+@pytest.mark.parametrize("retry", ["yes", 1, None])
+def test_retry_is_true_or_false(retry: Any) -> None:
+    with pytest.raises(ta.UsageError, match=r"call\(retry="):
+        asked_again("write", retry=retry)
+
+
+def all_written(kind: type[Scribe | Ledger], name: str, seed: int) -> None:
+    async def workload(simulation: Simulation) -> None:
+        async def client(me: Client) -> None:
+            async for turn in me.turns(3):
+                await me.call(kind, name, methodcaller("write", turn.id), retry=True)
+
+        await simulation.clients(2, client)
+        await simulation.settle()
+        assert all(operation.ok for operation in simulation.history)
+        appended(simulation.history, await (await simulation.get(kind, name)).read())
+
+    simulate(workload, tree=BOOKS, seed=seed, shrinking=0)
+
+
+def test_a_handler_that_is_idempotent_stands_repeated_calls_under_all_faults() -> None:
+    for seed in range(20):
+        all_written(Ledger, "ledger", seed)
+
+
+def test_a_handler_that_forgets_idempotency_is_found_by_repeated_calls() -> None:
+    found = 0
+    for seed in range(20):
+        try:
+            all_written(Scribe, "scribe", seed)
+        except AssertionError as error:
+            found += "is in the list 2 times" in str(error)
+
+    assert found

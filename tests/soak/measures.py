@@ -102,23 +102,35 @@ def resident() -> int:
     return int(statm.read_text(encoding="ascii").split()[1]) * _PAGE if statm.exists() else 0
 
 
-def tasks() -> int:
+class Earlier:
+    """The threads and descriptors that the process had before. They are not ours, and may end at any time."""
+
+    def __init__(self) -> None:
+        self.threads = weakref.WeakSet(threading.enumerate())
+        self.descriptors = frozenset(_open_descriptors())
+
+
+def tasks(_: Earlier) -> int:
     """How many tasks Trio has."""
     return trio.lowlevel.current_statistics().tasks_living
 
 
-def threads() -> int:
-    """How many threads there are. Trio's idle ones are not counted: it keeps them for later."""
-    return sum(not thread.name.startswith("Trio thread") for thread in threading.enumerate())
+def threads(earlier: Earlier) -> int:
+    """How many threads there are more. Trio's idle ones are not counted: it keeps them for later."""
+    return sum(thread not in earlier.threads and not thread.name.startswith("Trio thread") for thread in threading.enumerate())
 
 
-def descriptors() -> int:
-    """How many descriptors are open."""
-    return len(os.listdir(_DESCRIPTORS))  # noqa: PTH208 - no objects are wanted
+def descriptors(earlier: Earlier) -> int:
+    """How many descriptors are open that were not."""
+    return sum(number not in earlier.descriptors for number in _open_descriptors())
 
 
-COUNTS: dict[str, Callable[[], int]] = {"tasks": tasks, "threads": threads, "descriptors": descriptors}
-MEASURES: dict[str, Callable[[], int]] = {"allocated": allocated, "resident": resident, **COUNTS}
+def _open_descriptors() -> Sequence[str]:
+    return os.listdir(_DESCRIPTORS)  # noqa: PTH208 - no objects are wanted
+
+
+COUNTS: dict[str, Callable[[Earlier], int]] = {"tasks": tasks, "threads": threads, "descriptors": descriptors}
+MEASURES: dict[str, Callable[[Earlier], int]] = {"allocated": lambda _: allocated(), "resident": lambda _: resident(), **COUNTS}
 
 
 def settle() -> None:
@@ -133,6 +145,7 @@ class Readings:
 
     def __init__(self, room: int) -> None:
         allocated()  # what the first time costs
+        self._earlier = Earlier()
         self._width = 1 + len(MEASURES)
         self._values = array("q", bytes(8 * self._width * room))
         self._length = 0
@@ -147,7 +160,7 @@ class Readings:
         at = self._length * self._width
         self._values[at] = calls
         for offset, read in enumerate(MEASURES.values(), 1):
-            self._values[at + offset] = read()
+            self._values[at + offset] = read(self._earlier)
         self._length += 1
 
     def calls(self) -> Sequence[int]:

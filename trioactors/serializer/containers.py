@@ -105,7 +105,10 @@ def set_form(kind: type[Any], item: Form) -> Form:
     def load(forms: Any, _: object = None) -> Any:
         if type(forms) is not ARRAY:
             raise expected(name, forms)
-        return _without_loss(kind, load_items(forms), len(forms))
+        values = _without_loss(kind, load_items(forms), len(forms))
+        if item.text is None and _written_twice(forms):
+            raise Problem(f"the same element is in the {name} twice")
+        return values
 
     return Form(name=name, runtime=(kind,), dump=dump, load=load, hashable=kind is frozenset, parts=(item,))
 
@@ -159,7 +162,10 @@ def _pairs_form(key: Form, value: Form) -> Form:
         return forms
 
     def load(forms: Any, _: object = None) -> dict[Any, Any]:
-        return _dict_without_loss(pairs.load(forms, None))
+        values = _dict_without_loss(pairs.load(forms, None))
+        if _written_twice([form[0] for form in forms]):
+            raise Problem("the same key is in the dict twice")
+        return values
 
     return Form(name="dict", runtime=(dict,), dump=dump, load=load, hashable=False, parts=(key, value))
 
@@ -202,6 +208,14 @@ def _without_loss(kind: type[Any], items: list[Any], count: int) -> Any:
     if len(values) != count:
         raise Problem(f"the same element is in the {kind.__name__} twice")
     return values
+
+
+def _written_twice(forms: list[Any]) -> bool:
+    """Whether two of *forms* are the same. Their values can be different all the same: each NaN differs from every other."""
+    classes = set(map(type, forms))
+    if classes <= {int, float}:
+        return False  # equal numbers are one element
+    return len(set(forms if classes <= {str} else map(canonical, forms))) != len(forms)
 
 
 def _dict_without_loss(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:

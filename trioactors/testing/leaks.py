@@ -1,20 +1,23 @@
 """A system for one test, checked for leaks when the test is over.
 
-Before the system closes, the check looks for open watches and owed deferred replies. After it has closed, it looks for pending timers,
-ledgers that do not balance, activities that were begun and never ended, and new system tasks and threads. Idle worker threads that Trio
-keeps are not counted. A worker thread has the name of its task while it is busy, so threads are compared together with their names.
+The check looks when the tree has stopped: what ends with a child (its watch, its call to another actor, its timer) is no leak. It looks
+for open watches, deferred replies that were never sent to a caller outside the tree, pending timers, ledgers that do not balance,
+activities that were begun and never ended, and new system tasks and threads. Idle worker threads that Trio keeps are not counted. A worker
+thread has the name of its task while it is busy, so threads are compared together with their names.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 
 import trio
 
 from trioactors.actors.child import ActorChild
 from trioactors.environment.environment import Environment
+from trioactors.messaging.messages import Call
 from trioactors.persistence.store import Store
 from trioactors.running import open_system
 from trioactors.settings import Settings
@@ -53,9 +56,13 @@ async def isolated_system(
     async with open_system(store, tree, settings=settings, environment=world, observers=observers) as system:
         yield system
         children = registry_of(system).children()
-        found += [f"watch: {child.name} is still watched" for child in children if child.watchers]
-        for child in children:
-            found += _owed(child)
+        owed = [debt for child in children for debt in _owed(child)]
+    found += [f"watch: {child.name} is still watched" for child in children if child.watchers]
+    found += [
+        f"reply: {name} still owes the deferred reply to {call.spec.name!r}"
+        for name, call, deferred in owed
+        if call in deferred and not call.gone
+    ]
     found += _unbalanced(system, children)
     found += [f"timer: {alarm!r} is still pending" for alarm in runtime_of(system).deadlines.pending()]
     if busy := runtime_of(system).activity.busy:
@@ -68,11 +75,13 @@ async def isolated_system(
         raise Leak("the test left these behind:\n  " + "\n  ".join(found))
 
 
-def _owed(child: Child) -> Iterator[str]:
+def _owed(child: Child) -> Iterator[tuple[str, Call, AbstractSet[Call]]]:
+    """The calls from outside the tree whose replies *child* has deferred, and where it forgets one that it replies to."""
     incarnation = child.present if isinstance(child, ActorChild) else None
-    for call in (incarnation.deferred or ()) if incarnation is not None else ():
-        if call.pending:
-            yield f"reply: {child.name} still owes the deferred reply to {call.spec.name!r}"
+    deferred = incarnation.deferred if incarnation is not None else None
+    for call in deferred or ():
+        if call.pending and call.sender is None:
+            yield child.name, call, deferred or frozenset()
 
 
 def _unbalanced(system: System, children: list[Child]) -> Iterator[str]:

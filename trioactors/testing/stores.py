@@ -54,9 +54,12 @@ class Operation(enum.Enum):
 
 @attrs.frozen(kw_only=True)
 class Fault:
-    """A fault at the nth operation, counted from one."""
+    """A fault at the nth operation of a kind."""
 
     at: int
+    """Which one: operations of this kind are counted from one, from the making of the `FaultyStore` and over all its openings. A commit
+    that stores nothing (a message that changed no state) is no operation; commits at the same time can be one, a group."""
+
     operation: Operation = Operation.COMMIT
     wait: Callable[[], object] | None = None
     """Called before the operation; it may block."""

@@ -21,7 +21,7 @@ import trio
 
 from trioactors.errors.exits import leaves
 from trioactors.system.system import System
-from trioactors.testing.given import require_count, require_seconds
+from trioactors.testing.given import require, require_count, require_seconds
 from trioactors.testing.simulation.history import Operation, Told, told
 from trioactors.testing.simulation.mistakes import Judged, Names, at_the_call, kept_as_mistake, line_of_test
 from trioactors.testing.simulation.node import Node, NodeLife
@@ -32,6 +32,12 @@ __all__ = ["Client", "Stage", "Turn", "note_sent"]
 
 A = TypeVar("A")
 R = TypeVar("R")
+
+_ATTEMPTS: Final = 20
+"""How often a call with `retry=True` is sent at most. A client that has waited for minutes gives up."""
+
+_LONGEST_PAUSE: Final = 30.0
+"""Seconds between two attempts, at most."""
 
 _LETTERS: Final = "bcdefghijklmnopqrstuvwxyz"
 
@@ -135,54 +141,87 @@ class Client:
         return turn
 
     def call(
-        self, kind: type[A], name: str, do: Callable[[A], Awaitable[R]], *, what: str = "call"
+        self, kind: type[A], name: str, do: Callable[[A], Awaitable[R]], *, what: str = "call", retry: bool = False
     ) -> Coroutine[Any, Any, Operation]:
         """Call the actor *name*: `await client.call(Bank, "bank", lambda bank: bank.put(3))`. Returns the result, which is also recorded.
 
         Waits if the node is down. Errors are part of the result, except those that end the simulation: AssertionError, and errors
         that show that the test itself is wrong (an unknown handler, wrong arguments).
+
+        With *retry* the client calls again while the outcome is UNKNOWN, up to 20 times, with growing pauses, as users and their programs
+        do. It is one operation: OK means that the reply to one of the attempts came. A handler that does its work once per attempt, not
+        once per operation, is found by any check that counts effects.
         """
 
         async def ask(system: System) -> R:
             return await do(system.get(kind, name))
 
-        return self._noted(ask, what)
+        return self._noted(ask, what, retry=retry)
 
-    def use(self, do: Callable[[System], Awaitable[Any]], *, what: str = "use") -> Coroutine[Any, Any, Operation]:
+    def use(
+        self, do: Callable[[System], Awaitable[Any]], *, what: str = "use", retry: bool = False
+    ) -> Coroutine[Any, Any, Operation]:
         """Like `call`, with the whole system: to start actors, for example."""
         self._world.names.may_come = True
-        return self._noted(do, what)
+        return self._noted(do, what, retry=retry)
 
-    def _noted(self, do: Callable[[System], Awaitable[Any]], what: str) -> Coroutine[Any, Any, Operation]:
+    def _noted(self, do: Callable[[System], Awaitable[Any]], what: str, *, retry: bool) -> Coroutine[Any, Any, Operation]:
         """A coroutine that runs the call. If it is never awaited, the test is wrong."""
-        asking = self._ask(do, what)
+        given: Any = retry
+        with kept_as_mistake(self._world):
+            require(isinstance(given, bool), "call(retry=...)", given, "True or False")
+        asking = self._ask(do, what, _ATTEMPTS if retry else 1)
         self._world.made.append((asking, line_of_test()))
         return asking
 
-    async def _ask(self, do: Callable[[System], Awaitable[Any]], what: str) -> Operation:
+    async def _ask(self, do: Callable[[System], Awaitable[Any]], what: str, most: int) -> Operation:
+        """Carry out one operation, in *most* attempts at most, and record it."""
         world, turn = self._world, self._turn.id
         known = f"{turn}{_letters(self._calls[turn])}"
         self._calls[turn] += 1
         world.begun.append(known)
-        began, seen, ended = trio.current_time(), len(world.trace), len(world.history)
+        began, ended, tried = trio.current_time(), len(world.history), 0
+
+        def over(said: Told, answer: object = None, error: Exception | None = None) -> Operation:
+            span, now = (ended, len(world.history)), trio.current_time()
+            done = Operation(self.number, known, what, began, now, said, answer, error, attempts=max(tried, 1), span=span)
+            world.history.append(done)
+            return done
+
         try:
-            life = await world.node.up()
-            began = trio.current_time()
-            with _sending() as sent:
-                answer, error = await _asked(life, do)
+            while True:
+                if tried:
+                    await trio.sleep(_pause(tried, world.random(f"pause {known} {tried}")))
+                life = await world.node.up()
+                began = began if tried else trio.current_time()
+                tried += 1
+                said, answer, error = await self._attempt(life, do, known)
+                if said is not Told.UNKNOWN or tried == most:
+                    break
         except trio.Cancelled:  # the client gave up, so it never learns the outcome
-            span = ended, len(world.history)
-            world.history.append(Operation(self.number, known, what, began, trio.current_time(), Told.UNKNOWN, span=span))
+            over(Told.UNKNOWN)
             raise
-        said = Told.OK
-        if error is not None:
-            world.heard(error, known)
-            more = len(sent) > _answers(error) or _led_on(world.trace[seen:], life.number, sent)
-            said = Told.UNKNOWN if more else told(error)
-        span = ended, len(world.history)
-        done = Operation(self.number, known, what, began, trio.current_time(), said, answer, error, span=span)
-        world.history.append(done)
-        return done
+        if tried > 1 and said is Told.FAILED:  # the last attempt was; an earlier one may have been done
+            said = Told.UNKNOWN
+        return over(said, answer, error)
+
+    async def _attempt(
+        self, life: NodeLife, do: Callable[[System], Awaitable[Any]], known: str
+    ) -> tuple[Told, object, Exception | None]:
+        """Call once. Returns the outcome as the client knows it, the answer and the error."""
+        seen = len(self._world.trace)
+        with _sending() as sent:
+            answer, error = await _asked(life, do)
+        if error is None:
+            return Told.OK, answer, None
+        self._world.heard(error, known)
+        more = len(sent) > _answers(error) or _led_on(self._world.trace[seen:], life.number, sent)
+        return Told.UNKNOWN if more else told(error), None, error
+
+
+def _pause(tried: int, random: Stream) -> float:
+    """Seconds before the next attempt: doubled each time, with jitter."""
+    return min(2.0**tried, _LONGEST_PAUSE) * (0.5 + random.random() / 2)
 
 
 def note_sent(record: TraceRecord) -> None:

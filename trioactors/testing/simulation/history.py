@@ -58,6 +58,9 @@ class Operation:
     answer: object = None
     error: BaseException | None = attrs.field(default=None, repr=lambda error: type(error).__name__)
 
+    attempts: int = attrs.field(default=1, kw_only=True)
+    """How often it was sent: more than once only with `retry=True`."""
+
     span: tuple[int, int] | None = attrs.field(default=None, kw_only=True, eq=False, repr=False)
     """How many operations of the run had finished when it began, and when it finished. None if the operation was made by hand."""
 
