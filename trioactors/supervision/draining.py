@@ -101,13 +101,14 @@ async def wait_for_rest(runtime: Runtime, children: Callable[[], Iterable[Child]
     """Wait until all of *children* are at rest at the same moment, or until the time *until*, or until the stop is forced."""
     await trio.lowlevel.checkpoint()
     with trio.CancelScope(deadline=until):  # noqa: ASYNC912 - the checkpoint above is enough if they are at rest already
-        waited = True
-        while waited:  # until they are all looked at without a wait in between
-            waited = False
-            for child in tuple(children()):
-                while _in_the_way(child):
-                    waited = True
-                    await runtime.resting.wait()
+        while restless := [child for child in children() if _in_the_way(child)]:
+            for child in restless:
+                await _out_of_the_way(child)
+
+
+async def _out_of_the_way(child: Child) -> None:
+    while _in_the_way(child):  # noqa: ASYNC913 - the caller has made a checkpoint
+        await child.runtime.resting.wait()
 
 
 def _in_the_way(child: Child) -> bool:

@@ -17,7 +17,7 @@ import signal
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Final
+from typing import Any, Final
 
 import attrs
 import trio
@@ -113,7 +113,7 @@ def receiving(run: Run, stop: Callable[[str], None]) -> Generator[None, None, No
                 signal.signal(number, signal.SIG_DFL)
                 signal.raise_signal(number)
 
-    before = {}
+    before: dict[signal.Signals, Any] = {}
     try:
         for number in heeded():
             before[number] = signal.signal(number, receive)
