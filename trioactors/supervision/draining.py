@@ -97,7 +97,7 @@ def refuse_outside(child: Child) -> None:
         begin_drain(mailbox, admits, runtime.resting.wake)
 
 
-async def wait_for_rest(runtime: Runtime, children: Callable[[], Iterable[Child]], until: float) -> None:
+async def wait_for_rest(children: Callable[[], Iterable[Child]], until: float) -> None:
     """Wait until all of *children* are at rest at the same moment, or until the time *until*, or until the stop is forced."""
     await trio.lowlevel.checkpoint()
     with trio.CancelScope(deadline=until):  # noqa: ASYNC912 - the checkpoint above is enough if they are at rest already
@@ -106,8 +106,8 @@ async def wait_for_rest(runtime: Runtime, children: Callable[[], Iterable[Child]
                 await _out_of_the_way(child)
 
 
-async def _out_of_the_way(child: Child) -> None:
-    while _in_the_way(child):  # noqa: ASYNC913 - the caller has made a checkpoint
+async def _out_of_the_way(child: Child) -> None:  # noqa: ASYNC910 - the caller has made a checkpoint
+    while _in_the_way(child):
         await child.runtime.resting.wait()
 
 
@@ -160,6 +160,6 @@ async def _wait_alone(child: Child, until: float) -> None:
         scope.cancel(reason=str(error))
 
     with scope, waiting(waiting_incarnation(), give_up, child):
-        await wait_for_rest(child.runtime, lambda: [child], until)
+        await wait_for_rest(lambda: [child], until)
     if failed:
         raise failed[0]

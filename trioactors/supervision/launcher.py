@@ -146,7 +146,7 @@ class Launcher(Loop):
             self.attending = child
             self._break_cycle(child)
             began = runtime.now()
-            await wait_for_rest(runtime, partial(_only, child), end)
+            await wait_for_rest(partial(_only, child), end)
             report_drain(runtime, child.name, began, child.mailboxes())
         self.attending = before
 

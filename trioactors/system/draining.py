@@ -33,7 +33,7 @@ async def drain_system(root: SupervisorChild, until: float) -> None:
         for child in reversed(_taking_part(root)):
             if child.spec.kind is ChildKind.FUNCTION and child.status is not ChildStatus.UNDEFINED and runtime.forced is None:
                 await _stop_function(child)
-    await wait_for_rest(runtime, lambda: _taking_part(root), until)
+    await wait_for_rest(lambda: _taking_part(root), until)
     report_drain(runtime, root.name, began, [mailbox for child in _taking_part(root) for mailbox in child.mailboxes()])
 
 
