@@ -306,6 +306,26 @@ async def test_a_dynamic_child_is_drained_while_others_start_and_restart(autojum
     assert done == list(range(10))
 
 
+async def test_a_paused_actor_is_neither_resumed_nor_waited_for(autojump_clock: MockClock, done: list[Any]) -> None:
+    async with isolated_system(top(slow(done)), settings=DRAIN) as system:
+        actor = await fill(system)
+        await ta.pause(actor)
+
+    assert done == [0]
+    assert system.ledger().dead_lettered == 9
+    assert trio.current_time() < 1
+
+
+async def test_an_actor_can_be_resumed_while_it_is_drained(autojump_clock: MockClock, done: list[Any]) -> None:
+    async with isolated_system(top(slow(done))) as system, trio.open_nursery() as nursery:
+        actor = await fill(system)
+        nursery.start_soon(partial(ta.stop, actor, drain=True))
+        await trio.sleep(0.05)
+        await ta.resume(actor)
+
+    assert done == list(range(10))
+
+
 # --- a whole system ---
 
 

@@ -266,6 +266,7 @@ async def test_info_shows_an_idle_actor(keeper: Collector) -> None:
         path="keeper",
         actor="Collector",
         status=ta.ChildStatus.RUNNING,
+        paused=False,
         incarnation=1,
         handling=None,
         handling_since=None,

@@ -132,7 +132,9 @@ IN_A_SYSTEM: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "flush": (ta.flush, {}),
     "forget": (ta.forget, {}),
     "info": (ta.info, {}),
+    "pause": (ta.pause, {}),
     "restart": (ta.restart, {}),
+    "resume": (ta.resume, {}),
     "stop": (ta.stop, {}),
     "watch": (ta.watch, {}),
 }
@@ -152,6 +154,7 @@ MADE_BY_US = frozenset(
             "Death",
             "Deferred",
         ),
+        *("GatheredCalls", "PendingCall", "gather_calls"),
         *("EveryMessage", "Exit", "Explanation", "Handler", "Ledger", "Portal", "Resource", "RestartEntry", "RestartHistory"),
         *(
             "SupervisorHandle",

@@ -3,12 +3,17 @@
 from trioactors.actors.actor import Actor as Actor
 from trioactors.actors.context import Context as Context
 from trioactors.actors.deferred import Deferred as Deferred
+from trioactors.actors.gathering import GatheredCalls as GatheredCalls
+from trioactors.actors.gathering import PendingCall as PendingCall
+from trioactors.actors.gathering import gather_calls as gather_calls
 from trioactors.actors.operations import ActorInfo as ActorInfo
 from trioactors.actors.operations import flush as flush
 from trioactors.actors.operations import forget as forget
 from trioactors.actors.operations import info as info
 from trioactors.actors.operations import restart as restart
 from trioactors.actors.operations import stop as stop
+from trioactors.actors.pausing import pause as pause
+from trioactors.actors.pausing import resume as resume
 from trioactors.actors.watch import Death as Death
 from trioactors.actors.watch import Watch as Watch
 from trioactors.actors.watch import watch as watch

@@ -38,6 +38,8 @@ WALLS: Mapping[str, str] = {
     "trioactors.persistence.urls._load": "a plug-in may fail in any way while it is loaded: our error names it and its URL",
     "trioactors.running._opened": "the body's error is raised outside the nursery, which would put it into a group",
     "trioactors.actors.tasks.ChildTasks._hold": "a failing task crashes its actor, not its supervisor",
+    "trioactors.actors.gathering.GatheredCalls._ask": "every error is the answer of its call, raised where that is looked at",
+    "trioactors.actors.gathering.gather_calls": "what the block raised is raised again, without the group of the nursery",
     "trioactors.testing.exploring._told": "adds a note about the seed, then the error is raised again",
     "trioactors.testing.simulation.node.Node._live": "a run of a node: errors that no fault explains are raised again",
     "trioactors.testing.simulation.node.NodeLife.asked": "an error of a dead node is not a reply to any caller",

@@ -70,6 +70,10 @@ class RemoteHandler(Generic[P, R]):
         limited: RemoteHandler[P, R] = RemoteHandler(self._child, self._spec, checked_seconds(seconds, "within"))
         return limited
 
+    def check(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Raise `TypeError` if the arguments do not fit."""
+        self._spec.bind(args, kwargs)
+
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Deliver the message, and wait for the reply.
 

@@ -215,6 +215,8 @@ class ActorChild(Child):
             busy = f"has been handling {current.spec.name!r} for {now - self.present.began:g} s"
         elif self.status is not ChildStatus.RUNNING:
             busy = f"is {self.status.value}"
+        elif mailbox.paused:
+            busy = "is paused (see ta.resume)"
         if (saver := self.saver) is not None and saver.busy:
             busy += f" and has been waiting for a commit for {now - saver.busy_since:g} s"
         begun = "this message had begun" if call.begun else "this message had not begun"

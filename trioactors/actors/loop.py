@@ -157,8 +157,9 @@ async def _serve(incarnation: ActorIncarnation, child: ActorChild, actor: Actor[
             remaining = drain.length
             continue
         envelope = queue.popleft()
-        if mailbox.attention or envelope.tick is not None:  # rare: senders wait for room, a test looks on, or a timer fired
-            _attend(mailbox, envelope)
+        # Rare: senders wait for room, a test looks on, the actor is paused, or a timer fired.
+        if (mailbox.attention or envelope.tick is not None) and await _held(mailbox, envelope, task):
+            continue
         # A plain cast that nothing measures does not read the clock; it takes the time of the message before it.
         incarnation.began = now() if envelope.spec.is_async or watchers or envelope.deadline != math.inf else incarnation.began
         if envelope.gone or envelope.deadline <= incarnation.began or (mailbox.needs and _too_slow(mailbox, envelope, incarnation)):
@@ -213,11 +214,20 @@ class Drain:
         return True
 
 
-def _attend(mailbox: Mailbox, envelope: Envelope) -> None:
-    """The rare work of taking a message from the queue: ticks, senders that wait for room, test hooks."""
+async def _held(mailbox: Mailbox, envelope: Envelope, task: trio.lowlevel.Task) -> bool:  # noqa: ASYNC910 - it waits only in a pause
+    """If the actor is paused, put *envelope* back and wait until it is resumed or must stop. Returns whether it was paused.
+
+    Otherwise do the rare work of taking a message from the queue: ticks, senders that wait for room, test hooks.
+    """
+    if mailbox.paused:
+        mailbox.queue.appendleft(envelope)
+        mailbox.park(task)
+        await wait_task_rescheduled(mailbox.unpark)
+        return True
     if envelope.tick is not None:
         envelope.tick.delivered()
     mailbox.attend()
+    return False
 
 
 def _too_slow(mailbox: Mailbox, envelope: Envelope, incarnation: ActorIncarnation) -> bool:

@@ -93,6 +93,8 @@ class ActorInfo:
     path: str
     actor: str
     status: ChildStatus
+    paused: bool
+    """Whether it takes no message until `resume`."""
     incarnation: int
     handling: str | None
     """The handler in progress, if any."""
@@ -129,6 +131,7 @@ def info(ref: object) -> ActorInfo:
         path=child.path,
         actor=child.plan.name,
         status=child.status,
+        paused=mailbox.paused,
         incarnation=child.incarnation,
         handling=None if current is None else current.spec.name,
         handling_since=None if current is None or incarnation is None else incarnation.began,

@@ -6,7 +6,8 @@ for the reply: whatever makes room moves the envelope in, without waking the cal
 
 Invariants:
 
-* `active` is False exactly when the queue is empty and no handler runs: the actor is parked here as `_reader`, or is not running.
+* `active` is False exactly when the queue is empty and no handler runs: the actor is parked here as `_reader`, or is not running. An actor
+  that is held by a pause is parked, too, but active: messages wait.
   `Activity` counts the active mailboxes, which makes `quiesce` exact.
 * Every envelope counted in `accepted` leaves through exactly one other counter, so `ledger` always balances.
 * After `close` the queue is empty and stays empty; the next start clears `closed`.
@@ -62,8 +63,10 @@ class Mailbox:
     """Called with each cast that becomes a dead letter, and the cause."""
     queue: deque[Envelope] = attrs.field(factory=deque[Envelope], repr=False)
     active: bool = False
+    paused: bool = False
+    """Whether the actor takes no message, by `ta.pause`."""
     attention: bool = False
-    """Whether senders may be waiting for room, or `lookers` are present: the actor then calls `attend` between messages."""
+    """Whether senders may be waiting for room, `lookers` are present, or the actor is paused: it then looks at that between messages."""
     lookers: list[Callable[[], None]] | tuple[()] = attrs.field(default=(), repr=False)
     """Callbacks run between messages; tests use them to wait for a state."""
     current: Envelope | None = None
@@ -187,11 +190,10 @@ class Mailbox:
 
     def wake(self) -> None:
         """Become active: there is a message, a start, or a request to stop."""
-        if self.active:
-            return
-        self.active = True
-        self._activity.busy += 1
-        if self._reader is not None:
+        if not self.active:
+            self.active = True
+            self._activity.busy += 1
+        if self._reader is not None:  # parked; an actor that is held by a pause is active
             reader, self._reader = self._reader, None
             trio.lowlevel.reschedule(reader)
 
@@ -204,11 +206,13 @@ class Mailbox:
     # --- the actor's side ---
 
     def park(self, task: trio.lowlevel.Task) -> None:
-        """Register *task*, the actor's own, as the one to wake. It is about to wait, and the queue is empty."""
+        """Register *task*, the actor's own, as the one to wake. It is about to wait: the queue is empty, or the actor is paused."""
         self._reader = task
-        self.needs = None
         if self.attention:
             self.attend()
+            if self.paused and self.queue:
+                return  # messages wait, so it stays active
+        self.needs = None
         self.active = False
         activity = self._activity
         if activity.busy > 1:  # `less` inlined: it only matters when the last active mailbox becomes idle
@@ -229,7 +233,7 @@ class Mailbox:
         self._admit()
         for looker in self.lookers:
             looker()
-        self.attention = bool(self._senders or self.lookers)
+        self.attention = bool(self._senders or self.lookers or self.paused)
 
     def _admit(self) -> None:
         """Move waiting senders in, in order, while there is room."""
@@ -256,6 +260,7 @@ class Mailbox:
         """Refuse the waiting calls, turn the waiting casts into dead letters, and accept nothing more: the child will not be restarted."""
         end_drain(self)
         self.closed = Refusal(closed)
+        self.paused = False
         while self.queue:
             envelope = self.queue.popleft()
             if isinstance(envelope, Call):
@@ -285,7 +290,7 @@ def is_over(mailbox: Mailbox) -> bool:
 
 
 def begin_drain(mailbox: Mailbox, admits: Callable[[Sender | None], bool], at_rest: Callable[[], None]) -> None:
-    """Refuse messages from now on, except from senders that *admits* admits. Calls *at_rest* when the queue may have become empty.
+    """Refuse messages from now on, except from senders that *admits* admits. Calls *at_rest* when there may be no more to do.
 
     Without effect if *mailbox* is drained or closed already.
     """
@@ -298,7 +303,7 @@ def begin_drain(mailbox: Mailbox, admits: Callable[[Sender | None], bool], at_re
         )
 
     def look() -> None:
-        if not mailbox.queue:
+        if mailbox.paused or not mailbox.queue:
             at_rest()
 
     mailbox.closed = Refusal(draining, admits, look)

@@ -1,0 +1,89 @@
+"""Pausing an actor: its messages wait until it is resumed.
+
+The pause is a flag of the mailbox, which outlasts incarnations. The loop looks at it only where it looks at rare things anyway: a
+message costs nothing for it.
+"""
+
+from __future__ import annotations
+
+import trio
+
+from trioactors.actors.child import ActorChild
+from trioactors.actors.ref import child_of
+from trioactors.errors import CallTimeout
+from trioactors.messaging.mailbox import is_over
+from trioactors.settings import seconds
+from trioactors.supervision.child import Incarnation, waiting_incarnation
+from trioactors.supervision.wait_graph import waiting
+
+__all__ = ["pause", "resume"]
+
+
+async def pause(ref: object, *, timeout: float | None = None) -> None:
+    """Let an actor take no more messages, and wait until the one in progress is done. Does nothing if it is paused already.
+
+        await ta.pause(counter)
+        ...  # messages wait, the state stands still
+        await ta.resume(counter)
+
+    Messages are accepted and wait, up to the limit of the mailbox; calls and limited casts keep their deadlines, timers fire, child tasks
+    run, and a stop or a restart is carried out. The pause belongs to the name: it outlasts restarts and ends with `resume`. An actor that
+    pauses itself in a handler does so after that message. *timeout* is in seconds, by default the call deadline of the system. Raises
+    `CallTimeout` if the message in progress takes longer (the actor is paused all the same), `CallCycle` if it waits for the caller, and
+    `ActorStopped` if the actor is gone for good. As `sys:suspend` of OTP.
+    """
+    child = child_of(ref)
+    child.runtime.check_thread(child)
+    limit = child.runtime.settings.call_timeout if timeout is None else seconds(timeout, "pause: timeout")
+    await trio.lowlevel.checkpoint()
+    if is_over(child.mailbox):
+        raise child.stopped()
+    child.mailbox.paused = child.mailbox.attention = True
+    waiter = waiting_incarnation()
+    if waiter is not None and waiter.child is child:
+        return
+    await _until_at_rest(child, waiter, limit)
+
+
+async def resume(ref: object) -> None:
+    """Let a paused actor take messages again. Does nothing if it is not paused.
+
+    Raises `ActorStopped` if the actor is gone for good.
+    """
+    child = child_of(ref)
+    child.runtime.check_thread(child)
+    await trio.lowlevel.checkpoint()
+    if is_over(child.mailbox):
+        raise child.stopped()
+    child.mailbox.paused = False
+    if child.mailbox.active:  # it may be held
+        child.mailbox.wake()
+
+
+async def _until_at_rest(child: ActorChild, waiter: Incarnation | None, limit: float) -> None:
+    """Wait until *child* handles no message. Raises `CallTimeout` after *limit* seconds."""
+    mailbox, over, failed = child.mailbox, trio.Event(), list[Exception]()
+
+    def look(*_: object) -> None:
+        if mailbox.current is None:
+            over.set()
+
+    def end(error: Exception) -> None:
+        failed.append(error)
+        over.set()
+
+    mailbox.lookers = [*mailbox.lookers, look]
+    mailbox.attention = True
+    child.watchers = [*child.watchers, look]
+    try:
+        with waiting(waiter, end, child), trio.move_on_after(limit):
+            look()
+            await over.wait()
+    finally:
+        mailbox.lookers = [other for other in mailbox.lookers if other is not look]
+        child.watchers = [other for other in child.watchers if other is not look]
+    if failed:
+        raise failed[0]
+    if not over.is_set():
+        handling = "" if mailbox.current is None else f" with {mailbox.current.spec.name!r}"
+        raise CallTimeout(f"{child.name} is paused, but was not done{handling} within {limit:g} s", begun=True, inherited=False)
