@@ -475,6 +475,37 @@ async def test_a_child_with_drain_is_drained_in_its_turn_although_its_system_is_
     assert len(other) < 30
 
 
+async def test_an_actor_that_crashes_in_its_turn_is_not_waited_for(autojump_clock: MockClock, done: list[Any]) -> None:
+    async with isolated_system(top(slow(done, drain=True))) as system:
+        actor = await fill(system, 2)
+        await actor.fail.cast()
+        await fill(system, 5)
+
+    assert done == [0, 1]
+    assert trio.current_time() == pytest.approx(0.2)
+    assert system.ledger().dead_lettered == 5
+
+
+async def test_a_start_that_is_abandoned_is_not_drained(autojump_clock: MockClock) -> None:
+    class Late(ta.Actor[None]):
+        async def on_start(self) -> None:
+            await trio.sleep(20)
+
+    with trio.move_on_after(1):
+        async with ta.open_system(top(ta.child(Late, drain=True, grace=2))):
+            pass
+
+    assert trio.current_time() == 3
+
+
+async def test_a_function_may_take_longer_to_stop_than_other_requests(autojump_clock: MockClock, diary: Any) -> None:
+    async with isolated_system(top(ta.child(serving(diary, 1_000), name="serve", drain=2_000.0))) as system:
+        await trio.testing.wait_all_tasks_blocked()
+        await system.supervisor("top").terminate_child("serve")
+
+        assert diary == ["finished at 1000"]
+
+
 async def test_dynamic_children_are_drained_together(autojump_clock: MockClock) -> None:
     lists: list[list[Any]] = [[] for _ in range(5)]
     async with isolated_system() as system:

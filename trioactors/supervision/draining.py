@@ -29,12 +29,15 @@ __all__ = [
     "ask_supervisors",
     "at_rest",
     "cut_by_force",
+    "drain_seconds",
     "drained",
     "in_start_order",
     "own_drain_end",
     "refuse_others",
     "refuse_outside",
     "report_drain",
+    "runs",
+    "wait_for_one",
     "wait_for_rest",
 ]
 
@@ -77,6 +80,12 @@ def own_drain_end(child: Child, own: float | None) -> float | None:
     return drain_end(runtime.now(), own, runtime.stopping, longest_drain(settings.stop_timeout, settings.grace))
 
 
+def drain_seconds(child: Child) -> float:
+    """How many seconds *child* may be drained if it is stopped now, as its spec says."""
+    end = own_drain_end(child, child.spec.drain)
+    return 0.0 if end is None else max(0.0, end - child.runtime.now())
+
+
 def refuse_others(child: Child) -> None:
     """Let the mailbox of *child* refuse all messages but those that it sends to itself."""
 
@@ -99,12 +108,28 @@ def refuse_outside(child: Child) -> None:
 
 
 async def wait_for_rest(children: Callable[[], Iterable[Child]], until: float) -> None:
-    """Wait until all of *children* are at rest at the same moment, or until the time *until*, or until the stop is forced."""
+    """Wait until all of *children* are at rest at the same moment, or until the time *until*, or until the stop is forced.
+
+    *children* is called again when all that were in the way have come to rest: meanwhile there may be others.
+    """
     await trio.lowlevel.checkpoint()
     with trio.CancelScope(deadline=until):  # noqa: ASYNC912 - the checkpoint above is enough if they are at rest already
         while restless := [child for child in children() if _in_the_way(child)]:
             for child in restless:
                 await _out_of_the_way(child)
+
+
+async def wait_for_one(child: Child, until: float) -> None:
+    """Wait until *child*, which is not restarted any more, is at rest or has exited, or until *until*, or until the stop is forced."""
+    await trio.lowlevel.checkpoint()
+    with trio.CancelScope(deadline=until):  # noqa: ASYNC912 - as above
+        while _in_the_way(child) and runs(child):
+            await child.runtime.resting.wait()
+
+
+def runs(child: Child) -> bool:
+    """Whether an incarnation of *child* has not exited yet."""
+    return child.current is not None and child.current.ended is None
 
 
 async def _out_of_the_way(child: Child) -> None:  # noqa: ASYNC910 - the caller has made a checkpoint

@@ -14,7 +14,7 @@ from trioactors.persistence.committer import STORE
 from trioactors.scheduling.deadlines import Alarm
 from trioactors.scheduling.parking import Parking
 from trioactors.supervision.child import Child, Incarnation, current_incarnation, leaves_for_good
-from trioactors.supervision.draining import own_drain_end
+from trioactors.supervision.draining import drain_seconds
 from trioactors.supervision.specs import ChildSpec, Resource, target_of
 
 __all__ = ["FunctionChild", "ResourceChild", "TaskStatus", "hold_resource", "run_function", "stop_requested"]
@@ -103,8 +103,7 @@ class FunctionChild(Child):
         """For how many seconds it may go on after it was told, if it is stopped now."""
         if not self.spec.drain or self.runtime.forced is not None or not leaves_for_good(self):
             return 0.0
-        end = own_drain_end(self, self.spec.drain)
-        return 0.0 if end is None else max(0.0, end - self.runtime.now())
+        return drain_seconds(self)
 
     def request_stop(self, incarnation: Incarnation, reason: Exit) -> None:
         """Cancel the function; if it is drained, tell it first, and cancel it only if it does not return in time."""

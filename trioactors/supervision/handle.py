@@ -25,7 +25,7 @@ from trioactors.errors import (
     UnknownName,
 )
 from trioactors.supervision.child import Child, Parent, leaves_for_good, start_failure, waiting_incarnation
-from trioactors.supervision.draining import drained
+from trioactors.supervision.draining import drain_seconds, drained
 from trioactors.supervision.dynamic import abandon_start, independent, start_concurrently, start_error, stop_concurrently
 from trioactors.supervision.requests import Request
 from trioactors.supervision.restarts import ChildStatus
@@ -130,7 +130,13 @@ def _allowed(supervisor: SupervisorChild, targets: tuple[Child, ...], spec: Chil
     """The time in seconds that a request may take: what the settings allow for a start and a stop, plus the times of its targets."""
     settings = supervisor.runtime.settings
     own = 0.0 if spec is None else (spec.start_timeout or 0.0)
-    return settings.start_timeout + settings.grace + settings.call_timeout + own + sum(c.grace + c.start_timeout for c in targets)
+    return (
+        settings.start_timeout
+        + settings.grace
+        + settings.call_timeout
+        + own
+        + sum(c.grace + c.start_timeout + drain_seconds(c) for c in targets)
+    )
 
 
 async def wait_until_running(supervisor: SupervisorChild) -> None:

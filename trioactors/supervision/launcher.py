@@ -16,7 +16,7 @@ import trio
 from trioactors.errors.exits import KILLED, SHUTDOWN
 from trioactors.scheduling.deadlines import Alarm
 from trioactors.supervision.child import Child, Incarnation, leaves_for_good, start_failure
-from trioactors.supervision.draining import at_rest, cut_by_force, own_drain_end, refuse_others, report_drain, wait_for_rest
+from trioactors.supervision.draining import at_rest, cut_by_force, own_drain_end, refuse_others, report_drain, runs, wait_for_one
 from trioactors.supervision.lifecycle import run_incarnation
 from trioactors.supervision.requests import Loop, StopRequested
 from trioactors.supervision.restarts import ChildStatus
@@ -103,7 +103,7 @@ class Launcher(Loop):
             while not incarnation.settled:
                 await self.wait()
                 if self._asked() and not incarnation.settled:
-                    await self.stop(child)
+                    await self.stop_now(child)
                     raise StopRequested
         finally:
             self.attending = None
@@ -137,7 +137,7 @@ class Launcher(Loop):
     async def _drain(self, children: Sequence[Child]) -> None:
         """Let those of *children* that are drained handle what they have accepted. They are being stopped, so a crash ends the drain."""
         runtime = self.child.runtime
-        ends = {child: own_drain_end(child, child.spec.drain) for child in children if _can_be_drained(child)}
+        ends = {child: own_drain_end(child, child.spec.drain) for child in children if runs(child) and not at_rest(child)}
         drained = {child: end for child, end in ends.items() if end is not None}
         for child in drained:
             refuse_others(child)
@@ -146,7 +146,7 @@ class Launcher(Loop):
             self.attending = child
             self._break_cycle(child)
             began = runtime.now()
-            await wait_for_rest(partial(_only, child), end)
+            await wait_for_one(child, end)
             report_drain(runtime, child.name, began, child.mailboxes())
         self.attending = before
 
@@ -224,12 +224,3 @@ class Launcher(Loop):
         """Cancel the restart of *child* that waits for its back-off, if there is one."""
         if child in self._backoffs:
             self._backoffs.pop(child).cancel()
-
-
-def _can_be_drained(child: Child) -> bool:
-    """Whether *child* runs and has something to handle."""
-    return not at_rest(child) and child.current is not None and child.current.ended is None
-
-
-def _only(child: Child) -> tuple[Child, ...]:
-    return (child,)
