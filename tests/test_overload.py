@@ -27,6 +27,10 @@ class Server(ta.Actor[None]):
     async def look(self) -> None:
         await trio.lowlevel.checkpoint()
 
+    @ta.handler
+    def fail(self) -> None:
+        raise LookupError
+
 
 class Front(ta.Actor[None]):
     """Delegates to a server."""
@@ -138,6 +142,18 @@ async def test_what_a_slow_message_taught_is_forgotten_when_the_mailbox_is_empty
     await server.work.within(0.02)()
 
     assert ta.info(server).ledger.handled == 3  # and the flush
+
+
+async def test_what_a_slow_message_taught_is_forgotten_when_the_actor_is_restarted(system: ta.System) -> None:
+    server = await system.start(Server)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_in_vain, server)
+        await trio.sleep(0.1)
+        server.fail.cast_nowait()
+
+        await server.work.within(3.0)()  # it has 1.1 left when its turn comes, and 2 seconds was too little in the last incarnation
+
+    assert ta.info(server).incarnation == 2
 
 
 async def test_what_one_handler_needs_says_nothing_about_another(system: ta.System) -> None:

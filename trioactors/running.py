@@ -17,7 +17,8 @@ import trio
 
 from trioactors.actors.factory import make_child, plan_of
 from trioactors.environment.environment import Environment
-from trioactors.errors import SpecError, StoreMissing
+from trioactors.environment.forks import forked, in_inherited_run
+from trioactors.errors import SpecError, StoreMissing, UsageError
 from trioactors.messaging.ledger import Accounts
 from trioactors.persistence.committer import Committer
 from trioactors.persistence.store import Store
@@ -98,13 +99,16 @@ def open_system(
     up, the block is cancelled, and `SupervisorGaveUp` is raised from it, with the restart history.
 
     Raises `StartFailed`, which names the child and the cause, if the tree cannot be started; the store's own `StoreError` if the store
-    cannot be opened; `StoreMissing` if the tree needs a store; `BadStoreURL`, `SpecError`.
+    cannot be opened; `StoreMissing` if the tree needs a store; `BadStoreURL`, `SpecError`; `UsageError` in a process that was forked inside
+    a Trio run, in that run.
     """
     if isinstance(store, Supervisor):
         if tree is not None:
             raise SpecError("open_system takes the store first and the tree second")
         store, tree = None, store
     _check_tree(tree)
+    if in_inherited_run():
+        raise forked("this Trio run")
     world = Environment() if environment is None else of_class(environment, Environment, "environment", "ta.Environment(...)")
     chosen_settings = Settings() if settings is None else of_class(settings, Settings, "settings", "ta.Settings(...)")
     observers = _checked_observers(observers)
@@ -247,7 +251,8 @@ def run(
     raised as it is.
 
     With *drain*, systems that do not say otherwise are drained before they stop; see `open_system`. Bind arguments of *main* with
-    `partial`. Call it in the main thread.
+    `partial`. Call it in the main thread. Raises `UsageError` in other threads and inside a Trio run, also in a process that was forked
+    there.
     """
     _check_run(main, clock, instruments)
     program = Run(drain_time(drain, "run(): drain"))
@@ -266,6 +271,10 @@ def _check_run(main: object, clock: object, instruments: object) -> None:
     if not callable(main):
         close_coroutine(main)
         raise SpecError(f"run() takes an async function, not {main!r:.80}: write ta.run(main), not ta.run(main())")
+    if in_inherited_run():
+        raise forked("this Trio run")
+    if trio.lowlevel.in_trio_run():
+        raise UsageError("run() was called inside a Trio run: await main() there instead")
 
 
 async def _heeding(main: Callable[[], Awaitable[T]], program: Run) -> outcome.Outcome[T | None]:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import attrs
 
-from trioactors.environment import Disk, DiskFile, Environment, refusal
+from trioactors.environment import Disk, DiskFile, Environment, in_forked_children, refusal
 from trioactors.errors import BadStoreURL, StorePoisoned, StoreUnavailable
 from trioactors.persistence import (
     SCAN_LIMIT,
@@ -39,7 +39,7 @@ from trioactors_backends.generations import log_name, new_identity, start_log, w
 from trioactors_backends.keyspace import Keyspace, entry_of
 from trioactors_backends.ownership import Mark, Ownership
 from trioactors_backends.recovery import Folder, Recovered, recover
-from trioactors_backends.refusals import absent, already_open, deleted, poisoned, sure
+from trioactors_backends.refusals import absent, already_open, deleted, not_open, poisoned, sure
 
 __all__ = ["FilesystemStore"]
 
@@ -81,6 +81,8 @@ class FilesystemStore:
         self._folder = Path(folder).resolve()
         self._options = Options() if options is None else options
         self._state: _Open | None = None
+        self._left = False
+        in_forked_children(self, FilesystemStore._leave)
 
     def __repr__(self) -> str:
         state = self._state
@@ -110,6 +112,7 @@ class FilesystemStore:
         with ExitStack() as undo:
             undo.callback(ownership.release)
             self._state = self._start(environment, ownership)
+            self._left = False
             undo.pop_all()
 
     def read(self, keys: Sequence[Key]) -> Sequence[Record | Corrupt | None]:
@@ -158,6 +161,10 @@ class FilesystemStore:
         finally:
             state.log.close()
             state.ownership.release()
+
+    def _leave(self) -> None:
+        """Called in a forked process: the files are the parent's, and nothing is written when they are closed."""
+        self._left, self._state = self._left or self._state is not None, None
 
     def _look(self, disk: Disk) -> Folder:
         """Return the files of the folder; make the folder if it is missing and the options allow it."""
@@ -326,7 +333,7 @@ class FilesystemStore:
     def _sound(self) -> _Open:
         """Return the state of the open store. Raises if the store is closed or poisoned."""
         if self._state is None:
-            raise StoreUnavailable(f"the store in {self._folder} is not open")
+            raise not_open(f"the store in {self._folder}", left=self._left)
         if self._state.poison is not None:
             raise poisoned(self._folder) from self._state.poison
         return self._state

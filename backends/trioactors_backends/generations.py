@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import attrs
@@ -81,7 +81,17 @@ def write_store(environment: Environment, folder: Path, keyspace: Keyspace, opti
         first=1,
         sequence=keyspace.sequence,
     )
-    write_generation(disk, folder, header, keyspace).close()
+    with ExitStack() as undo:
+        undo.callback(_empty, disk, folder)  # what is left of a backup that failed would refuse the next one
+        write_generation(disk, folder, header, keyspace).close()
+        undo.pop_all()
+
+
+def _empty(disk: Disk, folder: Path) -> None:
+    """Remove all files from the folder, as far as possible."""
+    with suppress(OSError):
+        for name in disk.names(folder):
+            disk.remove(folder / name)
 
 
 def _write_snapshot(disk: Disk, folder: Path, header: Header, keyspace: Keyspace) -> None:

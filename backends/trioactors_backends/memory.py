@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from trioactors.environment import Environment
-from trioactors.errors import BadStoreURL, StoreLocked, StoreUnavailable
+from trioactors.environment import Environment, in_forked_children
+from trioactors.errors import BadStoreURL, StoreLocked
 from trioactors.persistence import (
     SCAN_LIMIT,
     Address,
@@ -26,6 +26,7 @@ from trioactors.persistence import (
 )
 from trioactors_backends.generations import write_store
 from trioactors_backends.keyspace import Keyspace, entry_of
+from trioactors_backends.refusals import not_open
 
 __all__ = ["MemoryStore"]
 
@@ -37,6 +38,8 @@ class MemoryStore:
         self._limits = Limits() if limits is None else limits
         self._keyspace = Keyspace()
         self._environment: Environment | None = None
+        self._left = False
+        in_forked_children(self, MemoryStore._leave)
 
     def __repr__(self) -> str:
         state = "closed" if self._environment is None else "open"
@@ -59,7 +62,7 @@ class MemoryStore:
         """Take the store; like any store, it has one owner at a time."""
         if self._environment is not None:
             raise StoreLocked("this memory store", "a system in this process")
-        self._environment = environment
+        self._environment, self._left = environment, False
 
     def read(self, keys: Sequence[Key]) -> Sequence[Record | Corrupt | None]:
         """Return the record under each of *keys*."""
@@ -90,7 +93,11 @@ class MemoryStore:
         """Give the store back; its records stay."""
         self._environment = None
 
+    def _leave(self) -> None:
+        """Called in a forked process: what is here is a copy. It can be opened again."""
+        self._left, self._environment = self._left or self._environment is not None, None
+
     def _open_environment(self) -> Environment:
         if self._environment is None:
-            raise StoreUnavailable("the memory store is not open")
+            raise not_open("the memory store", left=self._left)
         return self._environment

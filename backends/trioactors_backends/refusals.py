@@ -6,14 +6,20 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from trioactors.errors import StoreCorrupt, StoreLocked, StorePoisoned, StoreUnavailable
+from trioactors.environment import forked
+from trioactors.errors import StoreCorrupt, StoreLocked, StorePoisoned, StoreUnavailable, TrioactorsError
 
-__all__ = ["absent", "already_open", "damaged", "deleted", "poisoned", "sure", "sync_failed"]
+__all__ = ["absent", "already_open", "damaged", "deleted", "not_open", "poisoned", "sure", "sync_failed"]
 
 
 def already_open(where: Path) -> StoreLocked:
     """`open` was called on a store that is open."""
     return StoreLocked(str(where), "this very store, which is open")
+
+
+def not_open(store: str, *, left: bool) -> TrioactorsError:
+    """A closed store was used. *left* says whether a fork has left it to the parent process."""
+    return forked(store) if left else StoreUnavailable(f"{store} is not open")
 
 
 def absent(where: str) -> StoreUnavailable:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import attrs
 
-from trioactors.environment import Environment, refusal
+from trioactors.environment import Environment, in_forked_children, refusal
 from trioactors.errors import (
     BackendMissing,
     BadStoreURL,
@@ -30,7 +30,6 @@ from trioactors.errors import (
     StoreUnavailable,
 )
 from trioactors.persistence import (
-    ABSENT,
     SCAN_LIMIT,
     Address,
     Answer,
@@ -50,7 +49,7 @@ from trioactors.persistence import (
 )
 from trioactors_backends.generations import new_identity
 from trioactors_backends.ownership import Mark, Ownership
-from trioactors_backends.refusals import already_open, poisoned, sure
+from trioactors_backends.refusals import already_open, not_open, poisoned, sure
 from trioactors_backends.sqlite_file import (
     Files,
     check_beginning,
@@ -68,7 +67,6 @@ from trioactors_backends.sqlite_file import (
 from trioactors_backends.sqlite_leftovers import gather, put_back
 from trioactors_backends.sqlite_schema import (
     KEEP_BOOK,
-    MOST,
     Book,
     counted,
     explain,
@@ -76,6 +74,7 @@ from trioactors_backends.sqlite_schema import (
     revision_in,
     row_checksum,
     survey,
+    verified,
     verify,
 )
 
@@ -138,6 +137,8 @@ class SQLiteStore:
         self._options = Options() if options is None else options
         self._files = files
         self._state: _Open | None = None
+        self._left = False
+        in_forked_children(self, SQLiteStore._leave)
 
     def __repr__(self) -> str:
         state = self._state
@@ -171,6 +172,7 @@ class SQLiteStore:
         with ExitStack() as undo:
             undo.callback(ownership.release)
             self._state = self._start(environment, files, ownership)
+            self._left = False
             undo.pop_all()
 
     def read(self, keys: Sequence[Key]) -> Sequence[Record | Corrupt | None]:
@@ -180,7 +182,7 @@ class SQLiteStore:
         with self._explained():
             for key in keys:
                 row = state.connection.execute(_READ, (key.space.value, key.name)).fetchone()
-                found.append(None if row is None else _verified(key, *row))
+                found.append(None if row is None else verified(key, *row))
         return found
 
     def scan(
@@ -231,6 +233,10 @@ class SQLiteStore:
             moved = not in_place(state.files, self._path, state.identity)  # then a log at the path is that of another store
             put_away(state.files, state.connection, self._path, sound=sound or moved)
             state.ownership.release()
+
+    def _leave(self) -> None:
+        """Called in a forked process: the database is the parent's. SQLite must not even close it here."""
+        self._left, self._state = self._left or self._state is not None, None
 
     def _finish(self, state: _Open) -> bool:
         """Move the log into the database. Returns False if there is no room; then the next opening does it."""
@@ -348,7 +354,7 @@ class SQLiteStore:
         except UnicodeDecodeError as error:
             raise StoreCorrupt(f"{self._path}: a name in the space {space.value!r} is damaged") from error
         key = Key(space, text)
-        return key, _verified(key, revision, checksum, data)
+        return key, verified(key, revision, checksum, data)
 
     @contextmanager
     def _explained(self) -> Generator[None]:
@@ -366,7 +372,7 @@ class SQLiteStore:
     def _sound(self) -> _Open:
         """Return the state of the open store. Raises if the store is closed or poisoned."""
         if self._state is None:
-            raise StoreUnavailable(f"the store {self._path} is not open")
+            raise not_open(f"the store {self._path}", left=self._left)
         if self._state.poison is not None:
             raise poisoned(self._path) from self._state.poison
         return self._state
@@ -381,16 +387,6 @@ def _store(connection: sqlite3.Connection, changes: dict[Key, Change]) -> None:
         else:
             put.append((space, name, change.revision, row_checksum(space, name, change.revision, change.data), change.data))
     connection.executemany(_PUT, put)
-
-
-def _verified(key: Key, revision: object, checksum: object, data: object) -> Record | Corrupt:
-    if not isinstance(data, bytes) or not isinstance(revision, int):
-        return Corrupt(key, "its row has values of the wrong types")
-    if not ABSENT < revision <= MOST:
-        return Corrupt(key, "its revision is impossible", data)
-    if row_checksum(key.space.value, key.name, revision, data) != checksum:
-        return Corrupt(key, "its checksum does not match its row", data)
-    return Record(data, revision)
 
 
 def _mark(book: Book, *, clean: bool = False) -> Mark:

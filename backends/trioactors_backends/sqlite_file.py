@@ -22,6 +22,7 @@ from trioactors.environment import Disk, DiskFile, Environment, RealDisk, refusa
 from trioactors.errors import StoreCorrupt, StorePoisoned, StoreUnavailable
 from trioactors.persistence import Creation, Limits
 from trioactors_backends.refusals import absent, deleted, sure
+from trioactors_backends.sqlite_connection import open_connection
 from trioactors_backends.sqlite_schema import KEEP_BOOK, Book, migrate
 
 __all__ = [
@@ -68,7 +69,10 @@ class Files(Protocol):
         ...
 
     def connect(self, path: Path, limits: Limits) -> sqlite3.Connection:
-        """Open an existing database. Every statement is its own transaction, and any thread can use the connection."""
+        """Open an existing database. Every statement is its own transaction, and any thread can use the connection.
+
+        Raises `StoreUnavailable` if it cannot be written.
+        """
         ...
 
     def identify(self, paths: Sequence[Path]) -> object:
@@ -101,7 +105,7 @@ class RealFiles:
 
     def connect(self, path: Path, limits: Limits) -> sqlite3.Connection:
         """Open the database."""
-        return sqlite3.connect(path, timeout=limits.patience, isolation_level=None, check_same_thread=False)
+        return open_connection(path, limits.patience)
 
     def identify(self, paths: Sequence[Path]) -> object:
         """The device and the inode of each file."""

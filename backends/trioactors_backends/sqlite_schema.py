@@ -16,7 +16,7 @@ from zlib import crc32
 import attrs
 
 from trioactors.errors import NewerSchema, StoreCorrupt, StoreError, StoreFull, StoreUnavailable
-from trioactors.persistence import ABSENT, Change, Key
+from trioactors.persistence import ABSENT, Change, Corrupt, Key, Record
 from trioactors_backends.refusals import damaged, sync_failed
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "revision_in",
     "row_checksum",
     "survey",
+    "verified",
     "verify",
 ]
 
@@ -135,6 +136,17 @@ def counted(book: Book, changes: Mapping[Key, Change], before: Mapping[Key, int]
 def row_checksum(space: str, name: str, revision: int, data: bytes) -> int:
     """The checksum of a row of `records`."""
     return crc32(data, crc32(f"{space}\0{revision}\0{name}".encode()))
+
+
+def verified(key: Key, revision: object, checksum: object, data: object) -> Record | Corrupt:
+    """The record in a row, or what is left of it."""
+    if not isinstance(data, bytes) or not isinstance(revision, int):
+        return Corrupt(key, "its row has values of the wrong types")
+    if not ABSENT < revision <= MOST:
+        return Corrupt(key, "its revision is impossible", data)
+    if row_checksum(key.space.value, key.name, revision, data) != checksum:
+        return Corrupt(key, "its checksum does not match its row", data)
+    return Record(data, revision)
 
 
 def explain(error: sqlite3.Error, where: str) -> StoreError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -223,6 +224,26 @@ async def test_a_system_can_be_left_at_any_moment_of_it(autojump_clock: MockCloc
 
     assert trio.current_time() < 1
     assert "closed" in repr(store)
+
+
+async def test_a_start_that_waits_for_the_store_ends_with_the_system(autojump_clock: MockClock) -> None:
+    store = FaultyStore(MemoryStore(), Fault(at=1, before=POISON), blocking=True)
+
+    async def start(system: ta.System) -> None:
+        with pytest.raises(ta.ActorStopped):
+            await system.start(Plain, name="plain")
+
+    async def leave() -> None:
+        async with ta.open_system(store, settings=ta.Settings(start_timeout=math.inf)) as system:
+            with pytest.raises(ta.StorePoisoned):
+                await (await system.start(Clerk, name="clerk")).write("a")
+            await wait_all_tasks_blocked()
+            nursery.start_soon(start, system)
+            await wait_all_tasks_blocked()
+
+    with trio.fail_after(0.1):  # no longer than the back-off
+        async with trio.open_nursery() as nursery:
+            await leave()
 
 
 async def test_a_test_can_wait_for_it(clerk: Any, store: FaultyStore, paid: list[str]) -> None:

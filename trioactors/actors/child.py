@@ -13,7 +13,7 @@ from trioactors.actors.tasks import ChildTasks
 from trioactors.actors.timers import Timers
 from trioactors.durability.saver import Saver
 from trioactors.durability.write_behind import WriteBehind
-from trioactors.errors import ActorCrashed, ActorStopped, CallTimeout, StateUnreadable, SystemClosed, UsageError, WrongClass
+from trioactors.errors import ActorCrashed, ActorStopped, CallTimeout, StateUnreadable, TrioactorsError, UsageError, WrongClass
 from trioactors.errors.exits import CRASH, Exit
 from trioactors.messaging.handlers import HandlerSpec
 from trioactors.messaging.mailbox import Mailbox, is_over
@@ -27,7 +27,7 @@ from trioactors.supervision.specs import ChildKind, ChildSpec, target_of
 from trioactors.supervision.wait_graph import drawn
 from trioactors.trace.records import CallTimedOut
 
-__all__ = ["ActorChild", "ActorIncarnation", "actor_crashed", "is_actor"]
+__all__ = ["ActorChild", "ActorIncarnation", "actor_crashed", "is_actor", "is_gone"]
 
 
 @attrs.define(eq=False)
@@ -145,8 +145,6 @@ class ActorChild(Child):
             self.mailbox.closed = None
         if self.runtime.draining and self.spec.drain != 0:
             refuse_outside(self)
-        if not self.mailbox.queue:
-            self.mailbox.needs = None
         self.mailbox.wake()
         return incarnation
 
@@ -181,10 +179,8 @@ class ActorChild(Child):
 
     def close(self, cause: str) -> None:
         """Refuse the waiting calls and turn the waiting casts into dead letters."""
-        was_open = not is_over(self.mailbox)
         self.mailbox.close(self.stopped, cause)
-        if was_open and self.current is not None:
-            self.current.notify()  # tasks that wait for a next incarnation would wait forever
+        super().close(cause)
         self.runtime.resting.wake()
 
     def forget(self) -> None:
@@ -195,10 +191,10 @@ class ActorChild(Child):
         if self.mailbox.accepted:
             self.runtime.accounts.close_account(self.mailbox)
 
-    def stopped(self) -> ActorStopped:
+    def stopped(self) -> TrioactorsError:
         """The error for messages sent to the actor now."""
         if self.runtime.closed:
-            return SystemClosed(f"{self.name}: its system is closed")
+            return self.runtime.over(f"{self.name}: its system is closed")
         why = f" ({self.last_exit})" if self.last_exit else ""
         if self.last_exit is not None and isinstance(self.last_exit.error, StateUnreadable):
             why = f": {self.last_exit.error}"
@@ -232,8 +228,11 @@ class ActorChild(Child):
         )
 
     def answered_late(self, spec: HandlerSpec, seconds: float) -> None:
-        """Remember that *spec* took longer than its caller could wait. An idle actor has no queue that could learn from it."""
-        if self.mailbox.active:
+        """Remember that *spec* took longer than its caller could wait, if messages wait that could be too late for the same reason.
+
+        Otherwise the actor is not overloaded, even if a handler runs: a commit can be late at any moment.
+        """
+        if self.mailbox.queue:
             self.mailbox.needs = learned_from_late(self.mailbox.needs, spec.name, seconds)
 
     def __repr__(self) -> str:
@@ -249,6 +248,11 @@ def actor_crashed(child: ActorChild, reason: Exit) -> ActorCrashed:
     error = ActorCrashed(f"{child.name} exited ({reason}) before it replied")
     error.__cause__ = reason.error
     return error
+
+
+def is_gone(child: ActorChild) -> bool:
+    """Whether *child* has exited and will not be restarted. It can still be started again by hand, if its supervisor knows it."""
+    return is_over(child.mailbox) and (child.current is None or child.current.ended is not None)
 
 
 def is_actor(child: Child, kind: object) -> bool:

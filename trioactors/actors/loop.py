@@ -73,6 +73,7 @@ async def live(started: Incarnation) -> None:
             incarnation.announce()
             if "on_continue" in hooks and incarnation.ready:
                 await _run_hook(incarnation, actor.on_continue)
+            child.mailbox.needs = None  # learned from the last incarnation, whose commits may have been late until now
             await _serve(incarnation, child, actor)
         except Exception as error:
             if incarnation.ready:

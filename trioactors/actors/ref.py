@@ -62,12 +62,14 @@ def child_of(ref: object) -> ActorChild:
     """The child behind a ref.
 
     Raises `UsageError` for anything that is not a ref. If the ref knows only a name, raises `UnknownName` or `WrongClass` when
-    the lookup fails.
+    the lookup fails. Raises `UsageError` in a forked process, too.
     """
     if not isinstance(ref, Ref):
         raise UsageError(f"{ref!r} is not a ref: pass what system.start or system.get returned")
     target = target_of_ref(ref)
-    return target.find() if isinstance(target, StoredName) else target
+    child = target.find() if isinstance(target, StoredName) else target
+    child.runtime.check_fork()
+    return child
 
 
 def target_of_ref(ref: Ref) -> ActorChild | StoredName:

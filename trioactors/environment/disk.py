@@ -19,6 +19,7 @@ from typing import Protocol
 
 import attrs
 
+from trioactors.environment.forks import in_forked_children
 from trioactors.errors import StoreError, StoreFull, StoreUnavailable
 
 __all__ = ["Disk", "DiskFile", "RealDisk", "refusal"]
@@ -60,7 +61,10 @@ class DiskFile(Protocol):
         ...
 
     def lock(self) -> bool:
-        """Lock the file. Returns False if it is locked already. The lock ends when the file is closed or the process exits."""
+        """Lock the file. Returns False if it is locked already.
+
+        The lock ends when the file is closed or the process exits, also if a process that was forked meanwhile lives on.
+        """
         ...
 
     def close(self) -> None:
@@ -113,16 +117,20 @@ def _sync(descriptor: int) -> None:
         os.fsync(descriptor)
 
 
-@attrs.define
+@attrs.define(eq=False)
 class _RealFile:
     _descriptor: int
+    """The number of the open file; -1 if it is closed. The number of a closed file may soon belong to another one."""
     _path: Path
     _identity: tuple[int, int]
+    _locked: bool = attrs.field(default=False, init=False)
 
     @classmethod
     def of(cls, descriptor: int, path: Path) -> _RealFile:
         status = os.fstat(descriptor)
-        return cls(descriptor, path, (status.st_dev, status.st_ino))
+        file = cls(descriptor, path, (status.st_dev, status.st_ino))
+        in_forked_children(file, cls.leave)
+        return file
 
     @property
     def linked(self) -> bool:
@@ -170,10 +178,22 @@ class _RealFile:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
+        self._locked = True
         return True
 
     def close(self) -> None:
-        os.close(self._descriptor)
+        """Close the file. Its lock ends explicitly: closing alone keeps it while a forked process has the file open, too."""
+        if self._locked:
+            import fcntl  # noqa: PLC0415 - not on every system
+
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+        self.leave()
+
+    def leave(self) -> None:
+        """Close the file without ending its lock. In a forked process, the lock is the parent's."""
+        descriptor, self._descriptor, self._locked = self._descriptor, -1, False
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 @attrs.frozen

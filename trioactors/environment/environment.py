@@ -22,6 +22,7 @@ import attrs
 import trio
 
 from trioactors.environment.disk import Disk, RealDisk
+from trioactors.environment.forks import in_forked_children
 from trioactors.environment.network import Listen, open_tcp
 from trioactors.environment.workers import Worker, worker_for_this_run
 from trioactors.errors import SpecError
@@ -79,7 +80,7 @@ class Environment:
     """The file system for the files of a store."""
 
     process: int = attrs.field(factory=os.getpid)
-    """The process id. A store that is locked names the process that holds it."""
+    """The process id. A store that is locked names the process that holds it. In a forked process, it is that of the child."""
 
     new_secret: Callable[[], str] = _new_secret
     """Makes a text that cannot be guessed, of letters, digits, - and _."""
@@ -98,3 +99,8 @@ class Environment:
             raise SpecError(f"Environment.process={self.process!r:.80} must be a whole number")
         if isinstance(self.disk, type) or not hasattr(self.disk, "open"):
             raise SpecError(f"Environment.disk={self.disk!r:.80} must be a disk")
+        if self.process == os.getpid():
+            in_forked_children(self, Environment._name_this_process)
+
+    def _name_this_process(self) -> None:
+        object.__setattr__(self, "process", os.getpid())

@@ -6,11 +6,14 @@ opens a socket.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 import attrs
 import trio
+
+from trioactors.environment.forks import in_forked_children
 
 __all__ = ["Listen", "Opened", "open_tcp"]
 
@@ -31,4 +34,11 @@ async def open_tcp(host: str, port: int) -> Opened:
     first, *others = await trio.open_tcp_listeners(port, host=host)
     for other in others:
         await trio.aclose_forcefully(other)  # with port 0, each address would get a different port
+    in_forked_children(first.socket, _leave)
     return Opened(listener=first, port=first.socket.getsockname()[1])
+
+
+def _leave(socket: trio.socket.SocketType) -> None:
+    """Close the copy of a listener in a forked process. With it, the port would stay taken, and connections to it would never be served."""
+    if (descriptor := socket.detach()) >= 0:
+        os.close(descriptor)

@@ -282,7 +282,7 @@ def _durability(child: ActorChild) -> Durability | None:
     )
 
 
-def _watcher(notify: Callable[[Incarnation], None]) -> str:
+def _watcher(notify: Callable[[Incarnation | None], None]) -> str:
     """The name of the child whose `Watch` *notify* belongs to."""
     watch = notify.__self__ if isinstance(notify, MethodType) else None
     return watch.watcher if isinstance(watch, Watch) and watch.watcher is not None else OUTSIDE

@@ -24,7 +24,7 @@ from typing import Final
 import attrs
 import trio
 
-from trioactors.errors import ActorStopped, MailboxFull
+from trioactors.errors import ActorStopped, MailboxFull, TrioactorsError
 from trioactors.messaging.ledger import Ledger
 from trioactors.messaging.messages import Admission, Call, Envelope, Sender
 from trioactors.messaging.overload import Needs
@@ -39,14 +39,14 @@ __all__ = ["Mailbox", "Refusal", "begin_drain", "count_shed", "end_drain", "is_o
 class Refusal:
     """Why a mailbox refuses messages: it is closed, or it is drained and still admits some senders."""
 
-    error: Callable[[], ActorStopped]
+    error: Callable[[], TrioactorsError]
     admits: Callable[[Sender | None], bool] | None = None
     """Whether a sender may still send, while the mailbox is drained; None if it is closed."""
     look: Callable[[], None] | None = None
     """Called between messages while the mailbox is drained."""
 
     def check(self, sender: Sender | None) -> None:
-        """Raise `ActorStopped` if messages of *sender* are refused."""
+        """Raise the error if messages of *sender* are refused: `ActorStopped`, or `UsageError` in a forked process."""
         if self.admits is None or not self.admits(sender):
             raise self.error()
 
@@ -88,7 +88,7 @@ class Mailbox:
     held: int = 0
     """Messages that were handled and whose replies wait for a commit."""
     needs: Needs | None = attrs.field(default=None, repr=False)
-    """The time that handlers need, learned from late replies since the mailbox was last empty; None if nothing was."""
+    """The time that handlers need, learned from late replies since the start or since the mailbox was last empty; None if nothing was."""
     _senders: deque[Call | Admission] | None = attrs.field(default=None, repr=False)
     """The senders that wait for room. Made on first use: an empty deque weighs as much as the rest of an idle actor's mailbox."""
     _sweep_at: int = attrs.field(default=SMALLEST_SWEEP, repr=False)
@@ -256,7 +256,7 @@ class Mailbox:
 
     # --- the supervisor's side ---
 
-    def close(self, closed: Callable[[], ActorStopped], cause: str) -> None:
+    def close(self, closed: Callable[[], TrioactorsError], cause: str) -> None:
         """Refuse the waiting calls, turn the waiting casts into dead letters, and accept nothing more: the child will not be restarted."""
         end_drain(self)
         self.closed = Refusal(closed)

@@ -6,9 +6,10 @@ actor works all the time, and no reply is in time. This lasts as long as the ove
 
 So a call with less time left than its handler needs is dropped, like a call whose deadline has passed. How much a handler needs
 is learned, not guessed. As long as no reply was late, nothing is dropped before its deadline. The first late reply teaches how
-long it took, and slower ones teach more. All this is forgotten when the mailbox is empty. So a hiccup that taught too much
-costs only a queue in which no caller would have had a reply in time anyway, and the first call after that is begun, however
-little time it has.
+long it took, and slower ones teach more. A late reply teaches only while messages wait: a commit can be late for its callers when
+the actor has long been idle, and that says nothing about the next call. A late deferred reply teaches nothing, since it is not
+the handler that took so long. All this is forgotten when the mailbox is empty, and when an incarnation begins. So a hiccup that
+taught too much costs only what waited behind it, and the first call after that is begun, however little time it has.
 
 Casts are not dropped in this way: their deadline is for the beginning of the handler.
 """

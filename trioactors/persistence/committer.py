@@ -28,6 +28,7 @@ import outcome
 import trio
 
 from trioactors.environment.environment import Environment
+from trioactors.environment.forks import forked, in_forked_children
 from trioactors.environment.workers import InPlaceWorker, Worker, called_back, run_on
 from trioactors.errors import OverLimit, StoreConflict, StoreError, StorePoisoned, StoreUnavailable, TrioactorsError
 from trioactors.persistence.store import (
@@ -116,8 +117,18 @@ class Committer:
     _left_behind: bool = attrs.field(default=False, init=False)
     """Whether a worker that did not finish in time still holds the store."""
     _broken: TrioactorsError | None = attrs.field(default=None, init=False)
+    _forked: bool = attrs.field(default=False, init=False)
+    """Whether this is the copy in a forked process. The store is the parent's, and is not even closed here."""
     _changed: trio.Event = attrs.field(factory=trio.Event, init=False, repr=False)
     """Set when the store broke and, while it closes, when the worker has reported its last turn."""
+
+    def __attrs_post_init__(self) -> None:
+        in_forked_children(self, Committer._leave)
+
+    def _leave(self) -> None:
+        """Called in a forked process, which has no worker: nothing waits for one."""
+        self._forked, self._broken = True, forked(f"the store {self.where}")
+        self._worker, self._turns = InPlaceWorker(), 0
 
     # --- for actors ---
 
@@ -162,7 +173,9 @@ class Committer:
         """Whether the store has failed, and is about to be restarted with all that depends on it."""
         return self._broken is not None
 
-    def _closed(self) -> StoreUnavailable:
+    def _closed(self) -> TrioactorsError:
+        if self._forked:
+            return forked(f"the store {self.where}")
         why = "is not open" if self._broken is None else f"has failed and is being opened again ({self._broken})"
         return StoreUnavailable(f"the store {why}; nothing was written")
 
@@ -270,6 +283,8 @@ class Committer:
             self._changed = trio.Event()
             await self._changed.wait()
         self._open = False
+        if self._forked:
+            return
         try:
             await run_on(self._worker, self.store.close)
         except StoreError:

@@ -172,8 +172,9 @@ class Store(Protocol):
         store.close()
 
     A new store is closed. It can be opened again after it was closed, and must be after it raised `StorePoisoned`. All methods
-    except `open` and `close` raise `StoreUnavailable` unless the store is open. `trioactors.testing.stores.StoreContract` tests all
-    promises made here.
+    except `open` and `close` raise `StoreUnavailable` unless the store is open. In a process that was forked while it was open, they raise
+    `UsageError`, and `close` leaves the parent's files and its lock alone (`trioactors.environment.in_forked_children`).
+    `trioactors.testing.stores.StoreContract` tests all promises made here.
     """
 
     @property

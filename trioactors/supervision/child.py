@@ -113,8 +113,8 @@ class Child:
     """The time at which the current incarnation started, or the last one exited."""
     failure: Failure | None = None
     """The last exit that was not orderly."""
-    watchers: Sequence[Callable[[Incarnation], None]] = ()
-    """Callbacks run when an incarnation becomes ready or exits."""
+    watchers: Sequence[Callable[[Incarnation | None], None]] = ()
+    """Callbacks run when an incarnation becomes ready or exits, and without one when it is known that the child will not be restarted."""
     _path: str = attrs.field(default="", init=False)
     ref: Any = attrs.field(default=None, init=False)
     """The ref of an actor, which `start` returns; None for other kinds."""
@@ -210,6 +210,9 @@ class Child:
 
     def close(self, cause: str) -> None:
         """Note that the child will not be restarted, because of *cause*. An actor refuses messages from now on."""
+        del cause
+        for watcher in self.watchers:
+            watcher(None)
 
     def forget(self) -> None:
         """Remove the child for good, and free its name."""

@@ -234,6 +234,7 @@ async def _stop_drained(child: Child) -> None:
             supervisor.forget_child(child)
 
     if child.runtime.closed or not supervisor.is_child(child):
+        child.runtime.check_fork()
         await trio.lowlevel.checkpoint()
     elif child.dynamic and independent(supervisor) and waiting_incarnation() is None:
         supervisor.runtime.check_thread(supervisor)
@@ -359,6 +360,7 @@ class SupervisorHandle:
 
     def which_children(self) -> tuple[ChildInfo, ...]:
         """Its children as they are now, in start order."""
+        self._child.runtime.check_fork()
         return tuple(
             ChildInfo(name=c.name, kind=c.spec.kind, status=c.status, incarnation=c.incarnation, restart=c.spec.restart)
             for c in self._child.children.values()

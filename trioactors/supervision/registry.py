@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import trio
 
-from trioactors.errors import NameTaken, UnknownName
+from trioactors.errors import NameTaken, SystemClosed, UnknownName
 from trioactors.supervision.child import Child
 from trioactors.supervision.specs import INTERNAL
 
@@ -22,6 +22,7 @@ class Registry:
         self._children: dict[str, Child] = {}
         self._awaited: dict[str, tuple[trio.Event, int]] = {}
         self._ordinals: dict[str, int] = {}
+        self._closed = False
 
     def register(self, child: Child) -> None:
         """Register *child* under its name. Raises `NameTaken`."""
@@ -58,9 +59,11 @@ class Registry:
                 return f"{stem}-{ordinal}"
 
     async def wait_for(self, name: str) -> Child:
-        """Wait until a child is registered as *name*. The caller sets the deadline. A checkpoint."""
+        """Wait until a child is registered as *name*. The caller sets the deadline. A checkpoint. Raises `SystemClosed`."""
         await trio.lowlevel.checkpoint()
         while name not in self._children:
+            if self._closed:
+                raise SystemClosed(f"no child can take the name {name!r}: the system is closed")
             event, waiters = self._awaited.get(name, (trio.Event(), 0))
             self._awaited[name] = (event, waiters + 1)
             try:
@@ -68,6 +71,12 @@ class Registry:
             finally:
                 self._leave(name, event)
         return self._children[name]
+
+    def close(self) -> None:
+        """End the waits for names: no child will be registered any more."""
+        self._closed = True
+        for event, _ in self._awaited.values():
+            event.set()
 
     def _leave(self, name: str, event: trio.Event) -> None:
         current, waiters = self._awaited.get(name, (None, 0))

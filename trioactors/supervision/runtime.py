@@ -11,7 +11,8 @@ import attrs
 import trio
 
 from trioactors.environment.environment import Environment
-from trioactors.errors import SystemClosed, WrongThread
+from trioactors.environment.forks import forked
+from trioactors.errors import SystemClosed, TrioactorsError, WrongThread
 from trioactors.errors.exits import Failure, RestartEntry
 from trioactors.messaging.ledger import Accounts
 from trioactors.persistence.committer import Committer
@@ -52,11 +53,13 @@ class Runtime:
     """The way to the store; None if the system has none."""
     closed: bool = False
     """Whether the tree has been stopped and the system is over."""
-    stopping: Stopping | None = None
+    forked: bool = attrs.field(default=False, init=False)
+    """Whether this is the copy in a forked process. Then `closed` is true as well."""
+    stopping: Stopping | None = attrs.field(default=None, init=False)
     """The times of the stop; None until the whole system is asked to stop."""
-    forced: str | None = None
+    forced: str | None = attrs.field(default=None, init=False)
     """Why all that still runs is cancelled; None until a stop is forced."""
-    resting: Parking = attrs.field(factory=Parking, repr=False)
+    resting: Parking = attrs.field(factory=Parking, init=False, repr=False)
     """Woken whenever an actor may have come to rest, and when a stop is forced. Drains wait here."""
 
     def __attrs_post_init__(self) -> None:
@@ -68,18 +71,31 @@ class Runtime:
         return self.stopping is not None and self.stopping.drain_until is not None
 
     def check_thread(self, target: object) -> None:
-        """Raise `WrongThread` outside this system's Trio run; `SystemClosed` if the system is closed too."""
+        """Raise `WrongThread` outside this system's Trio run; `SystemClosed` if the system is closed too; `UsageError` in a fork."""
         try:
             here = trio.lowlevel.current_root_task()
         except RuntimeError:
             here = None
-        if here is not self.root_task:
+        if here is not self.root_task or self.forked:
             if self.closed:
-                raise SystemClosed(f"{target!r}: its system is closed")
+                raise self.over(f"{target!r}: its system is closed")
             raise WrongThread(repr(target))
 
     def check_open(self, target: object) -> None:
         """Raise `SystemClosed` if the system is closed, `WrongThread` outside its Trio run."""
         if self.closed:
-            raise SystemClosed(f"{target!r} is closed")
+            raise self.over(f"{target!r} is closed")
         self.check_thread(target)
+
+    def check_fork(self) -> None:
+        """Raise `UsageError` in a forked process."""
+        if self.forked:
+            raise forked("this system")
+
+    def over(self, problem: str) -> TrioactorsError:
+        """The error for using a system that is closed, which *problem* says, or that is the copy in a forked process."""
+        return forked("this system") if self.forked else SystemClosed(problem)
+
+    def leave(self) -> None:
+        """Called in a forked process, in which the system cannot be used."""
+        self.closed = self.forked = True

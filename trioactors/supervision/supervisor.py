@@ -61,6 +61,8 @@ class SupervisorLoop(Launcher):
 
     _chance: Callable[[], float] | None = attrs.field(default=None, init=False)
     """The random stream for the jitter of back-offs."""
+    _serving: Request[Any] | None = attrs.field(default=None, init=False)
+    """The request whose action runs."""
 
     def __attrs_post_init__(self) -> None:
         self.history = RestartHistory(self.plan.intensity or self.child.runtime.settings.intensity)
@@ -119,7 +121,10 @@ class SupervisorLoop(Launcher):
         return following
 
     def end(self) -> None:
-        """Fail the requests that are left in the queue, and cancel back-offs: this incarnation is over."""
+        """Fail the requests that are left, and cancel back-offs: this incarnation is over."""
+        if self._serving is not None:
+            self.queue.appendleft(self._serving)
+            self._serving = None
         while self.queue:
             message = self.queue.popleft()
             if isinstance(message, Request):
@@ -173,6 +178,7 @@ class SupervisorLoop(Launcher):
         """Run the action of a request and wake the asker with its result, unless it waits no more."""
         if request.asker is None:
             return
+        self._serving = request  # until it is settled: `end` settles it if this loop is killed meanwhile
         try:
             answer: outcome.Outcome[Any] = outcome.Value(await request.action())
         except StopRequested:
@@ -181,6 +187,7 @@ class SupervisorLoop(Launcher):
         except TrioactorsError as error:
             answer = outcome.Error(error)
         request.settle(answer)
+        self._serving = None
 
     # --- exits and restarts ---
 

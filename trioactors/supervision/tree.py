@@ -113,6 +113,7 @@ class SupervisorChild(Child):
         """Note that neither the supervisor nor its children will be restarted, because of *cause*."""
         for child in self.children.values():
             child.close(cause)
+        super().close(cause)
 
     def _reported(self, incarnation: Incarnation, reason: Exit) -> bool:
         """Whether *reason* was reported already: giving up when it happened, a failed start by the child that failed."""

@@ -43,7 +43,8 @@ class Portal:
     def call(self, handler: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call a handler of a ref (or any async function) in the system's thread, and block until it returns.
 
-        Raises the errors of the call, `SystemClosed` if the system is closed, and `WrongThread` in a Trio thread.
+        Raises the errors of the call, `SystemClosed` if the system is closed, `WrongThread` in a Trio thread, and
+        `UsageError` in a forked process.
         """
         self._check_handler(handler)
 
@@ -68,7 +69,7 @@ class Portal:
 
     def _check(self) -> None:
         if self._runtime.closed:
-            raise SystemClosed("the system behind this portal is closed")
+            raise self._runtime.over("the system behind this portal is closed")
         try:
             trio.lowlevel.current_task()
         except RuntimeError:

@@ -25,8 +25,10 @@ from typing import Final
 import attrs
 import trio
 
-from trioactors.errors import StartFailed, StoreError
+from trioactors.environment.forks import in_forked_children
+from trioactors.errors import StartFailed, StoreError, TrioactorsError
 from trioactors.errors.exits import SHUTDOWN, Exit
+from trioactors.messaging.mailbox import Refusal, is_over
 from trioactors.persistence.committer import STORE
 from trioactors.settings import Backoff, Intensity
 from trioactors.supervision.child import Incarnation
@@ -94,12 +96,23 @@ class Root:
         self._interrupted: BaseException | None = None
         self.body = trio.CancelScope()
         """The scope of the block."""
+        in_forked_children(self, Root._leave_to_parent)
+
+    def _leave_to_parent(self) -> None:
+        """Called in a forked process: the mailboxes refuse, as those of a closed system do. So no message asks for its process."""
+        self._runtime.leave()
+        for found in self.registry.children():
+            for mailbox in found.mailboxes():
+                mailbox.closed = mailbox.closed if is_over(mailbox) else Refusal(self._not_here)
+
+    def _not_here(self) -> TrioactorsError:
+        return self._runtime.over("")
 
     def __repr__(self) -> str:
         """The status of the tree."""
         return "closed" if self._runtime.closed else self._child.status.value
 
-    def _up(self, incarnation: Incarnation) -> None:
+    def _up(self, incarnation: Incarnation | None) -> None:
         """Note that the tree runs, or has failed to start."""
         del incarnation
         self._child.watchers = ()
@@ -159,6 +172,7 @@ class Root:
         self._runtime.lag.close()
         self._child.forget()
         self.registry.release(self._child)
+        self.registry.close()
 
     def force(self, why: str) -> None:
         """End the stop at once: cancel everything that runs, but the store, whose commits are still done. Does nothing if all is over."""

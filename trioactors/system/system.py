@@ -9,6 +9,7 @@ from typing import TypeVar, cast
 import trio
 
 from trioactors.environment.environment import Environment
+from trioactors.environment.forks import LeftBehind, in_forked_children
 from trioactors.errors import CallTimeout, SpecError, UsageError, WrongClass
 from trioactors.errors.exits import ExitKind
 from trioactors.messaging.ledger import DeadLetter, Ledger
@@ -36,6 +37,12 @@ class SystemView:
     def __init__(self, runtime: Runtime, root: Root) -> None:
         self._runtime = runtime
         self._root = root
+        in_forked_children(self, SystemView._leave_to_parent)
+
+    def _leave_to_parent(self) -> None:
+        """Called in a forked process: every method uses one of these."""
+        left = LeftBehind("this system")
+        vars(self).update(_runtime=left, _root=left)
 
     def ledger(self) -> Ledger:
         """Count what became of all messages that the mailboxes of this system have accepted."""
@@ -90,11 +97,14 @@ class System(SystemView):
             ledger = system.get(Ledger, "ledger")
             print(system.names())
 
-    It is closed when the block is left; after that, its methods and refs raise `SystemClosed`.
+    It is closed when the block is left; after that, its methods and refs raise `SystemClosed`. In a forked process, they raise
+    `UsageError`.
     """
 
     def __repr__(self) -> str:
         """The status of the tree, and the number of children."""
+        if self._runtime.forked:
+            return f"<{self._root!r}>"
         return f"<system: {self._root!r}, {len(self.names())} children>"
 
     # --- children ---
@@ -140,7 +150,8 @@ class System(SystemView):
     async def wait_for(self, kind: type[A], name: str, *, timeout: float | None = None) -> A:
         """Like `get`, but wait until a child with that name is started.
 
-        *timeout* is in seconds, by default the call deadline. Raises `CallTimeout`, `WrongClass`.
+        *timeout* is in seconds, by default the call deadline. Raises `CallTimeout`, `WrongClass`, and `SystemClosed` as soon as the
+        system is closed.
         """
         limit = self._runtime.settings.call_timeout if timeout is None else seconds(timeout, "wait_for: timeout")
         with trio.move_on_after(limit):
@@ -192,6 +203,7 @@ class System(SystemView):
 
     def portal(self) -> Portal:
         """Make a portal, through which other threads and synchronous code call actors of this system."""
+        self._runtime.check_fork()
         return Portal(self._runtime)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from trioactors.environment.environment import Environment
-from trioactors.errors import Outcome, StoreError, StoreLocked, StoreUnavailable
+from trioactors.errors import Outcome, StoreError, StoreLocked, StoreUnavailable, UsageError
 from trioactors.persistence.store import ABSENT, Batch, Committed, Corrupt, Key, Record, Space, Store, Write
 from trioactors.testing.contract_records import ContractBase, names_of, put, remove, state
 
@@ -98,6 +98,32 @@ def _in_a_child(task: Callable[[_Say], object], kill_after: int | None = None) -
         said = [*first, *pipe]
     os.waitpid(child, 0)
     return [line.strip() for line in said if line.strip()]
+
+
+def _owned_and_forked(task: Callable[[], object]) -> tuple[int, int]:
+    """Run *task* in a new process, which forks another and then waits. Returns its id, and the pipe that lets the other one end.
+
+    The other one has begun when this returns, and lives until the pipe is closed.
+    """
+    reading, writing = os.pipe()
+    held, holding = os.pipe()
+    owner = os.fork()
+    if owner == 0:  # pragma: no cover - coverage does not follow a SIGKILL
+        try:
+            os.close(holding)
+            task()
+            if os.fork() == 0:
+                os.write(writing, b"begun")
+                os.read(held, 1)
+            else:
+                signal.pause()
+        finally:
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.close(writing)
+    os.close(held)
+    with os.fdopen(reading, "rb", buffering=0) as begun:
+        assert begun.read(5) == b"begun"
+    return owner, holding
 
 
 _USES: tuple[Callable[[Store, Path], object], ...] = (
@@ -246,6 +272,72 @@ class LifeContract(ContractBase):
         assert said == ["kept"] * len(SCRIPT)
         assert contents(closed) == states_of_the_script()[-1]
         closed.close()
+
+    def test_closing_lets_the_next_one_in_although_a_forked_process_lives(
+        self, store: Store, path: Path, environment: Environment
+    ) -> None:
+        store.commit([put("a", b"1")])
+        child, reading = _fork(lambda _: signal.pause())
+        store.close()
+        other = self.make(path)
+
+        other.open(environment)
+
+        other.close()
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        os.close(reading)
+
+    def test_a_killed_process_lets_go_although_one_that_it_forked_lives(self, closed: Store, environment: Environment) -> None:
+        self.needs_another_process()
+
+        def work() -> None:
+            closed.open(environment)
+            closed.commit([put("a", b"1")])
+
+        owner, holding = _owned_and_forked(work)
+        os.kill(owner, signal.SIGKILL)
+        os.waitpid(owner, 0)
+
+        closed.open(environment)
+
+        assert closed.read([state("a")]) == [Record(b"1", 1)]
+        closed.close()
+        os.close(holding)
+
+    @pytest.mark.parametrize("use", _USES, ids=("read", "scan", "commit", "backup"))
+    def test_a_forked_process_cannot_use_it(
+        self, store: Store, path: Path, environment: Environment, use: Callable[[Store, Path], object]
+    ) -> None:
+        """Nor does it harm to close it there."""
+        store.commit([put("a", b"1")])
+
+        def work(say: _Say) -> None:
+            try:
+                use(store, path)
+            except UsageError as error:
+                say("spawn" if "spawn" in str(error) else "no way out")
+            store.close()
+            say("closed")
+
+        assert _in_a_child(work) == ["spawn", "closed"]
+        assert list(store.commit([put("a", b"2", expected=1)])) == [Committed((2,))]
+        store.close()
+        store.open(environment)
+        assert store.read([state("a")]) == [Record(b"2", 2)]
+
+    def test_a_fork_of_a_forked_process_cannot_use_it_either(self, store: Store) -> None:
+        def deeper(say: _Say) -> None:
+            for word in _in_a_child(work):
+                say(word)
+
+        def work(say: _Say) -> None:
+            try:
+                store.commit([put("a", b"1")])
+            except UsageError:
+                say("refused")
+
+        assert _in_a_child(deeper) == ["refused"]
 
     @pytest.mark.parametrize("at", range(len(SCRIPT)))
     def test_killed_between_commits(self, closed: Store, environment: Environment, at: int) -> None:

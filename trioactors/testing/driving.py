@@ -10,7 +10,7 @@ import outcome
 import trio
 
 from trioactors.actors.actor import Actor
-from trioactors.actors.child import ActorChild
+from trioactors.actors.child import ActorChild, is_gone
 from trioactors.actors.ref import child_of
 from trioactors.errors import ActorStopped, UsageError
 from trioactors.messaging.mailbox import is_over
@@ -96,7 +96,11 @@ def _changes(child: Child) -> Generator[_Change, None, None]:
     try:
         yield change
     finally:
-        child.watchers = [other for other in child.watchers if other is not change]
+        _leave(child, change)
+
+
+def _leave(child: Child, change: _Change) -> None:
+    child.watchers = [other for other in child.watchers if other is not change]
 
 
 async def until(ref: Actor[S], predicate: Callable[[S], bool], *, timeout: float = 60.0) -> None:
@@ -104,31 +108,47 @@ async def until(ref: Actor[S], predicate: Callable[[S], bool], *, timeout: float
 
         await until(counter, lambda state: state.total >= 30)
 
-    Waits up to *timeout* seconds.
+    Also looks at the last state of an actor that has stopped in order. Raises `ActorStopped` as soon as the actor has exited and will
+    not be restarted. Waits up to *timeout* seconds.
     """
     child = child_of(ref)
     found: list[outcome.Outcome[bool]] = []
-    over = trio.Event()
 
     def look() -> None:
         """Between two messages, in the actor's own task: nothing may be raised here, and what is seen here may be gone soon."""
         incarnation = child.present
-        if not found and incarnation is not None and incarnation.ready and child.mailbox.current is None:
+        if not found and incarnation is not None and _has_a_state(incarnation) and child.mailbox.current is None:
             seen = outcome.capture(predicate, incarnation.actor.state)
             if isinstance(seen, outcome.Error) or seen.value:
                 found.append(seen)
-                over.set()
+                _leave(child, change)  # now, not when the waiting task runs: the test may be over before
+                change()
 
-    await trio.lowlevel.checkpoint()
+    with _changes(child) as change, _looking(child, look), trio.fail_after(timeout):
+        await trio.lowlevel.checkpoint()
+        look()
+        while not found:
+            if is_gone(child):
+                raise child.stopped()
+            await change.wait()
+            look()
+    found[0].unwrap()
+
+
+def _has_a_state(incarnation: Incarnation) -> bool:
+    """Whether the state is the actor's: what a crash leaves behind may be half changed, and is lost."""
+    return incarnation.ready and (incarnation.ended is None or incarnation.ended.orderly)
+
+
+@contextmanager
+def _looking(child: ActorChild, look: Callable[[], None]) -> Generator[None, None, None]:
+    """Call *look* between the messages of *child*."""
     child.mailbox.lookers = [*child.mailbox.lookers, look]
     child.mailbox.attention = True
     try:
-        look()
-        with trio.fail_after(timeout):
-            await over.wait()
+        yield
     finally:
         child.mailbox.lookers = [other for other in child.mailbox.lookers if other is not look]
-    found[0].unwrap()
 
 
 @contextmanager
