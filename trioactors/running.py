@@ -254,8 +254,8 @@ def run(
     `partial`. Call it in the main thread. Raises `UsageError` in other threads and inside a Trio run, also in a process that was forked
     there.
     """
-    _check_run(main, clock, instruments)
     program = Run(drain_time(drain, "run(): drain"))
+    _check_run(main, clock, instruments)
     done = trio.run(_heeding, main, program, clock=clock, instruments=instruments)
     result = done.unwrap()
     if program.received:
