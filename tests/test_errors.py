@@ -36,6 +36,10 @@ class Thing(ta.Actor[None], mailbox=1):
     async def wait(self, seconds: float) -> None:
         await trio.sleep(seconds)
 
+    @ta.handler(execution_timeout=1)
+    async def hang(self) -> None:
+        await trio.sleep_forever()
+
     @ta.handler
     async def fail(self) -> None:
         raise LookupError("broken")
@@ -130,6 +134,13 @@ async def actor_crashed(_: ta.System, thing: Thing) -> None:
     await thing.fail()
 
 
+async def handler_timeout(_: ta.System, thing: Thing) -> None:
+    """The error of the handler itself, which the caller gets as the cause."""
+    with pytest.raises(ta.ActorCrashed) as caught:
+        await thing.hang()
+    raise caught.value.__cause__ or caught.value
+
+
 async def mailbox_full(_: ta.System, thing: Thing) -> None:
     thing.nothing.cast_nowait()
     thing.nothing.cast_nowait()
@@ -184,6 +195,7 @@ ACTS: dict[type[ta.TrioactorsError], tuple[Callable[[ta.System, Thing], Awaitabl
     ta.NoReply: (no_reply, ["thing", "'lose'"]),
     ta.CallCycle: (call_cycle, ["thing -> thing", "Use cast, defer the reply, or call from a child task"]),
     ta.CallTimeout: (call_timeout, ["'wait'", "thing has been handling 'wait' for 1 s"]),
+    ta.HandlerTimeout: (handler_timeout, ["thing", "'hang'", "1 s (execution_timeout)", "test_errors.py", "Give it more time"]),
     ta.StartFailed: (start_failed, ["hanging", "not ready within 2 s"]),
     ta.SupervisorGaveUp: (gave_up, ["strict", "1 restarts within 5 s, 0 are allowed", "frail", "LookupError"]),
 }

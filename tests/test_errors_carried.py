@@ -24,6 +24,7 @@ from trioactors.testing import isolated_system, restarted
 VALUES: dict[str, Any] = {
     "int": 3,
     "int | None": 3,
+    "float": 1.5,
     "bool": True,
     "str": "text",
     "Sequence[str]": ("a", "b"),

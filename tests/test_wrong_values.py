@@ -157,6 +157,7 @@ MADE_BY_US = frozenset(
         *("GatheredCalls", "PendingCall", "gather_calls"),
         *("EveryMessage", "Exit", "Explanation", "Handler", "Ledger", "Portal", "Resource", "RestartEntry", "RestartHistory"),
         *(
+            "Ref",
             "SupervisorHandle",
             "System",
             "Watch",

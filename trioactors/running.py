@@ -16,7 +16,8 @@ import outcome
 import trio
 
 from trioactors.actors.factory import make_child, plan_of
-from trioactors.environment.environment import Environment
+from trioactors.actors.guarded_state import guard_states
+from trioactors.environment.environment import Environment, on_test_clock
 from trioactors.environment.forks import forked, in_inherited_run
 from trioactors.errors import SpecError, StoreMissing, UsageError
 from trioactors.messaging.ledger import Accounts
@@ -216,7 +217,15 @@ def _runtime(settings: Settings, environment: Environment) -> Runtime:
         now=trio.lowlevel.current_clock().current_time,
         report=CrashReports(settings.crash_logs, settings.crash_logs_period),
         accounts=Accounts(observers, deque(maxlen=settings.dead_letters)),
+        check_state=_checks_state(environment),
     )
+
+
+def _checks_state(environment: Environment) -> bool:
+    wanted = on_test_clock() if environment.check_state is None else environment.check_state
+    if wanted:
+        guard_states()
+    return wanted
 
 
 def _leave(failure: BaseException | None, failed: BaseException | None) -> None:

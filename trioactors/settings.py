@@ -6,7 +6,7 @@ import enum
 import inspect
 import math
 import sys
-from typing import TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 import attrs
 
@@ -16,6 +16,7 @@ __all__ = [
     "Backoff",
     "Intensity",
     "Overflow",
+    "OverflowWord",
     "Settings",
     "choice",
     "close_coroutine",
@@ -97,6 +98,10 @@ class Overflow(enum.Enum):
     """The sender gets `MailboxFull`."""
     DROP_OLDEST = "drop_oldest"
     """The oldest waiting message is dropped; if it is a call, its caller gets `MailboxFull`."""
+
+
+OverflowWord: TypeAlias = Literal["wait", "fail", "drop_oldest"]
+"""The words that stand for the members of `Overflow`."""
 
 
 @attrs.frozen

@@ -5,11 +5,11 @@ Each commits before it answers. So acknowledged work survives `kill -9`, and oth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from attrs import Factory, define
 
@@ -21,7 +21,7 @@ from walking import Walk
 
 __all__ = ["RECORDS", "Folder", "Inventory", "Page", "folder_of", "inventory_of", "page_of"]
 
-A = TypeVar("A")
+A = TypeVar("A", bound=ta.Actor[Any])
 RECORDS: Final = "records"
 """The name of the supervisor of all these actors."""
 PATIENCE: Final = 600.0
@@ -124,7 +124,7 @@ async def page_of(system: ta.System, top: Top, number: int) -> Page:
     return await running(system, Page, Page, f"{durable_name('page', str(top))} {number:04}")
 
 
-async def running(system: ta.System, kind: type[A], make: Callable[[], A], name: str) -> A:
+async def running(system: ta.System, kind: type[A], make: ta.Startable[A], name: str) -> A:
     """Return the running actor *name*, or start one, which begins with the state that was committed under its name."""
     with suppress(ta.NameTaken):
         await system.supervisor(RECORDS).start_child(ta.child(make, name=name))

@@ -27,6 +27,7 @@ THREADS: Allowed = {
     **PORT,
     "trioactors.system.portal": "plain threads call the system through it",
     "trioactors.serializer.records": "encoding may happen in a store's own thread",
+    "trioactors.serializer.unions": "reading may happen there, too",
     "trioactors.environment.workers": "the thread of a store; only `Environment` makes one",
     "trioactors.testing.leaks": "it looks for threads that were left behind",
     "trioactors.testing.playing": "it asks whether a thread could still wake a task",

@@ -30,9 +30,10 @@ WALLS: Mapping[str, str] = {
     "trioactors.durability.output_gate.OutputGate._commit_failed": "a user's on_load failed in a callback: the actor crashes",
     "trioactors.supervision.lifecycle._live": "the boundary between a child and its supervisor: every error becomes an exit",
     "trioactors.trace.crash_reports.shown": "a broken __repr__ of a user's must not turn a report into a second crash",
+    "trioactors.actors.execution.Execution.run": "after its limit, whatever a handler raises is the cause of `HandlerTimeout`",
     "trioactors.actors.loop._stop_after_failure": "a second error must not hide the first, and is reported",
     "trioactors.actors.loop._failed": "a user's on_load failed after the handler did: settle the message, then raise it again",
-    "trioactors.actors.loop._settle": "a state that cannot be saved: settle the message, then raise the error again",
+    "trioactors.actors.loop._settle": "a user's on_save or on_load failed: settle the message, then raise the error again",
     "trioactors.actors.loop._serve": "the actor loop: settle the message, then raise the error again",
     "trioactors.actors.loop.live": "on_stop after a crash, then the error is raised again",
     "trioactors.persistence.urls._load": "a plug-in may fail in any way while it is loaded: our error names it and its URL",
@@ -48,7 +49,7 @@ WALLS: Mapping[str, str] = {
     "trioactors.trace.observers.Observers.emit": "an observer must never stop the system that it observes",
     "trioactors.durability.write_behind.WriteBehind._try_to_encode": "a state that cannot be saved, found in a callback: the actor crashes",
 }
-IGNORES = 10
+IGNORES = 13
 
 EVERYTHING = frozenset({"BaseException", "BaseExceptionGroup", "Exception", "ExceptionGroup"})
 IGNORE = re.compile(r"#\s*(type|pyright)\s*:\s*ignore")

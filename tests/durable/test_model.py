@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 import trioactors as ta
 from shared.actors import Book, Refused
+from trioactors.errors import ValueRefused
 from trioactors.testing import HeldWorker, SlowWorker, crash, isolated_system, kill, run, virtual_environment
 from trioactors.testing.stores import Fault, FaultyStore
 from trioactors_backends.memory import MemoryStore
@@ -198,7 +199,7 @@ class Play:
         except ta.ActorCrashed:
             if kind != "ask":  # which may be kept, with its reply still owed
                 self.failures[who].append(line)
-        except (ta.MailboxFull, ta.StoreError, Refused):
+        except (ta.MailboxFull, ta.StoreError, ValueRefused, Refused):
             self.failures[who].append(line)
         else:
             self.answers[who].append((line if kind not in {"read", "look"} else "", lines))

@@ -13,7 +13,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 import trioactors as ta
 from shared.actors import Book, Clerk
 from shared.calls import Callers
-from trioactors.errors import OverLimit
+from trioactors.errors import OverLimit, ValueRefused
 from trioactors.persistence import Batch, Corrupt, Key, Limits, Record, Space, Write
 from trioactors.testing import HeldWorker, SlowWorker, crash, isolated_system, restarted, virtual_environment
 from trioactors.testing.stores import Fault, FaultyStore, Operation
@@ -191,14 +191,14 @@ async def test_what_was_handled_on_top_of_a_state_that_is_too_large_was_never_wr
         assert await clerk.read() == []
 
 
-async def test_a_value_that_cannot_be_written_crashes_its_actor_and_what_stands_before_it_is_kept(
+async def test_a_value_that_cannot_be_written_is_refused_at_once_and_what_stands_before_it_is_kept(
     keeper: Any, callers: Any, disk: HeldWorker
 ) -> None:
     disk.hold()
     await callers.now("a", keeper.write, "a")
     await callers.now("spoil", keeper.do, lambda self: self.state.lines.append(3))
-    assert "expected str, got 3 (int)" in str(callers.told["spoil"].__cause__)
-    assert callers.news() == {"spoil": ta.ActorCrashed}
+    assert "expected str, got 3 (int)" in str(callers.told["spoil"])
+    assert callers.news() == {"spoil": ValueRefused}
     disk.release()
 
     assert await keeper.read() == ["a"]

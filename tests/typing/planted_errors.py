@@ -37,6 +37,18 @@ class Counter(ta.Actor[Tally]):
     async def not_a_handler(self) -> int:
         return self.state.total
 
+    @ta.handler(execution_timeout="30")  # E: a limit is a number of seconds
+    async def print(self, copies: int) -> int:
+        return copies
+
+    @ta.handler(execution_timeout=30.0)
+    async def publish(self, copies: int) -> int:
+        return copies
+
+    @ta.handler(execution_timeout=30.0)  # E: a plain method cannot be cancelled
+    def plain(self, copies: int) -> int:
+        return copies
+
 
 class Limiter(ta.Actor[Tally]):
     def __init__(self, *, limit: int) -> None:
@@ -50,6 +62,7 @@ class Limiter(ta.Actor[Tally]):
 async def calls(counter: Counter) -> None:
     await counter.add(by="2")  # E: an argument of the wrong type
     await counter.add(2, 3)  # E: one argument too many
+    await counter.publish("2")  # E: a handler with a limit takes what it takes without
     await counter.add(times=2)  # E: an argument that is not there
     await counter.describe("all")  # E: an argument is missing
     await counter.subtract(2)  # E: a handler that is not there

@@ -9,19 +9,21 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any, ClassVar, Final, Generic, Self, TypeVar, cast, get_args, get_origin
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Self, TypeVar, cast, get_args, get_origin
 
-from trioactors.actors.context import Context
+from trioactors.actors.context import OwnContext
 from trioactors.actors.plan import HOOKS, PLAIN_HOOKS, ActorPlan, refuse_value_class, resolved
+from trioactors.actors.ref import Ref
 from trioactors.actors.stored_refs import refs_by_name
 from trioactors.durability.durable_state import DurableState
 from trioactors.durability.policies import Policy, checked_policy
 from trioactors.errors import DefinitionError, SpecError, UsageError
 from trioactors.errors.exits import Exit
 from trioactors.messaging.bodies import is_async_below
-from trioactors.messaging.handlers import Handler, HandlerSpec, hidden_in
+from trioactors.messaging.definitions import HandlerSpec
+from trioactors.messaging.handlers import Handler, hidden_in
 from trioactors.serializer import Serializer
-from trioactors.settings import Overflow, choice, count, seconds
+from trioactors.settings import Overflow, OverflowWord, choice, count, seconds
 
 __all__ = ["Actor"]
 
@@ -39,7 +41,13 @@ class _NotRunning:
         )
 
 
-class Actor(Generic[State]):
+if TYPE_CHECKING:  # a ref has the type of its actor, so to the type checkers an actor is a `Ref`
+    _ToCheckers = Ref
+else:
+    _ToCheckers = object
+
+
+class Actor(Generic[State], _ToCheckers):  # noqa: PYI059 - `object` comes last
     """Private state plus handlers, one message at a time. Subclass it as `Actor[YourState]`.
 
         @define
@@ -72,13 +80,13 @@ class Actor(Generic[State]):
 
     __actor_plan__: ClassVar[ActorPlan]
     state: State
-    context: Context = cast("Context", _NotRunning())
+    context: OwnContext[Self] = cast("Any", _NotRunning())
 
     def __init_subclass__(
         cls,
         *,
         mailbox: int | None = None,
-        overflow: Overflow | str | None = None,
+        overflow: Overflow | OverflowWord | None = None,
         timeout: float | None = None,
         persist: Policy | None = None,
         serializer: Serializer | None = None,
@@ -178,7 +186,7 @@ def _durable_state(
     if serializer is not None and not isinstance(serializer, Serializer):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
         raise DefinitionError(f"{cls.__qualname__}: serializer= takes a trioactors.serializer.Serializer, not {serializer!r}")
     chosen = serializer or (None if base is None else base.serializer) or Serializer()
-    durable_state = DurableState(where, policy, chosen, lambda: resolved(state_type, where, module), Actor, refs_by_name)
+    durable_state = DurableState(where, policy, chosen, lambda: resolved(state_type, where, module), (Actor, Ref), refs_by_name)
     durable_state.check_definition(state_type)
     return durable_state
 

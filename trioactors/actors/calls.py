@@ -19,7 +19,8 @@ from trioactors.actors.causation import give_causation
 from trioactors.actors.child import ActorChild, ActorIncarnation
 from trioactors.durability.saver import Saver
 from trioactors.errors import ActorStopped, DeliveryError
-from trioactors.messaging.handlers import BoundHandler, HandlerSpec
+from trioactors.messaging.definitions import HandlerSpec
+from trioactors.messaging.handlers import BoundHandler
 from trioactors.messaging.mailbox import Mailbox, is_over, refused
 from trioactors.messaging.messages import Admission, Call, Envelope, Late, Sender, causation_of
 from trioactors.settings import Overflow

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any, cast
 
 import attrs
 import trio
 
+from trioactors.actors.execution import Execution
 from trioactors.actors.plan import ActorPlan
 from trioactors.actors.tasks import ChildTasks
 from trioactors.actors.timers import Timers
 from trioactors.durability.saver import Saver
 from trioactors.durability.write_behind import WriteBehind
-from trioactors.errors import ActorCrashed, ActorStopped, CallTimeout, StateUnreadable, TrioactorsError, UsageError, WrongClass
+from trioactors.errors import (
+    ActorCrashed,
+    ActorStopped,
+    CallTimeout,
+    HandlerTimeout,
+    StateUnreadable,
+    TrioactorsError,
+    UsageError,
+    WrongClass,
+)
 from trioactors.errors.exits import CRASH, Exit
-from trioactors.messaging.handlers import HandlerSpec
+from trioactors.messaging.definitions import HandlerSpec
 from trioactors.messaging.mailbox import Mailbox, is_over
 from trioactors.messaging.messages import Call, Envelope, causation_of
 from trioactors.messaging.overload import learned_from_late
@@ -48,6 +58,8 @@ class ActorIncarnation(Incarnation):
     """The calls whose deferred replies are still to be given."""
     timers: Timers | None = attrs.field(default=None, repr=False)
     tasks: ChildTasks | None = attrs.field(default=None, repr=False)
+    in_plain_hook: bool = attrs.field(default=False, repr=False)
+    """Whether `on_save` or `on_load` is running, perhaps in the task that ends a window or a commit."""
     saver: Saver | None = attrs.field(default=None, repr=False)
     """Commits the state of a durable actor."""
 
@@ -65,23 +77,56 @@ class ActorIncarnation(Incarnation):
         """Whether a deferred reply is still to be given to a caller that waits for it."""
         return any(call.pending for call in self.deferred or ())
 
+    @property
+    def state(self) -> Any:
+        """The actor's state; None if it has none. Read here, it is not checked who reads it."""
+        return cast("dict[str, Any]", vars(self.actor)).get("state")
+
     def check_on_self(self, what: str) -> None:
         """Raise `UsageError` unless the current task is in a handler or a hook of this incarnation, and may use *what* of the actor."""
-        try:
-            task: trio.lowlevel.Task | None = trio.lowlevel.current_task()
-        except RuntimeError:  # Trio does not run in this thread
-            task = None
-        where = "outside Trio" if task is None else f"in the task {task.name}"
+        task = _current_task()
+        if not self._in_message(task):
+            raise UsageError(
+                f"{self.child.name}: self.{what} was used {_named(task)}, beside the messages of the actor, so nothing of it would be "
+                f"committed or undone with one. Use it in a handler or a hook only; elsewhere, send a message: "
+                f"await self.{what}.cast(...), or await self.context.ref.{what}(...)"
+            )
+
+    def check_state(self, how: str) -> None:
+        """Raise `UsageError` if the state is read or changed (*how*) beside the messages, and the system checks that."""
+        if self.in_plain_hook or not self.child.runtime.check_state:
+            return
+        task = _current_task()
+        if task is None and self.ended is None and cast("ActorChild", self.child).mailbox.active:
+            return  # a thread that a handler waits for, as far as can be seen from inside of it
+        if not self._in_message(task):
+            raise UsageError(
+                f"{self.child.name}: self.state was {how} {_named(task)}, beside the messages of the actor: what is read there can be half "
+                f"changed or not committed, and what is written belongs to no message. Use self.state in handlers and hooks only. Give a "
+                f"task what it needs as arguments (self.context.start_soon(self.fetch, self.state.url)), and let it send messages to read "
+                f"or change the state: await self.context.ref.<handler>(...)"
+            )
+
+    def _in_message(self, task: trio.lowlevel.Task | None) -> bool:
+        """Whether *task* is in a handler or a hook of this incarnation: its own task, or one in a nursery that waits there."""
         while task is not None and task is not self.task:
             nursery = task.parent_nursery
             task = None if nursery is None else nursery.parent_task
-        child = cast("ActorChild", self.child)
-        if task is None or self.ended is not None or not child.mailbox.active:
-            raise UsageError(
-                f"{child.name}: self.{what} was used {where}, beside the messages of the actor, so nothing of it would be committed or "
-                f"undone with one. Use it in a handler or a hook only; elsewhere, send a message: await self.{what}.cast(...), or "
-                f"await self.context.ref.{what}(...)"
-            )
+        return task is not None and self.ended is None and cast("ActorChild", self.child).mailbox.active
+
+    async def run_limited(self, handler: str, seconds: float, body: Awaitable[object]) -> object:
+        """Await *body*, the handler of the message in progress, for at most *seconds*. Raises `HandlerTimeout`."""
+        execution = Execution(handler, seconds, self.began + seconds, self, self._limit_passed)
+        self.child.runtime.deadlines.series(seconds).add(execution)
+        return await execution.run(body)
+
+    def _limit_passed(self, error: HandlerTimeout) -> None:
+        """Crash for *error*, however the handler in progress ends, and tell its caller."""
+        if self.failure is None:
+            self.failure = error
+        message = self.message_in_progress()
+        if message is not None:
+            message.fail(actor_crashed(cast("ActorChild", self.child), Exit(CRASH, error=self.failure)))
 
     def discard_deferred(self, call: Call) -> None:
         """Forget the deferred reply to *call*."""
@@ -209,6 +254,8 @@ class ActorChild(Child):
         busy = f"is {self.status.value} and idle"
         if (current := mailbox.current) is not None and self.present is not None:
             busy = f"has been handling {current.spec.name!r} for {now - self.present.began:g} s"
+            if current.spec.execution_timeout is not None:
+                busy += f" (execution_timeout: {current.spec.execution_timeout:g} s)"
         elif self.status is not ChildStatus.RUNNING:
             busy = f"is {self.status.value}"
         elif mailbox.paused:
@@ -241,6 +288,18 @@ class ActorChild(Child):
             f"<actor {self.path}: {self.plan.name}, {self.status.value}, incarnation {self.incarnation}, "
             f"{len(self.mailbox)} waiting>"
         )
+
+
+def _current_task() -> trio.lowlevel.Task | None:
+    """The current task; None if Trio does not run in this thread."""
+    try:
+        return trio.lowlevel.current_task()
+    except RuntimeError:
+        return None
+
+
+def _named(task: trio.lowlevel.Task | None) -> str:
+    return "outside Trio" if task is None else f"in the task {task.name}"
 
 
 def actor_crashed(child: ActorChild, reason: Exit) -> ActorCrashed:

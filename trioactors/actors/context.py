@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Hashable
 from functools import partial
-from typing import Any, Final, cast
+from typing import Any, Final, Generic, TypeVar, TypeVarTuple, Unpack, cast
 
 import trio
 
@@ -18,7 +18,8 @@ from trioactors.actors.tasks import ChildTasks
 from trioactors.actors.timers import Armed, Disarmed, Timer, Timers
 from trioactors.errors import ActorStopped, SpecError, TooManyTimers, UsageError
 from trioactors.errors.exits import NORMAL
-from trioactors.messaging.handlers import HandlerSpec, LocalHandler
+from trioactors.messaging.definitions import HandlerSpec
+from trioactors.messaging.handlers import LocalHandler
 from trioactors.messaging.mailbox import is_over
 from trioactors.messaging.messages import NOWHERE, Call, Envelope
 from trioactors.settings import close_coroutine, seconds
@@ -26,7 +27,11 @@ from trioactors.supervision.specs import is_partial
 from trioactors.system.system import System
 from trioactors.trace.records import MessageAccepted
 
-__all__ = ["SHORTEST_PERIOD", "Context"]
+__all__ = ["SHORTEST_PERIOD", "Context", "OwnContext"]
+
+A_co = TypeVar("A_co", bound=Ref, covariant=True)
+
+Args = TypeVarTuple("Args")
 
 SHORTEST_PERIOD: Final = 0.001
 """The shortest period of `every`, in seconds; below it, a timer would be a busy loop."""
@@ -59,7 +64,7 @@ class Context:
 
     @property
     def ref(self) -> Ref:
-        """The actor's own ref, to pass to others."""
+        """The actor's own ref, to pass to others. As `self.context.ref` it has the type of the actor."""
         return cast("Ref", self._child.ref)
 
     @property
@@ -94,7 +99,7 @@ class Context:
         """
         self._child.request_stop(self._incarnation, NORMAL)
 
-    def defer(self, *, left: Callable[..., Awaitable[Any]] | None = None) -> Deferred[Any]:
+    def defer(self, *, left: Callable[[], Awaitable[object]] | None = None) -> Deferred[Any]:
         """Defer the reply to the call in progress. Return `pending` from the handler, and use the token later.
 
             @ta.handler
@@ -137,7 +142,7 @@ class Context:
             )
             observers.emit(record)
 
-    def start_soon(self, function: Callable[..., Awaitable[Any]], *args: Any) -> None:
+    def start_soon(self, function: Callable[[Unpack[Args]], Awaitable[object]], *args: *Args) -> None:
         """Run `function(*args)` as a child task of this incarnation, beside the handler.
 
             self.context.start_soon(self.download, url)
@@ -157,7 +162,7 @@ class Context:
             incarnation.tasks = ChildTasks(incarnation, incarnation.nursery)
         incarnation.tasks.start_soon(function, *args)
 
-    def after(self, delay: float, send: Callable[[], Awaitable[Any]], *, key: Hashable | None = None) -> Hashable:
+    def after(self, delay: float, send: Callable[[], Awaitable[object]], *, key: Hashable | None = None) -> Hashable:
         """Send a message to one of the actor's own handlers after *delay* seconds.
 
             self.context.after(30.0, partial(self.expire, session), key=session)
@@ -167,7 +172,7 @@ class Context:
         """
         return self._set_timer(seconds(delay, "after: delay"), None, send, key)
 
-    def every(self, period: float, send: Callable[[], Awaitable[Any]], *, key: Hashable | None = None) -> Hashable:
+    def every(self, period: float, send: Callable[[], Awaitable[object]], *, key: Hashable | None = None) -> Hashable:
         """Send a message to one of the actor's own handlers every *period* seconds, first after one period.
 
             self.context.every(60.0, self.poll)
@@ -223,6 +228,17 @@ class Context:
             raise SpecError(f"{self.name}: {what} sends to one of the actor's own handlers (self.tick), not {send!r}")
         local = cast("LocalHandler[..., Any]", target)
         return local.spec, local.spec.bind(bound.args, bound.keywords)
+
+
+class OwnContext(Context, Generic[A_co]):
+    """The type of `self.context`: it knows the type of the actor."""
+
+    __slots__ = ()
+
+    @property
+    def ref(self) -> A_co:
+        """The actor's own ref, to pass to others."""
+        return cast("A_co", self._child.ref)
 
 
 def _check_key(name: str, key: object) -> None:

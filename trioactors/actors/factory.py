@@ -5,7 +5,7 @@ from __future__ import annotations
 from trioactors.actors.child import ActorChild
 from trioactors.actors.loop import live
 from trioactors.actors.plan import ActorPlan
-from trioactors.actors.ref import Ref
+from trioactors.actors.ref import ActorRef
 from trioactors.errors import StoreMissing
 from trioactors.supervision.child import Child
 from trioactors.supervision.functions import FunctionChild, ResourceChild, hold_resource, run_function
@@ -36,7 +36,7 @@ def make_child(parent: SupervisorChild, spec: ChildSpec | Supervisor, *, dynamic
             if plan.durable_state is not None and runtime.committer is None:
                 raise StoreMissing(name)
             child = ActorChild(name, spec, runtime, parent, live, dynamic, plan=plan)
-            child.ref = Ref(child)
+            child.ref = ActorRef(child)
             return child
         case ChildKind.RESOURCE:
             return ResourceChild(name, spec, runtime, parent, hold_resource, dynamic)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from trioactors.actors.actor import Actor
+from trioactors.actors.child import ActorIncarnation
 from trioactors.actors.plan import ActorPlan
 from trioactors.actors.stored_refs import resolving
 from trioactors.serializer import Codec
@@ -14,10 +15,14 @@ __all__ = ["HeldState"]
 
 
 class HeldState:
-    """The state of *actor*, to and from bytes."""
+    """The state of the actor of *incarnation*, to and from bytes.
 
-    def __init__(self, actor: Actor[Any], plan: ActorPlan, codec: Codec[Any], registry: Registry) -> None:
-        self._actor = actor
+    It is taken from the actor's `__dict__`: a commit may be made in any task, also where actors must not use `self.state`.
+    """
+
+    def __init__(self, incarnation: ActorIncarnation, plan: ActorPlan, codec: Codec[Any], registry: Registry) -> None:
+        self._incarnation = incarnation
+        self._actor = incarnation.actor
         self._codec = codec
         self._registry = registry
         self._saves = "on_save" in plan.hooks
@@ -28,14 +33,21 @@ class HeldState:
     def encode(self) -> bytes:
         """The present state as a record. Raises what `on_save` raises, and `SerializationError`."""
         if self._saves:
-            self._actor.on_save()
-        return self._codec.encode(self._actor.state)
+            self._run(self._actor.on_save)
+        return self._codec.encode(vars(self._actor)["state"])
 
     def restore(self, data: bytes) -> None:
         """Replace the state with the one in the record *data*. Raises what `on_load` raises, and `SerializationError`."""
-        self._actor.state = self.decode(data)
+        vars(self._actor)["state"] = self.decode(data)
         if self._loads:
-            self._actor.on_load()
+            self._run(self._actor.on_load)
+
+    def _run(self, hook: Callable[[], None]) -> None:
+        self._incarnation.in_plain_hook = True
+        try:
+            hook()
+        finally:
+            self._incarnation.in_plain_hook = False
 
     def decode(self, data: bytes) -> Any:
         """The state in a record; no hook runs. Raises `SerializationError`."""

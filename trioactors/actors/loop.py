@@ -11,6 +11,7 @@ Each message ends in exactly one way. Its ledger entry and its caller's reply ar
     raised `Shutdown`                        handled      gets `ActorStopped`; the actor stops in order
     hit an inherited deadline                expired      has its `CallTimeout` already; the actor continues
     raised anything else, or was cancelled   crashed      gets `ActorCrashed`; the incarnation ends
+    ran longer than its `execution_timeout`  crashed      gets `ActorCrashed` when its limit passes; the incarnation ends (see `execution`)
     was never begun                          abandoned    was gone already
     was never begun                          expired      its deadline passed, or left too little time to reply (see `overload`)
 """
@@ -28,14 +29,14 @@ from trio.lowlevel import checkpoint, wait_task_rescheduled
 
 from trioactors.actors.actor import Actor
 from trioactors.actors.child import ActorChild, ActorIncarnation, actor_crashed
-from trioactors.actors.context import Context
+from trioactors.actors.context import OwnContext
 from trioactors.actors.deferred import Deferred
 from trioactors.actors.held_state import HeldState
 from trioactors.durability.durable_state import DurableState
 from trioactors.durability.saver import Saver
-from trioactors.errors import ActorStopped, CallTimeout, DefinitionError, Shutdown, StoreError, StoreMissing
+from trioactors.errors import ActorStopped, CallTimeout, DefinitionError, HandlerTimeout, Shutdown, StoreError, StoreMissing
 from trioactors.errors.exits import Exit, ExitKind, alone, forget_old_frames, leaves
-from trioactors.messaging.handlers import INCARNATION
+from trioactors.messaging.definitions import INCARNATION
 from trioactors.messaging.mailbox import Mailbox, count_shed
 from trioactors.messaging.messages import Call, Envelope, caller_of, causation_of
 from trioactors.messaging.overload import cannot_finish, learned_from_cut
@@ -62,7 +63,7 @@ async def live(started: Incarnation) -> None:
     hooks = child.plan.hooks
     try:  # one coroutine for all: each one more would be resumed with every message
         actor = incarnation.actor = _make_actor(child)
-        actor.context = Context(incarnation, child, actor, current_system())
+        actor.context = OwnContext(incarnation, child, actor, current_system())
         vars(actor)[INCARNATION] = incarnation
         current_incarnation.set(incarnation)
         try:
@@ -91,7 +92,7 @@ async def _load(incarnation: ActorIncarnation, child: ActorChild, durable_state:
     committer = child.runtime.committer
     if committer is None:
         raise StoreMissing(child.name)
-    state = HeldState(incarnation.actor, child.plan, durable_state.codec(), registry_of(current_system()))
+    state = HeldState(incarnation, child.plan, durable_state.codec(), registry_of(current_system()))
     saver = incarnation.saver = durable_state.saver(incarnation, child.mailbox, state, committer, incarnation.discard_deferred)
     if child.saver is not None:
         await child.saver.drained()
@@ -266,6 +267,8 @@ def _failed(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope
 def _try_to_answer(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope, error: BaseException) -> bool:
     """Settle the message if its actor survives *error*: a declared error, or an inherited deadline. Returns whether it did."""
     saver, mailbox = incarnation.saver, child.mailbox
+    if isinstance(error, HandlerTimeout):  # also if a base class of it is declared
+        return False
     if not isinstance(error, envelope.spec.raises):  # the class of a group may be declared
         error = alone(error)
     if isinstance(error, envelope.spec.raises) or (saver is not None and saver.rolls_back and _is_retryable(error)):
@@ -331,17 +334,18 @@ def _settle(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope
     child.mailbox.current = None
     if token is not None:
         token.leave_open()
+    refused: Exception | None = None
     if incarnation.saver is not None:
         try:
-            incarnation.saver.handled(envelope, envelope.reply if token is None else None, result)
-        except Exception as error:  # the state cannot be encoded: the handler crashed
+            refused = incarnation.saver.handled(envelope, envelope.reply if token is None else None, result)
+        except Exception as error:  # on_save or on_load failed: the handler crashed
             _settle_fatal(incarnation, child, envelope, error)
             raise
     else:
         child.mailbox.handled += 1
         if token is None:
             envelope.reply(cast("object", result))
-    _emit(incarnation, child, envelope, None)
+    _emit(incarnation, child, envelope, refused)
 
 
 class _DeferredAndReturned(DefinitionError):

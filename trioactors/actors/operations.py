@@ -5,10 +5,11 @@ from __future__ import annotations
 import attrs
 
 from trioactors.actors.calls import RemoteHandler
-from trioactors.actors.ref import child_of
+from trioactors.actors.ref import Ref, child_of
 from trioactors.errors import UsageError
 from trioactors.errors.exits import Exit
-from trioactors.messaging.handlers import Handler, HandlerSpec
+from trioactors.messaging.definitions import HandlerSpec
+from trioactors.messaging.handlers import Handler
 from trioactors.messaging.ledger import Ledger
 from trioactors.settings import drain_time, seconds
 from trioactors.supervision.handle import restart_child_of, stop_child
@@ -17,7 +18,7 @@ from trioactors.supervision.restarts import ChildStatus
 __all__ = ["ActorInfo", "flush", "forget", "info", "restart", "stop"]
 
 
-async def stop(ref: object, *, drain: bool | float | None = None) -> None:
+async def stop(ref: Ref, *, drain: bool | float | None = None) -> None:
     """Stop an actor in order, and wait until it is gone. Does nothing if it is not running.
 
         await ta.stop(counter)
@@ -35,7 +36,7 @@ async def stop(ref: object, *, drain: bool | float | None = None) -> None:
     await stop_child(child_of(ref), seconds_to_drain)
 
 
-async def restart(ref: object) -> None:
+async def restart(ref: Ref) -> None:
     """Stop an actor if it is running, and start it again.
 
         await ta.restart(counter)
@@ -45,7 +46,7 @@ async def restart(ref: object) -> None:
     await restart_child_of(child_of(ref))
 
 
-async def forget(ref: object) -> None:
+async def forget(ref: Ref) -> None:
     """Stop an actor, as `stop` does, and delete its durable data for good. Its next start begins with a fresh state.
 
         await ta.forget(counter)
@@ -71,7 +72,7 @@ class _Flushed:
 _FLUSH: HandlerSpec = Handler[[], None](_Flushed.flush, reads=True).spec
 
 
-async def flush(ref: object, *, timeout: float | None = None) -> None:
+async def flush(ref: Ref, *, timeout: float | None = None) -> None:
     """Return when every message sent to the actor before this one has been handled.
 
         await counter.add.cast()
@@ -116,7 +117,7 @@ class ActorInfo:
     last_exit: Exit | None
 
 
-def info(ref: object) -> ActorInfo:
+def info(ref: Ref) -> ActorInfo:
     """A snapshot of an actor.
 
         print(ta.info(counter).ledger.waiting)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import trio
 
 from trioactors.actors.child import ActorChild
-from trioactors.actors.ref import child_of
+from trioactors.actors.ref import Ref, child_of
 from trioactors.errors import CallTimeout
 from trioactors.messaging.mailbox import is_over
 from trioactors.settings import seconds
@@ -19,7 +19,7 @@ from trioactors.supervision.wait_graph import waiting
 __all__ = ["pause", "resume"]
 
 
-async def pause(ref: object, *, timeout: float | None = None) -> None:
+async def pause(ref: Ref, *, timeout: float | None = None) -> None:
     """Let an actor take no more messages, and wait until the one in progress is done. Does nothing if it is paused already.
 
         await ta.pause(counter)
@@ -45,7 +45,7 @@ async def pause(ref: object, *, timeout: float | None = None) -> None:
     await _until_at_rest(child, waiter, limit)
 
 
-async def resume(ref: object) -> None:
+async def resume(ref: Ref) -> None:
     """Let a paused actor take messages again. Does nothing if it is not paused.
 
     Raises `ActorStopped` if the actor is gone for good.

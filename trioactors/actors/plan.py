@@ -11,7 +11,7 @@ import attrs
 
 from trioactors.durability.durable_state import DurableState
 from trioactors.errors import DefinitionError
-from trioactors.messaging.handlers import HandlerSpec
+from trioactors.messaging.definitions import HandlerSpec
 from trioactors.settings import Overflow
 
 __all__ = ["HOOKS", "PLAIN_HOOKS", "ActorPlan", "refuse_value_class", "resolved"]

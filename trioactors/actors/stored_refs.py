@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from typing import Any, cast
 
 from trioactors.actors.child import is_actor
-from trioactors.actors.ref import Ref, StoredName, target_of_ref
+from trioactors.actors.ref import ActorRef, Ref, StoredName, target_of_ref
 from trioactors.errors import UsageError
 from trioactors.serializer import Rule
 from trioactors.supervision.registry import Registry
@@ -32,9 +32,10 @@ def resolving(registry: Registry) -> Generator[None, None, None]:
 
 def refs_by_name(annotation: Any) -> Rule[Any, Any]:
     """The serializer rule for refs to actors of an annotated class: the name, which is still valid after a restart."""
-    kind = cast("type", target_of(annotation))
+    target = target_of(annotation)
+    kind = object if target is Ref else cast("type", target)
 
-    def dump(ref: Ref) -> str:
+    def dump(ref: ActorRef) -> str:
         held = target_of_ref(ref)
         if isinstance(held, StoredName):
             return held.name
@@ -46,14 +47,14 @@ def refs_by_name(annotation: Any) -> Rule[Any, Any]:
             )
         return held.name
 
-    def load(name: str) -> Ref:
+    def load(name: str) -> ActorRef:
         registry = _registry.get()
         if registry is None:
             raise ValueError(f"{name!r} names an actor, but the state is read outside a system")
         stored = StoredName(name, kind, registry)
         try:
-            return cast("Ref", stored.find().ref)
+            return cast("ActorRef", stored.find().ref)
         except UsageError:  # the actor may be started later
-            return Ref(stored)
+            return ActorRef(stored)
 
-    return Rule(name=f"ref to {kind.__qualname__}", runtime=Ref, via=str, dump=dump, load=load)
+    return Rule(name="ref" if target is Ref else f"ref to {kind.__qualname__}", runtime=ActorRef, via=str, dump=dump, load=load)

@@ -17,7 +17,7 @@ from typing import Any
 import attrs
 import trio
 
-from trioactors.messaging.handlers import HandlerSpec
+from trioactors.messaging.definitions import HandlerSpec
 from trioactors.messaging.mailbox import Mailbox, is_over
 from trioactors.messaging.messages import NOWHERE, Envelope, Sender
 from trioactors.scheduling.deadlines import Alarm, Deadlines

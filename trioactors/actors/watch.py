@@ -10,7 +10,7 @@ import attrs
 import trio
 
 from trioactors.actors.child import ActorChild, is_gone
-from trioactors.actors.ref import child_of
+from trioactors.actors.ref import Ref, child_of
 from trioactors.errors import ActorStopped, UsageError
 from trioactors.errors.exits import Exit
 from trioactors.scheduling.parking import Parking
@@ -100,7 +100,7 @@ class Watch:
 
 
 @asynccontextmanager
-async def watch(ref: object, *, limit: int = 100) -> AsyncGenerator[Watch, None]:
+async def watch(ref: Ref, *, limit: int = 100) -> AsyncGenerator[Watch, None]:
     """Watch an actor for its exits, while the scope is open.
 
         async with ta.watch(worker) as exits:

@@ -7,8 +7,8 @@ docs/console.md describes the page, docs/console-protocol.md the protocol. No er
 fails is closed and logged, and a failed action is answered with the error. A console costs nothing while no viewer is connected.
 """
 
-from trioactors.console.access import Role
+from trioactors.console.access import Role, RoleWord
 from trioactors.console.limits import ConsoleLimits
 from trioactors.console.serving import console_tree, serve_console
 
-__all__ = ["ConsoleLimits", "Role", "console_tree", "serve_console"]
+__all__ = ["ConsoleLimits", "Role", "RoleWord", "console_tree", "serve_console"]

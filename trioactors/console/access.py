@@ -16,13 +16,13 @@ import hmac
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import attrs
 
 from trioactors.console.limits import ConsoleLimits
 
-__all__ = ["Access", "Authorize", "Head", "Refusal", "Role", "Session"]
+__all__ = ["Access", "Authorize", "Head", "Refusal", "Role", "RoleWord", "Session"]
 
 _log = logging.getLogger("trioactors.console")
 
@@ -36,7 +36,11 @@ class Role(enum.Enum):
     """Also restart and stop children, and resend dead letters."""
 
 
-Authorize: TypeAlias = Callable[[Mapping[str, str]], Role | str | None]
+RoleWord: TypeAlias = Literal["viewer", "admin"]
+"""The words that stand for the members of `Role`."""
+
+
+Authorize: TypeAlias = Callable[[Mapping[str, str]], Role | RoleWord | None]
 
 
 class Refusal(Exception):

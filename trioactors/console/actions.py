@@ -19,8 +19,10 @@ from trioactors.console.access import Role
 from trioactors.console.options import Options
 from trioactors.console.topics import TOPICS, Message, Source, error_fields, failed, shown
 from trioactors.errors import SpecError, TrioactorsError, UnknownName, UsageError
+from trioactors.errors.exits import ExitKind
 from trioactors.inspect import plain, quarantine
 from trioactors.inspect.letters import numbered
+from trioactors.settings import choice
 from trioactors.supervision.child import Child, Parent, current_incarnation
 from trioactors.supervision.handle import restart_child_of, stop_child
 from trioactors.supervision.specs import INTERNAL
@@ -47,7 +49,7 @@ class NotAllowed(UsageError):
 
 
 def _explain(source: Source, options: Options) -> object:
-    name, reason = options.needed("name"), options.text("reason") or "crash"
+    name, reason = options.needed("name"), choice(options.text("reason") or "crash", ExitKind, "reason")
     options.end()
     explanation = source.system.explain(name, reason=reason)
     return {"text": str(explanation), **attrs.asdict(explanation, recurse=False)}

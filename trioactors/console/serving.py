@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import attrs
 import trio
 
-from trioactors.console.access import Access, Authorize, Role
+from trioactors.console.access import Access, Authorize, Role, RoleWord
 from trioactors.console.connections import LINK, Connections
 from trioactors.console.limits import ConsoleLimits
 from trioactors.console.topics import Source
@@ -60,7 +60,7 @@ async def serve_console(
     token: str | None = None,
     admin_token: str | None = None,
     authorize: Authorize | None = None,
-    link_role: Role | str = Role.VIEWER,
+    link_role: Role | RoleWord = Role.VIEWER,
     public_url: str | None = None,
     limits: ConsoleLimits | None = None,
     announce: Callable[[str], None] = _announce,

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
 import attrs
 
@@ -22,6 +22,7 @@ from trioactors.console.options import Options
 from trioactors.errors import SpecError, TrioactorsError, UsageError
 from trioactors.inspect import CommitPage, CommitRing, Marks, Plain, TracePage, TraceRing, plain
 from trioactors.inspect.watching import Ring
+from trioactors.supervision.restarts import ChildStatusWord
 from trioactors.system.system import System
 from trioactors.trace import records as trace
 from trioactors.trace.formatting import described, traceback_text
@@ -120,10 +121,10 @@ def _actors(source: Source, options: Options) -> Topic:
     return partial(
         inspect.actors,
         source.system,
-        sort=options.text("sort") or "name",
+        sort=cast("inspect.SortByWord", options.text("sort") or "name"),
         reverse=options.flag("reverse"),
         search=options.text("search") or "",
-        status=options.text("status"),
+        status=cast("ChildStatusWord | None", options.text("status")),
         limit=options.number("limit", _ROWS, most=source.limits.rows),
         offset=options.number("offset", 0, most=10_000_000),
     )
@@ -180,7 +181,7 @@ def _durable(source: Source, options: Options) -> Topic:
     page = partial(
         inspect.durable,
         source.system,
-        sort=options.text("sort") or "name",
+        sort=cast("inspect.DurableSortWord", options.text("sort") or "name"),
         reverse=options.flag("reverse"),
         search=options.text("search") or "",
         limit=options.number("limit", _ROWS, most=source.limits.rows),

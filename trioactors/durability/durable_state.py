@@ -45,15 +45,16 @@ class DurableState:
     serializer: Serializer
     _kind: Callable[[], Any] = attrs.field(alias="kind", repr=False)
     """Returns the type of the state. Raises `DefinitionError` if its name cannot be resolved."""
-    base: type = attrs.field(repr=False)
-    """The base class of all actors: an annotation with a subclass of it means a ref."""
+    bases: tuple[type, ...] = attrs.field(repr=False)
+    """The classes whose name in an annotation, or that of a subclass, means a ref."""
     refs: Callable[[Any], Rule[Any, Any]] = attrs.field(repr=False)
     """Returns the serializer rule for refs to an annotated actor class."""
     _codec: Codec[Any] | None = attrs.field(default=None, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        if not self.serializer.knows_family(self.base):
-            self.serializer.register_family(self.base, self.refs)
+        for base in self.bases:
+            if not self.serializer.knows_family(base):
+                self.serializer.register_family(base, self.refs)
 
     def check_definition(self, declared: object) -> None:
         """Refuse a state that cannot be stored, as far as that is known yet. Raises `DefinitionError`."""

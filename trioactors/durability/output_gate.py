@@ -95,18 +95,35 @@ class OutputGate(Saver):
 
     # --- the results of a handler ---
 
-    def handled(self, envelope: Envelope, reply: Callable[[Any], None] | None, value: Any) -> None:
-        """A handler returned: reply when that is safe. Raises what encoding raises, before anything has changed."""
+    def handled(self, envelope: Envelope, reply: Callable[[Any], None] | None, value: Any) -> SerializationError | None:
+        """A handler returned: reply when that is safe, or refuse the message if its state cannot be written. Raises what hooks raise."""
         if self._base_error is not None:
             self._undo_current(envelope)
-            return
-        entry = self._entry() if envelope.spec.reads else self._entry_for(self._encode())
+            return None
+        try:
+            entry = self._entry() if envelope.spec.reads else self._entry_for(self._encode())
+        except SerializationError as error:
+            self._refuse(envelope, error)
+            return error
         if entry is None:
             self._reply(reply, value)
             self._release_effects()
-            return
-        self._hold_reply(entry, envelope, reply, value)
-        self._attach(entry)
+        else:
+            self._hold_reply(entry, envelope, reply, value)
+            self._attach(entry)
+        return None
+
+    def _refuse(self, envelope: Envelope, error: SerializationError) -> None:
+        """Undo a message whose state cannot be written. Its caller gets *error*; a message without a caller becomes a dead letter."""
+        name, mailbox = self.incarnation.child.name, self._mailbox
+        error.add_note(f"{name} undid {envelope.spec.name!r}, because the state that it left could not be written")
+        self._roll_back(envelope)
+        if isinstance(envelope, Call):
+            mailbox.undone += 1
+            envelope.fail(error)
+        else:
+            mailbox.dead_lettered += 1
+            self._runtime.accounts.dead_letter(name, envelope, f"undone, because its state could not be written: {error}")
 
     def _hold_reply(self, entry: _Entry, envelope: Envelope, reply: Callable[[Any], None] | None, value: Any) -> None:
         """Let the reply wait for *entry*. Stop handling when as many replies are held as the mailbox has places."""

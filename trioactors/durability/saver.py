@@ -121,8 +121,11 @@ class Saver(ABC):
     # --- the results of a handler ---
 
     @abstractmethod
-    def handled(self, envelope: Envelope, reply: Callable[[Any], None] | None, value: Any) -> None:
-        """A handler returned: reply when that is safe, unless the reply is deferred. If encoding raises, nothing is settled."""
+    def handled(self, envelope: Envelope, reply: Callable[[Any], None] | None, value: Any) -> SerializationError | None:
+        """A handler returned: reply when that is safe, unless the reply is deferred. If a hook raises, nothing is settled.
+
+        Returns why the message was refused and undone: the state that it left cannot be written. None if it was not.
+        """
 
     @abstractmethod
     def declared_error(self, envelope: Envelope, error: BaseException) -> None:

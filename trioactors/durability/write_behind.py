@@ -46,7 +46,7 @@ class WriteBehind(Saver):
         effect.release()
 
     def handled(self, envelope: Envelope, reply: Callable[[Any], None] | None, value: Any) -> None:
-        """Reply at once, and commit later."""
+        """Reply at once, and commit later. Whether the state can be written is not known yet."""
         self._mailbox.handled += 1
         if reply is not None:
             reply(value)

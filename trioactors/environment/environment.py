@@ -27,7 +27,7 @@ from trioactors.environment.network import Listen, open_tcp
 from trioactors.environment.workers import Worker, worker_for_this_run
 from trioactors.errors import SpecError
 
-__all__ = ["Environment"]
+__all__ = ["Environment", "on_test_clock"]
 
 
 def _stream(_: str) -> random.Random:
@@ -44,9 +44,14 @@ def _new_secret() -> str:
     return secrets.token_urlsafe(32).lstrip("-")
 
 
+def on_test_clock() -> bool:
+    """Whether the present Trio run is on a clock for tests (Trio's `MockClock`), which jumps."""
+    return hasattr(trio.lowlevel.current_clock(), "autojump_threshold")
+
+
 def _stopwatch() -> Callable[[], float] | None:
-    """A real clock; None under one that jumps (Trio's `MockClock`), where a task takes no time."""
-    return None if hasattr(trio.lowlevel.current_clock(), "autojump_threshold") else time.perf_counter
+    """A real clock; None under one that jumps, where a task takes no time."""
+    return None if on_test_clock() else time.perf_counter
 
 
 @attrs.frozen(kw_only=True)
@@ -91,10 +96,16 @@ class Environment:
     stopwatch: Callable[[], Callable[[], float] | None] = _stopwatch
     """Gives a clock to time how long tasks hold the event loop; None if that is not to be measured. Called inside Trio."""
 
+    check_state: bool | None = None
+    """Whether the use of `self.state` outside of an actor's messages, in a child task for example, raises `UsageError`. None, the default:
+    only in tests, which is under a clock that jumps and in the environments of `trioactors.testing`."""
+
     def __attrs_post_init__(self) -> None:
         for name in ("wall_clock", "random", "new_id", "worker", "new_secret", "listen", "stopwatch"):
             if not callable(given := getattr(self, name)):
                 raise SpecError(f"Environment.{name}={given!r:.80} must be a function")
+        if self.check_state is not None and type(self.check_state) is not bool:
+            raise SpecError(f"Environment.check_state={self.check_state!r:.80} must be True, False or None")
         if type(self.process) is not int:
             raise SpecError(f"Environment.process={self.process!r:.80} must be a whole number")
         if isinstance(self.disk, type) or not hasattr(self.disk, "open"):

@@ -27,6 +27,7 @@ callers), `data` (values, bytes and stores) and `base` (the root).
     │   ├── NoReply                         the target lost the deferred reply
     │   ├── CallCycle                       actors would wait for each other forever
     │   └── CallTimeout (trio.TooSlowError) the deadline passed before the reply came
+    ├── HandlerTimeout                  a handler ran longer than its execution_timeout; the cause of an `ActorCrashed`
     ├── StartFailed                     a child could not be started; `__cause__` says why
     ├── SupervisorGaveUp                more restarts than the intensity allows; carries the restart history
     ├── SerializationError              a value or a record was refused; `path` leads to the field

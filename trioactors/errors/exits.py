@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator
 from types import CodeType
-from typing import Any, Final, TypeGuard
+from typing import Any, Final, Literal, TypeAlias, TypeGuard
 
 import attrs
 
@@ -20,6 +20,7 @@ __all__ = [
     "SHUTDOWN",
     "Exit",
     "ExitKind",
+    "ExitKindWord",
     "Failure",
     "RestartEntry",
     "alone",
@@ -37,6 +38,9 @@ class ExitKind(enum.Enum):
     KILLED = "killed"
     CRASH = "crash"
 
+
+ExitKindWord: TypeAlias = Literal["normal", "shutdown", "killed", "crash"]
+"""The words that stand for the members of `ExitKind`."""
 
 CRASH = ExitKind.CRASH
 

@@ -21,6 +21,7 @@ __all__ = [
     "ChildRunning",
     "DefinitionError",
     "DeliveryError",
+    "HandlerTimeout",
     "Ignore",
     "MailboxFull",
     "NameTaken",
@@ -179,6 +180,21 @@ class CallTimeout(DeliveryError, trio.TooSlowError):
         super().__init__(message)
         self.begun = begun
         self.inherited = inherited
+
+
+class HandlerTimeout(TrioactorsError):
+    """A handler ran longer than its `execution_timeout`: it was cancelled, and its actor crashed.
+
+    `handler` is the handler's name, `seconds` its limit. A caller finds it as the `__cause__` of `ActorCrashed`.
+    """
+
+    def __init__(self, actor: str, handler: str, seconds: float, place: str) -> None:
+        super().__init__(
+            f"{actor}: {handler!r} still ran after {seconds:g} s (execution_timeout), and was cancelled {place}. Give it more time, "
+            f"or less to do; a wait that can be long belongs into a child task, or under a deadline of its own (trio.move_on_after)"
+        )
+        self.handler = handler
+        self.seconds = seconds
 
 
 class StartFailed(TrioactorsError):

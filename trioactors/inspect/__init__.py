@@ -18,12 +18,12 @@ only `quarantine` waits, for the store. Inspection costs nothing while it is not
 says `inspect=True`, and a field with `repr=False` is never shown.
 """
 
-from trioactors.inspect.actors import ActorPage, ActorRow, SortBy, actors
+from trioactors.inspect.actors import ActorPage, ActorRow, SortBy, SortByWord, actors
 from trioactors.inspect.ages import Marks
 from trioactors.inspect.budgets import Budget, CountedRestart, budgets
 from trioactors.inspect.changes import Change, ChangeKind, changes
 from trioactors.inspect.commits import CommitPage, CommitRing, CommitRow
-from trioactors.inspect.durable import DurablePage, DurableRow, DurableSort, durable
+from trioactors.inspect.durable import DurablePage, DurableRow, DurableSort, DurableSortWord, durable
 from trioactors.inspect.failures import FailurePage, FailureRow, failures
 from trioactors.inspect.figures import Figures, figures, measured
 from trioactors.inspect.letters import DeadLetterGroup, DeadLetterPage, DeadLetterRow, dead_letter_groups, dead_letters
@@ -64,6 +64,7 @@ __all__ = [
     "DurablePage",
     "DurableRow",
     "DurableSort",
+    "DurableSortWord",
     "FailurePage",
     "FailureRow",
     "FailureView",
@@ -75,6 +76,7 @@ __all__ = [
     "QuarantinePage",
     "QuarantineRow",
     "SortBy",
+    "SortByWord",
     "StateView",
     "TimerRow",
     "TracePage",

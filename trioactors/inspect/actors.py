@@ -5,16 +5,16 @@ from __future__ import annotations
 import enum
 import heapq
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 import attrs
 
 from trioactors.actors.child import ActorChild
 from trioactors.settings import choice, count
-from trioactors.supervision.restarts import ChildStatus
+from trioactors.supervision.restarts import ChildStatus, ChildStatusWord
 from trioactors.system.system import System, registry_of
 
-__all__ = ["ActorPage", "ActorRow", "SortBy", "actor_children", "actors", "first_of", "searched"]
+__all__ = ["ActorPage", "ActorRow", "SortBy", "SortByWord", "actor_children", "actors", "first_of", "searched"]
 
 
 class SortBy(enum.Enum):
@@ -29,6 +29,10 @@ class SortBy(enum.Enum):
     """How long the current handler has been running."""
     AGE = "age"
     """How long the actor has been running, or down."""
+
+
+SortByWord: TypeAlias = Literal["name", "actor", "waiting", "restarts", "handled", "busy", "age"]
+"""The words that stand for the members of `SortBy`."""
 
 
 @attrs.frozen(kw_only=True)
@@ -83,10 +87,10 @@ _SMALLEST_FIRST: Final = frozenset({SortBy.NAME, SortBy.ACTOR})
 def actors(
     system: System,
     *,
-    sort: SortBy | str = SortBy.NAME,
+    sort: SortBy | SortByWord = SortBy.NAME,
     reverse: bool = False,
     search: str = "",
-    status: ChildStatus | str | None = None,
+    status: ChildStatus | ChildStatusWord | None = None,
     limit: int = 100,
     offset: int = 0,
 ) -> ActorPage:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 import attrs
 
@@ -16,7 +16,7 @@ from trioactors.settings import choice, count
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.system.system import System
 
-__all__ = ["DurablePage", "DurableRow", "DurableSort", "durable"]
+__all__ = ["DurablePage", "DurableRow", "DurableSort", "DurableSortWord", "durable"]
 
 
 class DurableSort(enum.Enum):
@@ -26,6 +26,10 @@ class DurableSort(enum.Enum):
     REVISION = "revision"
     SIZE = "size"
     COMMITTED = "committed"
+
+
+DurableSortWord: TypeAlias = Literal["name", "revision", "size", "committed"]
+"""The words that stand for the members of `DurableSort`."""
 
 
 @attrs.frozen(kw_only=True)
@@ -62,7 +66,7 @@ class DurablePage:
 def durable(
     system: System,
     *,
-    sort: DurableSort | str = DurableSort.NAME,
+    sort: DurableSort | DurableSortWord = DurableSort.NAME,
     reverse: bool = False,
     search: str = "",
     limit: int = 100,

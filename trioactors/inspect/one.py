@@ -291,6 +291,6 @@ def _watcher(notify: Callable[[Incarnation | None], None]) -> str:
 def _state(child: ActorChild, incarnation: ActorIncarnation | None) -> StateView | None:
     if incarnation is None or incarnation.actor is None or not child.plan.inspect:
         return None
-    state: object = getattr(incarnation.actor, "state", None)
+    state: object = incarnation.state
     busy = child.mailbox.current is not None
     return StateView(type=type(state).__qualname__, value=plain(state, STATE_LIMITS), in_progress=busy)

@@ -20,7 +20,7 @@ import trio
 from trio.lowlevel import reschedule
 
 from trioactors.errors import CallTimeout
-from trioactors.messaging.handlers import HandlerSpec
+from trioactors.messaging.definitions import HandlerSpec
 
 __all__ = [
     "NOWHERE",

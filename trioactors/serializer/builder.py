@@ -21,12 +21,13 @@ import attrs
 from trioactors.errors import NameUnresolved, StoredNameTaken
 from trioactors.serializer import containers
 from trioactors.serializer.annotations import fields_of, is_record, open_alias, origin_of
-from trioactors.serializer.choices import JSON, Json, enum_form, literal_form, optional_form, union_form
+from trioactors.serializer.choices import JSON, Json, enum_form, literal_form
 from trioactors.serializer.declaration import Declaration, declaration_of
 from trioactors.serializer.forms import BOOL, FLOAT, INT, NONE, STR, Form, unfinished
 from trioactors.serializer.problems import Problem, inside
-from trioactors.serializer.records import KEPT, Trail, check_class, dump_of, load_of, upcasting
+from trioactors.serializer.records import KEPT, Trail, check_class, dump_of, keys_of, load_of, upcasting
 from trioactors.serializer.rules import Rule, form_by_rule
+from trioactors.serializer.unions import optional_form, union_form
 
 __all__ = ["Builder", "Names", "reachable"]
 
@@ -122,6 +123,8 @@ class Builder:
             raise Problem(
                 f"{kind.__qualname__} is an enum, and enums have no versions", "keep the old name of a member as an alias"
             )
+        if not kind.__members__:
+            raise Problem(f"{kind.__qualname__} has no members, so no value has this class", "annotate the enum that is meant")
         self.names.claim(declaration, kind)
         return enum_form(kind, declaration)
 
@@ -134,6 +137,7 @@ class Builder:
         fields = fields_of(kind)
         check_class(cls, fields, declaration)
         form = unfinished(declaration, cls)
+        form.keys = keys_of(fields, declaration)
         self._draft[kind] = form
         self._open.append(kind)
         carried = tuple(field for field in fields if not field.transient)
@@ -233,7 +237,28 @@ def _refusal(kind: Any) -> Problem:
             f"a bare {origin_of(kind).__name__} does not say what it holds",
             f"annotate its items: {origin_of(kind).__name__}[...]",
         )
-    return Problem(f"there is no stored form for {_spelt(kind)}", _NEXT_STEP)
+    advice = next((step for base, step in _ADVICE.items() if _is_kind_of(kind, base)), _NEXT_STEP)
+    return Problem(f"there is no stored form for {_spelt(kind)}", advice)
+
+
+def _is_kind_of(kind: Any, base: Any) -> bool:
+    cls = origin_of(kind)
+    if base is _TYPED_DICT:
+        return typing.is_typeddict(cls)
+    return isinstance(cls, type) and issubclass(cls, base) and (base is not tuple or hasattr(cls, "_fields"))
+
+
+_TYPED_DICT: Any = object()
+"""Stands for all classes made with `typing.TypedDict`, which are told by a function."""
+
+_ADVICE: dict[Any, str] = {
+    _TYPED_DICT: "make it an attrs class; or annotate Json, for plain JSON values",
+    tuple: "make it a frozen attrs class, which has a name and versions as a NamedTuple has not",
+    collections.Counter: "annotate dict[..., int], and store dict(counter)",
+    collections.defaultdict: "annotate dict[...], and use setdefault: the function that makes the default cannot be stored",
+    collections.OrderedDict: "annotate dict[...], which keeps its order, too",
+    collections.ChainMap: "store the list of its dicts",
+}
 
 
 def _spelt(kind: Any) -> str:

@@ -1,8 +1,4 @@
-"""Forms of unions, literals, enums, and plain JSON values.
-
-A union of one member and `None` is written as that member or null. Any other union is written as `{"<name>": form}`, so reading never has
-to guess the member. Members that look the same at run time (`list[int] | list[str]`) are refused when the codec is built.
-"""
+"""Forms of literals, enums, and plain JSON values. Unions are in a module of their own."""
 
 from __future__ import annotations
 
@@ -10,12 +6,11 @@ import enum
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NewType
 
-from trioactors.errors import StoredNameTaken
 from trioactors.serializer.declaration import Declaration
-from trioactors.serializer.forms import INT, LARGEST, OBJECT, SMALLEST, STR, Form
-from trioactors.serializer.problems import DATA_ERRORS, Problem, at_key, expected, shown
+from trioactors.serializer.forms import INT, LARGEST, SMALLEST, STR, Form
+from trioactors.serializer.problems import DATA_ERRORS, Problem, at_key, expected
 
-__all__ = ["JSON", "Json", "enum_form", "literal_form", "optional_form", "union_form"]
+__all__ = ["JSON", "Json", "enum_form", "literal_form"]
 
 if TYPE_CHECKING:  # a recursive alias for type checkers; at run time a name of its own, which the builder can look up
     Json = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
@@ -24,84 +19,6 @@ else:
     Json.__doc__ = "The type of a field that holds plain JSON values of any shape; they are stored as they are."
 
 _PLAIN_DEPTH = 64
-
-
-def optional_form(member: Form) -> Form:
-    """The form of *member* or None."""
-    dump_member, load_member = member.dump, member.load
-
-    def dump(value: Any) -> Any:
-        return None if value is None else dump_member(value)
-
-    def load(form: Any, _: object = None) -> Any:
-        return None if form is None else load_member(form, None)
-
-    return Form(
-        name=f"{member.name} or None",
-        runtime=(*member.runtime, type(None)),
-        dump=dump,
-        load=load,
-        hashable=member.hashable,
-        parts=(member,),
-    )
-
-
-def union_form(members: tuple[Form, ...]) -> Form:
-    """The form of a union; the name of the member is written with its value."""
-    by_class: dict[type[Any], Form] = {}
-    by_name: dict[str, Form] = {}
-    for member in members:
-        _claim_classes(member, by_class)
-        _claim_names(member, by_name)
-    for member in members:
-        if member.runtime == (float,):
-            by_class.setdefault(int, member)  # an int is a float to the type checkers
-    known = " | ".join(sorted(member.name for member in members))
-
-    def dump(value: object) -> dict[str, Any]:
-        member = by_class.get(type(value))
-        if member is None:
-            raise expected(f"one of {known}", value)
-        return {member.name: member.dump(value)}
-
-    def load(form: Any, _: object = None) -> Any:
-        if type(form) is not OBJECT or len(form) != 1:
-            raise expected(f"an object that names one of {known}", form)
-        name, inner = next(iter(form.items()))
-        member = by_name.get(name)
-        if member is None:
-            raise Problem(f"expected one of {known}, got the unknown name {shown(name)}")
-        return member.load(inner, None)
-
-    return Form(
-        name="union",
-        runtime=tuple(by_class),
-        dump=dump,
-        load=load,
-        hashable=all(member.hashable for member in members),
-        parts=members,
-    )
-
-
-def _claim_classes(member: Form, by_class: dict[type[Any], Form]) -> None:
-    if not member.runtime:
-        raise Problem(f"{member.name} in a union would match every other member", "wrap it in a class")
-    for kind in member.runtime:
-        if other := by_class.get(kind):
-            raise Problem(
-                f"{other.name} and {member.name} in a union look the same at run time ({kind.__name__})",
-                "wrap one of them in a class",
-            )
-        by_class[kind] = member
-
-
-def _claim_names(member: Form, by_name: dict[str, Form]) -> None:
-    for name in member.declaration.names if member.declaration else (member.name,):
-        if name in by_name:
-            raise Problem(
-                f"two members of a union have the name {name!r}", "give one of them another name with @stored", StoredNameTaken
-            )
-        by_name[name] = member
 
 
 def literal_form(values: tuple[object, ...], members: tuple[Form, ...]) -> Form:
@@ -217,4 +134,4 @@ def _json(value: Any, _: object = None) -> Any:
     return _plain(value, _PLAIN_DEPTH)
 
 
-JSON = Form(name="Json", runtime=(), dump=_json, load=_json, hashable=False)
+JSON = Form(name="Json", runtime=(), dump=_json, load=_json, hashable=False, keys=None)

@@ -84,7 +84,8 @@ def deque_form(item: Form) -> Form:
             raise Problem(f"{len(forms)} items in a deque of at most {bound}")
         return deque(load_items(forms), bound)
 
-    return Form(name="deque", runtime=(deque,), dump=dump, load=load, hashable=False, parts=(item,))
+    keys = frozenset({"maxlen", "items"})
+    return Form(name="deque", runtime=(deque,), dump=dump, load=load, hashable=False, parts=(item,), keys=keys)
 
 
 def set_form(kind: type[Any], item: Form) -> Form:
@@ -147,7 +148,7 @@ def _object_form(key: Form, text: Form, value: Form) -> Form:
             raise problem.under(at_key(each)) from problem.__cause__
         return _dict_without_loss(pairs)
 
-    return Form(name="dict", runtime=(dict,), dump=dump, load=load, hashable=False, parts=(key, value))
+    return Form(name="dict", runtime=(dict,), dump=dump, load=load, hashable=False, parts=(key, value), keys=None)
 
 
 def _pairs_form(key: Form, value: Form) -> Form:

@@ -74,6 +74,9 @@ class Form:
 
     recursive: bool = False
 
+    keys: frozenset[str] | None = frozenset()
+    """The keys that its written form may have if that is a JSON object; None if it may have any."""
+
 
 def exactly(kind: type[Any], name: str) -> Form:
     """The form of a type that JSON has, too."""

@@ -31,7 +31,7 @@ from trioactors.serializer.declaration import Declaration, Upcaster
 from trioactors.serializer.forms import OBJECT, STR, Dump, Form, Load
 from trioactors.serializer.problems import DATA_ERRORS, Problem, expected, from_group, raised
 
-__all__ = ["KEPT", "Trail", "check_class", "dump_of", "load_of", "upcasting"]
+__all__ = ["KEPT", "Trail", "check_class", "dump_of", "keys_of", "load_of", "upcasting"]
 
 KEPT = mapping_form(STR, JSON)
 """The form of a field that keeps unknown fields."""
@@ -65,6 +65,13 @@ def check_class(cls: type[Any], fields: tuple[Field, ...], declaration: Declarat
             raise Problem("a transient field needs a default").under(f".{field.name}")
     if sum(field.keeps_unknown for field in fields) > 1:
         raise Problem(f"{cls.__qualname__} has two fields for unknown fields")
+
+
+def keys_of(fields: tuple[Field, ...], declaration: Declaration) -> frozenset[str] | None:
+    """The keys that an object of the class may have in a record; None if it may have any."""
+    if any(field.keeps_unknown for field in fields):
+        return None
+    return frozenset(field.name for field in fields if not field.transient) | declaration.renamed_fields.keys()
 
 
 def dump_of(cls: type[Any], fields: tuple[Field, ...], forms: Mapping[str, Form], trail: Trail | None) -> Dump:

@@ -67,4 +67,5 @@ def _through(rule: Rule[Any, Any], via: Form) -> Form:
         load=load,
         hashable=rule.runtime.__hash__ is not None,
         parts=(via,),
+        keys=via.keys,
     )

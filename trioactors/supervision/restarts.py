@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping
-from typing import assert_never
+from typing import Literal, TypeAlias, assert_never
 
 import attrs
 
@@ -27,6 +27,7 @@ from trioactors.supervision.specs import AutoShutdown, Restart, Strategy, Superv
 
 __all__ = [
     "ChildStatus",
+    "ChildStatusWord",
     "Decision",
     "RestartHistory",
     "Verdict",
@@ -48,6 +49,10 @@ class ChildStatus(enum.Enum):
     RUNNING = "running"
     STOPPING = "stopping"
     RESTARTING = "restarting"
+
+
+ChildStatusWord: TypeAlias = Literal["undefined", "starting", "running", "stopping", "restarting"]
+"""The words that stand for the members of `ChildStatus`."""
 
 
 @attrs.frozen

@@ -43,6 +43,8 @@ class Runtime:
     """Reads Trio's clock; faster than `trio.current_time`."""
     accounts: Accounts = attrs.field(repr=False)
     """The dead letters, and the ledgers of children that are gone."""
+    check_state: bool = False
+    """Whether the use of `self.state` outside of an actor's messages is an error."""
     failed: int = attrs.field(default=0, init=False)
     """The number of exits that were not orderly."""
     interrupt: Callable[[BaseException], None] = attrs.field(init=False, repr=False)

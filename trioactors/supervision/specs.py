@@ -5,19 +5,25 @@ Everything is checked when it is made, and nothing here runs anything. A declare
 
 from __future__ import annotations
 
-import enum
 import inspect
 import math
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial, wraps
-from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, TypeGuard, TypeVar, get_origin
+from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, TypeGuard, TypeVar, get_origin, overload
 
 import attrs
 
 from trioactors.errors import SpecError
 from trioactors.settings import Backoff, Intensity, choice, drain_time, flag, of_class, seconds
 from trioactors.supervision.arguments import takes, takes_nothing
+from trioactors.supervision.choices import AutoShutdown as AutoShutdown
+from trioactors.supervision.choices import AutoShutdownWord, GiveUpWord, RestartWord, StrategyWord
+from trioactors.supervision.choices import ChildKind as ChildKind
+from trioactors.supervision.choices import GiveUp as GiveUp
+from trioactors.supervision.choices import Restart as Restart
+from trioactors.supervision.choices import Strategy as Strategy
+from trioactors.supervision.startable import ActorLike, NotStartable, PlainFunction, ReadyFunction
 
 __all__ = [
     "BRUTAL_KILL",
@@ -50,57 +56,6 @@ MAX_DEPTH: Final = 100
 """The greatest depth of a tree. Trio cannot cancel nurseries that are nested about 400 deep."""
 MAX_NAME: Final = 1_000
 """The greatest length of a name, in characters."""
-
-
-class Strategy(enum.Enum):
-    """The children that restart together with one that must be restarted."""
-
-    ONE_FOR_ONE = "one_for_one"
-    """Only that child."""
-    ONE_FOR_ALL = "one_for_all"
-    """All children of the supervisor."""
-    REST_FOR_ONE = "rest_for_one"
-    """That child and those declared after it."""
-    DYNAMIC = "dynamic"
-    """Only that child. Children are started at run time only, forgotten when they exit, and stopped concurrently."""
-
-
-class Restart(enum.Enum):
-    """The exits after which a child is restarted."""
-
-    PERMANENT = "permanent"
-    """After every exit."""
-    TRANSIENT = "transient"
-    """After a crash, or if it was killed."""
-    TEMPORARY = "temporary"
-    """Never; it is forgotten when it exits."""
-
-
-class AutoShutdown(enum.Enum):
-    """Whether a supervisor shuts down when significant children have exited."""
-
-    NEVER = "never"
-    ANY_SIGNIFICANT = "any_significant"
-    """When the first of them has exited by itself."""
-    ALL_SIGNIFICANT = "all_significant"
-    """When the last of them has exited by itself."""
-
-
-class GiveUp(enum.Enum):
-    """The exit of a supervisor that gives up, as its own supervisor sees it."""
-
-    SHUTDOWN = "shutdown"
-    """An orderly exit, as in OTP: if it is transient, it stays down."""
-    CRASH = "crash"
-
-
-class ChildKind(enum.Enum):
-    """The kinds of children."""
-
-    ACTOR = "actor"
-    FUNCTION = "function"
-    RESOURCE = "resource"
-    SUPERVISOR = "supervisor"
 
 
 def checked_name(name: object) -> str:
@@ -216,16 +171,55 @@ class ChildSpec:
     """The plan of the actor class; None for any other kind."""
 
 
+@overload
 def child(
-    make: Callable[..., Awaitable[Any]] | Callable[[], Any] | Resource[Any],
+    make: Callable[[], Awaitable[object]] | ReadyFunction,
     *,
     name: str | None = None,
-    restart: Restart | str | None = None,
+    restart: Restart | RestartWord | None = None,
     grace: float | None = None,
     start_timeout: float | None = None,
     drain: bool | float | None = None,
     significant: bool = False,
-) -> ChildSpec:
+) -> ChildSpec: ...
+
+
+@overload
+def child(  # type: ignore[overload-overlap]  # a class is no plain function
+    make: PlainFunction,
+    *,
+    name: str | None = None,
+    restart: Restart | RestartWord | None = None,
+    grace: float | None = None,
+    start_timeout: float | None = None,
+    drain: bool | float | None = None,
+    significant: bool = False,
+) -> NotStartable: ...
+
+
+@overload
+def child(
+    make: Callable[[], ActorLike] | partial[Any] | Resource[Any],
+    *,
+    name: str | None = None,
+    restart: Restart | RestartWord | None = None,
+    grace: float | None = None,
+    start_timeout: float | None = None,
+    drain: bool | float | None = None,
+    significant: bool = False,
+) -> ChildSpec: ...
+
+
+def child(
+    make: Any,
+    *,
+    name: str | None = None,
+    restart: Restart | RestartWord | None = None,
+    grace: float | None = None,
+    start_timeout: float | None = None,
+    drain: bool | float | None = None,
+    significant: bool = False,
+) -> Any:
     """Declare a child: an actor class, an async function or a `resource`. Bind arguments with `functools.partial`.
 
         ta.child(Ledger, name="ledger")
@@ -319,12 +313,12 @@ class Supervisor:
         self,
         *children: ChildSpec | Supervisor,
         name: str,
-        strategy: Strategy | str = Strategy.ONE_FOR_ONE,
+        strategy: Strategy | StrategyWord = Strategy.ONE_FOR_ONE,
         intensity: Intensity | None = None,
-        auto_shutdown: AutoShutdown | str = AutoShutdown.NEVER,
+        auto_shutdown: AutoShutdown | AutoShutdownWord = AutoShutdown.NEVER,
         backoff: Backoff | None = None,
-        give_up: GiveUp | str = GiveUp.SHUTDOWN,
-        restart: Restart | str = Restart.PERMANENT,
+        give_up: GiveUp | GiveUpWord = GiveUp.SHUTDOWN,
+        restart: Restart | RestartWord = Restart.PERMANENT,
         significant: bool = False,
         grace: float = math.inf,
     ) -> None:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import TypeVar, cast
+from functools import partial
+from typing import Any, TypeVar, cast, overload
 
 import trio
 
 from trioactors.environment.environment import Environment
 from trioactors.environment.forks import LeftBehind, in_forked_children
 from trioactors.errors import CallTimeout, SpecError, UsageError, WrongClass
-from trioactors.errors.exits import ExitKind
+from trioactors.errors.exits import ExitKind, ExitKindWord
 from trioactors.messaging.ledger import DeadLetter, Ledger
 from trioactors.messaging.mailbox import ledger_of
 from trioactors.settings import choice, seconds
+from trioactors.supervision.choices import ChildKind, Restart, RestartWord
 from trioactors.supervision.handle import SupervisorHandle, start_in, wait_until_running
 from trioactors.supervision.registry import Registry
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.runtime import Runtime
-from trioactors.supervision.specs import INTERNAL, ChildKind, Restart, checked_name, child
+from trioactors.supervision.specs import INTERNAL, ChildSpec, checked_name, child
+from trioactors.supervision.startable import ActorLike, NotStartable, PlainFunction
 from trioactors.supervision.tree import SupervisorChild
 from trioactors.system.explain import Explanation, explained
 from trioactors.system.portal import Portal
@@ -29,6 +32,8 @@ from trioactors.trace.observers import Observer
 __all__ = ["System", "SystemView", "current_system", "present_system", "registry_of", "runtime_of"]
 
 A = TypeVar("A")
+
+Started = TypeVar("Started", bound=ActorLike)
 
 
 class SystemView:
@@ -71,7 +76,7 @@ class SystemView:
         """Detach *observer*. Without effect if it is not attached."""
         self._runtime.observers.detach(observer)
 
-    def explain(self, name: str, *, reason: ExitKind | str = ExitKind.CRASH) -> Explanation:
+    def explain(self, name: str, *, reason: ExitKind | ExitKindWord = ExitKind.CRASH) -> Explanation:
         """Say what would stop and start, and in which order, if the child *name* exited for *reason* now.
 
             print(system.explain("ledger"))
@@ -109,16 +114,38 @@ class System(SystemView):
 
     # --- children ---
 
-    async def start(
+    @overload
+    def start(  # type: ignore[overload-overlap]  # a class is no plain function
         self,
-        make: Callable[[], A],
+        make: PlainFunction,
         *,
         name: str | None = None,
-        restart: Restart | str | None = None,
+        restart: Restart | RestartWord | None = None,
         grace: float | None = None,
         start_timeout: float | None = None,
         drain: bool | float | None = None,
-    ) -> A:
+    ) -> NotStartable: ...
+    @overload
+    async def start(
+        self,
+        make: Callable[[], Started] | partial[Started],
+        *,
+        name: str | None = None,
+        restart: Restart | RestartWord | None = None,
+        grace: float | None = None,
+        start_timeout: float | None = None,
+        drain: bool | float | None = None,
+    ) -> Started: ...
+    async def start(  # pyright: ignore[reportInconsistentOverload] - a plain function is refused, not awaited
+        self,
+        make: Any,
+        *,
+        name: str | None = None,
+        restart: Restart | RestartWord | None = None,
+        grace: float | None = None,
+        start_timeout: float | None = None,
+        drain: bool | float | None = None,
+    ) -> Any:
         """Start an actor, wait until it is ready, and return its ref.
 
             counter = await system.start(Counter, name="counter")
@@ -128,7 +155,8 @@ class System(SystemView):
         *make* is its class, a generic class with its arguments (`Cache[int]`), or a `partial` of either. The options are those of `child`.
         For other kinds of children see `supervisor`. Raises `NameTaken`, `StartFailed` (with the cause), `SpecError`, `SystemClosed`.
         """
-        spec = child(make, name=name, restart=restart, grace=grace, start_timeout=start_timeout, drain=drain)
+        options: dict[str, Any] = {"restart": restart, "grace": grace, "start_timeout": start_timeout, "drain": drain}
+        spec: ChildSpec = child(cast("partial[Any]", make), name=name, **options)
         if spec.kind is not ChildKind.ACTOR:
             raise SpecError(f"start() is for actors; for {make!r} use system.supervisor().start_child(ta.child(...))")
         self._runtime.check_open(self)
@@ -136,7 +164,7 @@ class System(SystemView):
         if supervisor.status is not ChildStatus.RUNNING:  # it starts after the tree, and restarts with the store
             await wait_until_running(supervisor)
         found = await start_in(supervisor, spec, dynamic=True)
-        return cast("A", found.ref)
+        return found.ref
 
     def get(self, kind: type[A], name: str) -> A:
         """The ref of the actor called *name*; for a resource, the value that it yielded.

@@ -15,7 +15,7 @@ from trioactors.testing.leaks import Leak, isolated_system
 from trioactors.testing.network import MemoryNetwork
 from trioactors.testing.playing import Stuck, replay
 from trioactors.testing.recording import emitted
-from trioactors.testing.schedules import Policy, Tape
+from trioactors.testing.schedules import Policy, PolicyWord, Tape
 from trioactors.testing.simulation import (
     Client,
     Faults,
@@ -40,6 +40,7 @@ __all__ = [
     "MemoryNetwork",
     "PlannedCrash",
     "Policy",
+    "PolicyWord",
     "Recorder",
     "Simulation",
     "SlowWorker",

@@ -66,6 +66,7 @@ def virtual_environment(seed: int | str = 0, *, worker: Worker | None = None) ->
         process=1,
         worker=lambda: chosen,
         stopwatch=lambda: None,
+        check_state=True,
     )
 
 

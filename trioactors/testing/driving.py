@@ -11,7 +11,7 @@ import trio
 
 from trioactors.actors.actor import Actor
 from trioactors.actors.child import ActorChild, is_gone
-from trioactors.actors.ref import child_of
+from trioactors.actors.ref import Ref, child_of
 from trioactors.errors import ActorStopped, UsageError
 from trioactors.messaging.mailbox import is_over
 from trioactors.supervision.child import Child, Incarnation
@@ -36,24 +36,24 @@ def alive_in(system: System) -> dict[str, Incarnation]:
     }
 
 
-def crash(ref: object, error: BaseException | None = None) -> None:
+def crash(ref: Ref, error: BaseException | None = None) -> None:
     """Crash the actor's current incarnation, as if one of its tasks had raised *error*. Follow with `await restarted(ref)`."""
     _running(ref).crash(PlannedCrash("crashed by a test") if error is None else error)
 
 
-def kill(ref: object) -> None:
+def kill(ref: Ref) -> None:
     """Cancel the actor's current incarnation without grace; its exit is *killed*."""
     _running(ref).kill("killed by a test")
 
 
-def _running(ref: object) -> Incarnation:
+def _running(ref: Ref) -> Incarnation:
     incarnation = child_of(ref).current
     if incarnation is None or incarnation.ended is not None:
         raise ActorStopped(f"{ref!r} does not run")
     return incarnation
 
 
-async def restarted(ref: object, *, after: int = 0, timeout: float = 60.0) -> None:
+async def restarted(ref: Ref, *, after: int = 0, timeout: float = 60.0) -> None:
     """Wait until an incarnation of the actor runs that is not about to exit. Raises `ActorStopped` if there will be none.
 
     An actor that is stopped because another one failed runs on until its supervisor stops it: wait for an incarnation *after* the one
@@ -118,7 +118,7 @@ async def until(ref: Actor[S], predicate: Callable[[S], bool], *, timeout: float
         """Between two messages, in the actor's own task: nothing may be raised here, and what is seen here may be gone soon."""
         incarnation = child.present
         if not found and incarnation is not None and _has_a_state(incarnation) and child.mailbox.current is None:
-            seen = outcome.capture(predicate, incarnation.actor.state)
+            seen = outcome.capture(predicate, incarnation.state)
             if isinstance(seen, outcome.Error) or seen.value:
                 found.append(seen)
                 _leave(child, change)  # now, not when the waiting task runs: the test may be over before

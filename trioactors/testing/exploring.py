@@ -24,7 +24,7 @@ from trioactors.errors import UsageError
 from trioactors.testing.given import require_count, require_function, seeds_asked, seeds_from
 from trioactors.testing.leaks import isolated_system
 from trioactors.testing.playing import STEPS, failure_kind, finding_of, play, play_seed, replay
-from trioactors.testing.schedules import Playback, Policy, Tape, chosen_policy, policy_of
+from trioactors.testing.schedules import Playback, Policy, PolicyWord, Tape, chosen_policy, policy_of
 
 __all__ = ["REPLAYS", "SEEDS", "Explored", "Request", "explore", "shrunk"]
 
@@ -68,7 +68,7 @@ def explore(
     /,
     *,
     seeds: int | Sequence[int] = SEEDS,
-    policy: Policy | str = Policy.MIX,
+    policy: Policy | PolicyWord = Policy.MIX,
     steps: int = STEPS,
     replays: int = REPLAYS,
 ) -> Explored: ...
@@ -78,7 +78,7 @@ def explore(
 def explore(
     *,
     seeds: int | Sequence[int] = SEEDS,
-    policy: Policy | str = Policy.MIX,
+    policy: Policy | PolicyWord = Policy.MIX,
     steps: int = STEPS,
     replays: int = REPLAYS,
 ) -> Callable[[Callable[..., Awaitable[Any]]], Callable[..., None]]: ...
@@ -89,7 +89,7 @@ def explore(
     /,
     *,
     seeds: int | Sequence[int] = SEEDS,
-    policy: Policy | str = Policy.MIX,
+    policy: Policy | PolicyWord = Policy.MIX,
     steps: int = STEPS,
     replays: int = REPLAYS,
 ) -> Explored | Callable[[Callable[..., Awaitable[Any]]], Callable[..., None]]:

@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 
+import attrs
 import trio
 
 from trioactors.actors.child import ActorChild
@@ -52,7 +53,7 @@ async def isolated_system(
     """
     tasks, threads, workers = set(_system_tasks()), _threads(), _busy_workers()
     found: list[str] = []
-    world = virtual_environment() if environment is None else environment
+    world = virtual_environment() if environment is None else _checking(environment)
     async with open_system(store, tree, settings=settings, environment=world, observers=observers) as system:
         yield system
         children = registry_of(system).children()
@@ -73,6 +74,12 @@ async def isolated_system(
         found.append(f"thread: {_busy_workers() - workers} more worker threads are busy than before")
     if found:
         raise Leak("the test left these behind:\n  " + "\n  ".join(found))
+
+
+def _checking(environment: Environment) -> Environment:
+    """*environment* with the check of `self.state`, unless it says otherwise."""
+    unsaid = getattr(environment, "check_state", False) is None  # `open_system` refuses what is no environment
+    return attrs.evolve(environment, check_state=True) if unsaid else environment
 
 
 def _owed(child: Child) -> Iterator[tuple[str, Call, AbstractSet[Call]]]:

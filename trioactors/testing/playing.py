@@ -24,6 +24,7 @@ from trioactors.errors.exits import is_group, leaves
 from trioactors.testing.clocks import ThreadGuard
 from trioactors.testing.schedules import Chooser, Playback, Policy, Recording, Tape, chooser, policy_of
 from trioactors.testing.scheduling import Schedule, scheduled
+from trioactors.trace.formatting import awaited_at
 
 __all__ = [
     "STEPS",
@@ -132,11 +133,7 @@ def _descendants(task: trio.lowlevel.Task) -> Iterator[trio.lowlevel.Task]:
 
 
 def _where(task: trio.lowlevel.Task) -> str:
-    places = [
-        f"{frame.f_code.co_filename.rpartition('/')[2]}:{line} in {frame.f_code.co_name}"
-        for frame, line in task.iter_await_frames()
-        if not str(frame.f_globals.get("__name__", "")).startswith("trio.")
-    ]
+    places = awaited_at(task, "trio")
     return places[-1] if places else "in Trio"
 
 

@@ -24,7 +24,7 @@ import enum
 import itertools
 import random
 from collections.abc import Iterator, Sequence
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol, TypeAlias
 
 import attrs
 
@@ -37,6 +37,7 @@ __all__ = [
     "Chooser",
     "Playback",
     "Policy",
+    "PolicyWord",
     "Priorities",
     "Recording",
     "Steps",
@@ -74,7 +75,11 @@ class Policy(enum.Enum):
     """One task at a time, the one with the highest priority. Priorities are random and change a few times."""
 
 
-def chosen_policy(policy: Policy | str) -> Policy:
+PolicyWord: TypeAlias = Literal["mix", "batch", "step", "priorities"]
+"""The words that stand for the members of `Policy`."""
+
+
+def chosen_policy(policy: Policy | PolicyWord) -> Policy:
     """The policy of that name. Raises `UsageError`."""
     try:
         return Policy(policy)

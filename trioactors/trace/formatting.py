@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator
 from typing import Final, cast
 
 import attrs
+import trio
 
-__all__ = ["described", "hides_something", "is_long", "keeps_secrets", "told", "traceback_text"]
+__all__ = ["awaited_at", "described", "hides_something", "is_long", "keeps_secrets", "told", "traceback_text"]
 
 
 def described(value: object, form: Callable[[object], str] = str) -> str:
@@ -105,6 +106,15 @@ def _lines(error: BaseException, seen: set[int], depth: int) -> Iterator[str]:
         yield from (f"  | {line}" for line in "\n".join(_lines(part, seen, depth + 1)).splitlines())
     if len(parts) > _CHAIN:
         yield f"  | and {len(parts) - _CHAIN} more"
+
+
+def awaited_at(task: trio.lowlevel.Task, *without: str) -> list[str]:
+    """Where *task* waits, as lines of code, the outermost first; those in the packages *without* are left out."""
+    return [
+        f"{frame.f_code.co_filename.rpartition('/')[2]}:{line} in {frame.f_code.co_name}"
+        for frame, line in task.iter_await_frames()
+        if str(frame.f_globals.get("__name__", "")).partition(".")[0] not in without
+    ]
 
 
 _short = reprlib.Repr()

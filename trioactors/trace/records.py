@@ -18,6 +18,7 @@ __all__ = [
     "CommitFailed",
     "Drained",
     "GaveUp",
+    "HandlerOverran",
     "LoopHeld",
     "MessageAccepted",
     "MessageDeadLettered",
@@ -153,6 +154,14 @@ class CallTimedOut(MessageRecord):
     handler: str
     begun: bool
     """Whether the handler had started on the message."""
+
+
+@attrs.frozen(kw_only=True)
+class HandlerOverran(MessageRecord):
+    """A handler still runs, *seconds* after it began, although it was cancelled at its execution limit."""
+
+    handler: str
+    seconds: float
 
 
 @attrs.frozen(kw_only=True)

@@ -309,6 +309,7 @@ class Node:
             worker=lambda: life.worker,
             disk=life.disk,
             stopwatch=lambda: None,
+            check_state=True,
         )
 
 

@@ -26,7 +26,7 @@ from trioactors.system.system import System
 from trioactors.testing.exploring import SEEDS, Request
 from trioactors.testing.given import require_type, seeds_asked, seeds_from
 from trioactors.testing.playing import STEPS
-from trioactors.testing.schedules import Policy, chosen_policy
+from trioactors.testing.schedules import Policy, PolicyWord, chosen_policy
 from trioactors.testing.simulation.cases import kept_cases
 from trioactors.testing.simulation.checks import Check
 from trioactors.testing.simulation.mistakes import Answers, Names
@@ -127,7 +127,7 @@ def sim_test(
     settings: Settings | None = None,
     seeds: int | Sequence[int] = SEEDS,
     faults: Faults | None = None,
-    policy: Policy | str = Policy.MIX,
+    policy: Policy | PolicyWord = Policy.MIX,
     check: Sequence[Check] = (),
     corpus: Path | None = None,
     steps: int = STEPS,

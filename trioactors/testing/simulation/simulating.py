@@ -24,7 +24,7 @@ from trioactors.supervision.specs import Supervisor
 from trioactors.system.system import System
 from trioactors.testing.given import require, require_check, require_count, require_function, require_seconds, require_type
 from trioactors.testing.playing import STEPS
-from trioactors.testing.schedules import Policy, chosen_policy
+from trioactors.testing.schedules import Policy, PolicyWord, chosen_policy
 from trioactors.testing.simulation.cases import Case
 from trioactors.testing.simulation.checks import Check, crashes_are_planned, planned_by
 from trioactors.testing.simulation.node import Application
@@ -55,7 +55,7 @@ def scenario_of(
     store: str | Callable[[], Store] | None = "file:",
     settings: Settings | None = None,
     faults: Faults | None = None,
-    policy: Policy | str = Policy.MIX,
+    policy: Policy | PolicyWord = Policy.MIX,
     check: Sequence[Check] = (),
     steps: int = STEPS,
     limit: float = LIMIT,
@@ -131,7 +131,7 @@ def simulate(
     settings: Settings | None = None,
     seed: int = 0,
     faults: Faults | None = None,
-    policy: Policy | str = Policy.MIX,
+    policy: Policy | PolicyWord = Policy.MIX,
     check: Sequence[Check] = (),
     case: Case | str | Path | None = None,
     steps: int = STEPS,

@@ -13,7 +13,7 @@ export const LIFECYCLE = ["ChildStarted", "ChildExited", "ChildStartFailed", "Re
 /** The kinds of records offered by the filter. */
 export const KINDS = [
   "MessageAccepted", "MessageHandled", "MessageShed", "MessageDeadLettered", "CallTimedOut", "ChildStarted", "ChildExited", "ChildStartFailed",
-  "ChildIgnored", "RestartScheduled", "GaveUp", "TimerFired", "StateCommitted", "CommitFailed", "StoreCommitted", "LoopHeld",
+  "ChildIgnored", "RestartScheduled", "GaveUp", "TimerFired", "StateCommitted", "CommitFailed", "StoreCommitted", "LoopHeld", "HandlerOverran",
   "Drained", "StopForced",
 ];
 
@@ -36,6 +36,7 @@ const SAID = {
   StateCommitted: (f) => `saved revision ${f.revision}, ${f.size} bytes`,
   CommitFailed: (f) => `could not save its state: ${f.error}`,
   StoreCommitted: (f) => f.error ? `store could not save ${counted(f.batches, "state")}: ${f.error}` : `store saved ${counted(f.batches, "state")}`,
+  HandlerOverran: (f) => `${f.handler} still runs after ${duration(f.seconds)}, although it was cancelled`,
   LoopHeld: (f) => `blocked the event loop for ${duration(f.seconds)}`,
 };
 
@@ -56,7 +57,7 @@ export function weight(row) {
   const {kind, fields} = row;
   if (kind === "ChildStarted") return "good";
   if (kind === "ChildExited") return /^(normal|shutdown)\b/.test(fields.reason) ? "" : "bad";
-  if (["GaveUp", "StopForced", "ChildStartFailed", "CommitFailed", "MessageDeadLettered"].includes(kind)) return "bad";
+  if (["GaveUp", "StopForced", "ChildStartFailed", "CommitFailed", "MessageDeadLettered", "HandlerOverran"].includes(kind)) return "bad";
   if (["RestartScheduled", "CallTimedOut", "MessageShed", "LoopHeld"].includes(kind)) return "warn";
   if (kind === "Drained") return fields.left ? "warn" : "";
   return (kind === "MessageHandled" || kind === "StoreCommitted") && fields.error ? "bad" : "";
