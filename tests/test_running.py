@@ -6,7 +6,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from functools import partial
 from typing import Any
 
@@ -44,12 +44,29 @@ ta.run(main)
 """
 
 
+IGNORING = """
+import os, signal, sys
+for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+    signal.signal(getattr(signal, name), signal.SIG_IGN if name in sys.argv[1].split() else signal.SIG_DFL)
+os.execv(sys.executable, [sys.executable, "-c", sys.argv[2]])
+"""
+"""Starts a program with some signals ignored, as a shell or `nohup` does, and the others not, however these tests were started."""
+
+
+def started(program: str, ignored: str = "") -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", IGNORING, ignored, program]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def next_line(program: subprocess.Popen[str]) -> str:
+    assert program.stdout is not None
+    return program.stdout.readline().strip()
+
+
 def stopped_by(number: signal.Signals) -> tuple[str, str, int]:
     """Start the program, and signal it when it is up; its output on both streams, and its exit code."""
-    command = [sys.executable, "-c", PROGRAM]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
-        assert program.stdout is not None
-        assert program.stdout.readline() == "up\n"
+    with started(PROGRAM) as program:
+        assert next_line(program) == "up"
         program.send_signal(number)
         output, errors = program.communicate()
     return output, errors, program.returncode
@@ -92,23 +109,6 @@ async def main():
 
 ta.run(main)
 """
-IGNORING = """
-import os, signal, sys
-for name in sys.argv[1].split():
-    signal.signal(getattr(signal, name), signal.SIG_IGN)
-os.execv(sys.executable, [sys.executable, "-c", sys.argv[2]])
-"""
-"""Starts a program with signals ignored, as a shell or `nohup` does."""
-
-
-def started(program: str, ignored: str = "") -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", IGNORING, ignored, program]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def next_line(program: subprocess.Popen[str]) -> str:
-    assert program.stdout is not None
-    return program.stdout.readline().strip()
 
 
 def test_a_second_sigterm_ends_a_program_that_does_not_stop() -> None:
@@ -170,6 +170,16 @@ def test_a_hang_up_stops_the_tree_in_order() -> None:
 
 
 # --- in this process ---
+
+
+@pytest.fixture(autouse=True)
+def default_signals() -> Generator[None, None, None]:
+    """Signals as Python has them at its start, also if these tests were started by `nohup`."""
+    defaults = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in defaults.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def run(main: Callable[[], Awaitable[Any]]) -> Any:
