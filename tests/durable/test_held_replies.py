@@ -296,3 +296,16 @@ async def test_one_that_is_owed_is_answered_by_the_stop(keeper: Any, callers: An
     await wait_all_tasks_blocked()
 
     assert callers.news() == {"asked": ta.ActorStopped}
+
+
+async def test_the_error_of_a_reply_does_not_say_that_the_message_itself_was_not_done(
+    keeper: Any, callers: Any, fail: Callable[..., None]
+) -> None:
+    await callers.now("asked", keeper.defer, "q")
+    fail(FULL)
+    await callers.now("give", keeper.do, giving("q", "yes"))
+    await wait_all_tasks_blocked()
+
+    outcomes = {name: callers.told[name].outcome for name in ("asked", "give")}
+    assert outcomes == {"asked": ta.Outcome.INDETERMINATE, "give": ta.Outcome.FAILED}
+    assert ta.StoreFull.outcome is ta.Outcome.FAILED

@@ -199,7 +199,10 @@ class Play:
         except ta.ActorCrashed:
             if kind != "ask":  # which may be kept, with its reply still owed
                 self.failures[who].append(line)
-        except (ta.MailboxFull, ta.StoreError, ValueRefused, Refused):
+        except ta.StoreError as error:
+            if error.outcome is ta.Outcome.FAILED:
+                self.failures[who].append(line)
+        except (ta.MailboxFull, ValueRefused, Refused):
             self.failures[who].append(line)
         else:
             self.answers[who].append((line if kind not in {"read", "look"} else "", lines))

@@ -9,7 +9,7 @@ import attrs
 import trio
 
 from trioactors.actors.child import ActorIncarnation
-from trioactors.errors import NoReply, UsageError
+from trioactors.errors import NoReply, Outcome, StoreError, UsageError
 from trioactors.messaging.messages import Call
 from trioactors.persistence.committer import fresh
 from trioactors.trace.formatting import described
@@ -146,6 +146,9 @@ class Answered:
         """Fail the call with the *error* of the commit. Without one (the message that replied was refused), the reply is owed again."""
         self.take_back()
         if error is not None:
-            self.call.fail(fresh(error))
+            failure = fresh(error)
+            if isinstance(failure, StoreError):  # of the reply: what the message itself did may be committed long since
+                failure.outcome = Outcome.INDETERMINATE
+            self.call.fail(failure)
         elif self.call.pending:
             self.incarnation.deferred = {*(self.incarnation.deferred or ()), self.call}

@@ -128,7 +128,7 @@ class Outcome(enum.Enum):
 class StoreError(TrioactorsError):
     """Durable state could not be read or saved."""
 
-    outcome: ClassVar[Outcome] = Outcome.FAILED
+    outcome: Outcome = Outcome.FAILED
     """Whether nothing was changed, or the effect is unknown."""
 
     retryable: ClassVar[bool] = False
