@@ -1,7 +1,8 @@
-"""Back-off: a restart waits, and its supervisor goes on meanwhile."""
+"""Back-off: a restart waits, longer with each restart of the same child in a row, and its supervisor goes on meanwhile."""
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,7 @@ from trio.testing import MockClock
 
 import trioactors as ta
 from shared.trees import lasting
+from trioactors import inspect
 from trioactors.testing import crash, isolated_system, restarted, virtual_environment
 from trioactors.trace import RestartScheduled
 
@@ -20,7 +22,7 @@ STEADY = ta.Backoff(base=1, factor=2, cap=5, jitter=0)
 
 
 def top(*children: Any, backoff: ta.Backoff = STEADY, **options: Any) -> ta.Supervisor:
-    return ta.Supervisor(*children, name="top", backoff=backoff, intensity=ta.Intensity(10, 1_000), **options)
+    return ta.Supervisor(*children, name="top", backoff=backoff, **options)
 
 
 def drawing(stream: Callable[[str], random.Random]) -> ta.Environment:
@@ -47,13 +49,87 @@ async def test_each_restart_waits_longer_up_to_the_cap(autojump_clock: MockClock
         assert [await downtime(diary.get(system, "a")) for _ in range(5)] == [1, 2, 4, 5, 5]
 
 
-async def test_restarts_that_no_longer_count_shorten_the_wait(autojump_clock: MockClock, diary: Any) -> None:
+@pytest.mark.parametrize(("seconds", "wait"), [(59, 4), (60, 1)])
+async def test_a_child_that_was_healthy_for_long_enough_begins_anew(
+    autojump_clock: MockClock, diary: Any, seconds: float, wait: float
+) -> None:
     async with isolated_system(top(diary.worker("a"))) as system:
         await downtime(diary.get(system, "a"))
         await downtime(diary.get(system, "a"))
-        await trio.sleep(2_000)
+        await trio.sleep(seconds)
 
-        assert await downtime(diary.get(system, "a")) == 1
+        assert await downtime(diary.get(system, "a")) == wait
+
+
+async def test_a_start_that_takes_long_is_no_time_of_health(autojump_clock: MockClock) -> None:
+    tries: list[float] = []
+
+    async def slow(task_status: Any) -> None:
+        tries.append(trio.current_time())
+        await trio.sleep(5)
+        task_status.started()
+        raise OSError
+
+    backoff = ta.Backoff(base=1, factor=2, cap=100, jitter=0, reset_after=4)
+    async with isolated_system(top(ta.child(slow, name="slow"), backoff=backoff)):
+        await trio.sleep_until(30)
+
+    assert tries == [0, 5 + 1, 11 + 2, 18 + 4]
+
+
+async def test_the_time_for_which_an_exit_waits_for_a_busy_supervisor_is_no_time_of_health(autojump_clock: MockClock) -> None:
+    tries: list[float] = []
+
+    async def brief() -> None:
+        tries.append(trio.current_time())
+        await trio.sleep(1)
+        raise OSError
+
+    async def slow(task_status: Any) -> None:
+        await trio.sleep(20)
+        task_status.started()
+        await trio.sleep_forever()
+
+    backoff = ta.Backoff(base=1, factor=2, cap=100, jitter=0, reset_after=10)
+    async with isolated_system(top(ta.child(brief, name="brief"), backoff=backoff)) as system:
+        await trio.sleep_until(2.5)  # brief runs again since 2, and exits at 3
+        await system.supervisor("top").start_child(ta.child(slow, name="slow"))
+        await trio.sleep(3)
+
+    assert tries == [0, 2, 22.5 + 2]
+
+
+async def test_it_can_go_on_for_ever(autojump_clock: MockClock) -> None:
+    """The partner is away for an hour: tries without end, half a minute apart at most, and then the child runs."""
+    tries: list[float] = []
+
+    async def poll() -> None:
+        tries.append(trio.current_time())
+        if trio.current_time() < 3_600:
+            raise OSError("the partner is away")
+        await trio.sleep_forever()
+
+    async with ta.open_system(top(ta.child(poll, name="poll"), backoff=ta.Backoff(jitter=0))) as system:
+        await trio.sleep(3_700)
+
+        assert lasting(system, "poll").status is ta.ChildStatus.RUNNING
+
+    pauses = [later - earlier for earlier, later in itertools.pairwise(tries)]
+    assert pauses[:4] == pytest.approx([0.1, 0.2, 0.4, 0.8])
+    assert pauses[9:] == pytest.approx([30] * (len(pauses) - 9))
+    assert len(tries) == 9 + (3_600 // 30)
+
+
+async def test_an_intensity_that_is_asked_for_counts_too(autojump_clock: MockClock) -> None:
+    async def poll() -> None:
+        raise OSError("the partner is away")
+
+    tree = top(ta.child(poll, name="poll"), intensity=ta.Intensity(limit=3, period=100))
+    with pytest.raises(ta.SupervisorGaveUp):
+        async with ta.open_system(tree) as system:
+            await system.wait_stopped()
+
+    assert trio.current_time() == 1 + 2 + 4
 
 
 async def test_the_supervisor_serves_others_meanwhile(autojump_clock: MockClock, diary: Any) -> None:
@@ -75,8 +151,20 @@ async def test_another_child_is_restarted_meanwhile(autojump_clock: MockClock, d
             await watch.next()
         await trio.sleep(0.5)
 
-        assert await downtime(b) == 2  # it is the second restart that counts
+        assert await downtime(b) == 1  # it is the first restart of b
         assert await a.incarnation() == 2
+
+
+async def test_a_group_waits_as_long_as_the_one_that_failed(autojump_clock: MockClock, diary: Any) -> None:
+    async with isolated_system(top(diary.worker("a"), diary.worker("b"), strategy="one_for_all")) as system:
+        a, b = diary.get(system, "a"), diary.get(system, "b")
+
+        waits = []
+        for culprit in (a, a, a, b, a):
+            waits.append(await downtime(culprit))
+            await system.quiesce()
+
+        assert waits == [1, 2, 4, 1, 5]
 
 
 async def test_messages_wait_for_the_next_incarnation(autojump_clock: MockClock, diary: Any) -> None:
@@ -146,6 +234,13 @@ async def test_a_failed_start_waits_before_the_next(autojump_clock: MockClock, d
         assert await downtime(diary.get(system, "a")) == 1 + 2
 
 
+async def test_starts_that_fail_are_no_time_of_health(autojump_clock: MockClock, diary: Any) -> None:
+    eager = ta.Backoff(base=1, factor=2, cap=100, jitter=0, reset_after=0)
+    async with isolated_system(top(diary.worker("a", plan=["ok", "error", "error", "ok"]), backoff=eager)) as system:
+        assert await downtime(diary.get(system, "a")) == 1 + 2 + 4
+        assert await downtime(diary.get(system, "a")) == 1
+
+
 async def test_the_wait_is_told(autojump_clock: MockClock, diary: Any) -> None:
     recorder = ta.Recorder()
     async with isolated_system(top(diary.worker("a"), diary.worker("b"), strategy="one_for_all")) as system:
@@ -154,6 +249,59 @@ async def test_the_wait_is_told(autojump_clock: MockClock, diary: Any) -> None:
         system.unobserve(recorder)
 
     assert [(r.child, r.delay, r.group) for r in recorder.of(RestartScheduled)] == [("b", 1, ("a", "b"))]
+
+
+async def test_the_end_of_the_wait_can_be_looked_up(autojump_clock: MockClock, diary: Any) -> None:
+    async with isolated_system(top(diary.worker("a"))) as system:
+        a = diary.get(system, "a")
+        assert ta.info(a).restart_at is None
+
+        await diary.crash(system, "a")
+        await trio.sleep(0.5)
+        waiting, shown, [branch] = ta.info(a), inspect.actor(system, "a"), inspect.tree(system, name="top").children
+        await a.incarnation()
+
+        assert (waiting.status, waiting.restart_at) == (ta.ChildStatus.RESTARTING, 1)
+        assert (shown.restart_at, branch.restart_at) == (1, 1)
+        assert ta.info(a).restart_at is None
+
+
+@pytest.mark.parametrize("act", [ta.restart, ta.stop])
+async def test_a_child_that_is_restarted_or_stopped_by_hand_waits_no_more(autojump_clock: MockClock, diary: Any, act: Any) -> None:
+    async with isolated_system(top(diary.worker("a"))) as system:
+        a = diary.get(system, "a")
+        await diary.crash(system, "a")
+        await act(a)
+
+        assert ta.info(a).restart_at is None
+
+
+async def test_a_supervisor_that_is_stopped_leaves_no_child_waiting(autojump_clock: MockClock, diary: Any) -> None:
+    async with isolated_system(ta.Supervisor(top(diary.worker("a")), name="above")) as system:
+        await diary.crash(system, "a")
+        await system.supervisor("above").terminate_child("top")
+
+        assert ta.info(diary.get(system, "a")).restart_at is None
+
+
+async def test_a_supervisor_that_is_killed_leaves_no_alarm_behind(autojump_clock: MockClock, diary: Any) -> None:
+    async with isolated_system(ta.Supervisor(top(diary.worker("a")), name="above")) as system:
+        await diary.crash(system, "a")
+        lasting(system, "top").current.kill("by a test")
+        await trio.sleep(5)
+        await system.quiesce()
+
+        assert ta.info(diary.get(system, "a")).restart_at is None
+        assert await diary.get(system, "a").incarnation() == 2
+
+
+async def test_a_restarted_supervisor_counts_anew(autojump_clock: MockClock, diary: Any) -> None:
+    async with isolated_system(ta.Supervisor(top(diary.worker("a")), name="above")) as system:
+        await downtime(diary.get(system, "a"))
+        await system.supervisor("above").terminate_child("top")
+        await system.supervisor("above").restart_child("top")
+
+        assert await downtime(diary.get(system, "a")) == 1
 
 
 async def test_terminating_a_child_cancels_its_restart(autojump_clock: MockClock, diary: Any) -> None:
@@ -165,7 +313,7 @@ async def test_terminating_a_child_cancels_its_restart(autojump_clock: MockClock
         assert lasting(system, "a").status is ta.ChildStatus.UNDEFINED
 
 
-async def test_a_cancelled_restart_does_not_shorten_a_later_one(autojump_clock: MockClock, diary: Any) -> None:
+async def test_a_restart_by_hand_counts_anew_and_leaves_no_alarm_behind(autojump_clock: MockClock, diary: Any) -> None:
     slow = ta.Backoff(base=10, factor=2, cap=100, jitter=0)
     async with isolated_system(top(diary.worker("a"), backoff=slow)) as system:
         await diary.crash(system, "a")  # due at 10
@@ -173,7 +321,8 @@ async def test_a_cancelled_restart_does_not_shorten_a_later_one(autojump_clock: 
         await system.supervisor("top").terminate_child("a")
         await system.supervisor("top").restart_child("a")
 
-        assert await downtime(diary.get(system, "a")) == 20
+        assert await downtime(diary.get(system, "a")) == 10
+        assert trio.current_time() == 11
 
 
 async def test_a_system_can_end_during_a_back_off(autojump_clock: MockClock, diary: Any) -> None:

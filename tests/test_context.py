@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import random
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -11,7 +12,7 @@ import pytest
 import trio
 
 import trioactors as ta
-from trioactors.testing import crash, explore, isolated_system, restarted, until
+from trioactors.testing import crash, explore, isolated_system, restarted, run, until, virtual_environment
 
 
 @attrs.define
@@ -35,8 +36,8 @@ class Clock(ta.Actor[Beats]):
         self.context.after(delay, self.beat, key=key)
 
     @ta.handler
-    def every(self, period: float, key: str | None = None) -> None:
-        self.context.every(period, partial(self.beat, "tick"), key=key)
+    def every(self, period: float, key: str | None = None, jitter: float = 0.0) -> None:
+        self.context.every(period, partial(self.beat, "tick"), key=key, jitter=jitter)
 
     @ta.handler
     def cancel(self, key: str) -> bool:
@@ -105,6 +106,71 @@ async def test_ticks_that_could_not_be_sent_in_time_are_skipped(clock: Clock) ->
     await clock.cancel("beat")
 
     assert await clock.times() == [4.5, 5, 6]
+
+
+async def test_jitter_brings_the_first_tick_forward_and_keeps_the_period(autojump_clock: trio.testing.MockClock) -> None:
+    class Half(random.Random):
+        def random(self) -> float:
+            return 0.5
+
+    async with isolated_system(environment=attrs.evolve(virtual_environment(), random=lambda _: Half())) as system:
+        clock = await system.start(Clock, name="clock")
+        await clock.every(10, "beat", 0.2)
+        await trio.sleep(35)
+
+        assert await clock.times() == [9, 19, 29]
+
+
+async def test_actors_that_start_together_do_not_tick_together(autojump_clock: trio.testing.MockClock) -> None:
+    async with isolated_system() as system:
+        clocks = [await system.start(Clock, name=f"clock {number}") for number in range(200)]
+        for clock in clocks:
+            await clock.every(60, "beat", 1)
+        await trio.sleep(60.5)
+        first = {clock: (await clock.times())[0] for clock in clocks}
+        for clock in clocks:
+            crash(clock)
+            await restarted(clock, after=1)
+            await clock.every(60, "beat", 1)
+        await trio.sleep(60.5)
+        again = {clock: (await clock.times())[0] for clock in clocks}
+
+    assert len({round(time, 3) for time in first.values()}) > 190
+    assert len({round(time, 3) for time in again.values()}) > 190
+    assert max(first.values()) - min(first.values()) > 50
+    assert 0 < min(first.values()) <= max(first.values()) <= 60
+
+
+async def test_two_timers_of_one_actor_do_not_tick_together(clock: Clock) -> None:
+    await clock.every(60, "one", 1)
+    await clock.every(60, "two", 1)
+    await trio.sleep(60)
+
+    one, two = await clock.times()
+    assert one != two
+
+
+def test_the_jitter_of_a_simulated_run_is_always_the_same() -> None:
+    async def ticks() -> list[float]:
+        async with isolated_system() as system:
+            clock = await system.start(Clock, name="clock")
+            await clock.every(60, "beat", 1)
+            await trio.sleep(200)
+            return await clock.times()
+
+    assert run(ticks) == run(ticks)
+
+
+async def test_a_timer_without_jitter_draws_no_chance(autojump_clock: trio.testing.MockClock) -> None:
+    def stream(label: str) -> random.Random:
+        raise AssertionError(label)
+
+    async with isolated_system(environment=attrs.evolve(virtual_environment(), random=stream)) as system:
+        clock = await system.start(Clock, name="clock")
+        await clock.every(10, "beat")
+        await trio.sleep(15)
+
+        assert await clock.times() == [10]
 
 
 async def test_a_timer_under_the_same_key_is_replaced(clock: Clock) -> None:
@@ -211,6 +277,10 @@ async def test_too_many_timers_are_refused(autojump_clock: trio.testing.MockCloc
         (lambda context, actor: context.after(-1, actor.beat), "after: delay"),
         (lambda context, actor: context.every(0, actor.beat), "every: period"),
         (lambda context, actor: context.every(float("nan"), actor.beat), "every: period"),
+        (lambda context, actor: context.every(1, actor.beat, jitter=1.5), "every: jitter"),
+        (lambda context, actor: context.every(1, actor.beat, jitter=-0.1), "every: jitter"),
+        (lambda context, actor: context.every(1, actor.beat, jitter="half"), "every: jitter"),
+        (lambda context, actor: context.every(1, actor.beat, jitter=float("nan")), "every: jitter"),
         (lambda context, _: context.after(1, print), "one of the actor's own handlers"),
         (lambda context, actor: context.after(1, actor.beat.cast), "one of the actor's own handlers"),
         (lambda context, _: context.after(1, context.ref.beat), "one of the actor's own handlers"),

@@ -267,11 +267,14 @@ def trees(draw: st.DrawFn, depth: int = 3, name: str = "top") -> ta.Supervisor:
         may = rule is not ta.AutoShutdown.NEVER and restart is not ta.Restart.PERMANENT
         grace = draw(st.sampled_from([None, None, ta.BRUTAL_KILL]))
         children.append(worker(path, restart=restart, significant=may and draw(st.booleans()), grace=grace))
+    strategy = draw(STRATEGIES)
+    alone = ta.Strategy(strategy) is ta.Strategy.ONE_FOR_ONE
     return ta.Supervisor(
         *children,
         name=name,
-        strategy=draw(STRATEGIES),
-        intensity=ta.Intensity(draw(st.integers(0, 2))),
+        strategy=strategy,
+        intensity=draw(st.none() | st.builds(ta.Intensity, st.integers(0, 2))),
+        child_intensity=draw(st.none() | st.builds(ta.Intensity, st.integers(0, 2))) if alone else None,
         auto_shutdown=rule,
         restart=draw(RESTARTS),
         give_up=draw(st.sampled_from(list(ta.GiveUp))),

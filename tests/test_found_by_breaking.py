@@ -184,8 +184,8 @@ async def test_a_child_has_one_back_off_at_a_time(autojump_clock: MockClock, dia
         crash(diary.get(system, "a"))
         await trio.sleep(0.01)
         await system.supervisor("pair").restart_child("b")
-        crash(diary.get(system, "b"))  # its own back-off would end at 0.21; it comes back with a at 0.1, and fails; then at 0.5
-        await trio.sleep(0.4)
+        crash(diary.get(system, "b"))  # its own back-off would end at 0.11; it comes back with a at 0.1, and fails; then at 0.3
+        await trio.sleep(0.2)
         assert ta.info(diary.get(system, "b")).status is ta.ChildStatus.RESTARTING
         await trio.sleep(1)
 

@@ -38,8 +38,8 @@ def plain(plan: str = "") -> partial[Plain]:
 
 
 async def doom(make: partial[Plain], failures: int) -> None:
-    async with isolated_system() as system:
-        ref = await system.start(make, name="plain")
+    async with isolated_system(ta.Supervisor(ta.child(make, name="plain"), name="top")) as system:
+        ref = system.get(Plain, "plain")
         for _ in range(failures):
             await ref.fail.cast()
         await trio.sleep_forever()
@@ -71,11 +71,30 @@ async def test_too_many_of_them_make_the_supervisor_give_up(autojump_clock: Mock
     assert len(caught.value.history) == 4
 
 
+async def test_too_many_of_them_use_up_the_budget_of_the_child(system: ta.System) -> None:
+    ref = await system.start(plain(), name="plain")
+    for _ in range(4):
+        await ref.fail.cast()
+    await system.quiesce()
+
+    assert ta.info(ref).status is ta.ChildStatus.FAILED
+    assert ta.info(ref).incarnation == 4
+
+
 async def test_one_that_cannot_be_made_again_is_tried_again_and_each_try_counts(autojump_clock: MockClock) -> None:
     with pytest.raises(ta.SupervisorGaveUp) as caught:
         await doom(plain("ok bad bad bad bad"), 1)
 
     assert [str(entry.reason) for entry in caught.value.history] == ["crash: Poisoned"] * 4
+
+
+async def test_tries_that_fail_use_up_the_budget_of_the_child(system: ta.System) -> None:
+    ref = await system.start(plain("ok bad bad bad bad ok"), name="plain")
+    await ref.fail.cast()
+    await system.quiesce()
+
+    assert ta.info(ref).status is ta.ChildStatus.FAILED
+    assert ta.info(ref).incarnation == 4
 
 
 async def test_one_that_can_be_made_the_third_time_is_back(autojump_clock: MockClock) -> None:

@@ -266,6 +266,7 @@ async def test_info_shows_an_idle_actor(keeper: Collector) -> None:
         path="keeper",
         actor="Collector",
         status=ta.ChildStatus.RUNNING,
+        restart_at=None,
         paused=False,
         incarnation=1,
         handling=None,

@@ -70,7 +70,7 @@ def scribe(system: ta.System) -> Scribe:
 def lines_of(scribe: Scribe) -> list[str]:
     """What it has written, without a message."""
     incarnation: Any = child_of(scribe).current
-    return list(incarnation.actor.state.lines)
+    return list(vars(incarnation.actor)["state"].lines)
 
 
 async def test_messages_wait_until_the_actor_is_resumed(scribe: Scribe, nursery: trio.Nursery) -> None:

@@ -79,7 +79,18 @@ def test_a_bad_intensity_period_is_refused(period: Any) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"base": -1}, {"factor": 0.5}, {"cap": -1}, {"jitter": 1.1}, {"jitter": -0.1}, {"base": "1"}, {"cap": math.nan}],
+    [
+        {"base": -1},
+        {"base": 2, "cap": 1},
+        {"factor": 0.5},
+        {"cap": -1},
+        {"jitter": 1.1},
+        {"jitter": -0.1},
+        {"base": "1"},
+        {"cap": math.nan},
+        {"reset_after": -1},
+        {"reset_after": "long"},
+    ],
 )
 def test_a_bad_back_off_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ta.SpecError, match=r"Backoff\."):

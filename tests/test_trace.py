@@ -159,6 +159,8 @@ async def everything(system: ta.System, diary: Any) -> None:
     await busy.greet.cast()
     await ta.stop(busy)
     await diary.crash(system, "loop")
+    await system.supervisor().start_child(diary.worker("hopeless"))
+    await diary.crash(system, *["hopeless"] * 4)
     lasting = await system.start(Lasting, name="lasting")
     await lasting.add()
     with pytest.raises(ta.StoreFull):

@@ -92,15 +92,15 @@ from trioactors.supervision.dry_run import ConsequenceKind as ConsequenceKind
 from trioactors.supervision.functions import stop_requested as stop_requested
 from trioactors.supervision.handle import ChildInfo as ChildInfo
 from trioactors.supervision.handle import SupervisorHandle as SupervisorHandle
+from trioactors.supervision.resources import Resource as Resource
+from trioactors.supervision.resources import resource as resource
 from trioactors.supervision.restarts import ChildStatus as ChildStatus
 from trioactors.supervision.restarts import ChildStatusWord as ChildStatusWord
 from trioactors.supervision.restarts import RestartHistory as RestartHistory
 from trioactors.supervision.specs import BRUTAL_KILL as BRUTAL_KILL
 from trioactors.supervision.specs import ChildSpec as ChildSpec
-from trioactors.supervision.specs import Resource as Resource
 from trioactors.supervision.specs import Supervisor as Supervisor
 from trioactors.supervision.specs import child as child
-from trioactors.supervision.specs import resource as resource
 from trioactors.supervision.startable import Startable as Startable
 from trioactors.system.explain import Explanation as Explanation
 from trioactors.system.portal import Portal as Portal
@@ -110,6 +110,7 @@ from trioactors.trace.observers import Observer as Observer
 from trioactors.trace.observers import Recorder as Recorder
 from trioactors.trace.records import CallTimedOut as CallTimedOut
 from trioactors.trace.records import ChildExited as ChildExited
+from trioactors.trace.records import ChildFailed as ChildFailed
 from trioactors.trace.records import ChildIgnored as ChildIgnored
 from trioactors.trace.records import ChildStarted as ChildStarted
 from trioactors.trace.records import ChildStartFailed as ChildStartFailed

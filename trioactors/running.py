@@ -25,7 +25,7 @@ from trioactors.persistence.committer import Committer
 from trioactors.persistence.store import Store
 from trioactors.persistence.urls import store_at
 from trioactors.settings import Settings, close_coroutine, drain_time, of_class
-from trioactors.supervision.child import whose
+from trioactors.supervision.lifecycle import whose
 from trioactors.supervision.runtime import Runtime
 from trioactors.supervision.specs import Supervisor
 from trioactors.system.root import Root

@@ -25,6 +25,7 @@ __all__ = [
     "flag",
     "of_class",
     "seconds",
+    "share",
 ]
 
 E = TypeVar("E", bound=enum.Enum)
@@ -63,6 +64,13 @@ def count(value: object, option: str, *, least: int = 0) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= sys.maxsize:
         raise SpecError(f"{option}={value!r:.80} must be a whole number, at least {least}")
     return value
+
+
+def share(value: object, option: str) -> float:
+    """Return *value* as a share, from 0 to 1. Raises `SpecError` if it is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value <= 1.0:
+        raise SpecError(f"{option}={value!r:.80} must be a share, from 0 to 1")
+    return float(value)
 
 
 def flag(value: object, option: str) -> bool:
@@ -121,27 +129,32 @@ class Intensity:
 
 @attrs.frozen(kw_only=True)
 class Backoff:
-    """The delay before a restart, in seconds: *base*, times *factor* for each earlier restart that still counts, at most *cap*.
+    """The delay before a restart, in seconds: *base*, times *factor* for each earlier restart in a row, at most *cap*.
 
-    A random part of the delay, up to the share *jitter* of it, is taken off, so that children that failed together do not all restart
-    at the same moment.
+    It is counted for each child. A row ends when the child has run for *reset_after* seconds: its next restart waits *base* again. It also
+    ends when the child is restarted by hand. A random part of the delay, up to the share *jitter* of it, is taken off, so that children
+    that failed together do not all restart at the same moment.
     """
 
     base: float = 0.1
-    """The delay before the first restart, in seconds."""
+    """The delay before the first restart of a row, in seconds."""
     factor: float = 2.0
     """The number by which each further restart multiplies the delay; at least 1."""
     cap: float = 30.0
-    """The longest delay, in seconds."""
+    """The longest delay, in seconds; at least *base*."""
     jitter: float = 0.5
     """The largest share of the delay that is taken off at random, from 0 to 1."""
+    reset_after: float = 60.0
+    """The time for which a child must run, after it has become ready, to count as healthy again, in seconds."""
 
     def __attrs_post_init__(self) -> None:
         seconds(self.base, "Backoff.base")
         seconds(self.factor, "Backoff.factor", least=1.0)
         seconds(self.cap, "Backoff.cap")
-        if seconds(self.jitter, "Backoff.jitter") > 1.0:
-            raise SpecError(f"Backoff.jitter={self.jitter!r} is a share, from 0 to 1")
+        if self.base > self.cap:
+            raise SpecError(f"Backoff.base={self.base!r} is longer than Backoff.cap={self.cap!r}: no delay is longer than the cap")
+        share(self.jitter, "Backoff.jitter")
+        seconds(self.reset_after, "Backoff.reset_after")
 
 
 @attrs.frozen(kw_only=True)
@@ -166,7 +179,7 @@ class Settings:
     drain_on_stop: bool | float = False
     """Whether actors handle what they have accepted before the system stops: True, or for how many seconds at most; see `open_system`."""
     intensity: Intensity = Intensity()
-    """The restart intensity of supervisors that set none, including the one behind `system.start`."""
+    """The restart intensity of supervisors that set none, and that of each single child of `system.start`."""
     mailbox: int = 1_000
     """The number of messages that can wait in a mailbox."""
     timers: int = 1_000

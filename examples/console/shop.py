@@ -123,6 +123,7 @@ def shop() -> ta.Supervisor:
             ta.child(partial(Till, 1.7), name="till-2"),
             ta.child(partial(Till, 1.3, clumsy=True), name="till-3-is-clumsy"),
             name="tills",
+            intensity=ta.Intensity(limit=3, period=5.0),
             backoff=ta.Backoff(base=0.5),
         ),
         name="shop",

@@ -219,9 +219,7 @@ async def test_a_system_with_a_child_that_waits_for_its_restart_is_live_and_not_
     async def fail() -> None:
         raise OSError
 
-    slow = ta.Supervisor(
-        ta.child(fail, name="failing"), name="slow", backoff=ta.Backoff(base=60.0, jitter=0.0), intensity=ta.Intensity(100, 1.0)
-    )
+    slow = ta.Supervisor(ta.child(fail, name="failing"), name="slow", backoff=ta.Backoff(base=20.0, jitter=0.0))
     await console.system.supervisor().start_child(slow)
     await trio.sleep(1)
     ready, live = await console.get("/health"), await console.get("/health/live")

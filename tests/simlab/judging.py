@@ -5,8 +5,11 @@ They state OTP's rules independently of `trioactors.supervision.restarts`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
+
+import attrs
 
 import trioactors as ta
 from trioactors.testing.simulation import Check, Simulation
@@ -55,29 +58,53 @@ def _may_come_back(rule: ta.Restart, end: TraceRecord, restart: RestartScheduled
 
 
 def restarts_wait(simulation: Simulation) -> None:
-    """A restart waits for the back-off, if there is one, and otherwise not at all."""
+    """A restart waits for the back-off of its child, if there is one, and otherwise not at all."""
     declared = _declared(simulation)
     for records in _lives(simulation):
-        times: dict[str, list[float]] = {}
+        rows: dict[str, _Row] = {}
         for record in records:
             if isinstance(record, ChildStarted):
-                times[record.child] = []  # a new incarnation of a supervisor begins without restarts
+                for name in [name for name, (supervisor, _) in declared.items() if supervisor.name == record.child]:
+                    rows[name] = _Row()  # a new incarnation of a supervisor begins without restarts
+                rows.setdefault(record.child, _Row()).started(record.time)
+            elif isinstance(record, ChildExited):
+                rows.setdefault(record.child, _Row()).exited(record.time)
             elif isinstance(record, RestartScheduled) and record.child in declared:
-                supervisor = declared[record.child][0]
-                allowed = supervisor.intensity or simulation.node.settings.intensity
-                before = [time for time in times.get(supervisor.name, []) if time >= record.time - allowed.period]
-                times[supervisor.name] = [*before, record.time]
-                _waits(supervisor, record, len(before))
+                _waits(declared[record.child][0], record, rows.setdefault(record.child, _Row()))
 
 
-def _waits(supervisor: ta.Supervisor, record: RestartScheduled, before: int) -> None:
+@attrs.define
+class _Row:
+    """The restarts of one child in a row, as far as the trace tells. A restart by hand begins a new row, and is not in the trace."""
+
+    before: set[int] = attrs.field(factory=lambda: {0})
+    """The restarts that may have come before."""
+    ready: float | None = None
+    ran: float = -1.0
+    """The time for which it was ready before its last exit; -1 if it never was."""
+    due: float = math.inf
+
+    def started(self, now: float) -> None:
+        if now != self.due:  # by hand, or with its group, or a slow start
+            self.before.add(0)
+        self.ready, self.due = now, math.inf
+
+    def exited(self, now: float) -> None:
+        self.ran = -1.0 if self.ready is None else now - self.ready
+        self.ready = None
+
+
+def _waits(supervisor: ta.Supervisor, record: RestartScheduled, row: _Row) -> None:
     backoff = supervisor.backoff
     if backoff is None:
         assert record.delay == 0, f"{record.child} waits {record.delay} s for its restart: {supervisor.name} has no back-off"
         return
-    most = min(backoff.cap, backoff.base * backoff.factor**before)
-    least = most * (1 - backoff.jitter)
-    assert least <= record.delay <= most, f"{record.child} waits {record.delay} s for its restart, expected {least:g} to {most:g}"
+    if row.ran >= backoff.reset_after:
+        row.before = {0}
+    spans = {before: min(backoff.cap, backoff.base * backoff.factor**before) for before in row.before}
+    fits = {before for before, most in spans.items() if most * (1 - backoff.jitter) <= record.delay <= most}
+    assert fits, f"{record.child} waits {record.delay} s for its restart, expected at most one of {sorted(spans.values())}"
+    row.before, row.due = {before + 1 for before in fits}, record.time + record.delay
 
 
 def the_last_failure_is_named(simulation: Simulation) -> None:

@@ -111,6 +111,7 @@ TREE = ta.Supervisor(
         name="rest",
         strategy=ta.Strategy.REST_FOR_ONE,
         backoff=ta.Backoff(base=0.1),
+        intensity=ta.Intensity(),
         give_up=ta.GiveUp.CRASH,
     ),
     name="top",

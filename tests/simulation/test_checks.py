@@ -11,7 +11,7 @@ import pytest
 import trio
 
 import trioactors as ta
-from trioactors.errors.exits import CRASH, Exit, ExitKind
+from trioactors.errors.exits import CRASH, KILLED, Exit, ExitKind
 from trioactors.messaging.ledger import Ledger
 from trioactors.testing.clocks import run
 from trioactors.testing.driving import PlannedCrash, crash
@@ -23,7 +23,16 @@ from trioactors.testing.simulation.checks import (
     restarts_are_counted,
     timers_are_of_the_living,
 )
-from trioactors.trace import ChildExited, ChildStarted, GaveUp, RestartScheduled, TimerFired, TraceRecord
+from trioactors.trace import (
+    ChildExited,
+    ChildFailed,
+    ChildStarted,
+    ChildStartFailed,
+    GaveUp,
+    RestartScheduled,
+    TimerFired,
+    TraceRecord,
+)
 
 
 class Worker(ta.Actor[None]):
@@ -192,6 +201,74 @@ def test_children_that_are_added_and_deleted_by_hand_count_while_they_are_there(
 
 def test_without_a_tree_nobody_is_counted() -> None:
     restarts_are_counted(counted(restarted(0.0), tree=None))
+
+
+PATIENT = ta.Supervisor(ta.child(Worker, name="a"), name="patient", backoff=ta.Backoff())
+
+
+def test_a_supervisor_with_back_off_restarts_without_limit() -> None:
+    restarts_are_counted(counted(*[restarted(0.0)] * 99, tree=PATIENT))
+
+
+def test_a_supervisor_that_gives_up_although_nothing_counts_against_it_is_found() -> None:
+    with pytest.raises(AssertionError, match="patient gave up, but restarts do not count against it"):
+        restarts_are_counted(counted(gave_up(1.0, "patient"), tree=PATIENT))
+
+
+EACH = ta.Supervisor(
+    ta.child(Worker, name="a"), ta.child(Worker, name="b"), name="each", child_intensity=ta.Intensity(limit=1, period=5.0)
+)
+
+
+def failed(time: float, child: str = "a") -> TraceRecord:
+    return ChildFailed(time=time, child=child, restarts=2, reason=KILLED)
+
+
+def missed(time: float, child: str = "a") -> TraceRecord:
+    return ChildStartFailed(time=time, child=child, reason=KILLED)
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [restarted(0.0), started(0.0, "a"), restarted(0.0, "b"), started(0.0, "b"), failed(5.0), failed(5.0, "b")],
+        [restarted(0.0), started(0.0, "a"), restarted(5.1)],
+        [restarted(0.0), started(0.0, "a"), started(1.0, "a"), restarted(1.0), started(1.0, "a"), failed(2.0)],
+        [restarted(0.0), started(0.5, "a"), restarted(1.0)],
+        [restarted(0.0), started(0.5, "a"), failed(1.0)],
+        [restarted(0.0), missed(0.0), failed(0.0), started(1.0, "a"), restarted(1.0)],
+        [restarted(0.0), started(0.0, "a"), started(1.0, "each"), restarted(1.0)],
+    ],
+    ids=["each", "later", "by hand", "perhaps by hand", "perhaps a slow start", "after it failed", "a new supervisor"],
+)
+def test_restarts_within_the_budget_of_each_child_pass(records: Sequence[TraceRecord]) -> None:
+    by_each = dict.fromkeys(range(len(records)), "each")
+
+    restarts_are_counted(counted(*records, tree=EACH, restarters=by_each))
+
+
+@pytest.mark.parametrize(
+    ("records", "text"),
+    [
+        ([restarted(0.0), started(0.0, "a"), restarted(5.0)], r"a is restarted at 5, again after \[0\.0\]"),
+        ([restarted(0.0), missed(0.0), restarted(0.0)], "a is restarted at 0, again after"),
+        ([failed(1.0)], "a failed after 0 restarts"),
+        ([restarted(0.0, "b"), failed(1.0)], "a failed after 0 restarts"),
+        ([restarted(0.0), started(0.0, "a"), failed(5.1)], "a failed after 0 restarts"),
+        ([restarted(0.0), started(0.0, "a"), started(1.0, "a"), failed(1.0)], "a failed after 0 restarts"),
+    ],
+    ids=["too many", "a failed try", "none", "of another", "long ago", "by hand"],
+)
+def test_a_restart_too_many_or_too_few_of_one_child_is_found(records: Sequence[TraceRecord], text: str) -> None:
+    with pytest.raises(AssertionError, match=text):
+        restarts_are_counted(counted(*records, tree=EACH))
+
+
+def test_children_of_system_start_have_the_budget_of_the_settings() -> None:
+    simulation = counted(restarted(0.0, "x"), restarted(0.0, "x"), tree=None, restarters={0: ":dynamic", 1: ":dynamic"})
+
+    with pytest.raises(AssertionError, match="x is restarted at 0, again after"):
+        restarts_are_counted(simulation)
 
 
 # --- timers ---

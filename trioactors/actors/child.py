@@ -240,6 +240,11 @@ class ActorChild(Child):
         """The error for messages sent to the actor now."""
         if self.runtime.closed:
             return self.runtime.over(f"{self.name}: its system is closed")
+        if self.status is ChildStatus.FAILED:
+            return ActorStopped(
+                f"{self.name} failed: {self.restarts.history} for one child, and the last exit was {self.last_exit}. "
+                f"It stays down until it is restarted by hand, for example with ta.restart(ref)"
+            )
         why = f" ({self.last_exit})" if self.last_exit else ""
         if self.last_exit is not None and isinstance(self.last_exit.error, StateUnreadable):
             why = f": {self.last_exit.error}"

@@ -22,7 +22,7 @@ from trioactors.messaging.definitions import HandlerSpec
 from trioactors.messaging.handlers import LocalHandler
 from trioactors.messaging.mailbox import is_over
 from trioactors.messaging.messages import NOWHERE, Call, Envelope
-from trioactors.settings import close_coroutine, seconds
+from trioactors.settings import close_coroutine, seconds, share
 from trioactors.supervision.specs import is_partial
 from trioactors.system.system import System
 from trioactors.trace.records import MessageAccepted
@@ -35,6 +35,9 @@ Args = TypeVarTuple("Args")
 
 SHORTEST_PERIOD: Final = 0.001
 """The shortest period of `every`, in seconds; below it, a timer would be a busy loop."""
+
+_JITTER: Final = "every"
+"""The label of the random streams for the jitter of `every`."""
 
 
 class Context:
@@ -50,13 +53,15 @@ class Context:
     Everything that it hands out (timers, child tasks, deferred replies) ends with the incarnation.
     """
 
-    __slots__ = ("_actor", "_child", "_incarnation", "_system")
+    __slots__ = ("_actor", "_chance", "_child", "_incarnation", "_system")
 
     def __init__(self, incarnation: ActorIncarnation, child: ActorChild, actor: object, system: System) -> None:
         self._incarnation = incarnation
         self._child = child
         self._actor = actor
         self._system = system
+        self._chance: Callable[[], float] | None = None
+        """The random stream for the jitter of `every`."""
 
     def __repr__(self) -> str:
         """The actor that it belongs to."""
@@ -172,16 +177,26 @@ class Context:
         """
         return self._set_timer(seconds(delay, "after: delay"), None, send, key)
 
-    def every(self, period: float, send: Callable[[], Awaitable[object]], *, key: Hashable | None = None) -> Hashable:
+    def every(
+        self, period: float, send: Callable[[], Awaitable[object]], *, key: Hashable | None = None, jitter: float = 0.0
+    ) -> Hashable:
         """Send a message to one of the actor's own handlers every *period* seconds, first after one period.
 
             self.context.every(60.0, self.poll)
+            self.context.every(60.0, self.poll, jitter=1.0)     # first after 0 to 60 s, then every 60 s
+
+        *jitter* is a share, from 0 to 1: the first tick comes earlier by a random part of the period, up to this share of it. It is drawn
+        once for each timer, so later ticks are one period apart. Actors that are started together then do not all tick together.
 
         Ticks keep to the grid of the first one. A tick is skipped if it cannot be sent in time, or if the one before it still
         waits in the mailbox. *send* and *key* are as for `after`.
         """
         seconds(period, "every: period", least=SHORTEST_PERIOD)
-        return self._set_timer(period, period, send, key)
+        first = period
+        if share(jitter, "every: jitter"):
+            self._chance = self._chance or self._child.runtime.environment.random(f"{_JITTER}/{self.name}").random
+            first = max(SHORTEST_PERIOD, period * (1.0 - jitter * self._chance()))
+        return self._set_timer(first, period, send, key)
 
     def cancel(self, key: Hashable) -> bool:
         """Cancel the timer under *key*, and its tick if that is still waiting. Returns whether there was one."""

@@ -41,7 +41,8 @@ async def restart(ref: Ref) -> None:
 
         await ta.restart(counter)
 
-    The mailbox is kept, and the restart does not count against the supervisor's intensity. Raises `StartFailed`.
+    The mailbox is kept, and the restart counts against no budget: from here on, the restarts of the actor are counted anew. This also
+    starts an actor that *failed*. Raises `StartFailed`.
     """
     await restart_child_of(child_of(ref))
 
@@ -94,6 +95,9 @@ class ActorInfo:
     path: str
     actor: str
     status: ChildStatus
+    """*failed* if it had too many restarts and stays down until `restart`."""
+    restart_at: float | None
+    """When its back-off is over and it is restarted, on Trio's clock; None if it does not wait."""
     paused: bool
     """Whether it takes no message until `resume`."""
     incarnation: int
@@ -132,6 +136,7 @@ def info(ref: Ref) -> ActorInfo:
         path=child.path,
         actor=child.plan.name,
         status=child.status,
+        restart_at=child.restart_at,
         paused=mailbox.paused,
         incarnation=child.incarnation,
         handling=None if current is None else current.spec.name,

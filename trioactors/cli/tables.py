@@ -135,7 +135,11 @@ def _branch(branch: dict[str, Any]) -> str:
 
 
 def _budget(budget: dict[str, Any]) -> str:
-    return f"{budget['strategy']}, {budget['used']} of {budget['allowed']} restarts in {budget['period']:g} s"
+    if budget["allowed"] is not None:
+        return f"{budget['strategy']}, {budget['used']} of {budget['allowed']} restarts in {budget['period']:g} s"
+    if budget["child_allowed"] is not None:
+        return f"{budget['strategy']}, {budget['child_allowed']} restarts in {budget['child_period']:g} s for each child"
+    return f"{budget['strategy']}, restarts without limit"
 
 
 def actor_lines(actor: dict[str, Any], now: float) -> list[str]:
@@ -164,7 +168,8 @@ def actor_lines(actor: dict[str, Any], now: float) -> list[str]:
 
 
 def _status(child: dict[str, Any], now: float) -> str:
-    return f"{child['status']} for {_span(now - child['since'])}, incarnation {child['incarnation']}, {child['restart']}"
+    waits = "" if child["restart_at"] is None else f", restarts in {_span(child['restart_at'] - now)}"
+    return f"{child['status']} for {_span(now - child['since'])}{waits}, incarnation {child['incarnation']}, {child['restart']}"
 
 
 def _facts(facts: dict[str, Any]) -> list[str]:

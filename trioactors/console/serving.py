@@ -181,8 +181,8 @@ def console_tree(address: object) -> Supervisor:
     """The console of `open_system(console=...)`, under a supervisor of its own.
 
     If the address is not available, this is logged as an error and tried again until it is. If serving fails, the supervisor restarts it
-    after a pause; if that does not help, the console stays down. The application is not affected. Raises `SpecError` if *address* is
-    invalid or the extra `console` is not installed.
+    after a pause, as often as it takes. The application is not affected. Raises `SpecError` if *address* is invalid or the extra `console`
+    is not installed.
     """
     found = _ADDRESS.fullmatch(address) if isinstance(address, str) else None
     if found is None or int(found["port"]) > _LAST_PORT:

@@ -1,10 +1,10 @@
-"""The restart budgets of supervisors: restarts used, and restarts allowed."""
+"""The restart budgets of supervisors and of their children: restarts used, and restarts allowed."""
 
 from __future__ import annotations
 
 import attrs
 
-from trioactors.supervision.restarts import RestartHistory
+from trioactors.supervision.restarts import RestartHistory, shared_intensity
 from trioactors.supervision.specs import Strategy
 from trioactors.supervision.tree import SupervisorChild
 from trioactors.system.system import System, registry_of
@@ -14,7 +14,7 @@ __all__ = ["Budget", "CountedRestart", "budget_of", "budgets"]
 
 @attrs.frozen(kw_only=True)
 class CountedRestart:
-    """A restart that still counts against the budget."""
+    """A restart that still counts against a budget."""
 
     time: float
     child: str
@@ -23,15 +23,20 @@ class CountedRestart:
 
 @attrs.frozen(kw_only=True)
 class Budget:
-    """The restarts that count against one supervisor now."""
+    """The restarts that count below one supervisor now."""
 
     name: str
     path: str
     strategy: Strategy
     used: int
-    allowed: int
-    """Restarts allowed within *period*; one more, and the supervisor gives up."""
-    period: float
+    """Restarts that count now: against the shared budget, else against those of single children."""
+    allowed: int | None
+    """Restarts allowed within *period*; one more, and the supervisor gives up. None if its children share no budget."""
+    period: float | None
+    """Seconds."""
+    child_allowed: int | None
+    """Restarts allowed for each single child within *child_period*; one more, and the child stays down. None if there is no such limit."""
+    child_period: float | None
     """Seconds."""
     restarts: tuple[CountedRestart, ...]
     """Oldest first."""
@@ -45,15 +50,21 @@ def budgets(system: System) -> tuple[Budget, ...]:
 
 def budget_of(child: SupervisorChild) -> Budget:
     """The budget of *child* now."""
-    intensity = child.plan.intensity or child.runtime.settings.intensity
-    history = RestartHistory(intensity) if child.loop is None else child.loop.history
-    counting = history.counting(child.runtime.now())
+    shared, each = shared_intensity(child.plan, child.runtime.settings.intensity), child.plan.child_intensity
+    if shared is not None:
+        histories = [RestartHistory(shared) if child.loop is None else child.loop.history]
+    else:
+        histories = [below.restarts.history for below in child.children.values() if below.restarts.history.entries]
+    now = child.runtime.now()
+    counting = sorted((entry for history in histories for entry in history.counting(now)), key=lambda entry: entry.time)
     return Budget(
         name=child.name,
         path=child.path,
         strategy=child.plan.strategy,
         used=len(counting),
-        allowed=intensity.limit,
-        period=intensity.period,
+        allowed=None if shared is None else shared.limit,
+        period=None if shared is None else shared.period,
+        child_allowed=None if each is None else each.limit,
+        child_period=None if each is None else each.period,
         restarts=tuple(CountedRestart(time=e.time, child=e.child, reason=str(e.reason)) for e in counting),
     )

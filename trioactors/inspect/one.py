@@ -133,6 +133,8 @@ class ActorView:
     incarnation: int
     since: float
     """When the current incarnation started, or the last one exited; on Trio's clock."""
+    restart_at: float | None
+    """When the back-off of the actor is over and it is restarted, on Trio's clock; None if it does not wait."""
     restart: Restart
     dynamic: bool
     """Whether it was started by `start` or a dynamic supervisor. Like a temporary child, it is then removed when it is stopped."""
@@ -184,6 +186,7 @@ def actor(system: System, name: str, *, marks: Marks | None = None, waiting: int
         status=child.status,
         incarnation=child.incarnation,
         since=child.since,
+        restart_at=child.restart_at,
         restart=child.spec.restart,
         dynamic=child.dynamic,
         handlers=tuple(sorted(child.plan.handlers)),

@@ -36,6 +36,8 @@ class Branch:
     incarnation: int
     since: float
     """When the current incarnation started, or the last one exited; on Trio's clock."""
+    restart_at: float | None
+    """When the back-off of the child is over and it is restarted, on Trio's clock; None if it does not wait."""
     restart: Restart
     dynamic: bool
     """Whether it was started by `start` or a dynamic supervisor. Like a temporary child, it is then removed when it is stopped."""
@@ -82,6 +84,7 @@ def _branch(child: Child, width: int) -> Branch:
         status=child.status,
         incarnation=child.incarnation,
         since=child.since,
+        restart_at=child.restart_at,
         restart=child.spec.restart,
         dynamic=child.dynamic,
         significant=child.spec.significant,

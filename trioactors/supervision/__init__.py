@@ -13,6 +13,7 @@ Start with these, in this order:
 The rest serves these:
 
     arguments.py    checking the arguments that are bound to a child
+    resources.py    the declaration of children that are async context managers
     functions.py    children that are async functions or resources
     requests.py     the queue of a supervisor's loop
     handle.py       administration of a running supervisor; `dynamic.py` does some of it outside the loop

@@ -23,12 +23,11 @@ from trioactors.messaging.mailbox import Mailbox
 from trioactors.messaging.messages import Envelope
 from trioactors.scheduling.deadlines import Alarm
 from trioactors.scheduling.parking import Parking
-from trioactors.supervision.restarts import ChildStatus
+from trioactors.supervision.restarts import ChildRestarts, ChildStatus
 from trioactors.supervision.runtime import Runtime
 from trioactors.supervision.specs import INTERNAL, ChildSpec, Supervisor
 from trioactors.supervision.wait_graph import Node, Wait
 from trioactors.trace.formatting import described
-from trioactors.trace.observers import Observers
 from trioactors.trace.records import ChildExited, ChildStarted
 
 __all__ = [
@@ -39,8 +38,10 @@ __all__ = [
     "leaves_for_good",
     "start_failure",
     "waiting_incarnation",
-    "whose",
 ]
+
+
+_NONE_YET = ChildRestarts()
 
 
 class Parent(Node, Protocol):
@@ -113,6 +114,10 @@ class Child:
     """The time at which the current incarnation started, or the last one exited."""
     failure: Failure | None = None
     """The last exit that was not orderly."""
+    restarts: ChildRestarts = _NONE_YET
+    """Its restarts that count."""
+    restart_at: float | None = None
+    """The time at which its back-off is over and it is restarted; None if it does not wait."""
     watchers: Sequence[Callable[[Incarnation | None], None]] = ()
     """Callbacks run when an incarnation becomes ready or exits, and without one when it is known that the child will not be restarted."""
     _path: str = attrs.field(default="", init=False)
@@ -267,6 +272,8 @@ class Incarnation:
     """Whether it was ended by a cancellation from outside its scope. Its task cannot be used for another incarnation."""
     failure: BaseException | None = attrs.field(default=None, repr=False)
     """The error to report as the exit instead of the cancellation that followed from it; see `crash`."""
+    ready_at: float = 0.0
+    """The time at which it became ready. Kept only below a supervisor with a back-off."""
     deadline: float = math.inf
     """The time by which it must be ready. The incarnation is itself the entry in the list of deadlines."""
     grace: Alarm | None = attrs.field(default=None, repr=False)
@@ -369,12 +376,6 @@ class Incarnation:
         if self.failure is None:
             self.failure = error
             self.kill(f"{self.child.name} failed: {described(error, repr)}")
-
-
-def whose(observers: Observers, task: trio.lowlevel.Task) -> str:
-    """The name of the child that *task* belongs to; empty if it belongs to no child of the system with these *observers*."""
-    incarnation = task.context.get(current_incarnation)
-    return incarnation.child.name if incarnation is not None and incarnation.child.runtime.observers is observers else ""
 
 
 def waiting_incarnation() -> Incarnation | None:

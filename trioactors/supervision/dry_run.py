@@ -16,13 +16,14 @@ from __future__ import annotations
 import enum
 from collections import deque
 from collections.abc import Callable
-from typing import cast
+from typing import assert_never, cast
 
 import attrs
 
 from trioactors.errors.exits import CRASH, KILLED, SHUTDOWN, Exit, ExitKind, RestartEntry
 from trioactors.settings import Settings
 from trioactors.supervision.restarts import (
+    ChildRestarts,
     ChildStatus,
     Decision,
     RestartHistory,
@@ -31,14 +32,17 @@ from trioactors.supervision.restarts import (
     after_failed_start,
     delay_before,
     gave_up,
+    shared_intensity,
 )
 from trioactors.supervision.specs import INTERNAL, ChildSpec, GiveUp, Restart, Strategy, Supervisor
 
 __all__ = ["Consequence", "ConsequenceKind", "DryRun", "Node", "StartOutcome"]
 
-_DOWN = frozenset({ChildStatus.UNDEFINED, ChildStatus.RESTARTING})
+_DOWN = frozenset({ChildStatus.UNDEFINED, ChildStatus.RESTARTING, ChildStatus.FAILED})
 
 _NONE_YET = RestartHistory()
+
+_NO_RESTARTS = ChildRestarts()
 
 
 class ConsequenceKind(enum.Enum):
@@ -53,6 +57,8 @@ class ConsequenceKind(enum.Enum):
     """A back-off passes before the child is started again."""
     GIVE_UP = "give_up"
     """A supervisor's budget is used up."""
+    FAIL = "fail"
+    """A child's own budget is used up: it stays down, and its siblings live on."""
     SHUT_DOWN = "shut_down"
     """A supervisor exits because its significant children have."""
 
@@ -74,6 +80,7 @@ class Consequence:
             ConsequenceKind.START_IGNORED: "declines to start",
             ConsequenceKind.WAIT: "waits",
             ConsequenceKind.GIVE_UP: "gives up",
+            ConsequenceKind.FAIL: "fails and stays down",
             ConsequenceKind.SHUT_DOWN: "shuts down",
         }[self.kind]
         return f"{self.name} {verb}{f' ({self.reason})' if self.reason else ''}"
@@ -102,6 +109,8 @@ class Node:
     """The incarnation whose exit the supervisor would handle; 0 if there is none."""
     children: dict[str, Node] = attrs.field(factory=dict["str", "Node"], repr=False)
     history: RestartHistory = attrs.field(default=_NONE_YET, repr=False)
+    restarts: ChildRestarts = attrs.field(default=_NO_RESTARTS, repr=False)
+    ready_at: float = 0.0
 
     @property
     def plan(self) -> Supervisor:
@@ -180,39 +189,59 @@ class DryRun:
         elif child.status is ChildStatus.RESTARTING and supervisor.children.get(child.name) is child:
             if message.counts:
                 entry = RestartEntry(self.now, child.name, message.reason)
-                decision = after_failed_start(supervisor.plan, supervisor.history, entry, children=supervisor.children)
-                self._restart(supervisor, child, message.reason, decision)
+                decision = after_failed_start(
+                    supervisor.plan,
+                    supervisor.history,
+                    child.restarts,
+                    entry,
+                    children=supervisor.children,
+                    significant=_significant(supervisor),
+                )
+                self._carry_out(supervisor, child, message.reason, decision)
             else:
                 self._start_group(supervisor, message.group)
 
     def _ended(self, supervisor: Node, child: Node, reason: Exit) -> None:
         child.known = 0
-        entry, children = RestartEntry(self.now, child.name, reason), supervisor.children
-        significant = {n.name: ChildStatus.RUNNING if n.known else n.status for n in children.values() if n.spec.significant}
         decision = after_exit(
-            supervisor.plan, child.spec.restart, supervisor.history, entry, children=children, significant=significant
+            supervisor.plan,
+            child.spec.restart,
+            supervisor.history,
+            child.restarts,
+            RestartEntry(self.now, child.name, reason),
+            ran=self.now - child.ready_at,
+            children=supervisor.children,
+            significant=_significant(supervisor),
         )
-        if decision.verdict in {Verdict.RESTARTS, Verdict.GIVES_UP}:
-            self._restart(supervisor, child, reason, decision)
-            return
-        if child.forgotten:
-            supervisor.forget(child)
-        if decision.verdict is Verdict.SHUTS_DOWN:
-            self._note(ConsequenceKind.SHUT_DOWN, supervisor.name, f"{child.name} was significant")
-            self._leave(supervisor, SHUTDOWN)
+        self._carry_out(supervisor, child, reason, decision)
+
+    def _carry_out(self, supervisor: Node, child: Node, reason: Exit, decision: Decision) -> None:
+        supervisor.history, child.restarts = decision.history, decision.own
+        match decision.verdict:
+            case Verdict.RESTARTS:
+                self._restart(supervisor, child, reason, decision)
+            case Verdict.GIVES_UP:
+                self._give_up(supervisor)
+            case Verdict.FAILS:
+                child.status = ChildStatus.FAILED
+                self._note(ConsequenceKind.FAIL, child.name, f"{child.restarts.history} for one child")
+            case Verdict.STAYS_DOWN | Verdict.SHUTS_DOWN:
+                if child.forgotten:
+                    supervisor.forget(child)
+                if decision.verdict is Verdict.SHUTS_DOWN:
+                    self._note(ConsequenceKind.SHUT_DOWN, supervisor.name, f"{child.name} was significant")
+                    self._leave(supervisor, SHUTDOWN)
+            case _:
+                assert_never(decision.verdict)
 
     def _restart(self, supervisor: Node, child: Node, reason: Exit, decision: Decision) -> None:
-        history = supervisor.history = decision.history
-        if decision.verdict is Verdict.GIVES_UP:
-            self._give_up(supervisor)
-            return
         for name in decision.stops:
             other = supervisor.children[name]
             running = other.known
             self._stop(other)
             if running and other.spec.restart is Restart.TEMPORARY:
                 supervisor.forget(other)
-        delay = delay_before(supervisor.plan.backoff, len(history.entries), 0.0)
+        delay = delay_before(supervisor.plan.backoff, child.restarts.in_a_row, 0.0)
         if delay > 0:
             child.status = ChildStatus.RESTARTING
             self._note(ConsequenceKind.WAIT, child.name, f"up to {delay:g} s")
@@ -223,9 +252,7 @@ class DryRun:
 
     def _give_up(self, supervisor: Node) -> None:
         history = supervisor.history
-        allowed = history.intensity
-        why = f"{len(history.entries)} restarts within {allowed.period:g} s, {allowed.limit} are allowed"
-        self._note(ConsequenceKind.GIVE_UP, supervisor.name, why)
+        self._note(ConsequenceKind.GIVE_UP, supervisor.name, str(history))
         crashes = supervisor.plan.give_up is GiveUp.CRASH
         self._leave(supervisor, Exit(CRASH, error=gave_up(supervisor.name, history)) if crashes else SHUTDOWN)
 
@@ -277,7 +304,7 @@ class DryRun:
         outcome = self._start_children(node) if isinstance(node.spec, Supervisor) else self.starts(node.name)
         match outcome:
             case StartOutcome.OK:
-                node.status, node.known = ChildStatus.RUNNING, node.incarnations
+                node.status, node.known, node.ready_at = ChildStatus.RUNNING, node.incarnations, self.now
                 self._note(ConsequenceKind.START, node.name)
             case StartOutcome.IGNORED:
                 self._note(ConsequenceKind.START_IGNORED, node.name)
@@ -290,11 +317,12 @@ class DryRun:
     def _start_children(self, supervisor: Node) -> StartOutcome:
         """Start all declared children, in order. If one cannot be started, stop those before it."""
         plan = supervisor.plan
-        supervisor.history = RestartHistory(plan.intensity or self.settings.intensity)
+        supervisor.history = RestartHistory(shared_intensity(plan, self.settings.intensity))
         if not _keeps_children(supervisor):
             declared = [Node(_name_of(spec), spec, supervisor) for spec in plan.children]
             supervisor.children = {child.name: child for child in declared}
         for child in tuple(supervisor.children.values()):
+            child.restarts = ChildRestarts(RestartHistory(plan.child_intensity))
             if self._start(child) is StartOutcome.FAILED:
                 self._stop_children(supervisor, killed=False)
                 return StartOutcome.FAILED
@@ -302,6 +330,12 @@ class DryRun:
 
     def _note(self, kind: ConsequenceKind, name: str, reason: str = "") -> None:
         self.happened.append(Consequence(kind, name, reason))
+
+
+def _significant(supervisor: Node) -> dict[str, ChildStatus]:
+    """The status of each significant child. One whose exit is still to be handled counts as running."""
+    children = supervisor.children.values()
+    return {child.name: ChildStatus.RUNNING if child.known else child.status for child in children if child.spec.significant}
 
 
 def _keeps_children(supervisor: Node) -> bool:

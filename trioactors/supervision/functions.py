@@ -15,7 +15,8 @@ from trioactors.scheduling.deadlines import Alarm
 from trioactors.scheduling.parking import Parking
 from trioactors.supervision.child import Child, Incarnation, current_incarnation, leaves_for_good
 from trioactors.supervision.draining import drain_seconds
-from trioactors.supervision.specs import ChildSpec, Resource, target_of
+from trioactors.supervision.resources import Resource
+from trioactors.supervision.specs import ChildSpec, target_of
 
 __all__ = ["FunctionChild", "ResourceChild", "TaskStatus", "hold_resource", "run_function", "stop_requested"]
 

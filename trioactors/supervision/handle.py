@@ -206,7 +206,7 @@ def _add(supervisor: SupervisorChild, spec: ChildSpec | Supervisor, *, dynamic: 
 
 
 def _known_already(child: Child) -> Exception:
-    if child.status is ChildStatus.UNDEFINED:
+    if child.status.down and not (child.dynamic and child.status is ChildStatus.FAILED):
         return ChildPresent(f"{child!r} is known: restart or delete it")
     return NameTaken(child.name, repr(child)) if child.dynamic else ChildRunning(f"{child!r} is running already")
 
@@ -252,11 +252,12 @@ async def restart_child_of(child: Child) -> None:
 
     async def action(loop: SupervisorLoop) -> None:
         group = loop.waiting_group.get(child, ())
+        failed = child.status is ChildStatus.FAILED
         await loop.stop(child)
         if not supervisor.is_child(child):  # another request may have stopped it for good meanwhile
             raise UnknownName(child.name, list(supervisor.children))
         try:
-            await _start_again(loop, child)
+            await _start_again(loop, child, keep=failed)
         except StartFailed:
             loop.close_group(child, group)
             raise
@@ -266,13 +267,20 @@ async def restart_child_of(child: Child) -> None:
     await _request(supervisor, f"restarting {child.name}", action, child)
 
 
-async def _start_again(loop: SupervisorLoop, child: Child) -> None:
-    """Start *child* by hand. A failure is final: messages that wait for the child are settled. Raises `StartFailed`."""
+async def _start_again(loop: SupervisorLoop, child: Child, *, keep: bool) -> None:
+    """Start *child* by hand. Its restarts are counted anew. Raises `StartFailed`.
+
+    A failure is final: messages that wait for the child are settled, and a dynamic child is forgotten, unless it is to be *kept*.
+    """
+    before = child.restarts
+    loop.begin_count(child)
     if await loop.start(child):
         return
     failure = start_failure(child)
     child.close("it could not be started again")
-    if child.dynamic:
+    if keep:
+        child.status, child.restarts = ChildStatus.FAILED, before
+    elif child.dynamic:
         loop.child.forget_child(child)
     raise failure
 
@@ -323,7 +331,7 @@ class SupervisorHandle:
         await stop_child(self._find(name))
 
     async def restart_child(self, name: str) -> bool:
-        """Start a child that is *undefined*. Returns whether it runs now (its start may be ignored).
+        """Start a child that is *undefined* or *failed*. Returns whether it runs now (its start may be ignored).
 
         Raises `ChildRunning`, `ChildRestarting`, `UnknownName`, `StartFailed`.
         """
@@ -331,7 +339,7 @@ class SupervisorHandle:
 
         async def action(loop: SupervisorLoop) -> None:
             self._check_undefined(child, loop)
-            await _start_again(loop, child)
+            await _start_again(loop, child, keep=child.status is ChildStatus.FAILED)
 
         try:
             await _request(self._child, f"restarting {name}", action, child)
@@ -342,7 +350,7 @@ class SupervisorHandle:
         return True
 
     async def delete_child(self, name: str) -> None:
-        """Forget a child that is *undefined*. Raises `ChildRunning`, `ChildRestarting`, `UnknownName`."""
+        """Forget a child that is *undefined* or *failed*. Raises `ChildRunning`, `ChildRestarting`, `UnknownName`."""
         child = self._find(name)
 
         async def action(loop: SupervisorLoop) -> None:
@@ -355,7 +363,7 @@ class SupervisorHandle:
         self._find(child.name)
         if child.status is ChildStatus.RESTARTING:
             raise ChildRestarting(f"{child!r}: terminate it first, or wait")
-        if child.status is not ChildStatus.UNDEFINED or child in loop.known:
+        if not child.status.down or child in loop.known:
             raise ChildRunning(f"{child!r}: terminate it first")
 
     def which_children(self) -> tuple[ChildInfo, ...]:

@@ -19,7 +19,7 @@ from trioactors.supervision.child import Child, Incarnation, leaves_for_good, st
 from trioactors.supervision.draining import at_rest, cut_by_force, own_drain_end, refuse_others, report_drain, runs, wait_for_one
 from trioactors.supervision.lifecycle import run_incarnation
 from trioactors.supervision.requests import Loop, StopRequested
-from trioactors.supervision.restarts import ChildStatus
+from trioactors.supervision.restarts import ChildRestarts, ChildStatus
 from trioactors.supervision.specs import Restart, Strategy, Supervisor
 from trioactors.supervision.tree import SupervisorChild, keeps_children
 from trioactors.supervision.wait_graph import break_cycle
@@ -44,6 +44,8 @@ class Launcher(Loop):
     _backoffs: dict[Child, Alarm] = attrs.field(factory=dict["Child", "Alarm"], init=False)
     waiting_group: dict[Child, tuple[str, ...]] = attrs.field(factory=dict["Child", "tuple[str, ...]"], init=False)
     """Names that restart together with a child that waits for its restart."""
+    uncounted: ChildRestarts = attrs.field(init=False, repr=False)
+    """The restarts of a child that has had none."""
     _context: contextvars.Context = attrs.field(factory=contextvars.copy_context, init=False)
     """The context in which all children start, whichever task asked for them."""
 
@@ -78,12 +80,19 @@ class Launcher(Loop):
             else:
                 child.forget()
         for child in supervisor.children.values():
+            self.begin_count(child)
             supervisor.registry.register(child)
+
+    def begin_count(self, child: Child) -> None:
+        """Forget the restarts of *child*: it is started for the first time, or by hand."""
+        child.restarts = self.uncounted
 
     def launch(self, child: Child) -> Incarnation:
         """Start an incarnation of *child*, in the context of the supervisor. Replaces a restart that was still to come."""
         self._cancel_backoff(child)
         self.waiting_group.pop(child, None)
+        if child.incarnation == 0:
+            self.begin_count(child)
         incarnation = child.new_incarnation()
         incarnation.nursery = self.nursery
         self._context.run(lambda: self.nursery.start_soon(run_incarnation, child, incarnation, name=child.name))
@@ -223,4 +232,5 @@ class Launcher(Loop):
     def _cancel_backoff(self, child: Child) -> None:
         """Cancel the restart of *child* that waits for its back-off, if there is one."""
         if child in self._backoffs:
+            child.restart_at = None
             self._backoffs.pop(child).cancel()

@@ -8,9 +8,8 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
 from functools import partial, wraps
-from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, TypeGuard, TypeVar, get_origin, overload
+from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeGuard, TypeVar, get_origin, overload
 
 import attrs
 
@@ -23,6 +22,7 @@ from trioactors.supervision.choices import ChildKind as ChildKind
 from trioactors.supervision.choices import GiveUp as GiveUp
 from trioactors.supervision.choices import Restart as Restart
 from trioactors.supervision.choices import Strategy as Strategy
+from trioactors.supervision.resources import Resource
 from trioactors.supervision.startable import ActorLike, NotStartable, PlainFunction, ReadyFunction
 
 __all__ = [
@@ -35,7 +35,6 @@ __all__ = [
     "ChildSpec",
     "GiveUp",
     "Plan",
-    "Resource",
     "Restart",
     "Strategy",
     "Supervisor",
@@ -43,7 +42,6 @@ __all__ = [
     "checked_name",
     "child",
     "is_partial",
-    "resource",
     "target_of",
 ]
 
@@ -65,40 +63,6 @@ def checked_name(name: object) -> str:
     if not name.isascii() and any("\ud800" <= letter <= "\udfff" for letter in name):
         raise SpecError(f"a name is text that can be written as UTF-8, not {name!r:.80}")
     return name
-
-
-@attrs.frozen
-class Resource(Generic[T]):
-    """An async context manager as a child, made by `resource`: entered at each start, left at each stop."""
-
-    enter: Callable[[], AbstractAsyncContextManager[T]]
-
-
-def resource(enter: Callable[[], AbstractAsyncContextManager[T]]) -> Resource[T]:
-    """Make a child of an async context manager, such as a connection pool.
-
-        @asynccontextmanager
-        async def pool(size: int) -> AsyncIterator[Pool]:
-            async with await connect(size) as connected:
-                yield connected
-
-        tree = ta.Supervisor(
-            ta.child(ta.resource(partial(pool, 10)), name="pool"),
-            ta.child(Orders, name="orders"),
-            name="shop",
-            strategy="rest_for_one",
-        )
-        async with ta.open_system(tree) as system:
-            pool = system.get(Pool, "pool")
-
-    *enter* is called at each start. The value that it yields is available from `system.get(Class, name)` while the child runs.
-    Raises `SpecError` if *enter* is not a function.
-    """
-    given: object = enter
-    if not callable(given) or isinstance(given, AbstractAsyncContextManager):
-        why = "each start makes a new one, so write ta.resource(pool) or ta.resource(partial(pool, size)), not ta.resource(pool())"
-        raise SpecError(f"resource() takes a function that makes an async context manager, not {enter!r}: {why}")
-    return Resource(enter)
 
 
 def is_partial(make: object) -> TypeGuard[partial[Any]]:
@@ -284,8 +248,10 @@ class Supervisor:
 
     * *name*: the name by which it is found and shown; required;
     * *strategy*: which children restart together, see `Strategy`;
-    * *intensity*: how many restarts are allowed before it gives up; by default that of `Settings`;
-    * *backoff*: how long to wait before a restart; by default not at all;
+    * *intensity*: how many restarts are allowed before it gives up. By default that of `Settings`; with *backoff* or *child_intensity*,
+      restarts count against the supervisor only if it is given;
+    * *child_intensity*: how many restarts of one child are allowed. A child that has more stays down as *failed*, and its siblings live on;
+    * *backoff*: how long to wait before a restart, counted for each child; by default not at all;
     * *auto_shutdown*: whether it shuts down when significant children have exited, see `AutoShutdown`;
     * *give_up*: how it exits when it gives up, see `GiveUp`;
     * *restart*, *significant*: as in `child`, if it stands below another supervisor;
@@ -298,6 +264,7 @@ class Supervisor:
     name: str
     strategy: Strategy
     intensity: Intensity | None
+    child_intensity: Intensity | None
     auto_shutdown: AutoShutdown
     backoff: Backoff | None
     give_up: GiveUp
@@ -315,6 +282,7 @@ class Supervisor:
         name: str,
         strategy: Strategy | StrategyWord = Strategy.ONE_FOR_ONE,
         intensity: Intensity | None = None,
+        child_intensity: Intensity | None = None,
         auto_shutdown: AutoShutdown | AutoShutdownWord = AutoShutdown.NEVER,
         backoff: Backoff | None = None,
         give_up: GiveUp | GiveUpWord = GiveUp.SHUTDOWN,
@@ -327,7 +295,8 @@ class Supervisor:
             children=tuple(children),
             name=checked_name(name),
             strategy=choice(strategy, Strategy, "strategy"),
-            intensity=None if intensity is None else of_class(intensity, Intensity, "intensity", "ta.Intensity(3, 5.0)"),
+            intensity=_intensity(intensity, "intensity"),
+            child_intensity=_intensity(child_intensity, "child_intensity"),
             auto_shutdown=choice(auto_shutdown, AutoShutdown, "auto_shutdown"),
             backoff=None if backoff is None else of_class(backoff, Backoff, "backoff", "ta.Backoff(base=0.5)"),
             give_up=choice(give_up, GiveUp, "give_up"),
@@ -359,6 +328,11 @@ class Supervisor:
                 raise SpecError(f"{where}: {spec!r} is not a child; wrap it in ta.child(...)")
             check_significance(spec, self)
         _check_siblings(self.children, where)
+        if self.child_intensity is not None and self.strategy in {Strategy.ONE_FOR_ALL, Strategy.REST_FOR_ONE}:
+            raise SpecError(
+                f"{where} is {self.strategy.value}: its children depend on each other, so none can stay down alone and child_intensity "
+                f"does not apply. Use intensity, or put the child under a supervisor of its own"
+            )
         if (depth := self.depth) > MAX_DEPTH:
             raise SpecError(f"{where} is {depth} supervisors deep; {MAX_DEPTH} is the limit. Make the tree wider.")
         if self.strategy is Strategy.DYNAMIC:
@@ -366,6 +340,10 @@ class Supervisor:
                 raise SpecError(f"{where} is dynamic: it cannot declare children, as they are started at run time")
             if self.auto_shutdown is not AutoShutdown.NEVER:
                 raise SpecError(f"{where} is dynamic: auto_shutdown must be 'never'")
+
+
+def _intensity(value: Intensity | None, option: str) -> Intensity | None:
+    return None if value is None else of_class(value, Intensity, option, "ta.Intensity(3, 5.0)")
 
 
 def _check_siblings(children: tuple[ChildSpec | Supervisor, ...], where: str) -> None:

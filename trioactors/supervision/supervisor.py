@@ -13,9 +13,10 @@ been handled already, and is dropped.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, cast
+from typing import Any, Final, assert_never, cast
 
 import attrs
 import outcome
@@ -27,6 +28,7 @@ from trioactors.supervision.child import Child, Incarnation
 from trioactors.supervision.launcher import Launcher
 from trioactors.supervision.requests import ContinueRestart, Exited, Message, Request, StopRequested
 from trioactors.supervision.restarts import (
+    ChildRestarts,
     ChildStatus,
     Decision,
     RestartHistory,
@@ -36,12 +38,15 @@ from trioactors.supervision.restarts import (
     comes_back,
     delay_before,
     gave_up,
+    shared_intensity,
 )
 from trioactors.supervision.specs import GiveUp, Restart, Strategy
 from trioactors.supervision.tree import SupervisorChild
-from trioactors.trace.records import GaveUp, RestartScheduled
+from trioactors.trace.records import ChildFailed, GaveUp, RestartScheduled
 
 __all__ = ["SupervisorLoop", "supervise"]
+
+_log = logging.getLogger("trioactors")
 
 
 async def supervise(incarnation: Incarnation) -> None:
@@ -65,7 +70,8 @@ class SupervisorLoop(Launcher):
     """The request whose action runs."""
 
     def __attrs_post_init__(self) -> None:
-        self.history = RestartHistory(self.plan.intensity or self.child.runtime.settings.intensity)
+        self.history = RestartHistory(shared_intensity(self.plan, self.child.runtime.settings.intensity))
+        self.uncounted = ChildRestarts(RestartHistory(self.plan.child_intensity))
 
     # --- called by children ---
 
@@ -73,6 +79,8 @@ class SupervisorLoop(Launcher):
         """Note that a child is ready. If it is already being stopped, its exit is ignored."""
         if child.status is not ChildStatus.STOPPING:
             self.known[child] = incarnation
+        if self.plan.backoff is not None:
+            incarnation.ready_at = trio.current_time()
         if self.attending is child:
             self.wake()
 
@@ -97,22 +105,25 @@ class SupervisorLoop(Launcher):
         Done only if the loop would restart *child* at once, do nothing else, and not have to wait for it. Otherwise returns None.
         """
         reason = incarnation.ended
-        if (
-            reason is None
-            or not incarnation.ready
-            or incarnation.cancelled_outside
-            or child.start_may_wait
-            or not comes_back(child.spec.restart, reason)
-        ):
+        if reason is None or not incarnation.ready or incarnation.cancelled_outside or child.start_may_wait:
             return None
         if self.busy or self._stopping or self.suspension.held or self.incarnation.asked is not None:
             return None
         if self.plan.backoff is not None or self.plan.strategy not in {Strategy.ONE_FOR_ONE, Strategy.DYNAMIC}:
             return None
-        decision = after_failed_start(self.plan, self.history, _entry(child, reason), children=self.child.children)
-        if decision.verdict is Verdict.GIVES_UP:
+        decision = after_exit(
+            self.plan,
+            child.spec.restart,
+            self.history,
+            child.restarts,
+            _entry(child, reason),
+            ran=0.0,
+            children=self.child.children,
+            significant={},
+        )
+        if decision.verdict is not Verdict.RESTARTS:
             return None
-        self.history = decision.history
+        self.history, child.restarts = decision.history, decision.own
         self._emit(RestartScheduled(time=trio.current_time(), child=child.name, delay=0.0, group=(child.name,)))
         following = self.known[child] = child.new_incarnation()
         following.nursery = self.nursery
@@ -130,8 +141,8 @@ class SupervisorLoop(Launcher):
             if isinstance(message, Request):
                 message.settle(outcome.Error(ActorStopped(f"{message.what}: {self.child!r} exited before it handled this")))
         self.known.clear()
-        for alarm in self._backoffs.values():
-            alarm.cancel()
+        for child in tuple(self._backoffs):
+            self._cancel_backoff(child)
         self.set_idle()
 
     # --- the loop ---
@@ -194,21 +205,60 @@ class SupervisorLoop(Launcher):
     async def _exited(self, child: Child, incarnation: Incarnation) -> None:
         """Handle the exit of a child that was ready: restart it, leave it down, or stop, as the rules say."""
         del self.known[child]
-        rule, reason, children = child.spec.restart, incarnation.ended or KILLED, self.child.children
-        significant = self._significant() if child.spec.significant else {}
-        decision = after_exit(self.plan, rule, self.history, _entry(child, reason), children=children, significant=significant)
-        if decision.verdict in {Verdict.RESTARTS, Verdict.GIVES_UP}:
-            await self._restart(child, reason, decision)
-            return
-        child.close(f"it exited: {reason}")
-        if child.dynamic or rule is Restart.TEMPORARY:
-            self.child.forget_child(child)
-        if decision.verdict is Verdict.SHUTS_DOWN:
-            self._not_coming_back = not comes_back(self.plan.restart, SHUTDOWN)
-            raise StopRequested
+        reason = incarnation.ended or KILLED
+        decision = after_exit(
+            self.plan,
+            child.spec.restart,
+            self.history,
+            child.restarts,
+            _entry(child, reason),
+            ran=child.since - incarnation.ready_at,
+            children=self.child.children,
+            significant=self._significant(child),
+        )
+        await self._carry_out(child, reason, decision)
 
-    def _significant(self) -> dict[str, ChildStatus]:
-        """The status of each significant child. One whose exit is still to be handled counts as running."""
+    async def _carry_out(self, child: Child, reason: Exit, decision: Decision) -> None:
+        self.history, child.restarts = decision.history, decision.own
+        match decision.verdict:
+            case Verdict.RESTARTS:
+                await self._restart(child, reason, decision.group, decision.stops)
+            case Verdict.GIVES_UP:
+                self._give_up(trio.current_time())
+                raise StopRequested
+            case Verdict.FAILS:
+                self._fail(child, reason)
+            case Verdict.STAYS_DOWN | Verdict.SHUTS_DOWN:
+                child.close(f"it exited: {reason}")
+                if child.dynamic or child.spec.restart is Restart.TEMPORARY:
+                    self.child.forget_child(child)
+                if decision.verdict is Verdict.SHUTS_DOWN:
+                    self._not_coming_back = not comes_back(self.plan.restart, SHUTDOWN)
+                    raise StopRequested
+            case _:
+                assert_never(decision.verdict)
+
+    def _fail(self, child: Child, reason: Exit) -> None:
+        """Leave *child* down: its own budget is used up. It stays known, so that it can be looked at and restarted by hand.
+
+        It is never temporary: such a child is never restarted alone.
+        """
+        history = child.restarts.history
+        child.status = ChildStatus.FAILED
+        child.close(f"it failed: {history} for one child")
+        _log.error(
+            "%s %s failed: %s for one child; it stays down until it is restarted by hand",
+            child.spec.kind.value,
+            child.path,
+            history,
+            extra={"child": child.path, "incarnation": child.incarnation, "reason": str(reason)},
+        )
+        self._emit(ChildFailed(time=trio.current_time(), child=child.name, restarts=len(history.entries), reason=reason))
+
+    def _significant(self, child: Child) -> dict[str, ChildStatus]:
+        """The status of each significant child, if *child* is one. One whose exit is still to be handled counts as running."""
+        if not child.spec.significant:
+            return {}
         children = self.child.children.values()
         return {c.name: ChildStatus.RUNNING if c in self.known else c.status for c in children if c.spec.significant}
 
@@ -222,22 +272,26 @@ class SupervisorLoop(Launcher):
 
     async def _retry_start(self, child: Child, reason: Exit) -> None:
         """Try a start again that failed for *reason*; each try counts as a restart."""
-        decision = after_failed_start(self.plan, self.history, _entry(child, reason), children=self.child.children)
-        await self._restart(child, reason, decision)
+        decision = after_failed_start(
+            self.plan,
+            self.history,
+            child.restarts,
+            _entry(child, reason),
+            children=self.child.children,
+            significant=self._significant(child),
+        )
+        await self._carry_out(child, reason, decision)
 
-    async def _restart(self, child: Child, reason: Exit, decision: Decision) -> None:
-        """Stop the children that restart together with *child*, then start the group, now or after the back-off; or give up."""
-        now, children, group = trio.current_time(), self.child.children, decision.group
-        self.history = decision.history
-        if decision.verdict is Verdict.GIVES_UP:
-            self._give_up(now)
-            raise StopRequested
-        for other in [children[name] for name in decision.stops]:
+    async def _restart(self, child: Child, reason: Exit, group: tuple[str, ...], stops: tuple[str, ...]) -> None:
+        """Stop the children that restart together with *child*, then start the group, now or after the back-off of *child*."""
+        now, children = trio.current_time(), self.child.children
+        for other in [children[name] for name in stops]:
             await self._stop_for_restart(other)
-        delay = delay_before(self.plan.backoff, len(self.history.entries), self._draw())
+        delay = delay_before(self.plan.backoff, child.restarts.in_a_row, self._draw())
         self._emit(RestartScheduled(time=now, child=child.name, delay=delay, group=group))
         if delay > 0:
             child.status = ChildStatus.RESTARTING
+            child.restart_at = now + delay
             self.waiting_group[child] = group
             continuation = ContinueRestart(child, group, counts=False, reason=reason)
             self._backoffs[child] = self.child.runtime.deadlines.at(now + delay, partial(self._backoff_over, continuation))
@@ -246,7 +300,9 @@ class SupervisorLoop(Launcher):
 
     def _backoff_over(self, continuation: ContinueRestart) -> None:
         """Queue the rest of a restart: its back-off has passed."""
-        del self._backoffs[continuation.child]
+        child = continuation.child
+        child.restart_at = None
+        del self._backoffs[child]
         self.post(continuation)
 
     async def _stop_for_restart(self, child: Child) -> None:

@@ -13,7 +13,7 @@ import attrs
 from trioactors.errors.exits import Exit, ExitKind
 from trioactors.supervision.child import Child, Parent
 from trioactors.supervision.dry_run import Consequence, ConsequenceKind, DryRun, Node
-from trioactors.supervision.restarts import ChildStatus, RestartHistory
+from trioactors.supervision.restarts import ChildStatus, RestartHistory, shared_intensity
 from trioactors.supervision.specs import INTERNAL
 from trioactors.supervision.supervisor import SupervisorLoop
 from trioactors.supervision.tree import SupervisorChild
@@ -33,8 +33,11 @@ class Explanation:
     """Everything that would happen, in this order, the exit itself first. Starts are assumed to succeed."""
     supervisor: str = ""
     """The supervisor of the child."""
+    budget_of: str = ""
+    """The supervisor or child whose budget the restart counts against: *supervisor*, unless each of its children has a budget of its own.
+    Empty if it counts against none."""
     used: int = 0
-    """The number of restarts that would then count against the budget of the supervisor."""
+    """The number of restarts that would then count against this budget."""
     allowed: int = 0
     """The number of restarts that this budget allows."""
     ends_system: bool = False
@@ -62,8 +65,8 @@ class Explanation:
         lines = [f"if {self.child} exited now ({self.reason.value}):", *(f"  {each}" for each in self.consequences)]
         if self.ends_system:
             lines.append("  the system stops")
-        elif self.supervisor not in self.stopped:
-            lines.append(f"  {self.supervisor} has then used {self.used} of {self.allowed} restarts")
+        elif self.budget_of and self.supervisor not in self.stopped:
+            lines.append(f"  {self.budget_of} has then used {self.used} of {self.allowed} restarts")
         return "\n".join(lines)
 
 
@@ -81,17 +84,27 @@ def explained(child: Child, reason: ExitKind) -> Explanation:
     dry_run.end(node, Exit(reason))
     dry_run.settle()
     above = node.parent
-    history = RestartHistory() if above is None else above.history
+    budget_of, history = _budget(node)
     return Explanation(
         child=child.name,
         reason=reason,
         status=child.status,
         consequences=tuple(_shown(dry_run.happened, child.name)),
         supervisor="" if above is None else above.name,
+        budget_of=budget_of,
         used=len(history.counting(dry_run.now)),
-        allowed=history.intensity.limit,
+        allowed=0 if history.intensity is None else history.intensity.limit,
         ends_system=dry_run.ends_all,
     )
+
+
+def _budget(node: Node) -> tuple[str, RestartHistory]:
+    """The budget that a restart of *node* counts against, and whose it is."""
+    above = node.parent
+    if above is not None and above.history.intensity is not None:
+        return above.name, above.history
+    own = node.restarts.history
+    return (node.name if own.intensity is not None else ""), own
 
 
 def _shown(happened: Iterable[Consequence], asked: str) -> Iterator[Consequence]:
@@ -106,9 +119,10 @@ def modelled(child: Child, parent: Node | None, found: dict[str, Node]) -> Node:
     node = found[child.name] = Node(child.name, child.spec, parent, child.dynamic, child.status, incarnations=1)
     above = child.parent
     loop = above.loop if isinstance(above, SupervisorChild) else None
+    node.restarts, node.ready_at = child.restarts, 0.0 if child.current is None else child.current.ready_at
     node.known = int(child in loop.known if isinstance(loop, SupervisorLoop) else child.status is ChildStatus.RUNNING)
     if isinstance(child, SupervisorChild):
-        intensity = child.plan.intensity or child.runtime.settings.intensity
+        intensity = shared_intensity(child.plan, child.runtime.settings.intensity)
         node.history = RestartHistory(intensity) if child.loop is None else child.loop.history
         node.children = {name: modelled(child, node, found) for name, child in child.children.items()}
     return node

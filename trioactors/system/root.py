@@ -77,10 +77,10 @@ class Root:
         spec = Supervisor(
             *([child(store.run, name=STORE, restart=Restart.PERMANENT, grace=grace, drain=False)] if store is not None else []),
             *([tree.as_top()] if tree is not None else []),
-            Supervisor(name=DYNAMIC, strategy=Strategy.DYNAMIC).as_top(),
+            Supervisor(name=DYNAMIC, strategy=Strategy.DYNAMIC, child_intensity=runtime.settings.intensity).as_top(),
             name=_ROOT,
             strategy=Strategy.REST_FOR_ONE,
-            intensity=Intensity(limit=0) if store is None else None,
+            intensity=Intensity(limit=0) if store is None else runtime.settings.intensity,
             backoff=None if store is None else Backoff(),
             auto_shutdown=AutoShutdown.ANY_SIGNIFICANT,
         )

@@ -10,6 +10,7 @@ from trioactors.trace.observers import Observer, Recorder
 from trioactors.trace.records import (
     CallTimedOut,
     ChildExited,
+    ChildFailed,
     ChildIgnored,
     ChildStarted,
     ChildStartFailed,
@@ -34,6 +35,7 @@ from trioactors.trace.records import (
 __all__ = [
     "CallTimedOut",
     "ChildExited",
+    "ChildFailed",
     "ChildIgnored",
     "ChildStartFailed",
     "ChildStarted",

@@ -12,6 +12,7 @@ from trioactors.errors.exits import Exit
 __all__ = [
     "CallTimedOut",
     "ChildExited",
+    "ChildFailed",
     "ChildIgnored",
     "ChildStartFailed",
     "ChildStarted",
@@ -67,6 +68,15 @@ class ChildExited(TraceRecord):
 
     incarnation: int
     reason: Exit
+
+
+@attrs.frozen(kw_only=True)
+class ChildFailed(TraceRecord):
+    """A child has used up its own budget: *restarts* within its period. It stays down until it is restarted by hand."""
+
+    restarts: int
+    reason: Exit
+    """The last exit."""
 
 
 @attrs.frozen(kw_only=True)

@@ -5,6 +5,7 @@ A check is a function, async or not, that takes the simulation. It is called aft
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, TypeAlias
@@ -15,12 +16,22 @@ from trioactors.errors import StartFailed, StoreError, SupervisorGaveUp
 from trioactors.errors.exits import CRASH
 from trioactors.settings import Intensity
 from trioactors.supervision.specs import Supervisor
+from trioactors.system.root import DYNAMIC
 from trioactors.testing.driving import PlannedCrash
 from trioactors.testing.given import require
 from trioactors.testing.simulation.history import Operation, Told
 from trioactors.testing.simulation.node import come_to_rest
 from trioactors.testing.simulation.world import Simulation
-from trioactors.trace.records import ChildExited, ChildStarted, GaveUp, RestartScheduled, TimerFired, TraceRecord
+from trioactors.trace.records import (
+    ChildExited,
+    ChildFailed,
+    ChildStarted,
+    ChildStartFailed,
+    GaveUp,
+    RestartScheduled,
+    TimerFired,
+    TraceRecord,
+)
 
 __all__ = [
     "ALWAYS",
@@ -51,9 +62,10 @@ def each_call_ends_once(simulation: Simulation) -> None:
 
 
 def restarts_are_counted(simulation: Simulation) -> None:
-    """No supervisor restarts more often than its intensity allows, and none gives up earlier.
+    """No supervisor restarts more often than its intensity allows, and none gives up earlier; no child more often than its own allows.
 
-    The supervisors of the tree are counted, with the children that they had at the time: children can be added or deleted later.
+    The supervisors of the tree are counted, with the children that they had at the time: children can be added or deleted later. So are
+    the children of `system.start`.
     """
     supervisors = list(_supervisors(simulation.node.tree))
     default = simulation.node.settings.intensity
@@ -63,8 +75,11 @@ def restarts_are_counted(simulation: Simulation) -> None:
         restarter = simulation.restarters.get(place) or declared.get(record.child)
         lives.setdefault(life, []).append((record, restarter))
     for records in lives.values():
+        _counted_each(DYNAMIC, default, records)
         for supervisor in supervisors:
-            _counted(supervisor, supervisor.intensity or default, records)
+            _counted(supervisor, _shared(supervisor, default), records)
+            if supervisor.child_intensity is not None:
+                _counted_each(supervisor.name, supervisor.child_intensity, records)
 
 
 def _supervisors(tree: Supervisor | None) -> Iterator[Supervisor]:
@@ -75,10 +90,20 @@ def _supervisors(tree: Supervisor | None) -> Iterator[Supervisor]:
                 yield from _supervisors(spec)
 
 
-def _counted(supervisor: Supervisor, allowed: Intensity, records: Iterable[tuple[TraceRecord, str | None]]) -> None:
+def _shared(supervisor: Supervisor, default: Intensity) -> Intensity | None:
+    """The intensity that its children share: that of OTP, unless it has back-off or a budget for each child, and no other."""
+    beyond_otp = supervisor.backoff is not None or supervisor.child_intensity is not None
+    return supervisor.intensity or (None if beyond_otp else default)
+
+
+def _counted(supervisor: Supervisor, allowed: Intensity | None, records: Iterable[tuple[TraceRecord, str | None]]) -> None:
     """Count as OTP does: the restarts within the period, including its edge, before one too many."""
     times: list[float] = []
     for record, restarter in records:
+        if allowed is None:
+            given_up = isinstance(record, GaveUp) and record.child == supervisor.name
+            assert not given_up, f"{supervisor.name} gave up, but restarts do not count against it"
+            continue
         if isinstance(record, ChildStarted) and record.child == supervisor.name:
             times = []  # a new incarnation begins without restarts
         elif isinstance(record, RestartScheduled) and restarter == supervisor.name:
@@ -91,6 +116,40 @@ def _counted(supervisor: Supervisor, allowed: Intensity, records: Iterable[tuple
             assert len(recent) == allowed.limit, (
                 f"{supervisor.name} gave up after {len(recent)} restarts within {allowed.period:g} s: {allowed} allows more"
             )
+
+
+def _counted_each(supervisor: str, allowed: Intensity, records: Iterable[tuple[TraceRecord, str | None]]) -> None:
+    """Count the restarts of each child. A restart by hand begins a new count.
+
+    A start after the restart that was scheduled may also be one by hand, so each child has two counts: with and without what came before.
+    """
+    most: dict[str, list[float]] = {}
+    least: dict[str, list[float]] = {}
+    due: dict[str, float] = {}
+    for record, restarter in records:
+        child, now = record.child, record.time
+        if isinstance(record, ChildStarted) and child == supervisor:
+            most, least, due = {}, {}, {}
+        elif isinstance(record, ChildStartFailed):
+            due.pop(child, None)  # the next try is scheduled again
+        elif isinstance(record, ChildStarted):
+            planned = due.pop(child, math.inf)
+            if now != planned:
+                least.pop(child, None)
+            if now < planned:
+                most.pop(child, None)
+        elif isinstance(record, RestartScheduled | ChildFailed) and restarter == supervisor:
+            for times in (most, least):
+                times[child] = [time for time in times.get(child, ()) if time >= now - allowed.period]
+            if isinstance(record, ChildFailed):
+                assert len(most[child]) >= allowed.limit, f"{child} failed after {len(most[child])} restarts: {allowed} allows more"
+                continue
+            assert len(least[child]) < allowed.limit, (
+                f"{child} is restarted at {now:g}, again after {least[child]}: {allowed} allows less"
+            )
+            due[child] = now + record.delay
+            most[child].append(now)
+            least[child].append(now)
 
 
 def timers_are_of_the_living(simulation: Simulation) -> None:

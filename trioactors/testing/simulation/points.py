@@ -15,7 +15,8 @@ from textwrap import dedent
 from types import FunctionType
 from typing import Any, Final
 
-from trioactors.supervision.specs import Resource, Supervisor, target_of
+from trioactors.supervision.resources import Resource
+from trioactors.supervision.specs import Supervisor, target_of
 from trioactors.testing.simulation.places import OURS, standard
 from trioactors.testing.simulation.world import sometimes
 

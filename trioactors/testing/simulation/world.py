@@ -34,7 +34,7 @@ from trioactors.testing.simulation.mistakes import (
 )
 from trioactors.testing.simulation.node import Application, Node, NodeLife, come_to_rest, present_life
 from trioactors.testing.simulation.plans import AT_STEP, Faults, Injection, Kind, Plan, Stream, stream
-from trioactors.trace.records import ChildIgnored, ChildStarted, ChildStartFailed, RestartScheduled, TraceRecord
+from trioactors.trace.records import ChildFailed, ChildIgnored, ChildStarted, ChildStartFailed, RestartScheduled, TraceRecord
 
 __all__ = ["Simulation", "effect", "sometimes"]
 
@@ -73,7 +73,7 @@ class Simulation:
         self.trace: list[tuple[int, TraceRecord]] = []
         """The trace records of the node, each with the number of its life."""
         self.restarters: dict[int, str] = {}
-        """The supervisor behind each `RestartScheduled`, by its place in the trace: the record names only the child."""
+        """The supervisor behind each `RestartScheduled` and `ChildFailed`, by its place in the trace: the records name only the child."""
         self.injected: list[tuple[float, Injection]] = []
         """The faults that have happened, with their times."""
         self.effects: list[str] = []
@@ -225,7 +225,7 @@ class Simulation:
             self.moments[f"{injection.kind.value} while a commit is on its way"] += bool(life.worker.busy)
 
     def _seen(self, life: int, record: TraceRecord) -> None:
-        if isinstance(record, RestartScheduled) and self.node.life is not None:
+        if isinstance(record, RestartScheduled | ChildFailed) and self.node.life is not None:
             supervisor = self.node.life.supervisor_of(record.child)
             if supervisor is not None:
                 self.restarters[len(self.trace)] = supervisor

@@ -5,7 +5,7 @@ import {live} from "/static/live.js";
 import {ChildButtons} from "/static/parts/actions.js";
 import {html, useEffect, useState} from "/static/parts/dom.js";
 import {counted, duration} from "/static/parts/format.js";
-import {Ago, Ended, Problem, Share, Status} from "/static/parts/signs.js";
+import {Ago, Budget, Ended, Problem, RestartsIn, Status} from "/static/parts/signs.js";
 import {useWatch} from "/static/parts/watching.js";
 import {address, choose} from "/static/routes.js";
 
@@ -70,13 +70,14 @@ function LastFailure({name}) {
 
 function About({branch, below}) {
   const {budget} = branch;
+  const period = budget?.period ?? budget?.child_period ?? null;
   return html`<dl class="facts">
-      <div><dt>Status</dt><dd><${Status} status=${branch.status} />, <${Ago} time=${branch.since} ago=${false} /></dd></div>
+      <div><dt>Status</dt><dd><${Status} status=${branch.status} /><${RestartsIn} time=${branch.restart_at} />, <${Ago} time=${branch.since} ago=${false} /></dd></div>
       <div><dt>Incarnation</dt><dd>${branch.incarnation}</dd></div>
       ${branch.actor && html`<div><dt>Class</dt><dd><code>${branch.actor}</code></dd></div>`}
       <div><dt>Restart</dt><dd>${branch.restart}${branch.significant ? ", significant" : ""}</dd></div>
       ${budget && html`<div><dt>Strategy</dt><dd>${budget.strategy}</dd></div>
-        <div><dt>Budget</dt><dd><${Share} used=${budget.used} of=${budget.allowed} label="Restarts" /> <span class="muted">in ${duration(budget.period)}</span></dd></div>`}
+        <div><dt>Budget</dt><dd><${Budget} budget=${budget} />${period !== null && html` <span class="muted">in ${duration(period)}</span>`}</dd></div>`}
       <div><dt>Last exit</dt><dd><${Ended} text=${branch.last_exit} /></dd></div>
     </dl>
     <${LastFailure} key=${branch.name} name=${branch.name} />

@@ -6,7 +6,7 @@ import {createContext, html, useContext} from "/static/parts/dom.js";
 import {NOTHING, dated, duration, moment, number} from "/static/parts/format.js";
 import {address} from "/static/routes.js";
 
-const MEANING = {running: "good", starting: "busy", restarting: "warn", stopping: "warn", undefined: "bad"};
+const MEANING = {running: "good", starting: "busy", restarting: "warn", stopping: "warn", undefined: "bad", failed: "bad"};
 
 /** The time as of which something is shown, if not now. */
 export const AsOf = createContext(/** @type {number|null} */ (null));
@@ -52,6 +52,20 @@ export function Share({used, of, label}) {
   return html`<span class="share" title=${`${label}: ${number(used)} of ${number(of)}`}>
     <span>${number(used)}<span class="muted"> / ${number(of)}</span></span>
     <span class=${`bar ${level}`} aria-hidden="true"><i style=${{width: `${share * 100}%`}}></i></span></span>`;
+}
+
+/** The restarts that count below a supervisor, and how many are allowed. @param {{budget: any}} props */
+export function Budget({budget}) {
+  if (budget.allowed !== null) return html`<${Share} used=${budget.used} of=${budget.allowed} label="Restarts" />`;
+  const allowed = budget.child_allowed === null ? "no limit" : `${number(budget.child_allowed)} for each child`;
+  return html`<span class="share" title=${`Restarts: ${number(budget.used)}, ${allowed}`}><span>${number(budget.used)}<span class="muted"> / ${allowed}</span></span></span>`;
+}
+
+/** The rest of the back-off of a child that waits for its restart. @param {{time: number|null|undefined}} props */
+export function RestartsIn({time}) {
+  const now = useNow();
+  if (now === null || time === null || time === undefined) return null;
+  return html`<small class="muted" data-restarts> in ${duration(Math.max(0, Math.ceil(time - now)))}</small>`;
 }
 
 /** The reason of an exit. @param {{text: string|null|undefined}} props */

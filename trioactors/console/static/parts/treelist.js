@@ -3,7 +3,7 @@
 
 import {html, useLayoutEffect, useRef, useState} from "/static/parts/dom.js";
 import {NOTHING, number} from "/static/parts/format.js";
-import {Share, Status} from "/static/parts/signs.js";
+import {Budget, Status} from "/static/parts/signs.js";
 
 const MARKS = {stops: ["would stop", "warn"], starts: ["would start", "good"], both: ["would restart", "warn"]};
 
@@ -70,7 +70,7 @@ function Branch({line, chosen, current, hit, mark, onSelect, onFold}) {
     </span>
     <span><${Status} status=${branch.status} />${branch.down > 0 && html` <small class="bad-text">${number(branch.down)} down</small>`}
       ${text && html` <small class=${`chip ${weight}`} data-mark=${mark}>${text}</small>`}</span>
-    <span>${budget ? html`<${Share} used=${budget.used} of=${budget.allowed} label="Restarts" />` : ""}</span>
+    <span>${budget ? html`<${Budget} budget=${budget} />` : ""}</span>
     <span class="numeric">${branch.restarts ? number(branch.restarts) : NOTHING}</span>
     <span class="numeric">${branch.backlog ? number(branch.backlog) : NOTHING}</span>
   </div>`;

@@ -6,7 +6,7 @@ import {Commits} from "/static/parts/commits.js";
 import {ChildButtons} from "/static/parts/actions.js";
 import {html, useEffect, useRef, useState} from "/static/parts/dom.js";
 import {Facts, Failure, LastMessages, Timers, Waiting} from "/static/parts/one.js";
-import {ActorLink, Ago, AsOf, Problem, Status, When} from "/static/parts/signs.js";
+import {ActorLink, Ago, AsOf, Problem, RestartsIn, Status, When} from "/static/parts/signs.js";
 import {Changes, Value, differences} from "/static/parts/value.js";
 import {useWatch} from "/static/parts/watching.js";
 import {address} from "/static/routes.js";
@@ -42,7 +42,7 @@ function Missing({error, name}) {
 function Body({value, gone}) {
   return html`
     <p class="line-of-facts">${gone ? html`<strong data-gone>This actor no longer exists. Last known status:</strong> <span class="status" data-status="gone">${value.status === "undefined" ? "down" : value.status}</span>`
-      : html`<${Status} status=${value.status} />`} <span>incarnation <output data-figure="incarnation">${value.incarnation}</output></span>
+      : html`<${Status} status=${value.status} /><${RestartsIn} time=${value.restart_at} />`} <span>incarnation <output data-figure="incarnation">${value.incarnation}</output></span>
       <span>class <code>${value.actor}</code></span> <span>${value.status === "running" ? "for" : "since"} <${Ago} time=${value.since} ago=${false} /></span>
       ${!gone && html`<a href=${address("tree", value.name)}>tree</a>`} <a href=${address("messages", null, {child: value.name})}>trace</a></p>
     <${Now} value=${value} />

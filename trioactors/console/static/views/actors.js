@@ -11,7 +11,7 @@ import {choose} from "/static/routes.js";
 
 const PAGE = 50;
 const SMALLEST_FIRST = new Set(["name", "actor"]);
-const STATUSES = {running: "running", undefined: "down", restarting: "restarting", starting: "starting", stopping: "stopping"};
+const STATUSES = {running: "running", undefined: "down", failed: "failed", restarting: "restarting", starting: "starting", stopping: "stopping"};
 
 const COLUMNS = [
   {key: "name", label: "Actor", sort: "name", cell: (row) => html`<${ActorLink} name=${row.name} />${row.durable && html` <small class="chip" title="Its state is saved">durable</small>`}`},

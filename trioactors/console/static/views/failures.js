@@ -6,7 +6,7 @@ import {ActionButton, ReadOnly} from "/static/parts/actions.js";
 import {html} from "/static/parts/dom.js";
 import {counted, dated, number} from "/static/parts/format.js";
 import {Letter} from "/static/parts/letter.js";
-import {ActorLink, Ago, Problem, Share, Status} from "/static/parts/signs.js";
+import {ActorLink, Ago, Budget, Problem, Status} from "/static/parts/signs.js";
 import {Pager, Table} from "/static/parts/table.js";
 import {useWatch} from "/static/parts/watching.js";
 import {wallTime} from "/static/figures.js";
@@ -50,10 +50,15 @@ function FailedChild({row}) {
     <details><summary>${row.text || "Report"}</summary><pre data-report tabindex="0">${row.report}</pre></details></li>`;
 }
 
+/** The share of a budget that is used; a budget for each child comes after all that are shared. @param {any} budget */
+function share({used, allowed}) {
+  return allowed === null ? 0 : used / Math.max(1, allowed);
+}
+
 /** The restarts that count against the budgets now. */
 function Budgets() {
   const {value} = useWatch("budgets");
-  const rows = (value ?? []).filter((budget) => budget.used > 0).sort((one, other) => other.used / Math.max(1, other.allowed) - one.used / Math.max(1, one.allowed));
+  const rows = (value ?? []).filter((budget) => budget.used > 0).sort((one, other) => share(other) - share(one));
   return html`<div class="card" data-budgets><h2>Recent restarts</h2>
     <${Table} label="Supervisors with recent restarts" columns=${BUDGETS} rows=${rows.slice(0, 20)} name=${(row) => row.name}
       empty=${value ? "No recent restarts." : "Loading…"} /></div>`;
@@ -61,7 +66,7 @@ function Budgets() {
 
 const BUDGETS = [
   {key: "name", label: "Supervisor", cell: (row) => html`<a class="name" href=${address("tree", row.name)}>${row.name}</a>`},
-  {key: "used", label: "Budget", cell: (row) => html`<${Share} used=${row.used} of=${row.allowed} label="Restarts" />`},
+  {key: "used", label: "Budget", cell: (row) => html`<${Budget} budget=${row} />`},
   {key: "restarts", label: "Last restarts", wide: true, cell: (row) => html`<ul class="plain-list">${row.restarts.slice(-4).reverse().map((each, index) => html`<li key=${index}>
     <span class="name">${each.child}</span> <span class="bad-text">${each.reason}</span> <small class="muted"><${Ago} time=${each.time} /></small></li>`)}</ul>`},
 ];
