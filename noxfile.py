@@ -3,6 +3,7 @@
     nox                 what a contributor runs before a commit: under five minutes on two cores (the sessions with a star in `nox -l`)
     nox -s labs         what takes longer: the suite with coverage on every supported Python, the crash lab, 10,000 simulations, the
                         browser, the soak, the wheel
+    nox -s debian       the suite on the newest two Pythons, from Debian's packages
     nox -s fast         while you work: the tests, those that failed last time first
 
 Each session installs what it needs into an environment of its own and uses nothing from outside. Sessions run on the newest supported
@@ -83,7 +84,7 @@ PRESENT = [version for version in SUPPORTED if _present(version)]
 if not PRESENT:
     sys.exit(f"No supported Python found: one of {', '.join(SUPPORTED)} is needed on the PATH.")
 NEWEST = PRESENT[-1]
-LABS = ("lint_tests", *(f"tests-{version}" for version in PRESENT), "browser", "crashlab", "sim", "soak", "build")
+LABS = ("lint_tests", "types_newest", *(f"tests-{version}" for version in PRESENT), "browser", "crashlab", "sim", "soak", "build")
 """What `labs` runs."""
 
 
@@ -187,6 +188,18 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session(python=NEWEST)
+def debian(session: nox.Session) -> None:
+    """The suite on the newest two Pythons, from Debian's packages in a folder of its own; where that cannot be done, it says why."""
+    _install(session, "test")
+    with tempfile.TemporaryDirectory() as reports:
+        try:
+            session.run("python", "-m", "debian", f"--reports={reports}", *session.posargs, env={"PYTHONPATH": "tests"})
+        finally:
+            for report in sorted(Path(reports).glob("*.xml")):
+                TALLY.add(report)
+
+
+@nox.session(python=NEWEST)
 def browser(session: nox.Session) -> None:
     """Test the console's page in the system's chromium; without one this is skipped (or fails, if CI=true)."""
     _install(session, "browser")
@@ -267,6 +280,17 @@ def types(session: nox.Session) -> None:
     _install(session, "types")
     _at_once(session, ("mypy",), ("pyright", "--warnings", "--project=pyproject.toml"))
     _pytest(session, *SPREAD, "tests/typing")
+
+
+@nox.session(python=NEWEST)
+def types_newest(session: nox.Session) -> None:
+    """Check types as the newest supported Python has them; `types` checks them as the oldest has."""
+    _install(session, "types")
+    _at_once(
+        session,
+        ("mypy", f"--python-version={SUPPORTED[-1]}"),
+        ("pyright", "--warnings", "--project=pyproject.toml", f"--pythonversion={SUPPORTED[-1]}"),
+    )
 
 
 @nox.session(python=NEWEST)

@@ -42,7 +42,7 @@ async def do(worker: Worker, share: int) -> None:
     try:
         print(f"60 / {share} = {await worker.divide(share)}")
     except ta.DeliveryError as error:
-        print(f"60 / {share}: {error.__cause__ or error}")
+        print(f"60 / {share}: {type(error.__cause__ or error).__name__}")
 
 
 async def main() -> None:

@@ -236,7 +236,6 @@ async def test_a_state_may_be_named_before_it_exists(system: ta.System) -> None:
     [
         (Needy, "cannot be made without arguments"),
         (Forgetful, "cannot be made without arguments"),
-        (Lost, "cannot be resolved"),
     ],
 )
 async def test_an_actor_without_state_does_not_start(system: ta.System, kind: type[ta.Actor[Any]], reason: str) -> None:
@@ -246,6 +245,13 @@ async def test_an_actor_without_state_does_not_start(system: ta.System, kind: ty
     assert isinstance(caught.value.__cause__, ta.DefinitionError)
     assert reason in str(caught.value.__cause__)
     assert "odd" not in system.names()
+
+
+async def test_an_actor_whose_state_is_defined_nowhere_does_not_start(system: ta.System) -> None:
+    with pytest.raises(ta.DefinitionError, match="Lost: the annotation of its state names 'DefinedNowhere'"):
+        await system.start(Lost, name="lost")
+
+    assert system.names() == ()
 
 
 async def test_arguments_are_bound_by_partial(system: ta.System) -> None:

@@ -11,6 +11,7 @@ The rooms of this package, from the roof down. Imports point down only; the firs
     messaging  persistence         handlers, messages and mailboxes; the port of stores, and the way to one
     environment  scheduling  serializer  settings  trace
                                    clocks, disk and network; deadlines; values to bytes; all numbers; what happened
+    annotations                    annotations that name what is not there yet
     errors                         every error, and how an incarnation ended
 """
 

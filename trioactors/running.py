@@ -15,7 +15,7 @@ from typing import TypeVar, cast, overload
 import outcome
 import trio
 
-from trioactors.actors.factory import make_child, plan_of
+from trioactors.actors.factory import check_names, make_child, plan_of
 from trioactors.actors.guarded_state import guard_states
 from trioactors.environment.environment import Environment, on_test_clock
 from trioactors.environment.forks import forked, in_inherited_run
@@ -100,8 +100,8 @@ def open_system(
     up, the block is cancelled, and `SupervisorGaveUp` is raised from it, with the restart history.
 
     Raises `StartFailed`, which names the child and the cause, if the tree cannot be started; the store's own `StoreError` if the store
-    cannot be opened; `StoreMissing` if the tree needs a store; `BadStoreURL`, `SpecError`; `UsageError` in a process that was forked inside
-    a Trio run, in that run.
+    cannot be opened; `StoreMissing` if the tree needs a store; `DefinitionError` if an annotation in it names what does not exist;
+    `BadStoreURL`, `SpecError`; `UsageError` in a process that was forked inside a Trio run, in that run.
     """
     if isinstance(store, Supervisor):
         if tree is not None:
@@ -116,6 +116,8 @@ def open_system(
     chosen = _store(store)
     if chosen is None:
         _check_durable(tree)
+    if tree is not None:
+        check_names(tree)
     runtime = _runtime(chosen_settings, world)
     if chosen is not None:
         where = store if isinstance(store, str) else repr(chosen)

@@ -19,6 +19,7 @@ import select
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
@@ -119,7 +120,7 @@ def _child(task: Callable[[], object]) -> Generator[tuple[int, int], None, None]
     reading, writing = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
-    pid = os.fork()
+    pid = _fork()
     if pid == 0:
         os.close(reading)
         _be_the_child(task, writing)
@@ -129,6 +130,13 @@ def _child(task: Callable[[], object]) -> Generator[tuple[int, int], None, None]
     finally:
         os.close(reading)
         _make_an_end_of(pid)
+
+
+def _fork() -> int:
+    """Fork this process. Python warns if there are other threads, which do not go on in the child; it needs none of theirs."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
 
 
 def _be_the_child(task: Callable[[], object], writing: int) -> None:

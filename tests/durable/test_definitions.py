@@ -96,15 +96,15 @@ async def test_a_state_may_name_what_is_defined_later(system: ta.System, kind: A
     assert await actor.add() == 2
 
 
-async def test_a_state_that_is_never_defined_is_refused_when_it_is_made_a_child() -> None:
+async def test_a_state_that_is_never_defined_is_refused_before_it_is_started(system: ta.System) -> None:
     class Hopeful(ta.Actor["Nowhere"], persist=ta.EVERY_MESSAGE):  # type: ignore[name-defined]
         pass
 
-    with pytest.raises(ta.DefinitionError, match="its state 'Nowhere' cannot be resolved"):
-        ta.child(Hopeful, name="hopeful")
+    with pytest.raises(ta.DefinitionError, match="Hopeful: the annotation of its state names 'Nowhere'"):
+        await system.start(Hopeful, name="hopeful")
 
 
-async def test_a_field_that_is_never_defined_is_refused_when_it_is_made_a_child() -> None:
+async def test_a_field_that_is_never_defined_is_refused_before_it_is_started(system: ta.System) -> None:
     @define
     class Hope:
         what: Nowhere  # type: ignore[name-defined]  # noqa: F821
@@ -113,7 +113,7 @@ async def test_a_field_that_is_never_defined_is_refused_when_it_is_made_a_child(
         pass
 
     with pytest.raises(ta.DefinitionError, match=r"Hopeful: its state cannot be stored.*Nowhere"):
-        ta.child(Hopeful, name="hopeful")
+        await system.start(Hopeful, name="hopeful")
 
 
 async def test_a_generic_actor_keeps_what_its_subclass_says(system: ta.System) -> None:

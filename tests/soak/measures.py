@@ -38,6 +38,8 @@ _CURSORS = 200
 _REFERENCE = 80
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _DESCRIPTORS = Path("/dev/fd")
+_CLEAR_CACHES: Callable[[], None] = getattr(sys, "_clear_internal_caches" if sys.version_info >= (3, 13) else "_clear_type_cache")
+"""CPython 3.13 gave it another name, and 3.14 warns of the old one."""
 
 
 class _MallocInfo(ctypes.Structure):
@@ -137,7 +139,7 @@ def settle() -> None:
     """Collect what is garbage, and what only that garbage kept; and names that CPython's method cache holds on to, up to 4,096 of them."""
     for _ in range(3):
         gc.collect()
-    sys._clear_type_cache()
+    _CLEAR_CACHES()
 
 
 class Readings:

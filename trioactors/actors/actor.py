@@ -7,7 +7,7 @@ An actor is a plain class with a state and handlers. Two mistakes are refused at
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Self, TypeVar, cast, get_args, get_origin
 
@@ -15,6 +15,7 @@ from trioactors.actors.context import OwnContext
 from trioactors.actors.plan import HOOKS, PLAIN_HOOKS, ActorPlan, refuse_value_class, resolved
 from trioactors.actors.ref import Ref
 from trioactors.actors.stored_refs import refs_by_name
+from trioactors.annotations import Names, signature_of
 from trioactors.durability.durable_state import DurableState
 from trioactors.durability.policies import Policy, checked_policy
 from trioactors.errors import DefinitionError, SpecError, UsageError
@@ -99,18 +100,20 @@ class Actor(Generic[State], _ToCheckers):  # noqa: PYI059 - `object` comes last
         refuse_value_class(cls)
         _check_hooks(cls)
         _check_reserved_names(cls)
-        state_type = _state_type(cls, base)
+        state_type, module = _state_type(cls, base)
+        handlers = _collect_handlers(cls)
         cls.__actor_plan__ = ActorPlan(
             name=where,
-            handlers=_collect_handlers(cls),
+            handlers=handlers,
             hooks=frozenset(name for name in HOOKS if getattr(cls, name) is not getattr(Actor, name)),
             mailbox=base.mailbox if mailbox is None else count(mailbox, f"{where}: mailbox", least=1),
             overflow=base.overflow if overflow is None else choice(overflow, Overflow, f"{where}: overflow"),
             timeout=base.timeout if timeout is None else seconds(timeout, f"{where}: timeout"),
-            durable_state=_durable_state(cls, base.durable_state, state_type, persist, serializer),
+            durable_state=_durable_state(cls, base.durable_state, (state_type, module), persist, serializer),
             inspect=base.inspect if inspect is None else _checked_inspect(inspect, where),
             state_type=state_type,
-            module=cls.__module__,
+            module=module,
+            names=_names_in(cls, handlers, state_type, module),
         )
 
     def __new__(cls, *_args: Any, **_kwargs: Any) -> Self:  # type checkers take the arguments from `__init__`
@@ -163,6 +166,7 @@ _PLAIN: Final = ActorPlan(
     inspect=False,
     state_type=None,
     module=__name__,
+    names=Names(),
 )
 """The options of `Actor` itself, which its subclasses inherit."""
 
@@ -174,20 +178,20 @@ def _checked_inspect(inspect: object, where: str) -> bool:
 
 
 def _durable_state(
-    cls: type, base: DurableState | None, state_type: Any, persist: object, serializer: Serializer | None
+    cls: type, base: DurableState | None, declared: tuple[Any, str], persist: object, serializer: Serializer | None
 ) -> DurableState | None:
     """The durable state of *cls*: as declared here, else as inherited from its base."""
     if persist is None and base is None:
         if serializer is not None:
             raise DefinitionError(f"{cls.__qualname__}: serializer= is for durable actors; add persist= to say when to commit")
         return None
-    where, module = cls.__qualname__, cls.__module__
+    where = cls.__qualname__
     policy = base.policy if persist is None and base is not None else checked_policy(persist, where)
     if serializer is not None and not isinstance(serializer, Serializer):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
         raise DefinitionError(f"{cls.__qualname__}: serializer= takes a trioactors.serializer.Serializer, not {serializer!r}")
     chosen = serializer or (None if base is None else base.serializer) or Serializer()
-    durable_state = DurableState(where, policy, chosen, lambda: resolved(state_type, where, module), (Actor, Ref), refs_by_name)
-    durable_state.check_definition(state_type)
+    durable_state = DurableState(where, policy, chosen, lambda: resolved(*declared, where), (Actor, Ref), refs_by_name)
+    durable_state.check_definition(declared[0])
     return durable_state
 
 
@@ -207,10 +211,10 @@ def _check_hooks(cls: type) -> None:
         ):
             raise DefinitionError(f"{where}: this hook must be {wanted}, and must not be a handler")
         try:
-            inspect.signature(member).bind(None, *[None] * HOOKS[name])
+            signature_of(member).bind(None, *[None] * HOOKS[name])
         except TypeError:
             wanted = "(self, reason)" if HOOKS[name] else "(self)"
-            raise DefinitionError(f"{where}: takes {wanted}, not {inspect.signature(member)}") from None
+            raise DefinitionError(f"{where}: takes {wanted}, not {signature_of(member)}") from None
 
 
 def _is_generator(member: object) -> bool:
@@ -251,18 +255,30 @@ def _checked_name(cls: type, name: str, spec: HandlerSpec) -> HandlerSpec:
     return spec
 
 
-def _state_type(cls: type, inherited: ActorPlan) -> Any:
-    """The argument of `Actor[...]`, with type variables of generic bases filled in."""
-    for base in getattr(cls, "__orig_bases__", ()):
+def _state_type(cls: type, inherited: ActorPlan) -> tuple[Any, str]:
+    """The argument of `Actor[...]`, with type variables of generic bases filled in, and the module that names it."""
+    for base in vars(cls).get("__orig_bases__", ()):
         origin = get_origin(base)
         if origin is Actor:
-            return get_args(base)[0]
+            return get_args(base)[0], cls.__module__
         if isinstance(origin, type) and issubclass(origin, Actor):
-            state = origin.__actor_plan__.state_type
+            plan = origin.__actor_plan__
             parameters = cast("tuple[Any, ...]", vars(cast("type", origin)).get("__parameters__", ()))
             given = dict(zip(parameters, get_args(base), strict=True))
-            if isinstance(state, TypeVar):
-                return given.get(state, state)
-            unbound = getattr(state, "__parameters__", ())
-            return state[tuple(given.get(each, each) for each in unbound)] if unbound else state
-    return inherited.state_type
+            if isinstance(plan.state_type, TypeVar):
+                return given.get(plan.state_type, plan.state_type), cls.__module__
+            unbound = getattr(plan.state_type, "__parameters__", ())
+            return plan.state_type[tuple(given.get(each, each) for each in unbound)] if unbound else plan.state_type, plan.module
+    return inherited.state_type, inherited.module
+
+
+def _names_in(cls: type, handlers: Mapping[str, HandlerSpec], state_type: object, module: str) -> Names:
+    """The names in all annotations of *cls*: of its state, its handlers and hooks, and its `__init__`."""
+    names = Names()
+    names.add_type(cls.__qualname__, "its state", state_type, module)
+    for name in (*handlers, *HOOKS, "__init__"):
+        owner = next(base for base in cls.__mro__ if name in vars(base))
+        if owner is not Actor:
+            kind = "handler " if name in handlers else ""
+            names.add(f"{kind}{owner.__qualname__}.{name}", getattr(cls, name), owner)
+    return names

@@ -228,7 +228,7 @@ async def _held(mailbox: Mailbox, envelope: Envelope, task: trio.lowlevel.Task) 
         return True
     if envelope.tick is not None:
         envelope.tick.delivered()
-    mailbox.attend()
+    mailbox.attend(envelope)
     return False
 
 

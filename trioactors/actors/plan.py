@@ -9,6 +9,7 @@ from typing import Any, Final, ForwardRef, TypeVar, Union, get_origin
 
 import attrs
 
+from trioactors.annotations import Names, evaluated, is_unresolved
 from trioactors.durability.durable_state import DurableState
 from trioactors.errors import DefinitionError
 from trioactors.messaging.definitions import HandlerSpec
@@ -40,13 +41,16 @@ class ActorPlan:
     """Whether the state may be shown by `trioactors.inspect` and the console."""
     state_type: Any = attrs.field(repr=False)
     module: str = attrs.field(repr=False)
+    """The module that names the type of the state."""
+    names: Names = attrs.field(repr=False)
+    """The names in its annotations that did not exist when it was defined."""
 
     def new_state(self) -> Any:
         """A fresh state: its class, called without arguments. None if the actor declares no state, or one that may be None.
 
         Raises `DefinitionError` if the class needs arguments.
         """
-        kind = resolved(self.state_type, self.name, self.module)
+        kind = resolved(self.state_type, self.module, self.name)
         kind = get_origin(kind) or kind
         if kind is None or kind in _SHAPELESS or isinstance(kind, TypeVar):
             return None
@@ -58,12 +62,20 @@ class ActorPlan:
                 f"give its fields defaults, or set self.state in __init__"
             ) from None
 
+    def check_names(self) -> None:
+        """Check, before the first start, that each name in an annotation has appeared by now. Raises `DefinitionError`."""
+        if self.names.missing:
+            self.names.check()
+        if self.durable_state is not None:
+            self.durable_state.codec()
+
     def check(self, cls: type, name: str | None) -> None:
         """Check that *cls* can be a child named *name*.
 
         A decorator may have rewritten the class after it was defined, a method may still be abstract, or the class may be durable and the
         name missing. Raises `DefinitionError`, `SpecError`.
         """
+        self.names.settle()
         if abstract := sorted(getattr(cls, "__abstractmethods__", ())):
             raise DefinitionError(f"{self.name} is abstract: a subclass must define {', '.join(abstract)} before it can be started")
         for base in cls.__mro__:
@@ -77,15 +89,21 @@ class ActorPlan:
             )
 
 
-def resolved(declared: object, owner: str, module: str) -> Any:
-    """The declared state type as a type. Raises `DefinitionError` if its name cannot be resolved yet."""
-    kind = declared.__forward_arg__ if isinstance(declared, ForwardRef) else declared
-    if not isinstance(kind, str):
-        return kind
+def resolved(declared: Any, module: str, owner: str) -> Any:
+    """The declared state type as a type. Raises `DefinitionError`, from a `NameError`, if a name in it does not exist (yet)."""
+    if declared is None or isinstance(declared, type) or not is_unresolved(declared):
+        return declared
     try:
-        return eval(kind, vars(sys.modules[module]))  # noqa: S307 - an annotation of the user's own class
-    except NameError as error:
-        raise DefinitionError(f"{owner}: its state {kind!r} cannot be resolved: {error}") from None
+        return evaluated(declared, vars(sys.modules[module]))
+    except (AttributeError, NameError) as error:
+        raise DefinitionError(
+            f"{owner}: its state {_spelt(declared)} cannot be resolved: {error}. The state is made while the program runs: define its "
+            f"class at module level, and import it not for type checkers only"
+        ) from error
+
+
+def _spelt(declared: Any) -> str:
+    return repr(declared.__forward_arg__ if isinstance(declared, ForwardRef) else declared)
 
 
 _SHAPELESS: Final = (Any, Union, types.UnionType)

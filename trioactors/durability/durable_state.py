@@ -1,14 +1,14 @@
 """What makes an actor durable: its policy, and the codec of its state. Both belong to the class, not to a system.
 
-A state that cannot be stored is a mistake of its author, so it is reported as early as possible: when the class is defined or,
-if an annotation names something that is defined later, when the class is first used as a child.
+A state that cannot be stored is a mistake of its author, so it is reported as early as possible: when the class is defined or, if an
+annotation names something that is defined later, when the class is declared as a child, or else started.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from types import NoneType
-from typing import Any, Final, ForwardRef, TypeVar
+from typing import Any, Final, TypeVar
 
 import attrs
 
@@ -58,12 +58,15 @@ class DurableState:
 
     def check_definition(self, declared: object) -> None:
         """Refuse a state that cannot be stored, as far as that is known yet. Raises `DefinitionError`."""
-        if isinstance(declared, str | ForwardRef | TypeVar) or _is_open(declared):
-            return
+        if not isinstance(declared, TypeVar) and not _is_open(declared):
+            self._check_codec()
+
+    def _check_codec(self) -> None:
+        """Make the codec, unless a name in an annotation does not exist yet. Raises `DefinitionError`."""
         try:
             self.codec()
         except DefinitionError as error:
-            if not isinstance(error.__cause__, NameUnresolved):
+            if not isinstance(error.__cause__, NameUnresolved | NameError | AttributeError):
                 raise
 
     def codec(self) -> Codec[Any]:
@@ -89,7 +92,7 @@ class DurableState:
             Key(Space.STATE, name)
         except ValueError as error:
             raise SpecError(f"{self.owner} is durable, and its name is the key of its state: {error}") from None
-        self.codec()
+        self._check_codec()
 
     def saver(
         self,

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any, Final
 
+from trioactors.annotations import signature_of
 from trioactors.errors import DefinitionError
 
 __all__ = ["awaiting", "check_body", "is_async_below"]
@@ -72,7 +73,7 @@ def _returned(function: Callable[..., Any]) -> Iterator[str]:
     """The names of the classes that *function* is annotated to return, without evaluating the annotation."""
     if inspect.iscoroutinefunction(function):
         return
-    annotation = inspect.signature(function).return_annotation
+    annotation = signature_of(function).return_annotation
     text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
     try:
         yield from _names(ast.parse(text, mode="eval").body)

@@ -1,7 +1,8 @@
 """The definition of a handler: what is known of it when its class is made, and the checks that it is sound.
 
 Definitions are checked when the class is made, as far as that is possible without evaluating annotations: they may name things that are
-imported for type checkers only, or defined later. Handlers with an execution limit are wrapped then, so that others cost nothing for it.
+imported for type checkers only, or defined later (`trioactors/annotations.py`). Handlers with an execution limit are wrapped then, so that
+others cost nothing for it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any, Final, cast
 
 import attrs
 
+from trioactors.annotations import signature_of
 from trioactors.errors import DefinitionError, HandlerTimeout, SpecError
 from trioactors.messaging.bodies import awaiting, check_body
 from trioactors.settings import flag, seconds
@@ -176,7 +178,7 @@ def _check_name(where: str, name: str) -> None:
 
 
 def _parameters(where: str, function: FunctionType) -> tuple[inspect.Parameter, ...]:
-    signature = inspect.signature(function)
+    signature = signature_of(function)
     first, *others = signature.parameters.values() or [None]
     if first is None or first.kind not in {first.POSITIONAL_ONLY, first.POSITIONAL_OR_KEYWORD}:
         raise DefinitionError(f"{where} lacks `self`: a handler is a method, not a static method or a function")

@@ -228,9 +228,14 @@ class Mailbox:
         self.wake()
         return trio.lowlevel.Abort.SUCCEEDED
 
-    def attend(self) -> None:
-        """Between two messages: let waiting senders in, and run the `lookers`."""
+    def attend(self, taken: Envelope | None = None) -> None:
+        """Between two messages: let waiting senders in, and run the `lookers`.
+
+        The message that was *taken* and is not begun counts as in progress for observers that are told of those senders.
+        """
+        self.current = taken
         self._admit()
+        self.current = None
         for looker in self.lookers:
             looker()
         self.attention = bool(self._senders or self.lookers or self.paused)

@@ -7,15 +7,15 @@ caller can try again later.
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import sys
-import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ForwardRef, Literal, TypeVar, get_args, get_origin
+from types import ModuleType
+from typing import Any, Final, TypeVar, get_args, get_origin
 
 import attrs
 
+from trioactors.annotations import annotations_of, evaluated, is_unresolved
 from trioactors.errors import NameUnresolved
 from trioactors.serializer.declaration import is_transient, keeps_unknown
 from trioactors.serializer.problems import Problem
@@ -60,18 +60,19 @@ def fields_of(kind: Any) -> tuple[Field, ...]:
     """The fields of *kind*, with the arguments of a generic class filled in. A transient field can have any annotation."""
     cls = origin_of(kind)
     filled = _arguments_by_owner(kind)
+    annotated = {base: annotations_of(base) for base in cls.__mro__}
     found: list[Field] = []
     for field in _raw_fields(cls):
         if field.transient:
             found.append(field)
             continue
-        owner = next((base for base in cls.__mro__ if field.name in inspect.get_annotations(base)), None)
+        owner = next((base for base in cls.__mro__ if field.name in annotated[base]), None)
         kind = field.kind
         if kind is None and owner is None:
             raise Problem("the field has no annotation", "annotate it with the type of its values").under(f".{field.name}")
         owner = owner or cls
-        if _is_unresolved(kind):
-            kind = _evaluate(owner, field.name, inspect.get_annotations(owner).get(field.name, kind))
+        if is_unresolved(kind):
+            kind = _evaluate(owner, field.name, annotated[owner].get(field.name, kind))
         found.append(attrs.evolve(field, kind=_substitute(kind, filled.get(owner, {}))))
     return tuple(found)
 
@@ -85,10 +86,25 @@ def open_alias(kind: Any) -> Any:
     if get_origin(kind) is typing.Final:
         return get_args(kind)[0]
     alias = origin_of(kind)
-    if hasattr(alias, "__value__"):
-        mapping = dict(zip(alias.__type_params__, get_args(kind), strict=False))
-        return _substitute(alias.__value__, mapping)
-    return kind
+    value = _value_of(alias)
+    if value is _NO_ALIAS:
+        return kind
+    return _substitute(value, dict(zip(alias.__type_params__, get_args(kind), strict=False)))
+
+
+_NO_ALIAS: Final = object()
+
+
+def _value_of(alias: Any) -> Any:
+    """The type that a `type` alias stands for, which Python evaluates when it is asked for; `_NO_ALIAS` for anything else."""
+    try:
+        return getattr(alias, "__value__", _NO_ALIAS)
+    except NameError as error:
+        raise Problem(
+            f"the alias {alias} names {error.name!r}, which does not exist in {alias.__module__} (yet)",
+            "define it at module level, and import it at run time too",
+            NameUnresolved,
+        ) from None
 
 
 def _substitute(kind: Any, mapping: Mapping[Any, Any]) -> Any:
@@ -164,16 +180,6 @@ def _validator(attribute: attrs.Attribute[Any]) -> Callable[[object, object], No
     return lambda instance, value: validator(instance, attribute, value)
 
 
-def _is_unresolved(kind: Any) -> bool:
-    """Whether *kind* still contains text in place of a type."""
-    if isinstance(kind, str | ForwardRef):
-        return True
-    if get_origin(kind) is Literal:
-        return False
-    arguments = get_args(kind)
-    return any(map(_is_unresolved, arguments[:1] if get_origin(kind) is typing.Annotated else arguments))
-
-
 def _evaluate(owner: type[Any], name: str, annotation: Any) -> Any:
     module = vars(sys.modules[owner.__module__]) if owner.__module__ in sys.modules else {}
     itself = {owner.__name__: owner}
@@ -181,9 +187,8 @@ def _evaluate(owner: type[Any], name: str, annotation: Any) -> Any:
     if "<locals>" in owner.__qualname__:
         names.update(itself)
     names.update({parameter.__name__: parameter for parameter in getattr(owner, "__type_params__", ())})
-    holder = types.SimpleNamespace(__annotations__={name: annotation})
     try:
-        return typing.get_type_hints(holder, globalns=names, include_extras=True)[name]
+        return evaluated(annotation, names)
     except NameError as error:
         raise Problem(
             f"the annotation {annotation!r} names {error.name!r}, which does not exist in {owner.__module__} (yet)",
@@ -191,6 +196,12 @@ def _evaluate(owner: type[Any], name: str, annotation: Any) -> Any:
             NameUnresolved,
         ).under(f".{name}") from None
     except (AttributeError, SyntaxError, TypeError, ValueError) as error:
+        if isinstance(error, AttributeError) and isinstance(
+            error.obj, ModuleType
+        ):  # a module that is still being imported, perhaps
+            raise Problem(f"the annotation {annotation!r}: {error} (yet)", "define it there", NameUnresolved).under(
+                f".{name}"
+            ) from None
         raise Problem(f"the annotation {annotation!r} cannot be evaluated: {error}").under(f".{name}") from error
 
 

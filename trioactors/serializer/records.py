@@ -22,6 +22,7 @@ from cattrs.gen import (
     override,
 )
 
+from trioactors.annotations import signature_of
 from trioactors.errors import OverLimit, RecordTooOld
 from trioactors.serializer.annotations import Field
 from trioactors.serializer.building import checking, maker_of, refusing_extras
@@ -132,7 +133,7 @@ def upcasting(load: Load, declaration: Declaration, version: int) -> Load:
 
 def _check_init(cls: type[Any], offered: set[str]) -> None:
     """Refuse a class whose `__init__` needs more, or takes less, than the fields of a record."""
-    taken = inspect.signature(cls).parameters
+    taken = signature_of(cls).parameters
     anything = any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values())
     for name, parameter in taken.items():
         if name not in offered and parameter.default is parameter.empty and parameter.kind not in _VARIADIC:

@@ -8,6 +8,7 @@ from types import FunctionType
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from trioactors.annotations import signature_of
 from trioactors.errors import SpecError
 
 __all__ = ["takes", "takes_nothing"]
@@ -48,6 +49,6 @@ def takes(target: Callable[..., Any], args: tuple[Any, ...], keywords: dict[str,
 def _signature(target: Callable[..., Any]) -> inspect.Signature:
     """The signature of *target*. For a class it is that of `__init__`, as `Actor.__new__` accepts anything."""
     if not isinstance(target, type):
-        return inspect.signature(target)
-    own = inspect.signature(getattr(target, "__init__"))  # noqa: B009 - not an instance's
+        return signature_of(target)
+    own = signature_of(getattr(target, "__init__"))  # noqa: B009 - not an instance's
     return own.replace(parameters=list(own.parameters.values())[1:])

@@ -20,6 +20,7 @@ from typing import Any, Final, Protocol, overload
 
 import attrs
 
+from trioactors.annotations import signature_of
 from trioactors.errors import UsageError
 from trioactors.testing.given import require_count, require_function, seeds_asked, seeds_from
 from trioactors.testing.leaks import isolated_system
@@ -192,7 +193,7 @@ class Request(Protocol):
 def _decorated(test: Callable[..., Awaitable[Any]], *, plan: _Plan) -> Callable[..., None]:
     if not inspect.iscoroutinefunction(test):
         raise UsageError(f"@explore(...) takes an async test function, not {test!r}; to explore directly write explore(main)")
-    signature = inspect.signature(test)
+    signature = signature_of(test)
     refused = [name for name in _REFUSED if name in signature.parameters]
     if refused:
         raise UsageError(

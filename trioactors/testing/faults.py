@@ -12,7 +12,6 @@ has been read, because a state that was read once must stay.
 from __future__ import annotations
 
 import copy
-import itertools
 import random
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -252,11 +251,12 @@ class Life:
     make: Callable[[Path], Store]
     disk: TestedDisk = attrs.field(factory=TestedDisk)
     witness: Witness = attrs.field(factory=Witness)
-    _ids: itertools.count[int] = attrs.field(factory=itertools.count)
+    _made: int = 0
+    """How many ids the environments of this life have made."""
 
     def fork(self, plan: Plan) -> Life:
         """Copy the life at this point, with this *plan*. The store must be closed."""
-        other = Life(self.make, copy.deepcopy(self.disk), copy.deepcopy(self.witness), copy.copy(self._ids))
+        other = Life(self.make, copy.deepcopy(self.disk), copy.deepcopy(self.witness), self._made)
         other.disk.plan(plan)
         return other
 
@@ -266,8 +266,12 @@ class Life:
             disk=self.disk,
             wall_clock=lambda: 1_700_000_000.0,
             random=random.Random,
-            new_id=lambda: f"id-{next(self._ids)}",
+            new_id=self._new_id,
         )
+
+    def _new_id(self) -> str:
+        self._made += 1
+        return f"id-{self._made - 1}"
 
     def run(self, lives: Sequence[Sequence[_Group]] = LIVES) -> None:
         """Run to the end in spite of a single planned failure. Raises `PowerCut` or `Killed` if that is planned."""

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from types import UnionType
 from typing import Any
 
+from trioactors.annotations import function_behind, signature_of
 from trioactors.errors import UsageError
 
 __all__ = [
@@ -101,7 +102,7 @@ def _require_callable(call: str, given: Any, parameters: Sequence[str], wanted: 
     function: Any = given
     require(callable(function) and not isinstance(function, type), call, given, wanted)
     try:
-        signature = inspect.signature(function)
+        signature = signature_of(function)
     except ValueError:
         return
     try:
@@ -119,10 +120,10 @@ def _plain(given: Any) -> bool:
     """Whether calling it cannot return an awaitable, as far as is known without calling it."""
     if _yields(given):
         return True
-    function = inspect.unwrap(getattr(given, "__func__", given))
-    if not inspect.isfunction(function) or inspect.iscoroutinefunction(function) or function.__name__ == "<lambda>":
+    function = function_behind(given)
+    if function is None or inspect.iscoroutinefunction(function) or function.__name__ == "<lambda>":
         return False
-    return function.__annotations__.get("return", None) in (None, "None")
+    return signature_of(function).return_annotation in (inspect.Signature.empty, None, "None")
 
 
 def _shown(call: str, given: Any) -> str:

@@ -18,6 +18,7 @@ from typing import Any, Final, Protocol
 
 import attrs
 
+from trioactors.annotations import signature_of
 from trioactors.errors import UsageError
 from trioactors.persistence.store import Store
 from trioactors.settings import Settings
@@ -159,7 +160,7 @@ def sim_test(
 
     def decorated(workload: Workload) -> SimTest:
         scenario = make(workload)
-        if len(inspect.signature(workload).parameters) != 1:
+        if len(signature_of(workload).parameters) != 1:
             raise UsageError(
                 f"{workload.__name__} must take a Simulation and nothing else: a workload runs many times, so it cannot be a method or use "
                 f"fixtures; create what it needs inside it"
