@@ -33,6 +33,7 @@ __all__ = [
     "StoreMissing",
     "SupervisorGaveUp",
     "SystemClosed",
+    "TooManyChildren",
     "TooManyTimers",
     "UnknownName",
     "UsageError",

@@ -15,25 +15,21 @@ import trio
 from trioactors.errors import (
     ActorStopped,
     CallTimeout,
-    ChildPresent,
     ChildRestarting,
     ChildRunning,
     Ignore,
-    NameTaken,
-    SpecError,
     StartFailed,
-    TooManyChildren,
     UnknownName,
 )
-from trioactors.supervision.child import Child, Parent, leaves_for_good, start_failure, waiting_incarnation
+from trioactors.supervision.adding import add_child, check_depth, check_spec, status_of
+from trioactors.supervision.child import Child, leaves_for_good, start_failure, waiting_incarnation
+from trioactors.supervision.draining import drain_seconds, drained
 from trioactors.supervision.dynamic import abandon_start, independent, start_concurrently, start_error, stop_concurrently
 from trioactors.supervision.requests import Request
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.specs import (
-    INTERNAL,
-    MAX_DEPTH,
-    ChildKind,
     ActorSpec,
+    ChildKind,
     ChildSpec,
     Restart,
     Strategy,
@@ -65,12 +61,12 @@ class ChildInfo:
 async def start_in(supervisor: SupervisorChild, spec: ChildSpec | Supervisor, *, dynamic: bool) -> Child:
     """Start one more child. Raises `NameTaken`, `ChildRunning`, `ChildPresent`, `StartFailed` (its cause may be `Ignore`)."""
     check_significance(spec, supervisor.plan)
-    _check_depth(supervisor, spec)
+    check_depth(supervisor, spec)
     what = f"starting {spec.name or 'a child'}"
     added: list[Child] = []
 
     async def action(loop: SupervisorLoop) -> Child:
-        child = _add(supervisor, spec, dynamic=dynamic)
+        child = add_child(supervisor, spec, dynamic=dynamic)
         added.append(child)
         if not await loop.start(child):
             raise start_error(loop, child)
@@ -82,7 +78,7 @@ async def start_in(supervisor: SupervisorChild, spec: ChildSpec | Supervisor, *,
 
     if independent(supervisor) and waiting_incarnation() is None:
         supervisor.runtime.check_thread(supervisor)
-        return await start_concurrently(_working(supervisor, what), _add(supervisor, spec, dynamic=dynamic))
+        return await start_concurrently(_working(supervisor, what), add_child(supervisor, spec, dynamic=dynamic))
     return await _request(supervisor, what, action, withdrawn=withdrawn, spec=spec)
 
 
@@ -132,7 +128,13 @@ def _allowed(supervisor: SupervisorChild, targets: tuple[Child, ...], spec: Chil
     """The time in seconds that a request may take: what the settings allow for a start and a stop, plus the times of its targets."""
     settings = supervisor.runtime.settings
     own = 0.0 if spec is None else (spec.start_timeout or 0.0)
-    return settings.start_timeout + settings.grace + settings.call_timeout + own + sum(c.grace + c.start_timeout for c in targets)
+    return (
+        settings.start_timeout
+        + settings.grace
+        + settings.call_timeout
+        + own
+        + sum(c.grace + c.start_timeout + drain_seconds(c) for c in targets)
+    )
 
 
 async def wait_until_running(supervisor: SupervisorChild) -> None:
@@ -171,57 +173,17 @@ async def _up(supervisor: SupervisorChild) -> None:
         supervisor.watchers = [other for other in supervisor.watchers if other is not look]
 
 
-def _check_spec(spec: object) -> None:
-    if not isinstance(spec, ChildSpec | Supervisor):
-        raise SpecError(f"start_child takes a child, not {spec!r:.80}; wrap it in ta.child(...)")
+async def stop_child(child: Child, drain: float | None = None) -> None:
+    """Stop *child* for good. A dynamic or temporary child is forgotten, any other stays known as *undefined*. Idempotent.
+
+    It is drained first for up to *drain* seconds, by default as its spec says. Its supervisor is free meanwhile. If the caller is
+    cancelled during that, the child runs on.
+    """
+    async with drained(child, child.spec.drain if drain is None else drain):
+        await _stop_drained(child)
 
 
-def _check_depth(supervisor: SupervisorChild, spec: ChildSpec | Supervisor) -> None:
-    if isinstance(spec, Supervisor) and (depth := _depth_of(supervisor) + spec.depth) > MAX_DEPTH:
-        raise SpecError(f"{spec.name!r} would be {depth} supervisors deep; {MAX_DEPTH} is the limit. Make the tree wider.")
-
-
-def _depth_of(supervisor: SupervisorChild) -> int:
-    """The number of supervisors from the top to *supervisor*; the system's own do not count."""
-    depth = 0
-    node: Parent | None = supervisor
-    while node is not None:
-        depth += not node.name.startswith(INTERNAL)
-        node = node.parent
-    return depth
-
-
-def _add(supervisor: SupervisorChild, spec: ChildSpec | Supervisor, *, dynamic: bool) -> Child:
-    present = supervisor.children.get(spec.name or "")
-    if present is not None:
-        raise _known_already(present, _status(supervisor, present))
-    most = supervisor.plan.max_children
-    if most is not None and len(supervisor.children) >= most:
-        raise TooManyChildren(f"{supervisor!r} has {len(supervisor.children)} children, and max_children={most} allows no more")
-    child = supervisor.make_child(supervisor, spec, dynamic=dynamic)
-    supervisor.registry.register(child)
-    supervisor.children[child.name] = child
-    return child
-
-
-def _status(supervisor: SupervisorChild, child: Child) -> ChildStatus:
-    """The status of *child* as OTP tells it: a child whose start is part of a restart is *restarting*."""
-    restarts = isinstance(supervisor.loop, SupervisorLoop) and supervisor.loop.restarting is child
-    return ChildStatus.RESTARTING if restarts and child.status is ChildStatus.STARTING else child.status
-
-
-def _known_already(child: Child, status: ChildStatus) -> Exception:
-    if child.status.down and not (child.dynamic and child.status is ChildStatus.FAILED):
-        return ChildPresent(f"{child!r} is known: restart or delete it")
-    if child.dynamic:
-        return NameTaken(child.name, repr(child))
-    if status is ChildStatus.RESTARTING:
-        return ChildRestarting(f"{child!r} is known and is being restarted: wait, or terminate and delete it first")
-    return ChildRunning(f"{child!r} is known and is {status.value}: terminate and delete it first")
-
-
-async def stop_child(child: Child) -> None:
-    """Stop *child* for good. A dynamic or temporary child is forgotten, any other stays known as *undefined*. Idempotent."""
+async def _stop_drained(child: Child) -> None:
     supervisor = _supervisor_of(child)
     what = f"stopping {child.name}"
 
@@ -229,7 +191,7 @@ async def stop_child(child: Child) -> None:
         if not supervisor.is_child(child):
             return
         child.leaving = True
-        await loop.stop(child)
+        await loop.stop_now(child)
         if child.dynamic or child.spec.restart is Restart.TEMPORARY:
             supervisor.forget_child(child)
 
@@ -323,7 +285,7 @@ class SupervisorHandle:
         Raises `ChildRunning`, `ChildRestarting` or `ChildPresent` if this supervisor knows the name, `NameTaken` if it is taken
         elsewhere, `TooManyChildren`, and `StartFailed`; the child is then forgotten, as in OTP.
         """
-        _check_spec(spec)
+        check_spec(spec)
         try:
             child = await start_in(self._child, spec, dynamic=self._child.plan.strategy is Strategy.DYNAMIC)
         except StartFailed as failed:
@@ -377,7 +339,7 @@ class SupervisorHandle:
         self._child.runtime.check_fork()
         return tuple(
             ChildInfo(
-                name=c.name, kind=c.spec.kind, status=_status(self._child, c), incarnation=c.incarnation, restart=c.spec.restart
+                name=c.name, kind=c.spec.kind, status=status_of(self._child, c), incarnation=c.incarnation, restart=c.spec.restart
             )
             for c in self._child.children.values()
         )

@@ -9,12 +9,12 @@ import inspect
 import math
 from collections.abc import Awaitable, Callable
 from functools import partial, wraps
-from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeGuard, TypeVar, get_origin, overload
+from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, TypeGuard, TypeVar, get_origin, overload
 
 import attrs
 
 from trioactors.errors import SpecError
-from trioactors.settings import Backoff, Intensity, choice, count, flag, of_class, seconds
+from trioactors.settings import Backoff, Intensity, choice, count, drain_time, flag, of_class, seconds
 from trioactors.supervision.arguments import takes, takes_nothing
 from trioactors.supervision.choices import AutoShutdown as AutoShutdown
 from trioactors.supervision.choices import AutoShutdownWord, GiveUpWord, RestartWord, StrategyWord
@@ -30,6 +30,7 @@ __all__ = [
     "INTERNAL",
     "MAX_DEPTH",
     "MAX_NAME",
+    "ActorSpec",
     "AutoShutdown",
     "ChildKind",
     "ChildSpec",
@@ -53,10 +54,8 @@ P = ParamSpec("P")
 
 BRUTAL_KILL: Final = 0.0
 """A grace of zero: the child is cancelled at once, and its exit is *killed*."""
-
 MAX_DEPTH: Final = 100
 """The greatest depth of a tree. Trio cannot cancel nurseries that are nested about 400 deep."""
-
 MAX_NAME: Final = 1_000
 """The greatest length of a name, in characters."""
 
@@ -106,10 +105,10 @@ def _kind_of(make: object, target: object) -> ChildKind:
         return ChildKind.RESOURCE
     if inspect.iscoroutinefunction(target) or inspect.iscoroutinefunction(getattr(target, "__call__", None)):  # noqa: B004
         return ChildKind.FUNCTION
-    raise SpecError(
-        f"{make!r} cannot be a child: give an actor class, an async function, ta.resource(...) or a ta.Supervisor, "
-        f"and bind arguments with functools.partial"
+    wanted = (
+        "give an actor class, an async function, ta.resource(...) or a ta.Supervisor, and bind arguments with functools.partial"
     )
+    raise SpecError(f"{make!r} cannot be a child: {wanted}")
 
 
 def _check_arguments(make: object, target: object) -> bool:
@@ -129,6 +128,8 @@ class ChildSpec:
     restart: Restart
     grace: float | None = None
     start_timeout: float | None = None
+    drain: float | None = None
+    """Seconds of its drain; infinity for as long as the stop permits, None for what its system says."""
     significant: bool = False
     wants_status: bool = False
     """Whether the function takes `task_status`, and reports itself when it is ready."""
@@ -151,6 +152,7 @@ def child(
     restart: Restart | RestartWord | None = None,
     grace: float | None = None,
     start_timeout: float | None = None,
+    drain: bool | float | None = None,
     significant: bool = False,
 ) -> ChildSpec: ...
 
@@ -163,18 +165,20 @@ def child(  # type: ignore[overload-overlap]  # a class is no plain function
     restart: Restart | RestartWord | None = None,
     grace: float | None = None,
     start_timeout: float | None = None,
+    drain: bool | float | None = None,
     significant: bool = False,
 ) -> NotStartable: ...
 
 
 @overload
 def child(
-    make: Callable[[], A] | partial[A],
+    make: Callable[[], A] | partial[A] | Resource[A],
     *,
     name: str | None = None,
     restart: Restart | RestartWord | None = None,
     grace: float | None = None,
     start_timeout: float | None = None,
+    drain: bool | float | None = None,
     significant: bool = False,
 ) -> ActorSpec[A]: ...
 
@@ -187,6 +191,7 @@ def child(
     restart: Restart | RestartWord | None = None,
     grace: float | None = None,
     start_timeout: float | None = None,
+    drain: bool | float | None = None,
     significant: bool = False,
 ) -> ChildSpec: ...
 
@@ -198,6 +203,7 @@ def child(
     restart: Restart | RestartWord | None = None,
     grace: float | None = None,
     start_timeout: float | None = None,
+    drain: bool | float | None = None,
     significant: bool = False,
 ) -> Any:
     """Declare a child: an actor class, an async function or a `resource`. Bind arguments with `functools.partial`.
@@ -209,6 +215,7 @@ def child(
     * *restart*: `permanent`, `transient` or `temporary`, see `Restart`. By default actors and resources are permanent, functions transient;
     * *grace*: how long the child may take to stop, in seconds; then it is cancelled. `BRUTAL_KILL` cancels it at once;
     * *start_timeout*: how long it may take to become ready, in seconds;
+    * *drain*: whether it finishes what it has accepted before it stops for good: True, or the most seconds; False: never;
     * *significant*: whether its exit counts for the `auto_shutdown` of its supervisor.
 
     The two times are by default those of `Settings`. A function that takes `task_status` is ready when it calls `task_status.started()`,
@@ -222,14 +229,15 @@ def child(
     kind = _kind_of(make, target) if plan is None else ChildKind.ACTOR
     wants_status = _check_arguments(make, target)
     default = Restart.TRANSIENT if kind is ChildKind.FUNCTION else Restart.PERMANENT
-    make_spec: Callable[..., ChildSpec] = ChildSpec if plan is None else ActorSpec
-    return make_spec(
+    kind_of_spec: Any = ChildSpec if plan is None else ActorSpec
+    return kind_of_spec(
         make=make,
         name=name,
         kind=kind,
         restart=default if restart is None else choice(restart, Restart, "restart"),
         grace=None if grace is None else seconds(grace, "grace"),
         start_timeout=None if start_timeout is None else seconds(start_timeout, "start_timeout"),
+        drain=None if drain is None else drain_time(drain, "drain"),
         significant=flag(significant, "significant"),
         wants_status=wants_status,
         target=target,
@@ -338,6 +346,7 @@ class Supervisor:
 
     kind = ChildKind.SUPERVISOR
     start_timeout = math.inf  # each of its children has its own
+    drain = 0.0  # the same
 
     def __attrs_post_init__(self) -> None:
         where = f"supervisor {self.name!r}"
@@ -373,9 +382,8 @@ def _check_siblings(children: tuple[ChildSpec | Supervisor, ...], where: str) ->
             continue
         first = positions.setdefault(spec.name, position)
         if first != position:
-            raise SpecError(
-                f"{where}: its children {first} and {position} share the name {spec.name!r}; names are unique in a system"
-            )
+            both = f"its children {first} and {position} share the name {spec.name!r}"
+            raise SpecError(f"{where}: {both}; names are unique in a system")
 
 
 def check_significance(spec: ChildSpec | Supervisor, parent: Supervisor) -> None:

@@ -23,7 +23,7 @@ import outcome
 import trio
 
 from trioactors.errors import ActorStopped, StartFailed, TrioactorsError
-from trioactors.errors.exits import CRASH, KILLED, Exit, ExitKind, RestartEntry
+from trioactors.errors.exits import CRASH, KILLED, SHUTDOWN, Exit, ExitKind, RestartEntry
 from trioactors.supervision.child import Child, Incarnation
 from trioactors.supervision.launcher import Launcher
 from trioactors.supervision.requests import ContinueRestart, Exited, Message, Request, StopRequested
@@ -35,6 +35,7 @@ from trioactors.supervision.restarts import (
     Verdict,
     after_exit,
     after_failed_start,
+    comes_back,
     delay_before,
     gave_up,
     shared_intensity,
@@ -232,6 +233,7 @@ class SupervisorLoop(Launcher):
                 if child.dynamic or child.spec.restart is Restart.TEMPORARY:
                     self.child.forget_child(child)
                 if decision.verdict is Verdict.SHUTS_DOWN:
+                    self._not_coming_back = not comes_back(self.plan.restart, SHUTDOWN)
                     raise StopRequested
             case _:
                 assert_never(decision.verdict)
