@@ -113,6 +113,12 @@ async def child_present(system: ta.System, _: Thing) -> None:
     await top.start_child(ta.child(Thing, name="declared"))
 
 
+async def too_many_children(system: ta.System, _: Thing) -> None:
+    await system.supervisor("top").start_child(ta.Supervisor(name="small", strategy="dynamic", max_children=1))
+    for name in ("one", "two"):
+        await system.supervisor("small").start_child(ta.child(Thing, name=name))
+
+
 async def child_restarting(system: ta.System, _: Thing) -> None:
     await system.get(Thing, "declared").fail.cast()
     await trio.sleep(1)
@@ -186,6 +192,7 @@ ACTS: dict[type[ta.TrioactorsError], tuple[Callable[[ta.System, Thing], Awaitabl
     ta.DefinitionError: (definition_error, ["Typo.on_stat", "on_start, on_continue, on_stop, on_save, on_load"]),
     ta.UsageError: (usage_error, ["'thing'", "pass what system.start or system.get returned"]),
     ta.ChildRunning: (child_running, ["declared", "terminate it first"]),
+    ta.TooManyChildren: (too_many_children, ["small", "max_children=1 allows no more"]),
     ta.ChildPresent: (child_present, ["declared", "restart or delete it"]),
     ta.ChildRestarting: (child_restarting, ["declared", "terminate it first, or wait"]),
     ta.ActorStopped: (actor_stopped, ["thing", "shutdown", "will not be restarted"]),

@@ -336,3 +336,91 @@ async def test_a_crash_loop_does_not_lock_the_administrator_out(autojump_clock: 
         await system.supervisor("top").terminate_child("a")
 
         assert lasting(system, "a").status is UNDEFINED
+
+
+# --- the number of children ---
+
+
+@pytest.mark.parametrize("strategy", ["one_for_one", "dynamic"])
+async def test_no_more_children_than_allowed_are_started(autojump_clock: MockClock, diary: Any, strategy: Any) -> None:
+    async with isolated_system(ta.Supervisor(name="top", strategy=strategy, max_children=2)) as system:
+        handle = system.supervisor("top")
+        for name in ("a", "b"):
+            await handle.start_child(diary.worker(name))
+
+        with pytest.raises(ta.TooManyChildren, match="has 2 children, and max_children=2 allows no more"):
+            await handle.start_child(diary.worker("c"))
+        await handle.terminate_child("a")
+        if strategy == "one_for_one":
+            await handle.delete_child("a")
+        await handle.start_child(diary.worker("c"))
+
+        assert [row.name for row in handle.which_children()] == ["b", "c"]
+
+
+async def test_starts_at_the_same_time_do_not_exceed_the_number(autojump_clock: MockClock, diary: Any) -> None:
+    refused: list[str] = []
+
+    async def start(name: str) -> None:
+        try:
+            await system.supervisor("top").start_child(diary.worker(name))
+        except ta.TooManyChildren:
+            refused.append(name)
+
+    async with (
+        isolated_system(ta.Supervisor(name="top", strategy="dynamic", max_children=3)) as system,
+        trio.open_nursery() as nursery,
+    ):
+        for number in range(9):
+            nursery.start_soon(start, str(number))
+
+    assert len(refused) == 6
+
+
+def test_more_declared_children_than_allowed_are_refused(diary: Any) -> None:
+    with pytest.raises(ta.SpecError, match="declares 2 children, and max_children=1"):
+        ta.Supervisor(diary.worker("a"), diary.worker("b"), name="top", max_children=1)
+
+
+@pytest.mark.parametrize("most", [0, -1, 1.5, True, "3"])
+def test_a_wrong_number_of_children_is_refused(most: Any) -> None:
+    with pytest.raises(ta.SpecError, match="max_children"):
+        ta.Supervisor(name="top", max_children=most)
+
+
+# --- a restart that takes a while ---
+
+
+class Slow(ta.Actor[None]):
+    async def on_start(self) -> None:
+        await trio.sleep(5)
+
+    @ta.handler
+    async def fail(self) -> None:
+        raise LookupError
+
+
+async def test_a_child_that_is_started_in_a_restart_is_restarting(autojump_clock: MockClock) -> None:
+    async with isolated_system(top(ta.child(Slow, name="slow"))) as system:
+        handle = system.supervisor("top")
+        await system.get(Slow, "slow").fail.cast()
+        await trio.sleep(1)
+
+        assert [row.status for row in handle.which_children()] == [RESTARTING]
+        await trio.sleep(10)
+        assert [row.status for row in handle.which_children()] == [RUNNING]
+
+
+async def test_a_child_that_waits_for_its_restart_cannot_be_started_beside_it(autojump_clock: MockClock) -> None:
+    async with isolated_system(top(ta.child(Slow, name="slow"), backoff=ta.Backoff(base=20.0))) as system:
+        await system.get(Slow, "slow").fail.cast()
+        await trio.sleep(1)
+
+        with pytest.raises(ta.ChildRestarting, match="is known and is being restarted"):
+            await system.supervisor("top").start_child(ta.child(Slow, name="slow"))
+
+
+async def test_a_child_of_this_name_that_runs_is_said_to_run(autojump_clock: MockClock, diary: Any) -> None:
+    async with isolated_system(top(diary.worker("a"))) as system:
+        with pytest.raises(ta.ChildRunning, match="is known and is running: terminate and delete it first"):
+            await system.supervisor("top").start_child(diary.worker("a"))

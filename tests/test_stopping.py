@@ -112,7 +112,8 @@ async def test_the_default_grace_is_the_settings(autojump_clock: MockClock) -> N
 
 
 async def test_an_infinite_grace_is_waited_for(autojump_clock: MockClock) -> None:
-    async with isolated_system(top(ta.child(partial(Stubborn, 1_000.0), name="a", grace=math.inf))) as system:
+    tree = top(ta.child(partial(Stubborn, 1_000.0), name="a", grace=math.inf))
+    async with isolated_system(tree, settings=ta.Settings(stop_timeout=math.inf)) as system:
         cell = lasting(system, "a")
 
     assert str(cell.last_exit) == "shutdown"

@@ -189,6 +189,7 @@ async def test_there_is_a_record_for_everything(autojump_clock: MockClock, diary
     kinds = {kind for name in trace.__all__ if isinstance(kind := getattr(trace, name), type) and issubclass(kind, TraceRecord)}
     # in virtual time nothing holds the loop (test_loop_lag.py); what cannot be cancelled is in test_execution_timeout.py
     elsewhere = {TraceRecord, trace.MessageRecord, trace.LoopHeld, trace.HandlerOverran}
+    elsewhere |= {trace.Drained, trace.StopForced}  # test_draining.py, test_whole_stop.py
     assert {type(entry) for entry in recorder} == kinds - elsewhere
 
 

@@ -75,6 +75,8 @@ PLAIN: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "Backoff": (ta.Backoff, {}),
     "Environment": (ta.Environment, {}),
     "Intensity": (ta.Intensity, {}),
+    "Partitions": (ta.Partitions, {"name": "counter", "number": 4}),
+    "Partitions.of": (ta.Partitions("counter", 4).of, {}),
     "Recorder": (ta.Recorder, {}),
     "Settings": (ta.Settings, {}),
     "Supervisor": (ta.Supervisor, {"name": "top"}),
@@ -145,6 +147,7 @@ MADE_BY_US = frozenset(
         *(
             "Actor",
             "ActorInfo",
+            "ActorSpec",
             "BoundHandler",
             "ChildInfo",
             "ChildSpec",
@@ -167,6 +170,7 @@ MADE_BY_US = frozenset(
             "Rule",
             "current_system",
             "declaration_of",
+            "stop_requested",
         ),
     }
 )

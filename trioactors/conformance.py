@@ -292,7 +292,7 @@ class _Player:
         except (ChildRunning, NameTaken):
             return "error:already_started" if operation == "start_child" else "error:running"
         except ChildRestarting:
-            return "error:restarting"
+            return "error:already_started" if operation == "start_child" else "error:restarting"
         except ChildPresent:
             return "error:already_present"
         except UnknownName:

@@ -56,6 +56,7 @@ from trioactors.errors import StorePoisoned as StorePoisoned
 from trioactors.errors import StoreUnavailable as StoreUnavailable
 from trioactors.errors import SupervisorGaveUp as SupervisorGaveUp
 from trioactors.errors import SystemClosed as SystemClosed
+from trioactors.errors import TooManyChildren as TooManyChildren
 from trioactors.errors import TooManyTimers as TooManyTimers
 from trioactors.errors import TrioactorsError as TrioactorsError
 from trioactors.errors import UnknownName as UnknownName
@@ -89,14 +90,17 @@ from trioactors.supervision.choices import Strategy as Strategy
 from trioactors.supervision.choices import StrategyWord as StrategyWord
 from trioactors.supervision.dry_run import Consequence as Consequence
 from trioactors.supervision.dry_run import ConsequenceKind as ConsequenceKind
+from trioactors.supervision.functions import stop_requested as stop_requested
 from trioactors.supervision.handle import ChildInfo as ChildInfo
 from trioactors.supervision.handle import SupervisorHandle as SupervisorHandle
+from trioactors.supervision.partitions import Partitions as Partitions
 from trioactors.supervision.resources import Resource as Resource
 from trioactors.supervision.resources import resource as resource
 from trioactors.supervision.restarts import ChildStatus as ChildStatus
 from trioactors.supervision.restarts import ChildStatusWord as ChildStatusWord
 from trioactors.supervision.restarts import RestartHistory as RestartHistory
 from trioactors.supervision.specs import BRUTAL_KILL as BRUTAL_KILL
+from trioactors.supervision.specs import ActorSpec as ActorSpec
 from trioactors.supervision.specs import ChildSpec as ChildSpec
 from trioactors.supervision.specs import Supervisor as Supervisor
 from trioactors.supervision.specs import child as child
@@ -114,6 +118,7 @@ from trioactors.trace.records import ChildIgnored as ChildIgnored
 from trioactors.trace.records import ChildStarted as ChildStarted
 from trioactors.trace.records import ChildStartFailed as ChildStartFailed
 from trioactors.trace.records import CommitFailed as CommitFailed
+from trioactors.trace.records import Drained as Drained
 from trioactors.trace.records import GaveUp as GaveUp
 from trioactors.trace.records import HandlerOverran as HandlerOverran
 from trioactors.trace.records import LoopHeld as LoopHeld
@@ -124,6 +129,7 @@ from trioactors.trace.records import MessageRecord as MessageRecord
 from trioactors.trace.records import MessageShed as MessageShed
 from trioactors.trace.records import RestartScheduled as RestartScheduled
 from trioactors.trace.records import StateCommitted as StateCommitted
+from trioactors.trace.records import StopForced as StopForced
 from trioactors.trace.records import StoreCommitted as StoreCommitted
 from trioactors.trace.records import TimerFired as TimerFired
 from trioactors.trace.records import TraceRecord as TraceRecord

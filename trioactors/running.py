@@ -5,10 +5,9 @@ A system is made here from its settings, environment, store and tree. What the p
 
 from __future__ import annotations
 
-import signal
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
 from os import PathLike
 from typing import TypeVar, cast, overload
@@ -25,11 +24,12 @@ from trioactors.messaging.ledger import Accounts
 from trioactors.persistence.committer import Committer
 from trioactors.persistence.store import Store
 from trioactors.persistence.urls import store_at
-from trioactors.settings import Settings, close_coroutine, of_class
-from trioactors.supervision.child import whose
+from trioactors.settings import Settings, close_coroutine, drain_time, of_class
+from trioactors.supervision.lifecycle import whose
 from trioactors.supervision.runtime import Runtime
 from trioactors.supervision.specs import Supervisor
 from trioactors.system.root import Root
+from trioactors.system.signals import Run, exit_of, present_run, receiving
 from trioactors.system.system import System, present_system
 from trioactors.trace.crash_reports import CrashReports
 from trioactors.trace.formatting import described
@@ -50,6 +50,7 @@ def open_system(
     environment: Environment | None = None,
     observers: Sequence[Observer] = (),
     console: str | None = None,
+    drain: bool | float | None = None,
 ) -> AbstractAsyncContextManager[System]: ...
 
 
@@ -62,6 +63,7 @@ def open_system(
     environment: Environment | None = None,
     observers: Sequence[Observer] = (),
     console: str | None = None,
+    drain: bool | float | None = None,
 ) -> AbstractAsyncContextManager[System]: ...
 
 
@@ -73,6 +75,7 @@ def open_system(
     environment: Environment | None = None,
     observers: Sequence[Observer] = (),
     console: str | None = None,
+    drain: bool | float | None = None,
 ) -> AbstractAsyncContextManager[System]:
     """Open a system: an async context manager whose tree runs while the block does.
 
@@ -89,10 +92,12 @@ def open_system(
     * *environment*: clocks, random streams, ids and the disk, see `Environment`;
     * *observers*: functions that get every trace record;
     * *console*: the address for a console, reachable from this machine only: `127.0.0.1:0`. If the address cannot be opened, an error is
-      logged, and the system runs without a console until it can.
+      logged, and the system runs without a console until it can;
+    * *drain*: whether actors handle what they have accepted before the tree stops: True, or the most seconds that this may take. By default
+      as `Settings.drain_on_stop` or `run` says.
 
-    However the block is left, the tree is stopped in order, and nothing is left running. If the tree gives up, the block is cancelled, and
-    `SupervisorGaveUp` is raised from it, with the restart history.
+    However the block is left, the tree is stopped in order within `Settings.stop_timeout`, and nothing is left running. If the tree gives
+    up, the block is cancelled, and `SupervisorGaveUp` is raised from it, with the restart history.
 
     Raises `StartFailed`, which names the child and the cause, if the tree cannot be started; the store's own `StoreError` if the store
     cannot be opened; `StoreMissing` if the tree needs a store; `DefinitionError` if an annotation in it names what does not exist;
@@ -117,14 +122,17 @@ def open_system(
     if chosen is not None:
         where = store if isinstance(store, str) else repr(chosen)
         runtime.committer = Committer(chosen, world, runtime.observers, runtime.settings.grace, where=where)
-    return _opened(
-        tree, runtime, observers, None if console is None else _console(of_class(console, str, "console", "'127.0.0.1:0'"))
-    )
+    extra = None if console is None else _console(of_class(console, str, "console", "'127.0.0.1:0'"))
+    return _opened(tree, runtime, observers, extra, None if drain is None else drain_time(drain, "open_system: drain"))
 
 
 @asynccontextmanager
 async def _opened(
-    tree: Supervisor | None, runtime: Runtime, observers: Sequence[Observer], console: Supervisor | None
+    tree: Supervisor | None,
+    runtime: Runtime,
+    observers: Sequence[Observer],
+    console: Supervisor | None,
+    drain: float | None,
 ) -> AsyncGenerator[System, None]:
     root = Root(tree, runtime, make_child)
     system = System(runtime, root)
@@ -144,13 +152,22 @@ async def _opened(
             failed = error
         finally:
             nursery.cancel_scope.shield = True  # the body is over; the ordered stop must not be cancelled
-            await root.stop()  # noqa: ASYNC102 - shielded, and bounded by the graces
+            await root.stop(_drain_of(drain, runtime.settings, present_run.get()))  # noqa: ASYNC102 - shielded, and bounded by stop_timeout
     _leave(root.failure(), failed)
+
+
+def _drain_of(own: float | None, settings: Settings, program: Run | None) -> float:
+    """For how many seconds a system is drained at most: as it says itself, else its settings, else the `run` around it."""
+    by_settings = drain_time(settings.drain_on_stop, "Settings.drain_on_stop")
+    by_program = 0.0 if program is None or program.drain is None else program.drain
+    return own if own is not None else by_settings or by_program
 
 
 async def _run(root: Root, system: System) -> None:
     present_system.set(system)
-    await root.run()
+    program = present_run.get()
+    with nullcontext() if program is None else program.forcing(root.force):
+        await root.run()
 
 
 def _console(address: str) -> Supervisor:
@@ -226,29 +243,34 @@ def _leave(failure: BaseException | None, failed: BaseException | None) -> None:
 def run(
     main: Callable[[], Awaitable[T]],
     *,
+    drain: bool | float = False,
     clock: trio.abc.Clock | None = None,
     instruments: Sequence[trio.abc.Instrument] = (),
 ) -> T:
-    """Run an async function as `trio.run` does, and stop open systems in order on SIGINT and SIGTERM.
+    """Run an async function as `trio.run` does, and stop open systems in order on SIGINT, SIGTERM and SIGHUP.
 
         async def main() -> None:
             async with ta.open_system("sqlite:///shop.db", tree) as system:
                 await system.wait_stopped()
 
         if __name__ == "__main__":
-            ta.run(main)
+            ta.run(main, drain=True)
 
-    A signal cancels *main*, so open systems stop within their graces. Afterwards, SIGINT raises `KeyboardInterrupt` and SIGTERM raises
-    `SystemExit(143)`, even if *main* returned a value. An error of *main* is raised as it is. Only the first signal counts; later ones are
-    ignored. Bind arguments of *main* with `partial`. Call it in the main thread. Raises `UsageError` inside a Trio run, also in a process
-    that was forked there.
+    The first signal cancels *main*, so open systems stop within their `stop_timeout`. A second one forces: whatever still runs in them is
+    cancelled at once. A third ends the process. A signal that is ignored when this is called stays ignored. Afterwards, SIGINT raises
+    `KeyboardInterrupt`, SIGTERM `SystemExit(143)` and SIGHUP `SystemExit(129)`, even if *main* returned a value. An error of *main* is
+    raised as it is.
+
+    With *drain*, systems that do not say otherwise are drained before they stop; see `open_system`. Bind arguments of *main* with
+    `partial`. Call it in the main thread. Raises `UsageError` in other threads and inside a Trio run, also in a process that was forked
+    there.
     """
+    program = Run(drain_time(drain, "run(): drain"))
     _check_run(main, clock, instruments)
-    received: list[int] = []
-    done = trio.run(_heeding, main, received, clock=clock, instruments=instruments)
+    done = trio.run(_heeding, main, program, clock=clock, instruments=instruments)
     result = done.unwrap()
-    if received:
-        raise SystemExit(128 + signal.SIGTERM) if received[0] == signal.SIGTERM else KeyboardInterrupt
+    if program.received:
+        raise exit_of(program.received[0])
     return cast("T", result)
 
 
@@ -266,26 +288,15 @@ def _check_run(main: object, clock: object, instruments: object) -> None:
         raise UsageError("run() was called inside a Trio run: await main() there instead")
 
 
-async def _heeding(main: Callable[[], Awaitable[T]], received: list[int]) -> outcome.Outcome[T | None]:
-    """Run *main* until it returns or a signal arrives.
-
-    Signals are received until *main* is over: Trio would raise one that was not received once more.
-    """
+async def _heeding(main: Callable[[], Awaitable[T]], program: Run) -> outcome.Outcome[T | None]:
+    """Run *main* until it returns or a signal arrives. Signals are received until *main* is over."""
+    present_run.set(program)
     scope = trio.CancelScope()
-
-    async def listen() -> None:
-        async for number in signals:
-            received.append(number)
-            scope.cancel(reason=signal.Signals(number).name)
 
     async def stoppable() -> T | None:
         with scope:
             return await main()
         return None
 
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(listen, name="signals")
-            done = await outcome.acapture(stoppable)
-            nursery.cancel_scope.cancel()
-    return done
+    with receiving(program, lambda name: scope.cancel(reason=name)):
+        return await outcome.acapture(stoppable)

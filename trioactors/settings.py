@@ -21,6 +21,7 @@ __all__ = [
     "choice",
     "close_coroutine",
     "count",
+    "drain_time",
     "flag",
     "of_class",
     "seconds",
@@ -46,6 +47,16 @@ def seconds(value: object, option: str, *, least: float = 0.0) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value or (value > _HUGE and value != math.inf):
         raise SpecError(f"{option}={value!r:.80} must be a number of seconds, at least {least:g}")
     return float(value)
+
+
+def drain_time(value: object, option: str) -> float:
+    """Return a `drain` option as seconds: infinite for True (as long as the stop permits), 0 for False. Raises `SpecError`."""
+    if isinstance(value, bool):
+        return math.inf if value else 0.0
+    try:
+        return seconds(value, option)
+    except SpecError:
+        raise SpecError(f"{option}={value!r:.80} must be True, False, or a number of seconds") from None
 
 
 def count(value: object, option: str, *, least: int = 0) -> int:
@@ -162,6 +173,11 @@ class Settings:
     """The time a child has to stop before it is cancelled, in seconds."""
     start_timeout: float = 30.0
     """The time a child has to become ready, in seconds."""
+    stop_timeout: float = 20.0
+    """The time the whole system has to stop before all that still runs is cancelled at once, in seconds. The store then closes, within
+    one `grace`. Both together, 25 s, are less than the 30 s after which Kubernetes kills a program."""
+    drain_on_stop: bool | float = False
+    """Whether actors handle what they have accepted before the system stops: True, or for how many seconds at most; see `open_system`."""
     intensity: Intensity = Intensity()
     """The restart intensity of supervisors that set none, and that of each single child of `system.start`."""
     mailbox: int = 1_000
@@ -183,7 +199,8 @@ class Settings:
 
     def __attrs_post_init__(self) -> None:
         of_class(self.intensity, Intensity, "Settings.intensity", "ta.Intensity(limit=3, period=5.0)")
-        for name in ("call_timeout", "grace", "start_timeout", "drain_seconds", "crash_logs_period", "loop_held"):
+        for name in ("call_timeout", "grace", "start_timeout", "stop_timeout", "drain_seconds", "crash_logs_period", "loop_held"):
             seconds(getattr(self, name), f"Settings.{name}")
+        drain_time(self.drain_on_stop, "Settings.drain_on_stop")
         for name in ("mailbox", "timers", "drain_messages", "dead_letters", "crash_logs"):
             count(getattr(self, name), f"Settings.{name}", least=1)

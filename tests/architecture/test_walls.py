@@ -47,7 +47,7 @@ WALLS: Mapping[str, str] = {
     "trioactors.testing.simulation.sim_tests._replay": "adds a note about the file of the case, then the error is raised again",
     "trioactors.testing.simulation.clients._asked": "every outcome of a client's call is part of the history",
     "trioactors.trace.observers.Observers.emit": "an observer must never stop the system that it observes",
-    "trioactors.durability.write_behind.WriteBehind._fire": "a state that cannot be saved, found in a callback: the actor crashes",
+    "trioactors.durability.write_behind.WriteBehind._try_to_encode": "a state that cannot be saved, found in a callback: the actor crashes",
 }
 IGNORES = 13
 

@@ -226,3 +226,9 @@ async def main() -> None:
         counter = await system.start(Counter, name="counter")
         await ta.flush(counter)
         await ta.stop(counter)
+        workers = system.supervisor("workers")
+        started = await workers.start_child(ta.child(Counter, name="worker"))
+        assert_type(started, Counter)
+        assert_type(await started.add(2), int)
+        async with ta.gather_calls() as calls:
+            assert_type(calls.start(counter.add, by=2).value, int)

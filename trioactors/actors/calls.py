@@ -21,7 +21,7 @@ from trioactors.durability.saver import Saver
 from trioactors.errors import ActorStopped, DeliveryError
 from trioactors.messaging.definitions import HandlerSpec
 from trioactors.messaging.handlers import BoundHandler
-from trioactors.messaging.mailbox import refused
+from trioactors.messaging.mailbox import Mailbox, is_over, refused
 from trioactors.messaging.messages import Admission, Call, Envelope, Late, Sender, causation_of
 from trioactors.settings import Overflow
 from trioactors.settings import seconds as checked_seconds
@@ -150,7 +150,7 @@ class RemoteHandler(Generic[P, R]):
         """Hold a cast of a durable handler until its commit. Refuse it now only if it could never be delivered."""
         mailbox = self._mailbox
         if mailbox.closed is not None:
-            raise mailbox.closed()
+            mailbox.closed.check(cast.sender)
         if len(mailbox) >= mailbox.limit and (
             mailbox.overflow is Overflow.FAIL or (cast.sender is not None and cast.sender.child is self._child)
         ):
@@ -252,6 +252,9 @@ class Sent:
         try:
             accepted = mailbox.put(cast)
         except ActorStopped:
+            if not is_over(mailbox):  # it is drained, and this message was sent before that
+                self._admit_late(mailbox)
+                return
             runtime.accounts.dead_letter(child.name, cast, "it stopped before the sender's state was committed")
             return
         if accepted:
@@ -265,6 +268,11 @@ class Sent:
         else:
             mailbox.rejected += 1
             dead_letter(cast, "its mailbox was full when the sender's state was committed")
+
+    def _admit_late(self, mailbox: Mailbox) -> None:
+        mailbox.put_tick(self.envelope)
+        if self.accepted is not None:
+            self.accepted(self.envelope)
 
     def undo(self, _: Exception | None) -> None:
         """Drop it: it was never sent."""

@@ -13,6 +13,7 @@ from trioactors.actors.plan import ActorPlan
 from trioactors.actors.tasks import ChildTasks
 from trioactors.actors.timers import Timers
 from trioactors.durability.saver import Saver
+from trioactors.durability.write_behind import WriteBehind
 from trioactors.errors import (
     ActorCrashed,
     ActorStopped,
@@ -25,11 +26,12 @@ from trioactors.errors import (
 )
 from trioactors.errors.exits import CRASH, Exit
 from trioactors.messaging.definitions import HandlerSpec
-from trioactors.messaging.mailbox import Mailbox
+from trioactors.messaging.mailbox import Mailbox, is_over
 from trioactors.messaging.messages import Call, Envelope, causation_of
 from trioactors.messaging.overload import learned_from_late
 from trioactors.settings import Overflow
 from trioactors.supervision.child import Child, Incarnation
+from trioactors.supervision.draining import refuse_outside
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.specs import ChildKind, ChildSpec, target_of
 from trioactors.supervision.wait_graph import drawn
@@ -64,6 +66,16 @@ class ActorIncarnation(Incarnation):
     def message_in_progress(self) -> Envelope | None:
         """The message being handled, if any."""
         return cast("ActorChild", self.child).mailbox.current
+
+    def hurry(self) -> None:
+        """Commit what a write-behind window holds, unless a handler is in progress."""
+        if isinstance(self.saver, WriteBehind):
+            self.saver.hurry()
+
+    @property
+    def owes_replies(self) -> bool:
+        """Whether a deferred reply is still to be given to a caller that waits for it."""
+        return any(call.pending for call in self.deferred or ())
 
     @property
     def state(self) -> Any:
@@ -120,6 +132,7 @@ class ActorIncarnation(Incarnation):
         """Forget the deferred reply to *call*."""
         if self.deferred is not None:
             self.deferred.discard(call)
+            self.child.runtime.resting.wake()
 
     def _fatal_message(self) -> tuple[Envelope | None, str]:
         return self.fatal, self.fatal_caller
@@ -173,7 +186,10 @@ class ActorChild(Child):
     def new_incarnation(self) -> Incarnation:
         """The next incarnation. The mailbox counts as active from here on."""
         incarnation = super().new_incarnation()
-        self.mailbox.closed = None
+        if is_over(self.mailbox):
+            self.mailbox.closed = None
+        if self.runtime.draining and self.spec.drain != 0:
+            refuse_outside(self)
         self.mailbox.wake()
         return incarnation
 
@@ -181,7 +197,10 @@ class ActorChild(Child):
         """Let the actor finish the message in progress, then stop."""
         super().request_stop(incarnation, reason)
         self.mailbox.wake()
-        saver = cast("ActorIncarnation", incarnation).saver
+        own = cast("ActorIncarnation", incarnation)
+        if self.runtime.forced is not None:
+            own.hurry()
+        saver = own.saver
         if saver is not None:
             saver.parking.wake()
 
@@ -200,12 +219,14 @@ class ActorChild(Child):
         following = super().end(incarnation, reason)
         if following is None:
             mailbox.set_idle()
+            self.runtime.resting.wake()
         return following
 
     def close(self, cause: str) -> None:
         """Refuse the waiting calls and turn the waiting casts into dead letters."""
         self.mailbox.close(self.stopped, cause)
         super().close(cause)
+        self.runtime.resting.wake()
 
     def forget(self) -> None:
         """Release the name, and keep the account of the mailbox."""
@@ -295,7 +316,7 @@ def actor_crashed(child: ActorChild, reason: Exit) -> ActorCrashed:
 
 def is_gone(child: ActorChild) -> bool:
     """Whether *child* has exited and will not be restarted. It can still be started again by hand, if its supervisor knows it."""
-    return child.mailbox.closed is not None and (child.current is None or child.current.ended is not None)
+    return is_over(child.mailbox) and (child.current is None or child.current.ended is not None)
 
 
 def is_actor(child: Child, kind: object) -> bool:

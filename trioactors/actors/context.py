@@ -20,6 +20,7 @@ from trioactors.errors import ActorStopped, SpecError, TooManyTimers, UsageError
 from trioactors.errors.exits import NORMAL
 from trioactors.messaging.definitions import HandlerSpec
 from trioactors.messaging.handlers import LocalHandler
+from trioactors.messaging.mailbox import is_over
 from trioactors.messaging.messages import NOWHERE, Call, Envelope
 from trioactors.settings import close_coroutine, seconds, share
 from trioactors.supervision.specs import is_partial
@@ -135,7 +136,7 @@ class Context:
     def _tell_left(self, spec: HandlerSpec, values: tuple[Any, ...]) -> None:
         """Send the actor the message that a caller has left, even beyond the limit of its mailbox: there is at most one for each."""
         incarnation, mailbox, observers = self._incarnation, self._child.mailbox, self._child.runtime.observers
-        if incarnation.ended is not None or mailbox.closed is not None:
+        if incarnation.ended is not None or is_over(mailbox):
             return
         envelope = Envelope(spec, values, incarnation)
         mailbox.put_tick(envelope)

@@ -84,8 +84,8 @@ class Deferred(Generic[R]):
         if self._settled:
             raise UsageError(f"{self!r}: a call gets one reply only")
         self._settled = True
-        if self._call is not None and self._incarnation.deferred is not None:
-            self._incarnation.deferred.discard(self._call)
+        if self._call is not None:
+            self._incarnation.discard_deferred(self._call)
         return self._call
 
     @property
@@ -101,8 +101,7 @@ class Deferred(Generic[R]):
         if call.pending:
             incarnation.deferred = set() if incarnation.deferred is None else incarnation.deferred
             incarnation.deferred.add(call)
-            if self._left is not None:
-                call.left = self._left
+            call.left = incarnation.child.runtime.resting.wake if self._left is None else self._left
         elif call.gone and self._left is not None:
             self._left()
 
@@ -111,13 +110,15 @@ class Deferred(Generic[R]):
         call = self._call
         if self._settled or call is None:
             return
-        if self._incarnation.deferred is not None:
-            self._incarnation.deferred.discard(call)
+        incarnation = self._incarnation
+        if incarnation.deferred is not None:
+            incarnation.deferred.discard(call)
         if not call.pending:
             return
-        error = NoReply(f"{self._incarnation.child.name} deferred the reply to {call.spec.name!r} and lost it")
+        error = NoReply(f"{incarnation.child.name} deferred the reply to {call.spec.name!r} and lost it")
         try:
             self._token.run_sync_soon(call.fail, error)
+            self._token.run_sync_soon(incarnation.child.runtime.resting.wake)
         except trio.RunFinishedError:
             return
 

@@ -132,6 +132,7 @@ async def _stop_after_failure(incarnation: ActorIncarnation, actor: Actor[Any], 
 
 async def _run_on_stop(incarnation: ActorIncarnation, actor: Actor[Any], reason: Exit) -> None:
     if "on_stop" in cast("ActorChild", incarnation.child).plan.hooks:
+        incarnation.hurry()  # on_stop may take longer than the grace, and what was acknowledged must not be lost with it
         await _run_hook(incarnation, partial(actor.on_stop, reason))
     if incarnation.saver is not None:
         await incarnation.saver.finish()

@@ -11,22 +11,29 @@ from trioactors.errors.exits import Exit
 from trioactors.messaging.definitions import HandlerSpec
 from trioactors.messaging.handlers import Handler
 from trioactors.messaging.ledger import Ledger
-from trioactors.settings import seconds
+from trioactors.settings import drain_time, seconds
 from trioactors.supervision.handle import restart_child_of, stop_child
 from trioactors.supervision.restarts import ChildStatus
 
 __all__ = ["ActorInfo", "flush", "forget", "info", "restart", "stop"]
 
 
-async def stop(ref: Ref) -> None:
+async def stop(ref: Ref, *, drain: bool | float | None = None) -> None:
     """Stop an actor in order, and wait until it is gone. Does nothing if it is not running.
 
         await ta.stop(counter)
+        await ta.stop(counter, drain=True)
 
     The message in progress is finished and `on_stop` runs, both within the grace; then the actor is cancelled. Waiting calls
     raise `ActorStopped`, waiting casts become dead letters. An actor stops itself with `self.context.stop()`.
+
+    With *drain*, the actor first handles all that it has accepted, and gives the replies that it has deferred. Messages from others
+    raise `ActorStopped` from then on. A number is the most seconds that this may take; True means as long as `Settings.stop_timeout`
+    permits a system, less two graces. What is left then is treated as above. By default `child(drain=...)` decides. If the caller is
+    cancelled during the drain, the actor runs on.
     """
-    await stop_child(child_of(ref))
+    seconds_to_drain = None if drain is None else drain_time(drain, "stop: drain")
+    await stop_child(child_of(ref), seconds_to_drain)
 
 
 async def restart(ref: Ref) -> None:

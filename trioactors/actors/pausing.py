@@ -11,6 +11,7 @@ import trio
 from trioactors.actors.child import ActorChild
 from trioactors.actors.ref import Ref, child_of
 from trioactors.errors import CallTimeout
+from trioactors.messaging.mailbox import is_over
 from trioactors.settings import seconds
 from trioactors.supervision.child import Incarnation, waiting_incarnation
 from trioactors.supervision.wait_graph import waiting
@@ -35,8 +36,8 @@ async def pause(ref: Ref, *, timeout: float | None = None) -> None:
     child.runtime.check_thread(child)
     limit = child.runtime.settings.call_timeout if timeout is None else seconds(timeout, "pause: timeout")
     await trio.lowlevel.checkpoint()
-    if child.mailbox.closed is not None:
-        raise child.mailbox.closed()
+    if is_over(child.mailbox):
+        raise child.stopped()
     child.mailbox.paused = child.mailbox.attention = True
     waiter = waiting_incarnation()
     if waiter is not None and waiter.child is child:
@@ -52,8 +53,8 @@ async def resume(ref: Ref) -> None:
     child = child_of(ref)
     child.runtime.check_thread(child)
     await trio.lowlevel.checkpoint()
-    if child.mailbox.closed is not None:
-        raise child.mailbox.closed()
+    if is_over(child.mailbox):
+        raise child.stopped()
     child.mailbox.paused = False
     if child.mailbox.active:  # it may be held
         child.mailbox.wake()

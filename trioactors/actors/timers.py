@@ -18,7 +18,7 @@ import attrs
 import trio
 
 from trioactors.messaging.definitions import HandlerSpec
-from trioactors.messaging.mailbox import Mailbox
+from trioactors.messaging.mailbox import Mailbox, is_over
 from trioactors.messaging.messages import NOWHERE, Envelope, Sender
 from trioactors.scheduling.deadlines import Alarm, Deadlines
 from trioactors.trace.observers import Observers
@@ -119,7 +119,7 @@ class Timer:
 
     def _fire(self) -> None:
         """Send the tick, and schedule the next one if there is a period."""
-        if self._timers.mailbox.closed is None and not self.waiting:
+        if not is_over(self._timers.mailbox) and not self.waiting:
             self.waiting = True
             self._timers.send(self)
         if self.period is not None:

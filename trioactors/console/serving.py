@@ -190,7 +190,8 @@ def console_tree(address: object) -> Supervisor:
     wanted = _Wanted(host=found["host"].strip("[]"), port=int(found["port"]))
     check_installed()
     server = partial(_serve_when_free, wanted)
-    return Supervisor(child(server, name="console.server"), name="console", restart=Restart.TRANSIENT, backoff=_PAUSE)
+    spec = child(server, name="console.server", drain=False)  # a drain can be watched
+    return Supervisor(spec, name="console", restart=Restart.TRANSIENT, backoff=_PAUSE)
 
 
 def _check_kinds(host: object, limits: object, authorize: object, announce: object) -> None:

@@ -211,6 +211,7 @@ class Saver(ABC):
             self._commit_failed(verdict)
         self._runtime.activity.less()
         self.parking.wake()
+        self._runtime.resting.wake()
 
     def _report_commit(self, before: bytes) -> None:
         """Tell the listeners of the committer what the commit in flight has changed."""

@@ -31,6 +31,8 @@ class WriteBehind(Saver):
         self._due = False
         """Whether the window has ended, but the state could not be committed at that moment."""
         self._alarm: Alarm | None = None
+        self._last: bytes | None = None
+        """The state to commit after the commit in flight, even if the incarnation is over by then."""
         self._failed: Exception | None = None
         self._closed = False
 
@@ -84,14 +86,27 @@ class WriteBehind(Saver):
         await self.drained()
         self._failed = None
         if not self.fenced:
-            self._save()
+            self._save(self._encode())
         await self.drained()
         if self._failed is not None:
             raise self._failed
 
+    def hurry(self) -> None:
+        """End the window at once, unless a handler or a hook runs. While a commit is in flight, this one follows it."""
+        if self._recording or self.fenced or self._closed:
+            return
+        self._cancel_alarm()
+        if not self.busy:
+            self._fire()
+        else:
+            self._last = self._try_to_encode()
+
     def close(self) -> None:
         """Cancel the window; its changes are lost."""
         self._closed = True
+        self._cancel_alarm()
+
+    def _cancel_alarm(self) -> None:
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
@@ -102,23 +117,33 @@ class WriteBehind(Saver):
         self._due = True
         if self._recording or self.busy or self.fenced or self._closed:
             return
-        try:
-            self._save()
-        except Exception as error:  # the state cannot be encoded; raising from this callback would reach no supervisor
-            self.incarnation.crash(error)
+        data = self._try_to_encode()
+        if data is not None:
+            self._save(data)
 
-    def _save(self) -> None:
+    def _try_to_encode(self) -> bytes | None:
+        """The state as it is. If it cannot be encoded, crash the incarnation: raising from a callback would reach no supervisor."""
+        try:
+            return self._encode()
+        except Exception as error:
+            self.incarnation.crash(error)
+            return None
+
+    def _save(self, data: bytes) -> None:
         self._due = False
-        data = self._encode()
         if data != self._committed:
             self._commit(data)
 
     def _commit_succeeded(self) -> None:
-        if self._due:
+        last, self._last = self._last, None
+        if last is not None and last != self._committed:
+            self._commit(last)
+        elif self._due:
             self._fire()
 
     def _commit_failed(self, error: Exception) -> None:
         """Retry after another window, unless the incarnation ends."""
+        self._last = None
         if not self._closed and not self._ends_incarnation(error):
             self._failed = error
             self._due = False

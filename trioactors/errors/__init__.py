@@ -18,6 +18,7 @@ callers), `data` (values, bytes and stores) and `base` (the root).
     ├── AdministrationError             a supervisor refuses a request in its present state
     │   ├── ChildRunning                    terminate the child first
     │   ├── ChildRestarting                 terminate the child first, or wait
+    │   ├── TooManyChildren                 the supervisor has as many children as `max_children` allows
     │   └── ChildPresent                    restart or delete the child instead
     ├── DeliveryError                   a message was not accepted, or got no reply
     │   ├── ActorStopped                    the target has stopped and will not be restarted

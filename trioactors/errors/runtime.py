@@ -33,6 +33,7 @@ __all__ = [
     "StoreMissing",
     "SupervisorGaveUp",
     "SystemClosed",
+    "TooManyChildren",
     "TooManyTimers",
     "UnknownName",
     "UsageError",
@@ -131,6 +132,10 @@ class ChildRunning(AdministrationError):
 
 class ChildRestarting(AdministrationError):
     """The child is being restarted: terminate it first, or wait."""
+
+
+class TooManyChildren(AdministrationError):
+    """The supervisor has as many children as its `max_children` allows."""
 
 
 class ChildPresent(AdministrationError):

@@ -11,6 +11,7 @@ Invariants:
   `Activity` counts the active mailboxes, which makes `quiesce` exact.
 * Every envelope counted in `accepted` leaves through exactly one other counter, so `ledger` always balances.
 * After `close` the queue is empty and stays empty; the next start clears `closed`.
+* While the mailbox is drained, `closed` is set too, so that sending looks twice; it then admits some senders.
 """
 
 from __future__ import annotations
@@ -23,15 +24,31 @@ from typing import Final
 import attrs
 import trio
 
-from trioactors.errors import MailboxFull, TrioactorsError
+from trioactors.errors import ActorStopped, MailboxFull, TrioactorsError
 from trioactors.messaging.ledger import Ledger
-from trioactors.messaging.messages import Admission, Call, Envelope
+from trioactors.messaging.messages import Admission, Call, Envelope, Sender
 from trioactors.messaging.overload import Needs
 from trioactors.scheduling.activity import Activity
 from trioactors.scheduling.deadlines import SMALLEST_SWEEP
 from trioactors.settings import Overflow
 
-__all__ = ["Mailbox", "count_shed", "ledger_of", "refused"]
+__all__ = ["Mailbox", "Refusal", "begin_drain", "count_shed", "end_drain", "is_over", "ledger_of", "refused"]
+
+
+@attrs.frozen(eq=False)
+class Refusal:
+    """Why a mailbox refuses messages: it is closed, or it is drained and still admits some senders."""
+
+    error: Callable[[], TrioactorsError]
+    admits: Callable[[Sender | None], bool] | None = None
+    """Whether a sender may still send, while the mailbox is drained; None if it is closed."""
+    look: Callable[[], None] | None = None
+    """Called between messages while the mailbox is drained."""
+
+    def check(self, sender: Sender | None) -> None:
+        """Raise the error if messages of *sender* are refused: `ActorStopped`, or `UsageError` in a forked process."""
+        if self.admits is None or not self.admits(sender):
+            raise self.error()
 
 
 @attrs.define(eq=False)
@@ -53,7 +70,8 @@ class Mailbox:
     lookers: list[Callable[[], None]] | tuple[()] = attrs.field(default=(), repr=False)
     """Callbacks run between messages; tests use them to wait for a state."""
     current: Envelope | None = None
-    closed: Callable[[], TrioactorsError] | None = attrs.field(default=None, repr=False)
+    closed: Refusal | None = attrs.field(default=None, repr=False)
+    """Which messages are refused; None while none are."""
     peak: int = 0
     """The most messages that ever waited at once."""
     rejected: int = 0
@@ -84,7 +102,7 @@ class Mailbox:
     def put(self, envelope: Envelope) -> bool:
         """Accept *envelope* if there is room, and return whether there was. Raises `ActorStopped` if the mailbox is closed."""
         if self.closed is not None:
-            raise self.closed()
+            self.closed.check(envelope.sender)
         queue = self.queue
         waiting = len(queue)
         if waiting >= self.limit and not self._make_room():
@@ -245,7 +263,8 @@ class Mailbox:
 
     def close(self, closed: Callable[[], TrioactorsError], cause: str) -> None:
         """Refuse the waiting calls, turn the waiting casts into dead letters, and accept nothing more: the child will not be restarted."""
-        self.closed = closed
+        end_drain(self)
+        self.closed = Refusal(closed)
         self.paused = False
         while self.queue:
             envelope = self.queue.popleft()
@@ -268,6 +287,41 @@ class Mailbox:
     def __len__(self) -> int:
         """How many messages wait."""
         return len(self.queue)
+
+
+def is_over(mailbox: Mailbox) -> bool:
+    """Whether *mailbox* is closed: its child will not be restarted."""
+    return mailbox.closed is not None and mailbox.closed.admits is None
+
+
+def begin_drain(mailbox: Mailbox, admits: Callable[[Sender | None], bool], at_rest: Callable[[], None]) -> None:
+    """Refuse messages from now on, except from senders that *admits* admits. Calls *at_rest* when there may be no more to do.
+
+    Without effect if *mailbox* is drained or closed already.
+    """
+    if mailbox.closed is not None:
+        return
+
+    def draining() -> ActorStopped:
+        return ActorStopped(
+            f"{mailbox.owner} is being drained: it handles what it has accepted, takes no new messages, and then stops"
+        )
+
+    def look() -> None:
+        if mailbox.paused or not mailbox.queue:
+            at_rest()
+
+    mailbox.closed = Refusal(draining, admits, look)
+    mailbox.lookers = [*mailbox.lookers, look]
+    mailbox.attention = True
+
+
+def end_drain(mailbox: Mailbox) -> None:
+    """Accept messages from all senders again. Without effect if *mailbox* is not drained."""
+    drain = mailbox.closed
+    if drain is not None and drain.admits is not None:
+        mailbox.closed = None
+        mailbox.lookers = [looker for looker in mailbox.lookers if looker is not drain.look]
 
 
 _COUNTED: Final = tuple(field.name for field in attrs.fields(Ledger) if field.name not in {"in_progress", "waiting"})

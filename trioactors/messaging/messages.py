@@ -260,7 +260,7 @@ class Call(Envelope):
     __slots__ = ("caller", "gone", "inherited", "left", "nested", "receiver", "sent")
 
     left: Callable[[], None]
-    """Called once if the caller leaves before its reply. Set only on a call whose reply is deferred, if its handler asked for it."""
+    """Called once if the caller leaves before its reply. Set only on a call whose reply is deferred."""
 
     def __init__(
         self,

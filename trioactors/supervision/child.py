@@ -28,7 +28,6 @@ from trioactors.supervision.runtime import Runtime
 from trioactors.supervision.specs import INTERNAL, ChildSpec, Supervisor
 from trioactors.supervision.wait_graph import Node, Wait
 from trioactors.trace.formatting import described
-from trioactors.trace.observers import Observers
 from trioactors.trace.records import ChildExited, ChildStarted
 
 __all__ = [
@@ -39,7 +38,6 @@ __all__ = [
     "leaves_for_good",
     "start_failure",
     "waiting_incarnation",
-    "whose",
 ]
 
 
@@ -310,6 +308,11 @@ class Incarnation:
         if child.parent is not None:
             child.parent.child_ready(child, self)
 
+    @property
+    def owes_replies(self) -> bool:
+        """Whether it has deferred a reply to a caller that still waits."""
+        return False
+
     def message_in_progress(self) -> Envelope | None:
         """The message being handled now. None for children that are no actors."""
         return None
@@ -373,12 +376,6 @@ class Incarnation:
         if self.failure is None:
             self.failure = error
             self.kill(f"{self.child.name} failed: {described(error, repr)}")
-
-
-def whose(observers: Observers, task: trio.lowlevel.Task) -> str:
-    """The name of the child that *task* belongs to; empty if it belongs to no child of the system with these *observers*."""
-    incarnation = task.context.get(current_incarnation)
-    return incarnation.child.name if incarnation is not None and incarnation.child.runtime.observers is observers else ""
 
 
 def waiting_incarnation() -> Incarnation | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, cast
 
 import attrs
@@ -10,11 +11,14 @@ import trio
 from trioactors.errors import StoreError, UsageError
 from trioactors.errors.exits import Exit
 from trioactors.persistence.committer import STORE
-from trioactors.supervision.child import Child, Incarnation, current_incarnation
+from trioactors.scheduling.deadlines import Alarm
+from trioactors.scheduling.parking import Parking
+from trioactors.supervision.child import Child, Incarnation, current_incarnation, leaves_for_good
+from trioactors.supervision.draining import drain_seconds
 from trioactors.supervision.resources import Resource
 from trioactors.supervision.specs import ChildSpec, target_of
 
-__all__ = ["FunctionChild", "ResourceChild", "TaskStatus", "hold_resource", "run_function"]
+__all__ = ["FunctionChild", "ResourceChild", "TaskStatus", "hold_resource", "run_function", "stop_requested"]
 
 
 class TaskStatus:
@@ -46,6 +50,29 @@ async def run_function(incarnation: Incarnation) -> None:
         await spec.make()
 
 
+async def stop_requested() -> None:
+    """Wait until the function that runs this, a child with `drain=`, is asked to stop for good.
+
+        async def serve() -> None:
+            async with trio.open_nursery() as requests, trio.open_nursery() as accepting:
+                accepting.start_soon(accept, requests)
+                await ta.stop_requested()
+                accepting.cancel_scope.cancel()    # no new requests; those that have begun are finished
+
+        ta.child(serve, drain=10.0)
+
+    The function finishes what it has begun and returns. When its drain is over it is cancelled, and so is a function without `drain=`, at
+    once. Raises `UsageError` outside a function that is a child.
+    """
+    incarnation = current_incarnation.get()
+    child = None if incarnation is None else incarnation.child
+    if incarnation is None or not isinstance(child, FunctionChild):
+        raise UsageError("stop_requested() is for an async function that is a child: ta.child(serve, drain=10.0)")
+    await trio.lowlevel.checkpoint()
+    while incarnation.asked is None:
+        await child.told.wait()
+
+
 async def hold_resource(incarnation: Incarnation) -> None:
     """Run one incarnation of a child that is a resource: enter it, wait for the stop, leave it."""
     child = cast("ResourceChild", incarnation.child)
@@ -62,10 +89,38 @@ async def hold_resource(incarnation: Incarnation) -> None:
 class FunctionChild(Child):
     """A child that is an async function."""
 
+    told: Parking = attrs.field(factory=Parking, init=False)
+    """Where `stop_requested` waits."""
+    _alarm: Alarm | None = attrs.field(default=None, init=False)
+    """Cancels a function that was told, when its drain is over."""
+
+    @property
+    def grace(self) -> float:
+        """The time in seconds that it may take to stop, a drain included."""
+        return super().grace + self._patience
+
+    @property
+    def _patience(self) -> float:
+        """For how many seconds it may go on after it was told, if it is stopped now."""
+        if not self.spec.drain or self.runtime.forced is not None or not leaves_for_good(self):
+            return 0.0
+        return drain_seconds(self)
+
     def request_stop(self, incarnation: Incarnation, reason: Exit) -> None:
-        """Cancel the function: there is no other way to stop it."""
+        """Cancel the function; if it is drained, tell it first, and cancel it only if it does not return in time."""
         incarnation.asked = incarnation.asked or reason
-        incarnation.scope.cancel(reason=f"{self.name} is stopped: {reason}")
+        cancel = partial(incarnation.scope.cancel, reason=f"{self.name} is stopped: {reason}")
+        if (patience := self._patience) > 0:
+            self._alarm = self.runtime.deadlines.at(self.runtime.now() + patience, cancel)
+            self.told.wake()
+        else:
+            cancel()
+
+    def end(self, incarnation: Incarnation, reason: Exit) -> Incarnation | None:
+        """Drop the alarm, and record the exit."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+        return super().end(incarnation, reason)
 
     def _reported(self, incarnation: Incarnation, reason: Exit) -> bool:
         """Whether this is the store, which could not be opened: `open_system` raises that error itself."""

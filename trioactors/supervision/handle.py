@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import attrs
 import trio
@@ -15,22 +15,20 @@ import trio
 from trioactors.errors import (
     ActorStopped,
     CallTimeout,
-    ChildPresent,
     ChildRestarting,
     ChildRunning,
     Ignore,
-    NameTaken,
-    SpecError,
     StartFailed,
     UnknownName,
 )
-from trioactors.supervision.child import Child, Parent, leaves_for_good, start_failure, waiting_incarnation
+from trioactors.supervision.adding import add_child, check_depth, check_spec, status_of
+from trioactors.supervision.child import Child, leaves_for_good, start_failure, waiting_incarnation
+from trioactors.supervision.draining import drain_seconds, drained
 from trioactors.supervision.dynamic import abandon_start, independent, start_concurrently, start_error, stop_concurrently
 from trioactors.supervision.requests import Request
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.specs import (
-    INTERNAL,
-    MAX_DEPTH,
+    ActorSpec,
     ChildKind,
     ChildSpec,
     Restart,
@@ -45,6 +43,7 @@ from trioactors.supervision.wait_graph import waiting
 __all__ = ["ChildInfo", "SupervisorHandle", "restart_child_of", "start_in", "stop_child", "wait_until_running"]
 
 
+A = TypeVar("A")
 T = TypeVar("T")
 
 
@@ -62,12 +61,12 @@ class ChildInfo:
 async def start_in(supervisor: SupervisorChild, spec: ChildSpec | Supervisor, *, dynamic: bool) -> Child:
     """Start one more child. Raises `NameTaken`, `ChildRunning`, `ChildPresent`, `StartFailed` (its cause may be `Ignore`)."""
     check_significance(spec, supervisor.plan)
-    _check_depth(supervisor, spec)
+    check_depth(supervisor, spec)
     what = f"starting {spec.name or 'a child'}"
     added: list[Child] = []
 
     async def action(loop: SupervisorLoop) -> Child:
-        child = _add(supervisor, spec, dynamic=dynamic)
+        child = add_child(supervisor, spec, dynamic=dynamic)
         added.append(child)
         if not await loop.start(child):
             raise start_error(loop, child)
@@ -79,7 +78,7 @@ async def start_in(supervisor: SupervisorChild, spec: ChildSpec | Supervisor, *,
 
     if independent(supervisor) and waiting_incarnation() is None:
         supervisor.runtime.check_thread(supervisor)
-        return await start_concurrently(_working(supervisor, what), _add(supervisor, spec, dynamic=dynamic))
+        return await start_concurrently(_working(supervisor, what), add_child(supervisor, spec, dynamic=dynamic))
     return await _request(supervisor, what, action, withdrawn=withdrawn, spec=spec)
 
 
@@ -129,7 +128,13 @@ def _allowed(supervisor: SupervisorChild, targets: tuple[Child, ...], spec: Chil
     """The time in seconds that a request may take: what the settings allow for a start and a stop, plus the times of its targets."""
     settings = supervisor.runtime.settings
     own = 0.0 if spec is None else (spec.start_timeout or 0.0)
-    return settings.start_timeout + settings.grace + settings.call_timeout + own + sum(c.grace + c.start_timeout for c in targets)
+    return (
+        settings.start_timeout
+        + settings.grace
+        + settings.call_timeout
+        + own
+        + sum(c.grace + c.start_timeout + drain_seconds(c) for c in targets)
+    )
 
 
 async def wait_until_running(supervisor: SupervisorChild) -> None:
@@ -168,44 +173,17 @@ async def _up(supervisor: SupervisorChild) -> None:
         supervisor.watchers = [other for other in supervisor.watchers if other is not look]
 
 
-def _check_spec(spec: object) -> None:
-    if not isinstance(spec, ChildSpec | Supervisor):
-        raise SpecError(f"start_child takes a child, not {spec!r:.80}; wrap it in ta.child(...)")
+async def stop_child(child: Child, drain: float | None = None) -> None:
+    """Stop *child* for good. A dynamic or temporary child is forgotten, any other stays known as *undefined*. Idempotent.
+
+    It is drained first for up to *drain* seconds, by default as its spec says. Its supervisor is free meanwhile. If the caller is
+    cancelled during that, the child runs on.
+    """
+    async with drained(child, child.spec.drain if drain is None else drain):
+        await _stop_drained(child)
 
 
-def _check_depth(supervisor: SupervisorChild, spec: ChildSpec | Supervisor) -> None:
-    if isinstance(spec, Supervisor) and (depth := _depth_of(supervisor) + spec.depth) > MAX_DEPTH:
-        raise SpecError(f"{spec.name!r} would be {depth} supervisors deep; {MAX_DEPTH} is the limit. Make the tree wider.")
-
-
-def _depth_of(supervisor: SupervisorChild) -> int:
-    """The number of supervisors from the top to *supervisor*; the system's own do not count."""
-    depth = 0
-    node: Parent | None = supervisor
-    while node is not None:
-        depth += not node.name.startswith(INTERNAL)
-        node = node.parent
-    return depth
-
-
-def _add(supervisor: SupervisorChild, spec: ChildSpec | Supervisor, *, dynamic: bool) -> Child:
-    present = supervisor.children.get(spec.name or "")
-    if present is not None:
-        raise _known_already(present)
-    child = supervisor.make_child(supervisor, spec, dynamic=dynamic)
-    supervisor.registry.register(child)
-    supervisor.children[child.name] = child
-    return child
-
-
-def _known_already(child: Child) -> Exception:
-    if child.status.down and not (child.dynamic and child.status is ChildStatus.FAILED):
-        return ChildPresent(f"{child!r} is known: restart or delete it")
-    return NameTaken(child.name, repr(child)) if child.dynamic else ChildRunning(f"{child!r} is running already")
-
-
-async def stop_child(child: Child) -> None:
-    """Stop *child* for good. A dynamic or temporary child is forgotten, any other stays known as *undefined*. Idempotent."""
+async def _stop_drained(child: Child) -> None:
     supervisor = _supervisor_of(child)
     what = f"stopping {child.name}"
 
@@ -213,7 +191,7 @@ async def stop_child(child: Child) -> None:
         if not supervisor.is_child(child):
             return
         child.leaving = True
-        await loop.stop(child)
+        await loop.stop_now(child)
         if child.dynamic or child.spec.restart is Restart.TEMPORARY:
             supervisor.forget_child(child)
 
@@ -295,13 +273,19 @@ class SupervisorHandle:
         except (KeyError, TypeError):  # not known, or not even hashable
             raise UnknownName(name, list(self._child.children)) from None
 
+    @overload
+    async def start_child(self, spec: ActorSpec[A]) -> A: ...
+
+    @overload
+    async def start_child(self, spec: ChildSpec | Supervisor) -> Any: ...
+
     async def start_child(self, spec: ChildSpec | Supervisor) -> Any:
         """Add a child at the end and start it. Returns the ref of an actor; None for other kinds, or if the start was ignored.
 
-        Raises `ChildRunning` or `ChildPresent` if this supervisor knows the name, `NameTaken` if it is taken elsewhere, and
-        `StartFailed`; the child is then forgotten, as in OTP.
+        Raises `ChildRunning`, `ChildRestarting` or `ChildPresent` if this supervisor knows the name, `NameTaken` if it is taken
+        elsewhere, `TooManyChildren`, and `StartFailed`; the child is then forgotten, as in OTP.
         """
-        _check_spec(spec)
+        check_spec(spec)
         try:
             child = await start_in(self._child, spec, dynamic=self._child.plan.strategy is Strategy.DYNAMIC)
         except StartFailed as failed:
@@ -354,7 +338,9 @@ class SupervisorHandle:
         """Its children as they are now, in start order."""
         self._child.runtime.check_fork()
         return tuple(
-            ChildInfo(name=c.name, kind=c.spec.kind, status=c.status, incarnation=c.incarnation, restart=c.spec.restart)
+            ChildInfo(
+                name=c.name, kind=c.spec.kind, status=status_of(self._child, c), incarnation=c.incarnation, restart=c.spec.restart
+            )
             for c in self._child.children.values()
         )
 

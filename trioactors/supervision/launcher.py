@@ -7,6 +7,7 @@ of these at a time, and for nothing else meanwhile. A start is abandoned as soon
 from __future__ import annotations
 
 import contextvars
+from collections.abc import Sequence
 from functools import partial
 
 import attrs
@@ -15,6 +16,7 @@ import trio
 from trioactors.errors.exits import KILLED, SHUTDOWN
 from trioactors.scheduling.deadlines import Alarm
 from trioactors.supervision.child import Child, Incarnation, leaves_for_good, start_failure
+from trioactors.supervision.draining import at_rest, cut_by_force, own_drain_end, refuse_others, report_drain, runs, wait_for_one
 from trioactors.supervision.lifecycle import run_incarnation
 from trioactors.supervision.requests import Loop, StopRequested
 from trioactors.supervision.restarts import ChildRestarts, ChildStatus
@@ -37,9 +39,13 @@ class Launcher(Loop):
     known: dict[Child, Incarnation] = attrs.field(factory=dict["Child", "Incarnation"], init=False)
     """Children whose exit is still to be handled, with the incarnation that runs or has exited."""
     _stopping: bool = attrs.field(default=False, init=False)
+    _not_coming_back: bool = attrs.field(default=False, init=False)
+    """Whether the supervisor shuts down, and its own supervisor will not restart it."""
     _backoffs: dict[Child, Alarm] = attrs.field(factory=dict["Child", "Alarm"], init=False)
     waiting_group: dict[Child, tuple[str, ...]] = attrs.field(factory=dict["Child", "tuple[str, ...]"], init=False)
     """Names that restart together with a child that waits for its restart."""
+    restarting: Child | None = attrs.field(default=None, init=False)
+    """The child that is being started in a restart."""
     uncounted: ChildRestarts = attrs.field(init=False, repr=False)
     """The restarts of a child that has had none."""
     _context: contextvars.Context = attrs.field(factory=contextvars.copy_context, init=False)
@@ -94,15 +100,21 @@ class Launcher(Loop):
         self._context.run(lambda: self.nursery.start_soon(run_incarnation, child, incarnation, name=child.name))
         return incarnation
 
+    def _asked(self) -> bool:
+        """Whether the supervisor itself is asked to stop."""
+        return self.incarnation.asked is not None
+
     async def start(self, child: Child) -> bool:
         """Start *child* and wait until it is ready, has failed or was ignored. Returns whether it runs. Raises `StopRequested`."""
+        if self._asked():
+            raise StopRequested
         incarnation = self.launch(child)
         self.attending = child
         try:
             while not incarnation.settled:
                 await self.wait()
-                if self.incarnation.asked is not None and not incarnation.settled:
-                    await self.stop(child)
+                if self._asked() and not incarnation.settled:
+                    await self.stop_now(child)
                     raise StopRequested
         finally:
             self.attending = None
@@ -126,7 +138,28 @@ class Launcher(Loop):
     # --- stopping ---
 
     def _kill(self, child: Child, incarnation: Incarnation) -> None:
-        incarnation.kill(f"{self.child.name} stops {child.name}: its grace of {child.grace:g} s is over")
+        forced = self.child.runtime.forced
+        incarnation.kill(forced or f"{self.child.name} stops {child.name}: its grace of {child.grace:g} s is over")
+
+    def _for_good(self, child: Child) -> bool:
+        """Whether *child*, which is being stopped, will not come back."""
+        return self._not_coming_back or leaves_for_good(child)
+
+    async def _drain(self, children: Sequence[Child]) -> None:
+        """Let those of *children* that are drained handle what they have accepted. They are being stopped, so a crash ends the drain."""
+        runtime = self.child.runtime
+        ends = {child: own_drain_end(child, child.spec.drain) for child in children if runs(child) and not at_rest(child)}
+        drained = {child: end for child, end in ends.items() if end is not None}
+        for child in drained:
+            refuse_others(child)
+        before = self.attending
+        for child, end in drained.items():
+            self.attending = child
+            self._break_cycle(child)
+            began = runtime.now()
+            await wait_for_one(child, end)
+            report_drain(runtime, child.name, began, child.mailboxes())
+        self.attending = before
 
     def ask_to_stop(self, child: Child) -> Incarnation | None:
         """Ask *child* to stop, if it runs. Its exit needs no handling any more."""
@@ -137,7 +170,7 @@ class Launcher(Loop):
             child.status = ChildStatus.UNDEFINED
             return None
         child.status = ChildStatus.STOPPING
-        grace = child.grace
+        grace = 0.0 if cut_by_force(child) else child.grace
         if grace <= 0:
             self._kill(child, incarnation)
         elif incarnation.grace is None:  # otherwise it is being stopped already
@@ -148,7 +181,13 @@ class Launcher(Loop):
         return incarnation
 
     async def stop(self, child: Child) -> None:
-        """Stop *child*, and wait until it has exited."""
+        """Stop *child*, and wait until it has exited. If it will not come back, it is drained first, if its spec or its system says so."""
+        if self._for_good(child):
+            await self._drain([child])
+        await self.stop_now(child)
+
+    async def stop_now(self, child: Child) -> None:
+        """Stop *child* without a drain, and wait until it has exited."""
         incarnation = self.ask_to_stop(child)
         if incarnation is not None:
             before, self.attending = self.attending, child
@@ -182,6 +221,7 @@ class Launcher(Loop):
         self._stopping = True
         children = list(reversed(self.child.children.values()))
         if self.plan.strategy is Strategy.DYNAMIC:
+            await self._drain(children if self._for_good(self.child) else ())
             for incarnation in [self.ask_to_stop(child) for child in children]:
                 while incarnation is not None and incarnation.ended is None:
                     await self.wait()

@@ -17,9 +17,10 @@ import trio
 
 from trioactors.errors import Ignore, Shutdown, StartFailed, StateUnreadable
 from trioactors.errors.exits import CRASH, KILLED, NORMAL, Exit, ExitKind, forget_old_frames, is_group, leaves
-from trioactors.supervision.child import Child, Incarnation
+from trioactors.supervision.child import Child, Incarnation, current_incarnation
+from trioactors.trace.observers import Observers
 
-__all__ = ["judge", "pass_through", "run_incarnation"]
+__all__ = ["judge", "pass_through", "run_incarnation", "whose"]
 
 
 def judge(error: BaseException) -> Exit:
@@ -94,3 +95,9 @@ def pass_through(error: BaseException, interrupt: Callable[[BaseException], None
         outer, _ = error.split(trio.Cancelled)
         if outer is not None:
             raise outer
+
+
+def whose(observers: Observers, task: trio.lowlevel.Task) -> str:
+    """The name of the child that *task* belongs to; empty if it belongs to no child of the system with these *observers*."""
+    incarnation = task.context.get(current_incarnation)
+    return incarnation.child.name if incarnation is not None and incarnation.child.runtime.observers is observers else ""

@@ -18,7 +18,9 @@ from trioactors.messaging.ledger import Accounts
 from trioactors.persistence.committer import Committer
 from trioactors.scheduling.activity import Activity
 from trioactors.scheduling.deadlines import Deadlines
+from trioactors.scheduling.parking import Parking
 from trioactors.settings import Settings
+from trioactors.supervision.stopping import Stopping
 from trioactors.trace.loop_lag import LoopLag
 from trioactors.trace.observers import Observers
 
@@ -55,9 +57,20 @@ class Runtime:
     """Whether the tree has been stopped and the system is over."""
     forked: bool = attrs.field(default=False, init=False)
     """Whether this is the copy in a forked process. Then `closed` is true as well."""
+    stopping: Stopping | None = attrs.field(default=None, init=False)
+    """The times of the stop; None until the whole system is asked to stop."""
+    forced: str | None = attrs.field(default=None, init=False)
+    """Why all that still runs is cancelled; None until a stop is forced."""
+    resting: Parking = attrs.field(factory=Parking, init=False, repr=False)
+    """Woken whenever an actor may have come to rest, and when a stop is forced. Drains wait here."""
 
     def __attrs_post_init__(self) -> None:
         self.observers.changed = self.lag.reconsider
+
+    @property
+    def draining(self) -> bool:
+        """Whether the whole system is drained before it stops, or was."""
+        return self.stopping is not None and self.stopping.drain_until is not None
 
     def check_thread(self, target: object) -> None:
         """Raise `WrongThread` outside this system's Trio run; `SystemClosed` if the system is closed too; `UsageError` in a fork."""

@@ -9,12 +9,12 @@ import inspect
 import math
 from collections.abc import Awaitable, Callable
 from functools import partial, wraps
-from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeGuard, TypeVar, get_origin, overload
+from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, TypeGuard, TypeVar, get_origin, overload
 
 import attrs
 
 from trioactors.errors import SpecError
-from trioactors.settings import Backoff, Intensity, choice, flag, of_class, seconds
+from trioactors.settings import Backoff, Intensity, choice, count, drain_time, flag, of_class, seconds
 from trioactors.supervision.arguments import takes, takes_nothing
 from trioactors.supervision.choices import AutoShutdown as AutoShutdown
 from trioactors.supervision.choices import AutoShutdownWord, GiveUpWord, RestartWord, StrategyWord
@@ -30,6 +30,7 @@ __all__ = [
     "INTERNAL",
     "MAX_DEPTH",
     "MAX_NAME",
+    "ActorSpec",
     "AutoShutdown",
     "ChildKind",
     "ChildSpec",
@@ -46,15 +47,15 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+A = TypeVar("A", bound=ActorLike)
+A_co = TypeVar("A_co", covariant=True)
 
 P = ParamSpec("P")
 
 BRUTAL_KILL: Final = 0.0
 """A grace of zero: the child is cancelled at once, and its exit is *killed*."""
-
 MAX_DEPTH: Final = 100
 """The greatest depth of a tree. Trio cannot cancel nurseries that are nested about 400 deep."""
-
 MAX_NAME: Final = 1_000
 """The greatest length of a name, in characters."""
 
@@ -104,10 +105,10 @@ def _kind_of(make: object, target: object) -> ChildKind:
         return ChildKind.RESOURCE
     if inspect.iscoroutinefunction(target) or inspect.iscoroutinefunction(getattr(target, "__call__", None)):  # noqa: B004
         return ChildKind.FUNCTION
-    raise SpecError(
-        f"{make!r} cannot be a child: give an actor class, an async function, ta.resource(...) or a ta.Supervisor, "
-        f"and bind arguments with functools.partial"
+    wanted = (
+        "give an actor class, an async function, ta.resource(...) or a ta.Supervisor, and bind arguments with functools.partial"
     )
+    raise SpecError(f"{make!r} cannot be a child: {wanted}")
 
 
 def _check_arguments(make: object, target: object) -> bool:
@@ -127,6 +128,8 @@ class ChildSpec:
     restart: Restart
     grace: float | None = None
     start_timeout: float | None = None
+    drain: float | None = None
+    """Seconds of its drain; infinity for as long as the stop permits, None for what its system says."""
     significant: bool = False
     wants_status: bool = False
     """Whether the function takes `task_status`, and reports itself when it is ready."""
@@ -134,6 +137,11 @@ class ChildSpec:
     """The class, function or resource behind partials and generic aliases."""
     plan: Plan | None = attrs.field(repr=False, eq=False)
     """The plan of the actor class; None for any other kind."""
+
+
+@attrs.frozen(kw_only=True)
+class ActorSpec(ChildSpec, Generic[A_co]):
+    """The declaration of an actor of this class, made by `child`. Starting it gives a ref of that class."""
 
 
 @overload
@@ -144,6 +152,7 @@ def child(
     restart: Restart | RestartWord | None = None,
     grace: float | None = None,
     start_timeout: float | None = None,
+    drain: bool | float | None = None,
     significant: bool = False,
 ) -> ChildSpec: ...
 
@@ -156,18 +165,33 @@ def child(  # type: ignore[overload-overlap]  # a class is no plain function
     restart: Restart | RestartWord | None = None,
     grace: float | None = None,
     start_timeout: float | None = None,
+    drain: bool | float | None = None,
     significant: bool = False,
 ) -> NotStartable: ...
 
 
 @overload
 def child(
-    make: Callable[[], ActorLike] | partial[Any] | Resource[Any],
+    make: Callable[[], A] | partial[A] | Resource[A],
     *,
     name: str | None = None,
     restart: Restart | RestartWord | None = None,
     grace: float | None = None,
     start_timeout: float | None = None,
+    drain: bool | float | None = None,
+    significant: bool = False,
+) -> ActorSpec[A]: ...
+
+
+@overload
+def child(
+    make: partial[Any] | Resource[Any],
+    *,
+    name: str | None = None,
+    restart: Restart | RestartWord | None = None,
+    grace: float | None = None,
+    start_timeout: float | None = None,
+    drain: bool | float | None = None,
     significant: bool = False,
 ) -> ChildSpec: ...
 
@@ -179,6 +203,7 @@ def child(
     restart: Restart | RestartWord | None = None,
     grace: float | None = None,
     start_timeout: float | None = None,
+    drain: bool | float | None = None,
     significant: bool = False,
 ) -> Any:
     """Declare a child: an actor class, an async function or a `resource`. Bind arguments with `functools.partial`.
@@ -190,6 +215,7 @@ def child(
     * *restart*: `permanent`, `transient` or `temporary`, see `Restart`. By default actors and resources are permanent, functions transient;
     * *grace*: how long the child may take to stop, in seconds; then it is cancelled. `BRUTAL_KILL` cancels it at once;
     * *start_timeout*: how long it may take to become ready, in seconds;
+    * *drain*: whether it finishes what it has accepted before it stops for good: True, or the most seconds; False: never;
     * *significant*: whether its exit counts for the `auto_shutdown` of its supervisor.
 
     The two times are by default those of `Settings`. A function that takes `task_status` is ready when it calls `task_status.started()`,
@@ -203,13 +229,15 @@ def child(
     kind = _kind_of(make, target) if plan is None else ChildKind.ACTOR
     wants_status = _check_arguments(make, target)
     default = Restart.TRANSIENT if kind is ChildKind.FUNCTION else Restart.PERMANENT
-    return ChildSpec(
+    kind_of_spec: Any = ChildSpec if plan is None else ActorSpec
+    return kind_of_spec(
         make=make,
         name=name,
         kind=kind,
         restart=default if restart is None else choice(restart, Restart, "restart"),
         grace=None if grace is None else seconds(grace, "grace"),
         start_timeout=None if start_timeout is None else seconds(start_timeout, "start_timeout"),
+        drain=None if drain is None else drain_time(drain, "drain"),
         significant=flag(significant, "significant"),
         wants_status=wants_status,
         target=target,
@@ -247,6 +275,7 @@ class Supervisor:
       restarts count against the supervisor only if it is given;
     * *child_intensity*: how many restarts of one child are allowed. A child that has more stays down as *failed*, and its siblings live on;
     * *backoff*: how long to wait before a restart, counted for each child; by default not at all;
+    * *max_children*: how many children it may have, stopped ones that it knows included; by default any number;
     * *auto_shutdown*: whether it shuts down when significant children have exited, see `AutoShutdown`;
     * *give_up*: how it exits when it gives up, see `GiveUp`;
     * *restart*, *significant*: as in `child`, if it stands below another supervisor;
@@ -266,6 +295,7 @@ class Supervisor:
     restart: Restart
     significant: bool
     grace: float
+    max_children: int | None
 
     def __attrs_init__(self, **fields: Any) -> None:
         """Set the fields; attrs puts its own method here."""
@@ -284,6 +314,7 @@ class Supervisor:
         restart: Restart | RestartWord = Restart.PERMANENT,
         significant: bool = False,
         grace: float = math.inf,
+        max_children: int | None = None,
     ) -> None:
         """Check the options and the children. Raises `SpecError`."""
         self.__attrs_init__(
@@ -298,6 +329,7 @@ class Supervisor:
             restart=choice(restart, Restart, "restart"),
             significant=flag(significant, "significant"),
             grace=seconds(grace, "grace"),
+            max_children=None if max_children is None else count(max_children, "max_children", least=1),
         )
 
     @property
@@ -314,6 +346,7 @@ class Supervisor:
 
     kind = ChildKind.SUPERVISOR
     start_timeout = math.inf  # each of its children has its own
+    drain = 0.0  # the same
 
     def __attrs_post_init__(self) -> None:
         where = f"supervisor {self.name!r}"
@@ -322,6 +355,8 @@ class Supervisor:
                 raise SpecError(f"{where}: {spec!r} is not a child; wrap it in ta.child(...)")
             check_significance(spec, self)
         _check_siblings(self.children, where)
+        if self.max_children is not None and len(self.children) > self.max_children:
+            raise SpecError(f"{where} declares {len(self.children)} children, and max_children={self.max_children}")
         if self.child_intensity is not None and self.strategy in {Strategy.ONE_FOR_ALL, Strategy.REST_FOR_ONE}:
             raise SpecError(
                 f"{where} is {self.strategy.value}: its children depend on each other, so none can stay down alone and child_intensity "
@@ -347,9 +382,8 @@ def _check_siblings(children: tuple[ChildSpec | Supervisor, ...], where: str) ->
             continue
         first = positions.setdefault(spec.name, position)
         if first != position:
-            raise SpecError(
-                f"{where}: its children {first} and {position} share the name {spec.name!r}; names are unique in a system"
-            )
+            both = f"its children {first} and {position} share the name {spec.name!r}"
+            raise SpecError(f"{where}: {both}; names are unique in a system")
 
 
 def check_significance(spec: ChildSpec | Supervisor, parent: Supervisor) -> None:

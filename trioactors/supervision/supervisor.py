@@ -23,7 +23,7 @@ import outcome
 import trio
 
 from trioactors.errors import ActorStopped, StartFailed, TrioactorsError
-from trioactors.errors.exits import CRASH, KILLED, Exit, ExitKind, RestartEntry
+from trioactors.errors.exits import CRASH, KILLED, SHUTDOWN, Exit, ExitKind, RestartEntry
 from trioactors.supervision.child import Child, Incarnation
 from trioactors.supervision.launcher import Launcher
 from trioactors.supervision.requests import ContinueRestart, Exited, Message, Request, StopRequested
@@ -35,6 +35,7 @@ from trioactors.supervision.restarts import (
     Verdict,
     after_exit,
     after_failed_start,
+    comes_back,
     delay_before,
     gave_up,
     shared_intensity,
@@ -232,6 +233,7 @@ class SupervisorLoop(Launcher):
                 if child.dynamic or child.spec.restart is Restart.TEMPORARY:
                     self.child.forget_child(child)
                 if decision.verdict is Verdict.SHUTS_DOWN:
+                    self._not_coming_back = not comes_back(self.plan.restart, SHUTDOWN)
                     raise StopRequested
             case _:
                 assert_never(decision.verdict)
@@ -314,7 +316,7 @@ class SupervisorLoop(Launcher):
         """Start the children of *group* that are down, in order. If one fails, the rest waits, and a retry is queued last."""
         for name in group:
             child = self.child.children.get(name)
-            if child is None or child in self.known or await self.start(child):
+            if child is None or child in self.known or await self._start_once_more(child):
                 continue
             incarnation = child.current
             if incarnation is not None and incarnation.ended is not None and not incarnation.ignored:
@@ -322,6 +324,14 @@ class SupervisorLoop(Launcher):
                 self.waiting_group[child] = group
                 self.post(ContinueRestart(child, (), counts=True, reason=incarnation.ended))
                 return
+
+    async def _start_once_more(self, child: Child) -> bool:
+        """Start *child* again in a restart. Returns whether it runs."""
+        self.restarting = child
+        try:
+            return await self.start(child)
+        finally:
+            self.restarting = None
 
     async def _continue_restart(self, message: ContinueRestart) -> None:
         self.waiting_group.pop(message.child, None)

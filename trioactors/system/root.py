@@ -2,7 +2,8 @@
 
 The tree runs in one task of a nursery that `open_system` opens, inside a *shielded* scope: otherwise a cancellation from outside would
 cancel all children at once and in random order. The body of the block is not shielded. Whatever ends the body (its last line, an error, a
-cancellation, Ctrl-C), the root is asked to stop, and the block is left when the ordered stop is done. The graces bound how long that takes.
+cancellation, Ctrl-C), the root is asked to stop, and the block is left when the ordered stop is done. If that takes longer than
+`Settings.stop_timeout`, or `ta.run` gets a second signal, the stop is *forced*: all children are cancelled at once, except the store.
 
     root (internal)          exits when the tree or dynamic does
     ├── store                if the system has one: `committer.py`
@@ -17,6 +18,8 @@ restarted.
 
 from __future__ import annotations
 
+import logging
+from functools import partial
 from typing import Final
 
 import attrs
@@ -25,21 +28,28 @@ import trio
 from trioactors.environment.forks import in_forked_children
 from trioactors.errors import StartFailed, StoreError, TrioactorsError
 from trioactors.errors.exits import SHUTDOWN, Exit
+from trioactors.messaging.mailbox import Refusal, is_over
 from trioactors.persistence.committer import STORE
 from trioactors.settings import Backoff, Intensity
 from trioactors.supervision.child import Incarnation
+from trioactors.supervision.draining import ask_supervisors, cut_by_force, in_start_order
 from trioactors.supervision.lifecycle import run_incarnation
 from trioactors.supervision.registry import Registry
 from trioactors.supervision.runtime import Runtime
 from trioactors.supervision.specs import INTERNAL, AutoShutdown, Restart, Strategy, Supervisor, child
+from trioactors.supervision.stopping import whole_stop
 from trioactors.supervision.supervisor import supervise
 from trioactors.supervision.tree import MakeChild, SupervisorChild
+from trioactors.system.draining import drain_system
+from trioactors.trace.records import StopForced
 
 __all__ = ["DYNAMIC", "Root"]
 
 _ROOT: Final = f"{INTERNAL}root"
 
 DYNAMIC: Final = f"{INTERNAL}dynamic"
+
+_log = logging.getLogger("trioactors")
 
 
 @attrs.define(eq=False, repr=False)
@@ -65,7 +75,7 @@ class Root:
         store = runtime.committer
         grace = 2 * runtime.settings.grace  # the committer itself closes within one grace
         spec = Supervisor(
-            *([child(store.run, name=STORE, restart=Restart.PERMANENT, grace=grace)] if store is not None else []),
+            *([child(store.run, name=STORE, restart=Restart.PERMANENT, grace=grace, drain=False)] if store is not None else []),
             *([tree.as_top()] if tree is not None else []),
             Supervisor(name=DYNAMIC, strategy=Strategy.DYNAMIC, child_intensity=runtime.settings.intensity).as_top(),
             name=_ROOT,
@@ -93,7 +103,7 @@ class Root:
         self._runtime.leave()
         for found in self.registry.children():
             for mailbox in found.mailboxes():
-                mailbox.closed = mailbox.closed or self._not_here
+                mailbox.closed = mailbox.closed if is_over(mailbox) else Refusal(self._not_here)
 
     def _not_here(self) -> TrioactorsError:
         return self._runtime.over("")
@@ -142,18 +152,45 @@ class Root:
         if error is not None and self.failure() is None:
             raise error
 
-    async def stop(self) -> None:
-        """Stop the tree in order and wait until it has exited. The graces bound how long that takes."""
-        self._child.leaving = True
+    async def stop(self, drain: float = 0.0) -> None:
+        """Drain the tree for up to *drain* seconds, stop it in order, and wait until it has exited. `Settings.stop_timeout` bounds all."""
+        settings, deadlines = self._runtime.settings, self._runtime.deadlines
+        limit = settings.stop_timeout
         with trio.CancelScope(shield=True):
+            stopping = whole_stop(self._runtime.now(), drain, stop_timeout=limit, grace=settings.grace)
+            alarm = deadlines.at(stopping.forced_at, partial(self.force, f"the stop took longer than stop_timeout ({limit:g} s)"))
+            if self._incarnation.ended is None:
+                self._runtime.stopping = stopping
+                if stopping.drain_until is not None:
+                    await drain_system(self._child, stopping.drain_until)
+            self._child.leaving = True
             if self._incarnation.ended is None:
                 self._child.request_stop(self._incarnation, SHUTDOWN)
             await self._child.over.wait()
+            alarm.cancel()
         self._runtime.closed = True
         self._runtime.lag.close()
         self._child.forget()
         self.registry.release(self._child)
         self.registry.close()
+
+    def force(self, why: str) -> None:
+        """End the stop at once: cancel everything that runs, but the store, whose commits are still done. Does nothing if all is over."""
+        runtime = self._runtime
+        if runtime.forced is not None or self._incarnation.ended is not None:
+            return
+        runtime.forced = why
+        self._child.leaving = True
+        children = [child for child in in_start_order(self._child) if cut_by_force(child)]
+        running = [child.current for child in children if child.current is not None and child.current.ended is None]
+        names = tuple(incarnation.child.name for incarnation in running)
+        _log.warning("the stop is forced: %s. Cancelled: %s", why, ", ".join(names[:10]) or "nothing")
+        runtime.observers.emit(StopForced(time=runtime.now(), child=_ROOT, reason=why, running=names))
+        ask_supervisors(self._child)
+        for incarnation in running:
+            incarnation.child.request_stop(incarnation, SHUTDOWN)
+            incarnation.kill(why)
+        runtime.resting.wake()
 
     def failure(self) -> BaseException | None:
         """The error to raise from the block although its body did not raise it: an interrupt, or a supervisor that gave up."""

@@ -123,6 +123,7 @@ class System(SystemView):
         restart: Restart | RestartWord | None = None,
         grace: float | None = None,
         start_timeout: float | None = None,
+        drain: bool | float | None = None,
     ) -> NotStartable: ...
     @overload
     async def start(
@@ -133,6 +134,7 @@ class System(SystemView):
         restart: Restart | RestartWord | None = None,
         grace: float | None = None,
         start_timeout: float | None = None,
+        drain: bool | float | None = None,
     ) -> Started: ...
     async def start(  # pyright: ignore[reportInconsistentOverload] - a plain function is refused, not awaited
         self,
@@ -142,6 +144,7 @@ class System(SystemView):
         restart: Restart | RestartWord | None = None,
         grace: float | None = None,
         start_timeout: float | None = None,
+        drain: bool | float | None = None,
     ) -> Any:
         """Start an actor, wait until it is ready, and return its ref.
 
@@ -152,7 +155,8 @@ class System(SystemView):
         *make* is its class, a generic class with its arguments (`Cache[int]`), or a `partial` of either. The options are those of `child`.
         For other kinds of children see `supervisor`. Raises `NameTaken`, `StartFailed` (with the cause), `SpecError`, `SystemClosed`.
         """
-        spec: ChildSpec = child(cast("partial[Any]", make), name=name, restart=restart, grace=grace, start_timeout=start_timeout)
+        options: dict[str, Any] = {"restart": restart, "grace": grace, "start_timeout": start_timeout, "drain": drain}
+        spec: ChildSpec = child(cast("partial[Any]", make), name=name, **options)
         if spec.kind is not ChildKind.ACTOR:
             raise SpecError(f"start() is for actors; for {make!r} use system.supervisor().start_child(ta.child(...))")
         self._runtime.check_open(self)

@@ -13,6 +13,7 @@ from trioactors.actors.actor import Actor
 from trioactors.actors.child import ActorChild, is_gone
 from trioactors.actors.ref import Ref, child_of
 from trioactors.errors import ActorStopped, UsageError
+from trioactors.messaging.mailbox import is_over
 from trioactors.supervision.child import Child, Incarnation
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.tree import SupervisorChild
@@ -66,7 +67,7 @@ async def restarted(ref: Ref, *, after: int = 0, timeout: float = 60.0) -> None:
 
 
 def _settled(child: ActorChild, after: int) -> bool:
-    if child.mailbox.closed is not None:
+    if is_over(child.mailbox):
         raise child.stopped()
     incarnation = child.present
     if incarnation is None or incarnation.number <= after:

@@ -17,6 +17,7 @@ __all__ = [
     "ChildStartFailed",
     "ChildStarted",
     "CommitFailed",
+    "Drained",
     "GaveUp",
     "HandlerOverran",
     "LoopHeld",
@@ -27,6 +28,7 @@ __all__ = [
     "MessageShed",
     "RestartScheduled",
     "StateCommitted",
+    "StopForced",
     "StoreCommitted",
     "TimerFired",
     "TraceRecord",
@@ -90,6 +92,24 @@ class GaveUp(TraceRecord):
     """A supervisor gives up after *restarts* restarts within the period of its intensity, and stops."""
 
     restarts: int
+
+
+@attrs.frozen(kw_only=True)
+class Drained(TraceRecord):
+    """A drain is over after *seconds*. *child* is the actor, or `:root` for a whole system."""
+
+    seconds: float
+    left: int
+    """The number of messages that still wait: the drain took too long, or the stop was forced."""
+
+
+@attrs.frozen(kw_only=True)
+class StopForced(TraceRecord):
+    """The stop of a whole system is forced, because of *reason*: all that still runs is cancelled. *child* is `:root`."""
+
+    reason: str
+    running: tuple[str, ...]
+    """The names of the children that are cancelled, in start order."""
 
 
 @attrs.frozen(kw_only=True)

@@ -8,12 +8,13 @@ import {ActorLink, When} from "/static/parts/signs.js";
 /** @typedef {{number: number, kind: string, time: number, child: string, fields: Record<string, any>}} TraceRow */
 
 /** The kinds of records about starts and exits. */
-export const LIFECYCLE = ["ChildStarted", "ChildExited", "ChildStartFailed", "RestartScheduled", "GaveUp"];
+export const LIFECYCLE = ["ChildStarted", "ChildExited", "ChildStartFailed", "RestartScheduled", "GaveUp", "Drained", "StopForced"];
 
 /** The kinds of records offered by the filter. */
 export const KINDS = [
   "MessageAccepted", "MessageHandled", "MessageShed", "MessageDeadLettered", "CallTimedOut", "ChildStarted", "ChildExited", "ChildStartFailed",
   "ChildIgnored", "RestartScheduled", "GaveUp", "TimerFired", "StateCommitted", "CommitFailed", "StoreCommitted", "LoopHeld", "HandlerOverran",
+  "Drained", "StopForced",
 ];
 
 /** @type {Record<string, (fields: any) => string>} */
@@ -24,6 +25,8 @@ const SAID = {
   ChildExited: (f) => `exited (${f.reason}), incarnation ${f.incarnation}`,
   RestartScheduled: (f) => `will be restarted ${f.delay > 0 ? `after ${duration(f.delay)}` : "at once"}${f.group?.length > 1 ? ` with ${f.group.join(", ")}` : ""}`,
   GaveUp: (f) => `gave up after ${f.restarts} restarts`,
+  Drained: (f) => `was drained for ${duration(f.seconds)}${f.left ? `; ${counted(f.left, "message")} still wait` : ""}`,
+  StopForced: (f) => `stop was forced (${f.reason}): ${f.running.join(", ") || "nothing"} cancelled`,
   MessageAccepted: (f) => `accepted ${f.handler}${f.sender ? ` from ${f.sender}` : ""}`,
   MessageHandled: (f) => `handled ${f.handler} in ${duration(f.seconds)}${f.error ? `, raised ${f.error}` : ""}`,
   MessageShed: (f) => `discarded ${f.handler}`,
@@ -54,8 +57,9 @@ export function weight(row) {
   const {kind, fields} = row;
   if (kind === "ChildStarted") return "good";
   if (kind === "ChildExited") return /^(normal|shutdown)\b/.test(fields.reason) ? "" : "bad";
-  if (["GaveUp", "ChildStartFailed", "CommitFailed", "MessageDeadLettered", "HandlerOverran"].includes(kind)) return "bad";
+  if (["GaveUp", "StopForced", "ChildStartFailed", "CommitFailed", "MessageDeadLettered", "HandlerOverran"].includes(kind)) return "bad";
   if (["RestartScheduled", "CallTimedOut", "MessageShed", "LoopHeld"].includes(kind)) return "warn";
+  if (kind === "Drained") return fields.left ? "warn" : "";
   return (kind === "MessageHandled" || kind === "StoreCommitted") && fields.error ? "bad" : "";
 }
 

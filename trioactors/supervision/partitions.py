@@ -1,0 +1,74 @@
+"""Several children for one task, with each key always at the same one: the partitioned supervisors of Elixir, as plain values.
+
+A child is chosen by a checksum of the key, not by `hash`, so a key belongs to the same partition in every run: durable actors can keep what
+belongs to their keys.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from trioactors.errors import SpecError
+from trioactors.settings import count
+from trioactors.supervision.specs import ChildSpec, Supervisor, checked_name
+
+__all__ = ["Partitions"]
+
+
+@attrs.frozen(init=False)
+class Partitions:
+    """The names of *number* children that share a task, and the one for each key.
+
+        COUNTERS = ta.Partitions("counter", 8)
+        tree = COUNTERS.supervisor(lambda name: ta.child(Counter, name=name))
+
+        async with ta.open_system("sqlite:///counts.db", tree) as system:
+            await system.get(Counter, COUNTERS.of("alice")).add()
+
+    The children are named `counter-0` to `counter-7`, and their supervisor `counter`. They can be supervisors, too: several dynamic ones
+    start children at the same time, for example. A key is a str, bytes or an int, and always belongs to the same child while *number* stays
+    the same; with another number, most keys move. Raises `SpecError`.
+    """
+
+    name: str
+    number: int
+
+    def __init__(self, name: str, number: int) -> None:
+        """Check the options."""
+        self.__attrs_init__(checked_name(name), count(number, "Partitions: number", least=1))
+
+    def __attrs_init__(self, name: str, number: int) -> None:
+        """Set the fields; attrs puts its own method here."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all partitions."""
+        return tuple(f"{self.name}-{index}" for index in range(self.number))
+
+    def of(self, key: str | bytes | int) -> str:
+        """The name of the partition that *key* belongs to. Raises `SpecError` if it is neither text, bytes nor a whole number."""
+        given: Any = key
+        if isinstance(given, bool) or not isinstance(given, str | bytes | int):
+            raise SpecError(f"Partitions.of({key!r:.80}): a key is a str, bytes or an int")
+        data = key if isinstance(key, bytes) else str(key).encode("utf-8", "surrogatepass")
+        return f"{self.name}-{zlib.crc32(data) % self.number}"
+
+    def supervisor(self, make: Callable[[str], ChildSpec | Supervisor], **options: Any) -> Supervisor:
+        """A supervisor with one child for each partition, made by *make* from its name. *options* are those of `Supervisor`.
+
+        Raises `SpecError`, also if *make* gives a child of another name.
+        """
+        if not callable(make):
+            raise SpecError(f"Partitions.supervisor: {make!r:.80} must be a function that makes a child from its name")
+        children = [make(name) for name in self.names]
+        for name, spec in zip(self.names, children, strict=True):
+            given: Any = spec
+            if not isinstance(given, ChildSpec | Supervisor):
+                raise SpecError(f"Partitions.supervisor: the function gave {given!r:.80} for {name!r}; wrap it in ta.child(...)")
+            if given.name != name:
+                raise SpecError(f"Partitions.supervisor: the child for {name!r} must have that name, not {given.name!r}")
+        return Supervisor(*children, name=self.name, **options)
