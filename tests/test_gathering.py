@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import traceback
 from typing import Any
 
 import pytest
@@ -103,6 +104,23 @@ async def test_an_error_that_is_not_looked_at_is_raised_at_the_end_of_the_block(
             with pytest.raises(Declined):
                 await seen.wait()
     assert trio.current_time() == 5.0
+
+
+async def test_an_error_that_is_looked_at_again_and_again_does_not_grow(system: ta.System) -> None:
+    def frames(error: BaseException | None) -> int:
+        return 0 if error is None else len(traceback.extract_tb(error.__traceback__))
+
+    lengths = set[int]()
+    async with ta.gather_calls() as calls:
+        asked = calls.start(system.get(Station, "a").read, 1.0, ok=False)
+        for _ in range(50):
+            with pytest.raises(Declined):
+                await asked.wait()
+            with pytest.raises(Declined):
+                _ = asked.value
+            lengths.add(frames(asked.error))
+
+    assert len(lengths) == 1
 
 
 async def test_what_the_block_raises_comes_as_it_is_and_abandons_the_calls(system: ta.System) -> None:

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator
 from functools import cached_property, partial, partialmethod, wraps
 from typing import Any
 
 import attrs
 import pytest
 import trio
+import trio.lowlevel
 
 import trioactors as ta
 from shared.actors import Refused, Tally
@@ -390,7 +391,48 @@ def timed(function: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
+def forgetful(function: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(function)
+    async def wrapper(*args: object, **kwargs: object) -> Any:
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
+class Later:
+    """An awaitable that is no coroutine, as a tracing proxy is."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    def __await__(self) -> Generator[Any, Any, int]:
+        return self._wait().__await__()
+
+    async def _wait(self) -> int:
+        await trio.lowlevel.checkpoint()
+        return self.value
+
+
+def proxied(function: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(function)
+    def wrapper(*args: object, **kwargs: object) -> Any:
+        return Later(function(*args, **kwargs))
+
+    return wrapper
+
+
 class Hidden(ta.Actor[Tally]):
+    @ta.handler
+    @forgetful
+    async def forgotten(self, by: int) -> int:
+        return await self._add(by)
+
+    @ta.handler
+    @proxied
+    def by_proxy(self, by: int) -> int:
+        self.state.total += by
+        return self.state.total
+
     @ta.handler
     @timed
     @timed
@@ -430,7 +472,7 @@ class Hidden(ta.Actor[Tally]):
         return self.state.total
 
 
-@pytest.mark.parametrize("name", ["below", "awaitable", "coroutine", "unsaid", "plain"])
+@pytest.mark.parametrize("name", ["below", "awaitable", "coroutine", "unsaid", "plain", "forgotten", "by_proxy"])
 async def test_what_a_handler_returns_is_awaited_if_that_is_needed(system: ta.System, name: str) -> None:
     hidden = await system.start(Hidden, name="hidden")
 

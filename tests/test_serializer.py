@@ -250,6 +250,21 @@ class TestOwnTypes:
 
         assert codec.decode(codec.encode([Ref("a/b")])) == [Ref("a/b")]  # type: ignore[list-item, comparison-overlap]  # a ref stands for it
 
+    @pytest.mark.parametrize("rule", [lambda _: 5, lambda _: None, lambda kind: kind.nothing, lambda _: next(iter(()))])
+    def test_a_function_that_makes_no_rule_is_refused_with_its_path(self, rule: Any) -> None:
+        class Actor: ...
+
+        serializer = Serializer()
+        serializer.register_family(Actor, rule)
+
+        with pytest.raises(TypeRefused, match="the function that makes its rule"):
+            serializer.codec(list[Actor])
+
+    @pytest.mark.parametrize("via", [None, 3, "str", complex])
+    def test_a_rule_that_leads_nowhere_is_refused(self, via: Any) -> None:
+        with pytest.raises(BadDeclaration, match="via="):
+            Serializer().register(complex, name="complex", via=via, dump=str, load=complex)
+
 
 class TestTransient:
     def test_a_transient_field_is_left_out_and_defaulted(self) -> None:

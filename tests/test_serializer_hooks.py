@@ -13,7 +13,7 @@ from attrs import define, field, frozen
 from trio.testing import MockClock
 
 import trioactors as ta
-from trioactors.errors import BadDeclaration, RecordInvalid, ValueRefused
+from trioactors.errors import BadDeclaration, RecordInvalid, TypeRefused, ValueRefused
 from trioactors.serializer import Serializer, stored, transient
 from trioactors.testing import crash, isolated_system, restarted
 
@@ -240,6 +240,23 @@ async def test_a_message_after_which_the_state_is_invalid_is_undone(autojump_clo
         assert ta.info(shop).incarnation == 1
 
 
+def test_a_class_that_shows_other_values_than_it_holds_is_refused() -> None:
+    @define
+    class Shown:
+        n: int = 10
+
+        def __getattribute__(self, name: str) -> Any:
+            value = object.__getattribute__(self, name)
+            return value + 1 if name == "n" else value
+
+    class Below(Shown):
+        """Inherits it."""
+
+    for kind in (Shown, Below):
+        with pytest.raises(TypeRefused, match="has a __getattribute__ of its own"):
+            Serializer().codec(kind)
+
+
 # --- functions of the program that read ---
 
 
@@ -264,7 +281,9 @@ def test_what_a_registered_rule_gives_is_checked(load: Any, problem: str) -> Non
         codec.decode(codec.encode(Point(1j)))
 
 
-@pytest.mark.parametrize("upcaster", [lambda _: 5, lambda _: {"total": set()}, lambda old: old["none"], failing])
+@pytest.mark.parametrize(
+    "upcaster", [lambda _: next(iter(())), lambda _: 5, lambda _: {"total": set()}, lambda old: old["none"], failing]
+)
 def test_what_an_upcaster_gives_is_checked(upcaster: Any) -> None:
     @define
     class Sum:

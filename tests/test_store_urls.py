@@ -75,6 +75,10 @@ def test_every_store_of_this_package_is_found(url: str, tmp_path: Path, monkeypa
         ("", "no scheme"),
         ("/var/counter.db", "no scheme"),
         ("redis:///0", "known schemes: file, memory, sqlite"),
+        ("redis://host/0", "known schemes: file, memory, sqlite"),
+        ("postgres:x", "known schemes: file, memory, sqlite"),
+        ("memory://", "write memory:"),
+        ("memory://x", "write memory:"),
         ("sqlite:", "names no file"),
         ("sqlite:///", "names no file"),
         ("sqlite:///:memory:", "memory:"),
@@ -284,3 +288,9 @@ def test_what_is_found_without_metadata_is_what_the_metadata_says() -> None:
     known = {point.name: point.value for point in installed() if point.value.startswith("trioactors_backends")}
 
     assert known.items() <= said.items()
+
+
+@pytest.mark.parametrize("url", ["sqlite:///\ud800.db", "file:///a/\ud800", "file:////\udfff/a?verify=none", "\ud800:x"])
+def test_half_of_a_surrogate_pair_is_refused_and_shown(url: str) -> None:
+    with pytest.raises(BadStoreURL, match=r"\\ud[8f]"):
+        store_at(url)

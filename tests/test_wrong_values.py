@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import enum
 import inspect
-import math
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from typing import Any, cast
@@ -19,6 +18,7 @@ from attrs import define
 from trio.testing import MockClock
 
 import trioactors as ta
+from shared.wrong import WRONG, Anything
 from trioactors import names, serializer
 from trioactors.errors import TrioactorsError
 from trioactors.testing import isolated_system
@@ -43,33 +43,6 @@ class Counter(ta.Actor[Tally], persist=ta.EVERY_MESSAGE):
 async def main() -> None:
     """Do nothing."""
 
-
-class Anything:
-    """A value of no type that trioactors knows."""
-
-
-WRONG: dict[str, Any] = {
-    "object": Anything(),
-    "-1": -1,
-    "5": 5,
-    "nan": math.nan,
-    "-inf": -math.inf,
-    "huge": 10**400,
-    "2**70": 2**70,
-    "True": True,
-    "text": "no such word",
-    "empty": "",
-    "surrogate": "\ud800",
-    "long": "x" * 100_000,
-    "nul": "a\0b",
-    "bytes": b"bytes",
-    "dict": {},
-    "list": [],
-    "tuple": (1, 5.0),
-    "class": Anything,
-    "function": lambda: None,
-    "enum": enum.Enum("Other", "ONE")(1),
-}
 
 PLAIN: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "Backoff": (ta.Backoff, {}),

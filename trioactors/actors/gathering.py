@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from inspect import iscoroutine
+from types import TracebackType
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 import outcome
@@ -30,13 +31,15 @@ R_co = TypeVar("R_co", covariant=True)
 class PendingCall(Generic[R_co]):
     """A call that was sent by `GatheredCalls.start`, and its answer when it has arrived."""
 
-    __slots__ = ("_handler", "_over", "_result", "_seen")
+    __slots__ = ("_handler", "_over", "_result", "_seen", "_traceback")
 
     def __init__(self, handler: object) -> None:
         self._handler = handler
         self._over = trio.Event()
         self._result: outcome.Outcome[R_co] | None = None
         self._seen = False
+        self._traceback: TracebackType | None = None
+        """That of the error when it came: each look at it raises it with this one, which does not grow."""
 
     @property
     def done(self) -> bool:
@@ -54,7 +57,7 @@ class PendingCall(Generic[R_co]):
         """The answer. Raises the error with which the call failed, and `UsageError` before it is done."""
         result = self._looked_at()
         if isinstance(result, outcome.Error):
-            raise result.error
+            raise result.error.with_traceback(self._traceback)
         return result.value
 
     async def wait(self) -> R_co:
@@ -76,6 +79,8 @@ class PendingCall(Generic[R_co]):
     def finish(self, result: outcome.Outcome[Any]) -> None:
         """Note the answer. Called once, by the task that waits for it."""
         self._result = result
+        if isinstance(result, outcome.Error):
+            self._traceback = result.error.__traceback__
         self._over.set()
 
     def __repr__(self) -> str:

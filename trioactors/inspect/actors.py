@@ -5,12 +5,13 @@ from __future__ import annotations
 import enum
 import heapq
 from collections.abc import Callable
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
 from trioactors.actors.child import ActorChild
-from trioactors.settings import choice, count
+from trioactors.errors import SpecError
+from trioactors.settings import choice, count, flag
 from trioactors.supervision.restarts import ChildStatus, ChildStatusWord
 from trioactors.system.system import System, registry_of
 
@@ -100,6 +101,7 @@ def actors(
     Raises `SpecError` if an argument is invalid.
     """
     sort = choice(sort, SortBy, "sort")
+    flag(reverse, "reverse")
     wanted = None if status is None else choice(status, ChildStatus, "status")
     last = count(offset, "offset") + count(limit, "limit")
     children = actor_children(system)
@@ -119,7 +121,10 @@ def actor_children(system: System) -> list[ActorChild]:
 
 def searched(children: list[ActorChild], search: str) -> list[ActorChild]:
     """The *cells* whose name or class contains *search*, ignoring case."""
-    part = search.casefold()
+    given: Any = search
+    if not isinstance(given, str):
+        raise SpecError(f"search={given!r:.80} must be a text")
+    part = given.casefold()
     return (
         [child for child in children if part in child.name.casefold() or part in child.plan.name.casefold()] if part else children
     )

@@ -18,6 +18,7 @@ from typing import TypeAlias
 import attrs
 
 from trioactors.inspect.plain import Plain
+from trioactors.settings import count
 
 __all__ = ["Change", "ChangeKind", "Path", "changes"]
 
@@ -49,7 +50,7 @@ class Change:
 def changes(before: Plain, after: Plain, *, limit: int) -> tuple[tuple[Change, ...], int]:
     """Return the first *limit* steps from *before* to *after*, and the number of further steps. `True` and `1` are different values."""
     steps = _steps((), before, after)
-    first = tuple(itertools.islice(steps, limit))
+    first = tuple(itertools.islice(steps, count(limit, "limit")))
     return first, sum(1 for _ in steps)
 
 

@@ -12,7 +12,7 @@ from trioactors.actors.child import ActorChild
 from trioactors.errors import StateUnreadable
 from trioactors.inspect.actors import actor_children, first_of, searched
 from trioactors.inspect.plain import STATE_LIMITS, plain
-from trioactors.settings import choice, count
+from trioactors.settings import choice, count, flag
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.system.system import System
 
@@ -77,6 +77,7 @@ def durable(
     *search* matches a part of the name or class, ignoring case. Raises `SpecError` if an argument is invalid.
     """
     sort = choice(sort, DurableSort, "sort")
+    flag(reverse, "reverse")
     last = count(offset, "offset") + count(limit, "limit")
     children = [child for child in actor_children(system) if child.plan.durable_state is not None]
     total = len(children)

@@ -20,6 +20,7 @@ from trioactors.inspect.failures import report
 from trioactors.inspect.plain import STATE_LIMITS, Plain, plain
 from trioactors.messaging.ledger import Ledger
 from trioactors.messaging.messages import OUTSIDE, Call, Envelope, caller_of
+from trioactors.settings import count, of_class
 from trioactors.supervision.child import Incarnation
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.specs import Restart
@@ -171,12 +172,13 @@ def actor(system: System, name: str, *, marks: Marks | None = None, waiting: int
     """Return the actor *name* in full, with at most *waiting* of its waiting messages.
 
     If you poll, pass the same *marks* each time: the ages of casts become more precise. Raises `UnknownName` if no child has that *name*,
-    and `WrongClass` if the child is not an actor.
+    `WrongClass` if the child is not an actor, and `SpecError` if another argument is invalid.
     """
     child = registry_of(system).find(name)
     if not isinstance(child, ActorChild):
         raise WrongClass(child.name, "an actor", repr(child))
-    marks = Marks() if marks is None else marks
+    count(waiting, "waiting")
+    marks = Marks() if marks is None else of_class(marks, Marks, "marks", "inspect.Marks()")
     marks.look(child)
     incarnation, mailbox = (child.present if child.present is not None and child.present.ended is None else None), child.mailbox
     return ActorView(

@@ -18,6 +18,7 @@ from typing import Any, Final, TypeAlias, cast
 
 import attrs
 
+from trioactors.settings import count, of_class
 from trioactors.trace.formatting import described, told
 
 __all__ = ["CUT", "SNAPSHOT_LIMITS", "STATE_LIMITS", "Limits", "Plain", "plain"]
@@ -50,6 +51,10 @@ class Limits:
     total: int = 5_000
     """Values in total."""
 
+    def __attrs_post_init__(self) -> None:
+        for name in ("text", "items", "depth", "total"):
+            count(getattr(self, name), f"Limits.{name}")
+
 
 STATE_LIMITS: Final = Limits()
 SNAPSHOT_LIMITS: Final = Limits(text=100_000, items=10_000, depth=250, total=1_000_000)
@@ -58,7 +63,7 @@ SNAPSHOT_LIMITS: Final = Limits(text=100_000, items=10_000, depth=250, total=1_0
 
 def plain(value: object, limits: Limits = SNAPSHOT_LIMITS) -> Plain:
     """Return *value* as plain data that `json.dumps` accepts."""
-    return _Conversion(limits).convert(value, 0)
+    return _Conversion(of_class(limits, Limits, "limits", "inspect.Limits(text=1_000)")).convert(value, 0)
 
 
 class _Conversion:

@@ -10,6 +10,7 @@ import attrs
 
 from trioactors.actors.child import ActorChild
 from trioactors.inspect.budgets import Budget, budget_of
+from trioactors.settings import count
 from trioactors.supervision.child import Child
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.specs import ChildKind, Restart
@@ -60,9 +61,9 @@ class Branch:
 def tree(system: System, *, name: str | None = None, children: int = CHILDREN) -> Branch:
     """Return the tree below the child *name*, by default the whole tree, with at most *children* children per supervisor.
 
-    Raises `UnknownName` if no child has that *name*.
+    Raises `UnknownName` if no child has that *name*, and `SpecError` if *children* is invalid.
     """
-    registry = registry_of(system)
+    registry, children = registry_of(system), count(children, "children")
     child = next(iter(registry.children())) if name is None else registry.find(name)
     return _branch(child, children)
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Self
 
 from trioactors.settings import count
-from trioactors.system.system import System
+from trioactors.system.system import System, registry_of
 
 __all__ = ["Ring"]
 
@@ -34,6 +34,7 @@ class Ring:
     @contextmanager
     def watching(self, system: System) -> Generator[Self, None, None]:
         """Listen to *system* while this block, or another one like it, is open."""
+        registry_of(system)  # raises for anything but a system
         self._watched[system] += 1
         if self._watched[system] == 1:
             self._attach(system)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from functools import wraps
 from typing import Any, Final
 
@@ -37,9 +37,12 @@ def awaiting(function: Callable[..., Any]) -> Callable[..., Any]:
 
     If it turns out to return a generator, which is known only then, it raises `DefinitionError`.
     """
+    decorated = len(list(_layers(function))) > 1
+    if inspect.iscoroutinefunction(function):
+        return _awaiting_twice(function) if decorated else function
     hidden = is_async_below(function) or any(map(_is_generator, _layers(function))) or set(_returned(function)) & _AWAITABLES
-    if inspect.iscoroutinefunction(function) or not hidden:
-        return function
+    if not hidden:
+        return _passing_on(function) if decorated else function
 
     @wraps(function)
     async def awaited(*args: Any, **kwargs: Any) -> Any:
@@ -49,6 +52,32 @@ def awaiting(function: Callable[..., Any]) -> Callable[..., Any]:
         return await result if inspect.isawaitable(result) else result  # noqa: ASYNC910 - as the function has it
 
     return awaited
+
+
+def _awaiting_twice(function: Callable[..., Any]) -> Callable[..., Any]:
+    """*function*, the async wrapper of a decorator, with what it returns awaited, too: wrappers forget to."""
+
+    @wraps(function)
+    async def awaited(*args: Any, **kwargs: Any) -> Any:
+        result = await function(*args, **kwargs)
+        return await result if inspect.isawaitable(result) else result
+
+    return awaited
+
+
+def _passing_on(function: Callable[..., Any]) -> Callable[..., Any]:
+    """*function*, a plain wrapper of a plain method; what it gives is awaited after all if it can be."""
+
+    @wraps(function)
+    def passed(*args: Any, **kwargs: Any) -> Any:
+        result: Any = function(*args, **kwargs)
+        return _waited_for(result) if inspect.isawaitable(result) else result
+
+    return passed
+
+
+async def _waited_for(awaitable: Awaitable[Any]) -> Any:
+    return await awaitable
 
 
 def _is_generator(function: object) -> bool:

@@ -61,15 +61,39 @@ def store_at(url: str | os.PathLike[str], *, limits: Limits | None = None, backe
     A path (`pathlib.Path`) instead of a URL is that of a database; if it is a folder, that of a `file:` store. *backends* replaces the
     installed entry points. Raises `BadStoreURL`.
     """
+    given: Any = url
+    if not isinstance(given, str | os.PathLike):
+        raise BadStoreURL(f"{given!r:.80}", "a store is named by a URL, such as 'sqlite:///state.db', or by a path")
+    known = {point.name: point for point in (installed() if backends is None else backends)}
+    _check_scheme(url, known)
     address = parse(url if isinstance(url, str) else _url_of(Path(url)))
     if isinstance(url, str):
         _check_slashes(address)
-    backend = _load(address, {point.name: point for point in (installed() if backends is None else backends)})
+    backend = _load(address, known)
     return backend.from_address(address, Limits() if limits is None else limits)
+
+
+def _check_scheme(url: object, known: Mapping[str, EntryPoint]) -> None:
+    """Refuse an unknown scheme first: whatever else is wrong with such a URL is no matter."""
+    scheme, colon, _ = url.partition(":") if isinstance(url, str) else ("", "", "")
+    if colon and _SCHEME.fullmatch(scheme) and scheme.lower() not in known:
+        raise _unknown(str(url), scheme.lower(), known)
+
+
+def _unknown(url: str, scheme: str, known: Mapping[str, EntryPoint]) -> BadStoreURL:
+    names = ", ".join(sorted(known)) or "none"
+    hint = "" if known else f". Stores are found by the entry points of {GROUP!r}: install the package, do not just import it"
+    return BadStoreURL(url, f"no store has the scheme {scheme!r}; known schemes: {names}{hint}")
 
 
 def parse(url: str) -> Address:
     """Take *url* apart. Raises `BadStoreURL`."""
+    try:
+        os.fsencode(url)
+    except UnicodeEncodeError:
+        raise BadStoreURL(
+            url.encode("utf-8", "backslashreplace").decode(), "it contains half of a surrogate pair, which no file name can hold"
+        ) from None
     scheme, colon, rest = url.partition(":")
     if not colon or not _SCHEME.fullmatch(scheme):
         raise BadStoreURL(url, f"it has no scheme. A file in this folder would be sqlite:///{url or 'state.db'}")
@@ -116,6 +140,8 @@ def _check_slashes(address: Address) -> None:
 def _path(url: str, scheme: str, location: str) -> str:
     if not location:
         return ""
+    if scheme.lower() == "memory":
+        raise BadStoreURL(url, "a store in memory has no path; write memory:")
     if not location.startswith("///"):
         raise BadStoreURL(url, f"write {scheme}:///relative/path or {scheme}:////absolute/path; a host is not allowed")
     path = unquote(location[3:], errors="surrogateescape")  # a file name may be any bytes: %ff is one of them
@@ -137,11 +163,7 @@ def _options(url: str, query: str) -> dict[str, str]:
 def _load(address: Address, installed: dict[str, EntryPoint]) -> Backend:
     point = installed.get(address.scheme)
     if point is None:
-        known = ", ".join(sorted(installed)) or "none"
-        hint = (
-            "" if installed else f". Stores are found by the entry points of {GROUP!r}: install the package, do not just import it"
-        )
-        raise BadStoreURL(address.url, f"no store has the scheme {address.scheme!r}; known schemes: {known}{hint}")
+        raise _unknown(address.url, address.scheme, installed)
     try:
         backend: Any = point.load()
     except Exception as error:  # a plug-in may fail in any way; nothing passes this wall

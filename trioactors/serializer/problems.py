@@ -18,7 +18,10 @@ __all__ = ["DATA_ERRORS", "Problem", "at_key", "expected", "from_group", "inside
 
 T = TypeVar("T")
 
-DATA_ERRORS = (ArithmeticError, AssertionError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError)
+DATA_ERRORS = (
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError),
+    *(StopIteration, StopAsyncIteration),  # of `next` on something empty
+)
 """The errors that a user's function raises for data of the wrong shape. Any other error is a bug and is not caught."""
 
 _SHOWN = 40

@@ -56,6 +56,8 @@ def check_class(cls: type[Any], fields: tuple[Field, ...], declaration: Declarat
         raise Problem(f"{cls.__qualname__} is abstract, so no value has exactly this class", "annotate a union of its subclasses")
     if not cls.__name__.isidentifier():
         raise Problem(f"a class whose name {cls.__name__!r} is not an identifier cannot be stored")
+    if any("__getattribute__" in vars(base) for base in cls.__mro__ if base.__module__ != "builtins"):
+        raise Problem(f"{cls.__qualname__} has a __getattribute__ of its own, so what it shows may not be what it holds")
     _check_init(cls, {field.alias for field in fields if field.init})
     names = {field.name for field in fields}
     for old, new in declaration.renamed_fields.items():

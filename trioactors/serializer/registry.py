@@ -15,7 +15,7 @@ from trioactors.serializer.declaration import Declaration
 from trioactors.serializer.engines import Engine, JsonEngine, engine_for
 from trioactors.serializer.forms import Form, Load
 from trioactors.serializer.limits import Limits, checked_limits
-from trioactors.serializer.problems import Problem
+from trioactors.serializer.problems import DATA_ERRORS, Problem, raised
 from trioactors.serializer.records import Trail
 from trioactors.serializer.rules import Rule
 
@@ -109,7 +109,7 @@ class Serializer:
         if isinstance(cls, type):
             for base, rule in self._families.items():
                 if issubclass(cls, base):
-                    return rule(kind)
+                    return _rule_made(rule, kind)
         return None
 
     def _new_builder(self, versions: Mapping[str, int] | None) -> Builder:
@@ -127,8 +127,19 @@ class Serializer:
 
 def _check_family(base: object, rule: object) -> None:
     """Check the arguments of `Serializer.register_family`. Raises `BadDeclaration`."""
-    if not isinstance(base, type) or not callable(rule):
+    if not isinstance(base, type) or not callable(rule) or inspect.iscoroutinefunction(rule):
         raise BadDeclaration(f"register_family takes a class and a function that makes a Rule, not {base!r:.80} and {rule!r:.80}")
+
+
+def _rule_made(make: Callable[[Any], Rule[Any, Any]], kind: Any) -> Rule[Any, Any]:
+    """The rule that the function of a family makes for *kind*."""
+    try:
+        rule: Any = make(kind)
+    except DATA_ERRORS as error:
+        raise raised("the function that makes its rule failed", error) from error
+    if not isinstance(rule, Rule):
+        raise Problem(f"the function that makes its rule gave {rule!r:.80}, which is no Rule")
+    return rule  # pyright: ignore[reportUnknownVariableType] - of any types
 
 
 def _check_rule(kind: object, via: object, *, name: object, **functions: object) -> None:
@@ -141,6 +152,8 @@ def _check_rule(kind: object, via: object, *, name: object, **functions: object)
         hash(via)
     except TypeError:
         raise BadDeclaration(f"via={via!r:.80} is no type", type_name=name) from None
+    if via is None or via is kind or isinstance(via, str | bytes | int | float):
+        raise BadDeclaration(f"via={via!r:.80} must be another type, which has a stored form", type_name=name)
     for option, function in functions.items():
         if not callable(function) or inspect.iscoroutinefunction(function):
             raise BadDeclaration(f"{option}={function!r:.80} must be a plain function", type_name=name)

@@ -254,10 +254,17 @@ def current_system() -> System:
 
 
 def runtime_of(system: System) -> Runtime:
-    """The runtime of a system, for tools that look inside."""
-    return system._runtime  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - this is the door
+    """The runtime of a system, for tools that look inside. Raises `UsageError`."""
+    return _checked(system)._runtime  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - this is the door
 
 
 def registry_of(system: System) -> Registry:
-    """The names of a system and their children, for tools that look inside."""
-    return system._root.registry  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - this is the door
+    """The names of a system and their children, for tools that look inside. Raises `UsageError`."""
+    return _checked(system)._root.registry  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - this is the door
+
+
+def _checked(system: System) -> System:
+    given: Any = system
+    if not isinstance(given, System):
+        raise UsageError(f"{given!r:.80} is no running system: pass what ta.open_system gave")
+    return given

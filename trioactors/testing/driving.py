@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import outcome
 import trio
@@ -18,6 +18,7 @@ from trioactors.supervision.child import Child, Incarnation
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.tree import SupervisorChild
 from trioactors.system.system import System, registry_of
+from trioactors.testing.given import require, require_seconds
 
 __all__ = ["PlannedCrash", "alive_in", "crash", "kill", "restarted", "suspended", "until"]
 
@@ -60,6 +61,8 @@ async def restarted(ref: Ref, *, after: int = 0, timeout: float = 60.0) -> None:
     you saw. Waits up to *timeout* seconds.
     """
     child = child_of(ref)
+    require(isinstance(cast("object", after), int), "restarted(after=...)", after, "the number of an incarnation")
+    require_seconds("restarted(timeout=...)", timeout, "the longest wait", least=0)
     with trio.fail_after(timeout), _changes(child) as change:
         await trio.lowlevel.checkpoint()
         while not _settled(child, after):
@@ -112,6 +115,8 @@ async def until(ref: Actor[S], predicate: Callable[[S], bool], *, timeout: float
     not be restarted. Waits up to *timeout* seconds.
     """
     child = child_of(ref)
+    require(callable(predicate), "until(...)", predicate, "a function of the state")
+    require_seconds("until(timeout=...)", timeout, "the longest wait", least=0)
     found: list[outcome.Outcome[bool]] = []
 
     def look() -> None:

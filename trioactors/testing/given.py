@@ -72,8 +72,17 @@ def require_count(call: str, given: Any, what: str) -> None:
 
 def require_seconds(call: str, given: Any, what: str, *, least: float = math.ulp(0.0)) -> None:
     """Require a number of seconds, *least* or more. *what* lasts that long."""
-    holds = isinstance(given, int | float) and not isinstance(given, bool) and given >= least
+    holds = isinstance(given, int | float) and not isinstance(given, bool) and least <= given <= math.inf and _fits(given)
     require(holds, call, given, f"{what} in seconds, {'0 or more' if least == 0 else 'more than 0'}")
+
+
+def _fits(given: float) -> bool:
+    """Whether it is a float, or becomes one."""
+    try:
+        float(given)
+    except OverflowError:
+        return False
+    return True
 
 
 def seeds_asked(number: int) -> range:

@@ -24,7 +24,7 @@ import enum
 import itertools
 import random
 from collections.abc import Iterator, Sequence
-from typing import Final, Literal, Protocol, TypeAlias
+from typing import Any, Final, Literal, Protocol, TypeAlias
 
 import attrs
 
@@ -160,7 +160,8 @@ class Tape:
     @classmethod
     def parse(cls, text: str) -> Tape:
         """Read the text that `str` returned. Raises `UsageError`."""
-        policy, colon, rest = text.strip().partition(":")
+        given: Any = text
+        policy, colon, rest = given.strip().partition(":") if isinstance(given, str) else ("", "", "")
         if not colon or policy not in {Policy.BATCH.value, Policy.STEP.value}:
             raise UsageError(f"{text!r:.80} is not a tape: a tape begins with 'batch:' or 'step:'")
         return cls.of(Policy(policy), [choice for part in rest.split(",") if part for choice in _run_of(part, text)])

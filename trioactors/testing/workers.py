@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 import outcome
 import trio
 
+from trioactors.testing.given import require_seconds
+
 __all__ = ["HeldWorker", "SlowWorker"]
 
 T = TypeVar("T")
@@ -71,6 +73,7 @@ class SlowWorker:
     """A disk that takes *seconds* for each call, on Trio's clock."""
 
     def __init__(self, seconds: float) -> None:
+        require_seconds("SlowWorker(...)", seconds, "the duration of each call", least=0)
         self.seconds = seconds
         """The duration of the next calls in seconds; may be changed."""
         self._jobs: deque[tuple[Callable[[], Any], Callable[[Any], None]]] = deque()
