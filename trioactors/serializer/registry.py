@@ -134,12 +134,13 @@ def _check_family(base: object, rule: object) -> None:
 def _rule_made(make: Callable[[Any], Rule[Any, Any]], kind: Any) -> Rule[Any, Any]:
     """The rule that the function of a family makes for *kind*."""
     try:
-        rule: Any = make(kind)
+        rule = make(kind)
     except DATA_ERRORS as error:
         raise raised("the function that makes its rule failed", error) from error
-    if not isinstance(rule, Rule):
+    given: Any = rule
+    if not isinstance(given, Rule):
         raise Problem(f"the function that makes its rule gave {rule!r:.80}, which is no Rule")
-    return rule  # pyright: ignore[reportUnknownVariableType] - of any types
+    return rule
 
 
 def _check_rule(kind: object, via: object, *, name: object, **functions: object) -> None:

@@ -87,7 +87,7 @@ class Case:
             )
             plan = Plan(injections, frozenset(map(str, found["without"])))
             return cls(int(found["seed"]), plan, Tape.parse(found["tape"]), str(found["failure"]), str(found.get("test", "")))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, UsageError) as error:
             hint = "; to pass a file, write case=Path(...)" if text.endswith(".json") else ""
             raise UsageError(
                 f"this is not a case of a simulation ({type(error).__name__}: {error}): {text[:80]!r}{hint}"
