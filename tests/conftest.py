@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 import sys
 import threading  # noqa: TID251 - its Event.wait is patched here
 import time
@@ -23,8 +24,30 @@ WAITERS = {"threading", "__channelexec__"}
 """Modules that may wait for an event: one starts threads, and in the other a process of pytest-xdist waits for its next test."""
 
 
+_SIGNALS: dict[int, Any] = {
+    signal.SIGINT: signal.default_int_handler,
+    **{getattr(signal, name): signal.SIG_DFL for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)},
+}
+
+
 class Waited(AssertionError):
     """A test waited on a real clock."""
+
+
+@pytest.fixture(autouse=True, scope="session")
+def signals_of_a_terminal() -> Generator[None, None, None]:
+    """Handle signals as a program that was started from a terminal does, also if `nohup` or `&` started the tests deaf to them.
+
+    Programs that tests start inherit this: a program that is deaf to Ctrl-C stays so.
+    """
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    for number, default in _SIGNALS.items():
+        if before[number] is signal.SIG_IGN:
+            signal.signal(number, default)
+    yield
+    for number, handler in before.items():
+        if handler is signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 @pytest.fixture(autouse=True, scope="session")
