@@ -63,6 +63,22 @@ async def test_answers_are_taken_in_the_order_in_which_they_arrive(system: ta.Sy
     assert taken == [(1.0, 1.0), (2.0, 2.0), (3.0, 3.0)]
 
 
+async def test_several_tasks_can_take_answers_and_each_answer_is_taken_once(system: ta.System) -> None:
+    taken: list[float] = []
+
+    async def take() -> None:
+        async for answer in calls:
+            taken.append(answer.value)  # noqa: PERF401 - each as it comes
+
+    async with ta.gather_calls() as calls, trio.open_nursery() as nursery:
+        for name, seconds in (("a", 3.0), ("b", 1.0), ("c", 2.0)):
+            calls.start(system.get(Station, name).read, seconds)
+        for _ in range(4):
+            nursery.start_soon(take)
+
+    assert taken == [1.0, 2.0, 3.0]
+
+
 async def test_a_call_that_is_started_while_answers_are_taken_is_taken_too(system: ta.System) -> None:
     taken: list[float] = []
 

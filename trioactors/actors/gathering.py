@@ -19,6 +19,7 @@ import trio
 from trioactors.actors.calls import RemoteHandler
 from trioactors.errors import UsageError
 from trioactors.messaging.handlers import BoundHandler
+from trioactors.scheduling.parking import Parking
 from trioactors.trace.formatting import described
 
 __all__ = ["GatheredCalls", "PendingCall", "gather_calls"]
@@ -98,7 +99,7 @@ class GatheredCalls:
         self._arrived: deque[PendingCall[Any]] = deque()
         self._waiting = 0
         """The number of calls that have not ended."""
-        self._changed = trio.Event()
+        self._changed = Parking()
 
     def __repr__(self) -> str:
         """The number of calls, and how many of them have not ended."""
@@ -137,7 +138,7 @@ class GatheredCalls:
         call.finish(result)
         self._waiting -= 1
         self._arrived.append(call)
-        self._changed.set()
+        self._changed.wake()
 
     def __aiter__(self) -> GatheredCalls:
         """Iterate over the calls in the order in which they end, each once, until none is left."""
@@ -149,7 +150,6 @@ class GatheredCalls:
         while not self._arrived:
             if not self._waiting:
                 raise StopAsyncIteration
-            self._changed = trio.Event()
             await self._changed.wait()
         return self._arrived.popleft()
 

@@ -11,10 +11,11 @@ import trio
 from trioactors.actors.child import ActorChild
 from trioactors.actors.ref import Ref, child_of
 from trioactors.errors import CallTimeout
-from trioactors.messaging.mailbox import is_over
+from trioactors.messaging.mailbox import is_over, looked_at
 from trioactors.settings import seconds
 from trioactors.supervision.child import Incarnation, waiting_incarnation
 from trioactors.supervision.wait_graph import waiting
+from trioactors.supervision.watchers import watched
 
 __all__ = ["pause", "resume"]
 
@@ -72,16 +73,9 @@ async def _until_at_rest(child: ActorChild, waiter: Incarnation | None, limit: f
         failed.append(error)
         over.set()
 
-    mailbox.lookers = [*mailbox.lookers, look]
-    mailbox.attention = True
-    child.watchers = [*child.watchers, look]
-    try:
-        with waiting(waiter, end, child), trio.move_on_after(limit):
-            look()
-            await over.wait()
-    finally:
-        mailbox.lookers = [other for other in mailbox.lookers if other is not look]
-        child.watchers = [other for other in child.watchers if other is not look]
+    with looked_at(mailbox, look), watched(child, look), waiting(waiter, end, child), trio.move_on_after(limit):
+        look()
+        await over.wait()
     if failed:
         raise failed[0]
     if not over.is_set():

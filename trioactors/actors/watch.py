@@ -16,6 +16,7 @@ from trioactors.errors.exits import Exit
 from trioactors.scheduling.parking import Parking
 from trioactors.settings import count
 from trioactors.supervision.child import Incarnation, current_incarnation
+from trioactors.supervision.watchers import watched
 
 __all__ = ["Death", "Watch", "watch"]
 
@@ -115,9 +116,8 @@ async def watch(ref: Ref, *, limit: int = 100) -> AsyncGenerator[Watch, None]:
     count(limit, "watch: limit", least=1)
     child.runtime.check_thread(child)
     watching = Watch(child, limit)
-    child.watchers = [*child.watchers, watching.notify]
     try:
-        yield watching
+        with watched(child, watching.notify):
+            yield watching
     finally:
-        child.watchers = [other for other in child.watchers if other != watching.notify]
         watching.close()

@@ -17,7 +17,8 @@ Invariants:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from operator import attrgetter
 from typing import Final
 
@@ -32,7 +33,7 @@ from trioactors.scheduling.activity import Activity
 from trioactors.scheduling.deadlines import SMALLEST_SWEEP
 from trioactors.settings import Overflow
 
-__all__ = ["Mailbox", "Refusal", "begin_drain", "count_shed", "end_drain", "is_over", "ledger_of", "refused"]
+__all__ = ["Mailbox", "Refusal", "begin_drain", "count_shed", "end_drain", "is_over", "ledger_of", "looked_at", "refused"]
 
 
 @attrs.frozen(eq=False)
@@ -326,6 +327,17 @@ def end_drain(mailbox: Mailbox) -> None:
 
 _COUNTED: Final = tuple(field.name for field in attrs.fields(Ledger) if field.name not in {"in_progress", "waiting"})
 """The counters that a mailbox and a ledger share by name."""
+
+
+@contextmanager
+def looked_at(mailbox: Mailbox, look: Callable[[], None]) -> Generator[None, None, None]:
+    """Call *look*, while the block runs, between the messages of the actor."""
+    mailbox.lookers = [*mailbox.lookers, look]
+    mailbox.attention = True
+    try:
+        yield
+    finally:
+        mailbox.lookers = [other for other in mailbox.lookers if other is not look]
 
 
 def ledger_of(mailboxes: Sequence[Mailbox]) -> Ledger:

@@ -39,6 +39,7 @@ from trioactors.supervision.specs import (
 from trioactors.supervision.supervisor import SupervisorLoop
 from trioactors.supervision.tree import SupervisorChild
 from trioactors.supervision.wait_graph import waiting
+from trioactors.supervision.watchers import watched
 
 __all__ = ["ChildInfo", "SupervisorHandle", "restart_child_of", "start_in", "stop_child", "wait_until_running"]
 
@@ -164,13 +165,10 @@ async def _up(supervisor: SupervisorChild) -> None:
     def look(_: object) -> None:
         changed.set()
 
-    supervisor.watchers = [*supervisor.watchers, look]
-    try:
+    with watched(supervisor, look):
         while supervisor.status is not ChildStatus.RUNNING and not leaves_for_good(supervisor):
             await changed.wait()
             changed = trio.Event()
-    finally:
-        supervisor.watchers = [other for other in supervisor.watchers if other is not look]
 
 
 async def stop_child(child: Child, drain: float | None = None) -> None:

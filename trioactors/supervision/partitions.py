@@ -19,7 +19,7 @@ from trioactors.supervision.specs import ChildSpec, Supervisor, checked_name
 __all__ = ["Partitions"]
 
 
-@attrs.frozen(init=False)
+@attrs.frozen
 class Partitions:
     """The names of *number* children that share a task, and the one for each key.
 
@@ -37,12 +37,10 @@ class Partitions:
     name: str
     number: int
 
-    def __init__(self, name: str, number: int) -> None:
+    def __attrs_post_init__(self) -> None:
         """Check the options."""
-        self.__attrs_init__(checked_name(name), count(number, "Partitions: number", least=1))
-
-    def __attrs_init__(self, name: str, number: int) -> None:
-        """Set the fields; attrs puts its own method here."""
+        checked_name(self.name)
+        count(self.number, "Partitions: number", least=1)
 
     @property
     def names(self) -> tuple[str, ...]:

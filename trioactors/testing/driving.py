@@ -13,10 +13,11 @@ from trioactors.actors.actor import Actor
 from trioactors.actors.child import ActorChild, is_gone
 from trioactors.actors.ref import Ref, child_of
 from trioactors.errors import ActorStopped, UsageError
-from trioactors.messaging.mailbox import is_over
-from trioactors.supervision.child import Child, Incarnation
+from trioactors.messaging.mailbox import is_over, looked_at
+from trioactors.supervision.child import Incarnation
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.tree import SupervisorChild
+from trioactors.supervision.watchers import unwatch, watched
 from trioactors.system.system import System, registry_of
 from trioactors.testing.given import require, require_seconds
 
@@ -63,7 +64,8 @@ async def restarted(ref: Ref, *, after: int = 0, timeout: float = 60.0) -> None:
     child = child_of(ref)
     require(isinstance(cast("object", after), int), "restarted(after=...)", after, "the number of an incarnation")
     require_seconds("restarted(timeout=...)", timeout, "the longest wait", least=0)
-    with trio.fail_after(timeout), _changes(child) as change:
+    change = _Change()
+    with trio.fail_after(timeout), watched(child, change):
         await trio.lowlevel.checkpoint()
         while not _settled(child, after):
             await change.wait()
@@ -92,20 +94,6 @@ class _Change:
         self._event = trio.Event()
 
 
-@contextmanager
-def _changes(child: Child) -> Generator[_Change, None, None]:
-    change = _Change()
-    child.watchers = [*child.watchers, change]
-    try:
-        yield change
-    finally:
-        _leave(child, change)
-
-
-def _leave(child: Child, change: _Change) -> None:
-    child.watchers = [other for other in child.watchers if other is not change]
-
-
 async def until(ref: Actor[S], predicate: Callable[[S], bool], *, timeout: float = 60.0) -> None:
     """Wait until *predicate* holds for the actor's state, now or after a message. Raises what *predicate* raises.
 
@@ -118,6 +106,7 @@ async def until(ref: Actor[S], predicate: Callable[[S], bool], *, timeout: float
     require(callable(predicate), "until(...)", predicate, "a function of the state")
     require_seconds("until(timeout=...)", timeout, "the longest wait", least=0)
     found: list[outcome.Outcome[bool]] = []
+    change = _Change()
 
     def look() -> None:
         """Between two messages, in the actor's own task: nothing may be raised here, and what is seen here may be gone soon."""
@@ -126,10 +115,10 @@ async def until(ref: Actor[S], predicate: Callable[[S], bool], *, timeout: float
             seen = outcome.capture(predicate, incarnation.state)
             if isinstance(seen, outcome.Error) or seen.value:
                 found.append(seen)
-                _leave(child, change)  # now, not when the waiting task runs: the test may be over before
+                unwatch(child, change)  # now, not when the waiting task runs: the test may be over before
                 change()
 
-    with _changes(child) as change, _looking(child, look), trio.fail_after(timeout):
+    with watched(child, change), looked_at(child.mailbox, look), trio.fail_after(timeout):
         await trio.lowlevel.checkpoint()
         look()
         while not found:
@@ -143,17 +132,6 @@ async def until(ref: Actor[S], predicate: Callable[[S], bool], *, timeout: float
 def _has_a_state(incarnation: Incarnation) -> bool:
     """Whether the state is the actor's: what a crash leaves behind may be half changed, and is lost."""
     return incarnation.ready and (incarnation.ended is None or incarnation.ended.orderly)
-
-
-@contextmanager
-def _looking(child: ActorChild, look: Callable[[], None]) -> Generator[None, None, None]:
-    """Call *look* between the messages of *child*."""
-    child.mailbox.lookers = [*child.mailbox.lookers, look]
-    child.mailbox.attention = True
-    try:
-        yield
-    finally:
-        child.mailbox.lookers = [other for other in child.mailbox.lookers if other is not look]
 
 
 @contextmanager
