@@ -1,8 +1,8 @@
 """The checks. `nox -l` lists them.
 
     nox                 what a contributor runs before a commit: under five minutes on two cores (the sessions with a star in `nox -l`)
-    nox -s labs         what takes longer: the suite with coverage on every supported Python, the crash lab, 10,000 simulations, the
-                        browser, the soak, the wheel
+    nox -s labs         what takes longer: the suite with coverage on every supported Python, the crash lab, 10,000 simulations,
+                        the browser, the soak, the wheel
     nox -s debian       the suite on the newest two Pythons, from Debian's packages
     nox -s fast         while you work: the tests, those that failed last time first
 
@@ -54,7 +54,9 @@ LEFT_OUT = (
     "typing",
     "crashlab",
     "mutants",
+    "planted",
     "promises",
+    "randomlab",
     "simlab",
     "simulation",
     "soak",
@@ -84,7 +86,16 @@ PRESENT = [version for version in SUPPORTED if _present(version)]
 if not PRESENT:
     sys.exit(f"No supported Python found: one of {', '.join(SUPPORTED)} is needed on the PATH.")
 NEWEST = PRESENT[-1]
-LABS = ("lint_tests", "types_newest", *(f"tests-{version}" for version in PRESENT), "browser", "crashlab", "sim", "soak", "build")
+LABS = (
+    "lint_tests",
+    "types_newest",
+    *(f"tests-{version}" for version in PRESENT),
+    "browser",
+    "crashlab",
+    "sim",
+    "soak",
+    "build",
+)
 """What `labs` runs."""
 
 
@@ -203,7 +214,7 @@ def debian(session: nox.Session) -> None:
 def browser(session: nox.Session) -> None:
     """Test the console's page in the system's chromium; without one this is skipped (or fails, if CI=true)."""
     _install(session, "browser")
-    _pytest(session, "tests/browser", *session.posargs)
+    _pytest(session, "--numprocesses=auto", "--dist=loadfile", *(session.posargs or ("tests/browser",)))
 
 
 @nox.session(python=NEWEST)
@@ -232,9 +243,21 @@ def sim(session: nox.Session) -> None:
 
 
 @nox.session(python=NEWEST)
+def applications(session: nox.Session) -> None:
+    """Run 5,000 random applications, on all cores, judge each by the whole contract, and say what none has met; `-- 20000` tries more."""
+    _lab(session, "randomlab")
+
+
+@nox.session(python=NEWEST)
 def mutants(session: nox.Session) -> None:
     """Plant each recorded mutant in a copy and count the seeds until a simulation finds it: 95 % must be found within 2,000 seeds."""
     _lab(session, "mutants")
+
+
+@nox.session(python=NEWEST)
+def planted(session: nox.Session) -> None:
+    """Plant each semantic bug in a copy and count the random applications until it is found; `-- --by tests` tries other ways."""
+    _lab(session, "planted")
 
 
 @nox.session(python=NEWEST)

@@ -13,11 +13,16 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
+from hypothesis import HealthCheck, settings
 
 from shared.diaries import Diary
 from trioactors.testing import ThreadGuard
 
 pytest_plugins = ["pytester"]
+
+# How long an example takes says how busy the machine is, and nothing about the code.
+settings.register_profile("trioactors", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("trioactors")
 
 
 WAITERS = {"threading", "__channelexec__"}
@@ -78,6 +83,19 @@ def no_real_waiting() -> Generator[None, None, None]:
         patch.setattr(threading.Event, "wait", wait)
         patch.setattr(trio._core._run.SystemClock, "deadline_to_sleep_time", deadline_to_sleep_time)
         yield
+
+
+@pytest.fixture(autouse=True)
+def no_module_stays(tmp_path_factory: pytest.TempPathFactory) -> Generator[None, None, None]:
+    """Let no test leave a module of its own behind: the next test that writes one of the same name would get this one."""
+    before = set(sys.modules)
+    yield
+    folder = str(tmp_path_factory.getbasetemp())
+    new = {name: getattr(sys.modules[name], "__file__", None) for name in sys.modules.keys() - before}
+    left = sorted(name for name, file in new.items() if file is not None and file.startswith(folder))
+    for name in left:
+        del sys.modules[name]
+    assert not left, f"modules of this test are still loaded: {', '.join(left)}"
 
 
 @pytest.fixture

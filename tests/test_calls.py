@@ -141,6 +141,15 @@ async def test_a_cast_with_a_deadline_is_shed_when_that_has_passed(worker: Worke
     assert ta.info(worker).ledger.expired == 1
 
 
+async def test_the_limit_of_a_cast_is_none_of_its_handler(worker: Worker, system: ta.System) -> None:
+    boss = await system.start(partial(Boss, worker))
+    await boss.try_within.within(0.5).cast(4, 3)
+    await ta.flush(boss)
+
+    assert trio.current_time() == 3
+    assert await worker.done() == ["mark"]
+
+
 # --- promise 3: what `call` returned means ---
 
 

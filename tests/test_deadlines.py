@@ -160,7 +160,7 @@ def test_queues_show_how_much_they_hold() -> None:
     assert repr(series) == "<series of 1>"
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6), st.booleans(), st.booleans()), max_size=12),
     st.integers(0, 9),

@@ -345,7 +345,7 @@ async def foretold_and_come(
     return pairs
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(trees(), st.lists(st.tuples(st.integers(0, 20), st.sampled_from(sorted(REASONS))), min_size=1, max_size=4))
 def test_what_is_told_is_what_comes(tree: ta.Supervisor, picks: list[tuple[int, str]]) -> None:
     pairs = run(partial(foretold_and_come, tree, picks))

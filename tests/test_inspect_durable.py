@@ -115,7 +115,7 @@ async def test_an_actor_whose_record_cannot_be_read_has_a_problem(autojump_clock
         await system.quiesce()
         row, other = inspect.durable(system).rows[:2]
 
-    assert (row.name, row.status, row.revision, row.size) == ("anna", ChildStatus.UNDEFINED, None, None)
+    assert (row.name, row.status, row.revision, row.size) == ("anna", ChildStatus.FAILED, None, None)
     assert row.problem is not None
     assert "its checksum is wrong" in row.problem
     assert other.problem is None

@@ -106,7 +106,7 @@ async def play(acts: list[tuple[str, int]], overflow: str, *, observed: bool = F
     return [*seen, system.ledger()]
 
 
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 @given(
     st.lists(st.tuples(st.sampled_from(ACTS), st.integers(0, 6)), max_size=12),
     st.sampled_from(["wait", "fail", "drop_oldest"]),
@@ -122,7 +122,7 @@ def test_the_ledger_balances_whatever_happens(acts: list[tuple[str, int]], overf
     assert seen[-1].waiting == seen[-1].in_progress == 0
 
 
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 @given(
     st.lists(st.tuples(st.sampled_from(ACTS), st.integers(0, 6)), max_size=12),
     st.sampled_from(["wait", "fail", "drop_oldest"]),
@@ -228,3 +228,25 @@ async def test_old_dead_letters_are_counted_only(autojump_clock: trio.testing.Mo
 
         assert [letter.message.what for letter in system.dead_letters()] == [8, 9]
         assert system.ledger().dead_lettered == 3
+
+
+class Picky(ta.Actor[None]):
+    @ta.handler
+    async def wait(self) -> None:
+        await trio.sleep_forever()
+
+    @ta.handler
+    def take(self, one: int, *, two: int = 2) -> None: ...
+
+
+async def test_a_message_with_keyword_only_parameters_can_be_a_dead_letter(autojump_clock: trio.testing.MockClock) -> None:
+    async with isolated_system() as system:
+        picky = await system.start(Picky, name="picky")
+        picky.wait.cast_nowait()
+        picky.take.cast_nowait(1, two=3)
+        await trio.sleep(1)
+        await ta.stop(picky)
+
+        [letter] = system.dead_letters()
+
+    assert (letter.message.one, letter.message.two) == (1, 3)

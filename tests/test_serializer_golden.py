@@ -181,7 +181,7 @@ def test_a_record_cut_anywhere_is_refused() -> None:
                 codec.decode(RECORD[:end])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_pieces_put_in_the_wrong_place_are_refused_or_valid(data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(RECORD)))

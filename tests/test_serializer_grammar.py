@@ -197,7 +197,7 @@ def fits(kind: Any, value: Any) -> bool:  # noqa: C901, PLR0911, PLR0912 - one l
 
 
 @given(kinds, st.data())
-@settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=600, suppress_health_check=list(HealthCheck))
 def test_a_value_is_carried_exactly_or_refused(kind: Any, data: st.DataObject) -> None:
     try:
         codec = Serializer().codec(kind)

@@ -21,7 +21,7 @@ from typing import Annotated, Any, Generic, Literal, NewType, Optional, TypeVar
 
 import pytest
 from attrs import define, field, frozen
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from typing_extensions import TypeAliasType
 
@@ -194,7 +194,7 @@ def test_what_is_written_is_read_as_it_was_by_either_engine(case: str) -> None:
     kind, values = CASES[case]
     codecs: list[Codec[Any]] = [STANDARD.codec(kind), FAST.codec(kind)]
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     @given(values)
     def holds(value: Any) -> None:
         for writer in codecs:
@@ -206,7 +206,7 @@ def test_what_is_written_is_read_as_it_was_by_either_engine(case: str) -> None:
     holds()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(text, unique=True))
 def test_equal_sets_give_equal_bytes_whatever_their_history(items: list[str]) -> None:
     codec = STANDARD.codec(set[str])
@@ -263,7 +263,7 @@ def test_any_json_in_place_of_a_value_is_refused_or_valid(case: str) -> None:
     kind, _ = CASES[case]
     codecs: list[Codec[Any]] = [serializer.codec(kind) for serializer in (STANDARD, FAST)]
 
-    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=40)
     @given(forms)
     def holds(value: Any) -> None:
         data = f'{{"format":1,"type":"{codecs[0].name}","version":1,"value":{json.dumps(value)}}}'.encode()

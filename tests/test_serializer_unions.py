@@ -240,7 +240,7 @@ def test_an_old_value_is_read_as_it_was_or_not_at_all(case: str, other: str) -> 
     make = stateful(kind)
     old, new = Serializer().codec(make), Serializer().codec(stateful(kind | more))
 
-    @settings(max_examples=10, deadline=None)
+    @settings(max_examples=10)
     @given(values)
     def holds(value: Any) -> None:
         try:

@@ -126,6 +126,37 @@ async def test_terminating_a_child_waits_as_long_as_the_grace_it_was_given(autoj
         assert trio.current_time() == 90
 
 
+class Leaver(ta.Actor[None]):
+    """Takes its time when it stops itself."""
+
+    def __init__(self, seconds: float = math.inf) -> None:
+        self.seconds = seconds
+
+    @ta.handler
+    def leave(self) -> None:
+        self.context.stop()
+
+    @ta.handler
+    def stay(self) -> float:
+        return trio.current_time()
+
+    async def on_stop(self, reason: ta.Exit) -> None:
+        assert reason.kind is ta.ExitKind.NORMAL
+        await trio.sleep(self.seconds)
+
+
+async def test_a_child_that_stops_itself_has_its_grace_and_no_more(autojump_clock: MockClock) -> None:
+    tree = top(ta.child(Leaver, name="a", grace=2, restart="transient"), ta.child(partial(Leaver, 1.0), name="b", grace=2))
+    async with isolated_system(tree) as system:
+        for name in "ab":
+            await system.get(Leaver, name).leave.cast()
+        assert await system.get(Leaver, "b").stay() == 1
+        assert await system.get(Leaver, "a").stay() == 2
+        exits = [str(ta.info(system.get(Leaver, name)).last_exit) for name in "ab"]
+
+    assert exits == ["killed", "normal"]
+
+
 async def test_the_message_in_progress_is_finished_within_the_grace(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
     answers: list[float] = []
 

@@ -190,6 +190,7 @@ async def test_there_is_a_record_for_everything(autojump_clock: MockClock, diary
     # in virtual time nothing holds the loop (test_loop_lag.py); what cannot be cancelled is in test_execution_timeout.py
     elsewhere = {TraceRecord, trace.MessageRecord, trace.LoopHeld, trace.HandlerOverran}
     elsewhere |= {trace.Drained, trace.StopForced}  # test_draining.py, test_whole_stop.py
+    elsewhere |= {trace.AlertRaised, trace.AlertCleared}  # test_alerts.py
     assert {type(entry) for entry in recorder} == kinds - elsewhere
 
 

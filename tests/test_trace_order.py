@@ -59,7 +59,7 @@ async def forward(way: str, rest: tuple[str, ...]) -> None:
 
 
 @given(steps, st.integers(0, 2**32))
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @example([("cast", "a", ())] * 8, 1)
 @example([("cast", "k", ("a", "m", "b"))] * 6, 2)
 @example([("nowait", "m", ("k", "a")), ("call", "a", ("k",))] * 5, 3)

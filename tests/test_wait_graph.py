@@ -257,3 +257,78 @@ async def test_what_cannot_be_decided_ends_by_its_deadline(system: ta.System) ->
         await lender.hold()
 
     assert trio.current_time() == 5
+
+
+class Partner(ta.Actor[None]):
+    """Is one of a group that restarts together."""
+
+    def __init__(self, handled: list[str]) -> None:
+        self.handled = handled
+
+    @ta.handler
+    async def fall(self) -> None:
+        await trio.sleep(1)
+        raise LookupError
+
+    @ta.handler
+    async def note(self, text: str) -> None:
+        self.handled.append(text)
+        await trio.sleep(1)
+
+    @ta.handler(raises=(ta.CallCycle,))
+    async def tell(self, name: str, text: str) -> None:
+        await self.context.system.get(Partner, name).note(text)
+
+
+async def test_a_call_whose_wait_was_broken_by_a_stop_is_never_handled(system: ta.System) -> None:
+    handled: list[str] = []
+    partner = partial(Partner, handled)
+    group = ta.Supervisor(ta.child(partner, name="one"), ta.child(partner, name="two"), name="group", strategy="one_for_all")
+    await system.supervisor().start_child(group)
+    one, two = system.get(Partner, "one"), system.get(Partner, "two")
+    await two.fall.cast()
+    with pytest.raises(ta.CallCycle) as caught:
+        await one.tell("two", "in vain")
+    await two.note("later")
+    assert (handled, caught.value.begun) == (["later"], False)
+    assert ta.info(two).ledger.abandoned == 1
+
+
+async def _slow(*, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+    await trio.sleep(2)
+    task_status.started()
+    await trio.sleep_forever()
+
+
+class Asker(ta.Actor[None]):
+    """Waits for another one, which waits for their supervisor."""
+
+    @ta.handler(raises=(ta.CallCycle,))
+    async def ask(self, name: str) -> None:
+        await self.context.system.get(Asker, name).add()
+
+    @ta.handler
+    async def add(self) -> None:
+        await self.context.system.supervisor("group").start_child(ta.child(_slow, name="new"))
+
+
+async def test_a_call_that_had_begun_when_its_wait_was_broken_says_so(system: ta.System) -> None:
+    group = ta.Supervisor(ta.child(_slow, name="slow"), ta.child(Asker, name="one"), ta.child(Asker, name="two"), name="group")
+    await system.supervisor().start_child(group)
+    handle, one = system.supervisor("group"), system.get(Asker, "one")
+    await handle.terminate_child("slow")
+    errors: list[ta.CallCycle] = []
+
+    async def ask() -> None:
+        with pytest.raises(ta.CallCycle) as caught:
+            await one.ask("two")
+        errors.append(caught.value)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(handle.restart_child, "slow")
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(handle.terminate_child, "one")
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(ask)
+    assert [error.begun for error in errors] == [True]
+    assert [row.name for row in handle.which_children()] == ["slow", "one", "two", "new"]

@@ -30,7 +30,7 @@ def test_there_is_a_word_for_each_member_and_no_other(name: str) -> None:
 def test_every_enum_that_is_an_option_has_words() -> None:
     assert set(pairs()) == {
         *("AutoShutdownWord", "ChildStatusWord", "ExitKindWord", "GiveUpWord", "OverflowWord", "RestartWord", "StrategyWord"),
-        *("DurableSortWord", "SortByWord", "PolicyWord", "RoleWord"),
+        *("DurableSortWord", "HandlerSortWord", "HandlerSpanWord", "OnUnreadableWord", "SortByWord", "PolicyWord", "RoleWord"),
     }
 
 

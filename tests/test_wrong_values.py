@@ -54,6 +54,7 @@ PLAIN: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "Settings": (ta.Settings, {}),
     "Supervisor": (ta.Supervisor, {"name": "top"}),
     "Within": (ta.Within, {"seconds": 1.0}),
+    "alert": (ta.alert, {"measure": "backlog", "above": 1.0}),
     "child": (ta.child, {"make": Counter, "name": "counter"}),
     "handler": (lambda **options: ta.handler(**options)(Counter.add.__wrapped__), {}),  # type: ignore[attr-defined]
     "open_system": (ta.open_system, {}),
@@ -76,6 +77,7 @@ PLAIN: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     ),
     "Serializer.register_family": (serializer.Serializer().register_family, {"base": Anything, "rule": print}),
     "Serializer.knows_family": (serializer.Serializer().knows_family, {}),
+    "Serializer.rule_for": (serializer.Serializer().rule_for, {}),
     "read_envelope": (serializer.read_envelope, {"data": b"{}"}),
 }
 """Public callables that need no system, with arguments that fit."""
@@ -108,7 +110,9 @@ IN_A_SYSTEM: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "forget": (ta.forget, {}),
     "info": (ta.info, {}),
     "pause": (ta.pause, {}),
+    "reset": (ta.reset, {"name": "counter"}),
     "restart": (ta.restart, {}),
+    "restore": (ta.restore, {"copy": "state/counter@1"}),
     "resume": (ta.resume, {}),
     "stop": (ta.stop, {}),
     "watch": (ta.watch, {}),
@@ -117,6 +121,8 @@ IN_A_SYSTEM: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
 
 MADE_BY_US = frozenset(
     {
+        "Alert",
+        "AlertNotice",
         *(
             "Actor",
             "ActorInfo",
@@ -155,6 +161,7 @@ ANYTHING = frozenset(
         ("secret", "default"),
         ("Serializer.register", "via"),  # a type that is refused when a codec needs it
         ("Serializer.knows_family", "base"),
+        ("Serializer.rule_for", "kind"),
         ("System.unobserve", "observer"),  # without effect if it is not attached
         ("Context.start_soon", "args"),
         ("Context.after", "key"),
@@ -236,8 +243,8 @@ async def test_a_wrong_value_is_refused_by_a_running_system(
             if owner == "Context":
                 await counter.try_out(partial(_within, called, options, parameter, value))
             else:
-                itself = {"System": system, "SupervisorHandle": system.supervisor("top")}.get(owner, counter)
-                first = [] if parameter == "ref" else [itself]
+                owners = {"System": system, "SupervisorHandle": system.supervisor("top"), "reset": system, "restore": system}
+                first = [] if parameter in {"ref", "system"} else [owners.get(owner or name, counter)]
                 result = called(*first, **{**options, parameter: value})
                 await _finished(result)
         except TrioactorsError as error:

@@ -25,7 +25,7 @@ class Counter(ta.Actor[None], inspect=True):
 
 TOOLS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     **{
-        name: (getattr(inspect, name), {"name": "counter"} if name == "actor" else {})
+        name: (getattr(inspect, name), {"name": "counter"} if name in {"actor", "signatures", "state", "waiting"} else {})
         for name in inspect.__all__
         if signatures.isfunction(getattr(inspect, name))
     },
@@ -56,7 +56,15 @@ async def test_a_tool_refuses_a_wrong_value_in_our_words(autojump_clock: MockClo
     if parameter == "predicate" and callable(WRONG[wrong]):
         return  # what a predicate raises is its own affair
     async with isolated_system(ta.Supervisor(ta.child(Counter, name="counter"), name="top")) as system:
-        fitting = {"system": system, "ref": system.get(Counter, "counter"), "value": 1, "before": 1, "after": 2, "limit": 1}
+        fitting = {
+            "system": system,
+            "ref": system.get(Counter, "counter"),
+            "value": 1,
+            "before": 1,
+            "after": 2,
+            "limit": 1,
+            "search": "",
+        }
         known = signatures.signature(called).parameters
         given = {key: value for key, value in fitting.items() if key in known and known[key].default is signatures.Parameter.empty}
         refused = False

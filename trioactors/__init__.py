@@ -5,6 +5,7 @@ The rooms of this package, from the roof down. Imports point down only; the firs
     cli  conformance  testing      the command line, the replay of OTP's recordings, the tools for tests and simulations
     names  running                 the public names; `open_system` and `run`, the one place that puts everything together
     console  inspect               a running system in a browser, and as plain data
+    alerts                         rules over figures: evaluated, recorded, told
     actors                         the actor class, refs, calls and casts, timers, the loop over a mailbox
     durability  system             when state is committed and what waits for it; the handle on one running tree
     supervision                    children and their incarnations, supervisors, the rules of restarts, names

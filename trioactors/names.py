@@ -15,6 +15,8 @@ from trioactors.actors.operations import stop as stop
 from trioactors.actors.pausing import pause as pause
 from trioactors.actors.pausing import resume as resume
 from trioactors.actors.ref import Ref as Ref
+from trioactors.actors.repairs import reset as reset
+from trioactors.actors.repairs import restore as restore
 from trioactors.actors.watch import Death as Death
 from trioactors.actors.watch import Watch as Watch
 from trioactors.actors.watch import watch as watch
@@ -76,9 +78,15 @@ from trioactors.running import open_system as open_system
 from trioactors.running import run as run
 from trioactors.settings import Backoff as Backoff
 from trioactors.settings import Intensity as Intensity
+from trioactors.settings import OnUnreadable as OnUnreadable
+from trioactors.settings import OnUnreadableWord as OnUnreadableWord
 from trioactors.settings import Overflow as Overflow
 from trioactors.settings import OverflowWord as OverflowWord
 from trioactors.settings import Settings as Settings
+from trioactors.supervision.alert_rules import Alert as Alert
+from trioactors.supervision.alert_rules import AlertNotice as AlertNotice
+from trioactors.supervision.alert_rules import AlertStatus as AlertStatus
+from trioactors.supervision.alert_rules import alert as alert
 from trioactors.supervision.choices import AutoShutdown as AutoShutdown
 from trioactors.supervision.choices import AutoShutdownWord as AutoShutdownWord
 from trioactors.supervision.choices import ChildKind as ChildKind
@@ -111,6 +119,8 @@ from trioactors.system.system import System as System
 from trioactors.system.system import current_system as current_system
 from trioactors.trace.observers import Observer as Observer
 from trioactors.trace.observers import Recorder as Recorder
+from trioactors.trace.records import AlertCleared as AlertCleared
+from trioactors.trace.records import AlertRaised as AlertRaised
 from trioactors.trace.records import CallTimedOut as CallTimedOut
 from trioactors.trace.records import ChildExited as ChildExited
 from trioactors.trace.records import ChildFailed as ChildFailed

@@ -17,22 +17,27 @@ import trio
 
 from trioactors.actors.factory import check_names, make_child, plan_of
 from trioactors.actors.guarded_state import guard_states
+from trioactors.alerts.watching import watching_child
 from trioactors.environment.environment import Environment, on_test_clock
 from trioactors.environment.forks import forked, in_inherited_run
 from trioactors.errors import SpecError, StoreMissing, UsageError
+from trioactors.history.history import History
 from trioactors.messaging.ledger import Accounts
 from trioactors.persistence.committer import Committer
 from trioactors.persistence.store import Store
 from trioactors.persistence.urls import store_at
-from trioactors.settings import Settings, close_coroutine, drain_time, of_class
+from trioactors.settings import Settings, close_coroutine, drain_time, flag, of_class
+from trioactors.supervision.alert_board import checked_alerts
+from trioactors.supervision.alert_rules import Alert
 from trioactors.supervision.lifecycle import whose
 from trioactors.supervision.runtime import Runtime
-from trioactors.supervision.specs import Supervisor
+from trioactors.supervision.specs import ChildSpec, Supervisor
 from trioactors.system.root import Root
 from trioactors.system.signals import Run, exit_of, present_run, receiving
 from trioactors.system.system import System, present_system
 from trioactors.trace.crash_reports import CrashReports
 from trioactors.trace.formatting import described
+from trioactors.trace.handler_times import HandlerMeter
 from trioactors.trace.loop_lag import LoopLag
 from trioactors.trace.observers import Observer, Observers
 
@@ -50,7 +55,9 @@ def open_system(
     environment: Environment | None = None,
     observers: Sequence[Observer] = (),
     console: str | None = None,
+    alerts: Sequence[Alert] = (),
     drain: bool | float | None = None,
+    history: bool | None = None,
 ) -> AbstractAsyncContextManager[System]: ...
 
 
@@ -63,7 +70,9 @@ def open_system(
     environment: Environment | None = None,
     observers: Sequence[Observer] = (),
     console: str | None = None,
+    alerts: Sequence[Alert] = (),
     drain: bool | float | None = None,
+    history: bool | None = None,
 ) -> AbstractAsyncContextManager[System]: ...
 
 
@@ -75,7 +84,9 @@ def open_system(
     environment: Environment | None = None,
     observers: Sequence[Observer] = (),
     console: str | None = None,
+    alerts: Sequence[Alert] = (),
     drain: bool | float | None = None,
+    history: bool | None = None,
 ) -> AbstractAsyncContextManager[System]:
     """Open a system: an async context manager whose tree runs while the block does.
 
@@ -93,11 +104,16 @@ def open_system(
     * *observers*: functions that get every trace record;
     * *console*: the address for a console, reachable from this machine only: `127.0.0.1:0`. If the address cannot be opened, an error is
       logged, and the system runs without a console until it can;
+    * *alerts*: rules over figures, made by `alert`;
     * *drain*: whether actors handle what they have accepted before the tree stops: True, or the most seconds that this may take. By default
-      as `Settings.drain_on_stop` or `run` says.
+      as `Settings.drain_on_stop` or `run` says;
+    * *history*: what is remembered, in the store if there is one: True, crashes and figures; False, nothing. By default crashes are, and
+      figures while there is a console; on a clock for tests, nothing.
 
     However the block is left, the tree is stopped in order within `Settings.stop_timeout`, and nothing is left running. If the tree gives
     up, the block is cancelled, and `SupervisorGaveUp` is raised from it, with the restart history.
+
+    An actor whose stored state cannot be read keeps nothing else from starting: it is down, see `Settings.on_unreadable`.
 
     Raises `StartFailed`, which names the child and the cause, if the tree cannot be started; the store's own `StoreError` if the store
     cannot be opened; `StoreMissing` if the tree needs a store; `DefinitionError` if an annotation in it names what does not exist;
@@ -122,8 +138,15 @@ def open_system(
     if chosen is not None:
         where = store if isinstance(store, str) else repr(chosen)
         runtime.committer = Committer(chosen, world, runtime.observers, runtime.settings.grace, where=where)
-    extra = None if console is None else _console(of_class(console, str, "console", "'127.0.0.1:0'"))
-    return _opened(tree, runtime, observers, extra, None if drain is None else drain_time(drain, "open_system: drain"))
+    if history is not None:
+        flag(history, "open_system: history")
+    if history or (history is None and not on_test_clock()):
+        runtime.history = _history(runtime)
+    runtime.alerts.rules = checked_alerts(alerts)
+    extra: list[ChildSpec | Supervisor] = [watching_child()] if runtime.alerts.rules else []
+    extra += [] if console is None else [_console(of_class(console, str, "console", "'127.0.0.1:0'"))]
+    drained = None if drain is None else drain_time(drain, "open_system: drain")
+    return _opened(tree, runtime, observers, extra, drained, recorder=_recorder() if history else None)
 
 
 @asynccontextmanager
@@ -131,8 +154,10 @@ async def _opened(
     tree: Supervisor | None,
     runtime: Runtime,
     observers: Sequence[Observer],
-    console: Supervisor | None,
+    extra: Sequence[ChildSpec | Supervisor],
     drain: float | None,
+    *,
+    recorder: Callable[[System], Awaitable[None]] | None,
 ) -> AsyncGenerator[System, None]:
     root = Root(tree, runtime, make_child)
     system = System(runtime, root)
@@ -144,8 +169,10 @@ async def _opened(
         nursery.start_soon(_run, root, system, name="system")
         try:
             await root.started()
-            if console is not None:
-                await system.supervisor().start_child(console)
+            if recorder is not None:
+                nursery.start_soon(recorder, system, name="history")
+            for each in extra:
+                await system.supervisor().start_child(each)
             with root.body:
                 yield system
         except BaseException as error:  # noqa: ASYNC103 - raised again below, outside the nursery, which would put it into a group
@@ -174,6 +201,24 @@ def _console(address: str) -> Supervisor:
     from trioactors.console import console_tree  # noqa: PLC0415 - few systems have one, and its packages are an extra
 
     return console_tree(address)
+
+
+def _history(runtime: Runtime) -> History:
+    settings = runtime.settings
+    return History(
+        runtime.deadlines,
+        runtime.committer,
+        now=runtime.now,
+        wall_clock=runtime.environment.wall_clock,
+        crashes_kept=settings.crashes_kept,
+        crashes_kept_for=settings.crashes_kept_for,
+    )
+
+
+def _recorder() -> Callable[[System], Awaitable[None]]:
+    from trioactors.inspect.recording import record_figures  # noqa: PLC0415 - few systems ask for it
+
+    return record_figures
 
 
 def _check_tree(tree: object) -> None:
@@ -209,14 +254,15 @@ def _check_durable(tree: Supervisor | None) -> None:
 def _runtime(settings: Settings, environment: Environment) -> Runtime:
     root_task = trio.lowlevel.current_root_task()
     assert root_task is not None  # a task runs this code
-    observers = Observers()
+    observers, now = Observers(), trio.lowlevel.current_clock().current_time
     return Runtime(
         settings=settings,
         environment=environment,
         root_task=root_task,
         observers=observers,
         lag=LoopLag(environment.stopwatch, settings.loop_held, observers, root_task, partial(whose, observers)),
-        now=trio.lowlevel.current_clock().current_time,
+        meter=HandlerMeter(observers, now),
+        now=now,
         report=CrashReports(settings.crash_logs, settings.crash_logs_period),
         accounts=Accounts(observers, deque(maxlen=settings.dead_letters)),
         check_state=_checks_state(environment),

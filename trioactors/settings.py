@@ -15,6 +15,8 @@ from trioactors.errors import SpecError
 __all__ = [
     "Backoff",
     "Intensity",
+    "OnUnreadable",
+    "OnUnreadableWord",
     "Overflow",
     "OverflowWord",
     "Settings",
@@ -112,6 +114,23 @@ OverflowWord: TypeAlias = Literal["wait", "fail", "drop_oldest"]
 """The words that stand for the members of `Overflow`."""
 
 
+class OnUnreadable(enum.Enum):
+    """The effect of a stored state that cannot be read when its actor is started for the first time."""
+
+    STAY_DOWN = "stay_down"
+    """The actor is down, with its cause, and everything else runs."""
+    FAIL_START = "fail_start"
+    """The start fails as any other: a tree with that actor does not start, and `open_system` raises `StartFailed`."""
+
+
+OnUnreadableWord: TypeAlias = Literal["stay_down", "fail_start"]
+"""The words that stand for the members of `OnUnreadable`."""
+
+
+def _on_unreadable(value: OnUnreadable | OnUnreadableWord) -> OnUnreadable:
+    return choice(value, OnUnreadable, "Settings.on_unreadable")
+
+
 @attrs.frozen
 class Intensity:
     """A restart intensity: at most *limit* restarts within *period* seconds. One more, and the supervisor gives up."""
@@ -194,13 +213,28 @@ class Settings:
     """The number of crash reports that are logged in full within `crash_logs_period`; the next report counts the rest."""
     crash_logs_period: float = 60.0
     """The period for `crash_logs`, in seconds."""
+    crashes_kept: int = 1_000
+    """The number of crashes that are remembered, also over restarts of the program if it has a store."""
+    crashes_kept_for: float = 86_400.0
+    """The time for which crashes are remembered, in seconds."""
+    on_unreadable: OnUnreadable = attrs.field(default=OnUnreadable.STAY_DOWN, converter=_on_unreadable)
+    """What a stored state that cannot be read means for the start of a tree. At a restart, the actor always stays down alone."""
     loop_held: float = 0.1
     """The time for which one task can hold the event loop before a `LoopHeld` record reports it, in seconds."""
 
     def __attrs_post_init__(self) -> None:
         of_class(self.intensity, Intensity, "Settings.intensity", "ta.Intensity(limit=3, period=5.0)")
-        for name in ("call_timeout", "grace", "start_timeout", "stop_timeout", "drain_seconds", "crash_logs_period", "loop_held"):
+        for name in (
+            "call_timeout",
+            "grace",
+            "start_timeout",
+            "stop_timeout",
+            "drain_seconds",
+            "crash_logs_period",
+            "crashes_kept_for",
+            "loop_held",
+        ):
             seconds(getattr(self, name), f"Settings.{name}")
         drain_time(self.drain_on_stop, "Settings.drain_on_stop")
-        for name in ("mailbox", "timers", "drain_messages", "dead_letters", "crash_logs"):
+        for name in ("mailbox", "timers", "drain_messages", "dead_letters", "crash_logs", "crashes_kept"):
             count(getattr(self, name), f"Settings.{name}", least=1)

@@ -54,7 +54,7 @@ def announced(token: str, line: str) -> None:
     """Print a new link, and the command for a second terminal."""
     print(line, flush=True)
     if "signed in" not in line:
-        print(f"terminal: trioactors top {line.split()[1].partition('/open/')[0]} --token {token}", flush=True)
+        print(f"terminal: TRIOACTORS_CONSOLE_TOKEN={token} trioactors top {line.split()[1].partition('/open/')[0]}", flush=True)
 
 
 def options() -> argparse.Namespace:

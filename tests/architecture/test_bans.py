@@ -16,6 +16,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 parsed = functools.cache(ast.parse)
 """The tree of a source: several rules look at each."""
@@ -29,6 +30,7 @@ THREADS: Allowed = {
     "trioactors.serializer.records": "encoding may happen in a store's own thread",
     "trioactors.serializer.unions": "reading may happen there, too",
     "trioactors.environment.workers": "the thread of a store; only `Environment` makes one",
+    "trioactors.environment.posting": "the library's HTTP client blocks; it is reached through `Environment` only",
     "trioactors.testing.leaks": "it looks for threads that were left behind",
     "trioactors.testing.playing": "it asks whether a thread could still wake a task",
     "trioactors.testing.scheduling": "it tells its own run from runs in other threads",
@@ -65,7 +67,10 @@ BANNED: Mapping[str, Allowed] = {
     "multiprocessing": {},
     "threading": THREADS,
     "trio.from_thread": THREADS,
-    "trio.to_thread": THREADS,
+    "trio.to_thread": {
+        **THREADS,
+        "trioactors.cli.acting": "it waits for the answer of a person, while the connection to the console is kept alive",
+    },
     "trio.lowlevel.start_thread_soon": THREADS,
     # clocks other than Trio's
     "time": {
@@ -95,6 +100,7 @@ BANNED: Mapping[str, Allowed] = {
         **PORT,
         "trioactors.serializer.library": "it carries ids, it makes none",
         "trioactors.testing.simulation.escapes": "it makes a draw without a seed in a simulation an error",
+        "trioactors.testing.simulation.random_values": "it draws ids from a seed",
     },
     "os.urandom": {**PORT, "trioactors.testing.simulation.escapes": "it makes a draw without a seed in a simulation an error"},
     # files and settings
@@ -107,7 +113,10 @@ BANNED: Mapping[str, Allowed] = {
     "tempfile": FILES,
     "trio.Path": FILES,
     "trio.open_file": FILES,
-    "os.environ": {"trioactors.cli.live_commands": "a program gets its token there, and a terminal its kind"},
+    "os.environ": {
+        "trioactors.cli.terminal": "a terminal says there what it is, and whether its user wants colours",
+        "trioactors.cli.tokens": "a command gets its token there",
+    },
     "os.getenv": {},
     # formats that may never be written or read
     "marshal": {},
@@ -303,3 +312,8 @@ def test_a_mark_is_told() -> None:
     planted = "x = 1  # " + "TO" + "DO: later\ny = 'FIXME'\nraise NotImplementedError\n"
 
     assert unfinished("planted", planted) == ["planted:1: TODO", "planted:3: NotImplementedError"]
+
+
+def test_no_property_is_judged_by_the_time_that_an_example_takes() -> None:
+    assert settings().deadline is None
+    assert HealthCheck.too_slow in settings().suppress_health_check

@@ -87,7 +87,7 @@ def test_a_quota_is_a_full_disk(code: int) -> None:
     store.close()
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     keys=st.integers(1, 5),
     size=st.sampled_from([1, 50, 3_000, 40_000, 200_000]),

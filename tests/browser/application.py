@@ -1,6 +1,6 @@
 """The system that the browser shows: a few actors with known names, which act only on request.
 
-    python tests/browser/application.py PORT
+    python tests/browser/application.py PORT [STORE]
 
 It prints one JSON object per line: first the address of its console, then an answer to each line on stdin, `{"do": ..., ...}`. It exits at
 the end of the input.
@@ -12,6 +12,7 @@ import json
 import os
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -20,7 +21,9 @@ from attrs import Factory, define
 
 import trioactors as ta
 from trioactors.console import serve_console
+from trioactors.persistence import Batch, Key, Space, Write
 from trioactors.serializer import secret, stored
+from trioactors.system.system import runtime_of
 
 VIEWER, ADMIN = "viewer-token-0123456789", "admin-token-0123456789"
 MARKUP = "<img src=x onerror=alert(1)>"
@@ -49,6 +52,14 @@ class Clerk(ta.Actor[Notes], persist=ta.EVERY_MESSAGE, inspect=True, mailbox=20)
     @ta.handler
     def fail(self, why: str) -> None:
         raise Planned(why)
+
+    @ta.handler
+    def read(self, text: str) -> None:
+        """Fail in a library, and say so in own words."""
+        try:
+            json.loads(text)
+        except ValueError as error:
+            raise Planned("the note cannot be read") from error
 
     @ta.handler
     async def wait(self) -> None:
@@ -90,7 +101,25 @@ class Sent:
     total: int = 0
 
 
+@define
+class Parcel:
+    to: str
+    weight: int = 1
+    code: str = secret(default="0000")
+
+
 class Post(ta.Actor[Sent], persist=ta.EVERY_MESSAGE):
+    @ta.handler(raises=(LookupError,), secret=("pin",))
+    def stamp(self, parcel: Parcel, *, urgent: bool = False, tags: list[str] | None = None, pin: str = "none") -> dict[str, Any]:
+        """Stamp a parcel."""
+        if parcel.to == "nowhere":
+            raise LookupError("there is no such place")
+        return {"to": parcel.to, "weight": parcel.weight, "urgent": urgent, "tags": tags, "pin": len(pin), "code": len(parcel.code)}
+
+    @ta.handler
+    def watch(self, event: trio.Event) -> None:
+        """Takes what no form can make."""
+
     @ta.handler
     async def send(self, letters: int) -> None:
         """Cast several messages; all of them leave at once, after the commit."""
@@ -160,6 +189,20 @@ async def fail(system: ta.System, name: str, why: str) -> str:
     return "it lives"
 
 
+async def misread(system: ta.System, name: str) -> str:
+    try:
+        await system.get(Clerk, name).read("{")
+    except ta.ActorCrashed as crashed:
+        return str(crashed)
+    return "it lives"
+
+
+async def notes(system: ta.System, name: str, count: int) -> int:
+    for number in range(count):
+        await system.get(Clerk, name).note(f"note {number}")
+    return count
+
+
 async def pile(system: ta.System, name: str, messages: int) -> int:
     """Send several messages: the first is handled for ever, the others wait."""
     clerk = system.get(Clerk, name)
@@ -185,6 +228,16 @@ async def dismiss(system: ta.System, name: str) -> str:
     return name
 
 
+async def damage(system: ta.System, name: str) -> str:
+    """Damage the stored record of a clerk, and let it be read."""
+    committer = runtime_of(system).committer
+    assert committer is not None
+    await committer.commit(Batch((Write(Key(Space.STATE, name), b"not a record", expected=None),)))
+    with suppress(ta.StartFailed):
+        await ta.restart(system.get(Clerk, name))
+    return name
+
+
 async def hang_up(_: ta.System) -> None:
     await LINE.fail()
 
@@ -193,8 +246,11 @@ DEEDS: dict[str, Callable[..., Awaitable[object]]] = {
     "note": note,
     "ask": ask,
     "fail": fail,
+    "misread": misread,
+    "notes": notes,
     "pile": pile,
     "letters": letters,
+    "damage": damage,
     "hang_up": hang_up,
     "hire": hire,
     "dismiss": dismiss,
@@ -214,11 +270,12 @@ async def listen(system: ta.System) -> None:
             say(done=await DEEDS[wish.pop("do")](system, **wish))
 
 
-async def main(port: int) -> None:
-    async with ta.open_system("memory:", tree(port, lambda line: say(announced=line))) as system:
+async def main(port: int, store: str = "memory:") -> None:
+    piled = ta.alert("mailbox of bert", above=3, clear=2, clear_for=0.0)
+    async with ta.open_system(store, tree(port, lambda line: say(announced=line)), alerts=[piled]) as system:
         say(up=True)
         await listen(system)
 
 
 if __name__ == "__main__":
-    trio.run(main, int(sys.argv[1]))
+    trio.run(main, int(sys.argv[1]), *sys.argv[2:])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,9 +33,12 @@ VIEWS = {
     "tree": "#/tree/till-1",
     "actors": "#/actors",
     "actor": "#/actor/anna",
+    "handlers": "#/handlers",
+    "alerts": "#/alerts",
     "messages": "#/messages",
     "failures": "#/failures",
     "durable": "#/durable",
+    "audit": "#/audit",
 }
 
 
@@ -88,10 +92,18 @@ class Watched:
         return [text for text in self.noise if not any(part in text for part in self.expected)]
 
 
+def opened(context: Any, link: str, on_wire: Callable[[Any], None] = lambda _: None) -> Any:
+    """A new page on which the user has opened a link and signed in. *on_wire* gets its WebSockets."""
+    page = context.new_page()
+    page.on("websocket", on_wire)
+    page.goto(link)
+    page.get_by_role("button", name="Sign in").click()
+    return page
+
+
 def signed_in(context: Any, link: str) -> Any:
     """A new page that is signed in and live."""
-    page = context.new_page()
-    page.goto(link)
+    page = opened(context, link)
     page.locator("[data-connection=open]").wait_for(state="attached")
     return page
 

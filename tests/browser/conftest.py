@@ -43,8 +43,8 @@ def start() -> Iterator[Callable[..., Application]]:
     """Starts applications; they are stopped after the test."""
     started: list[Application] = []
 
-    def starting(port: int = 0) -> Application:
-        started.append(Application(port))
+    def starting(port: int = 0, store: str = "memory:") -> Application:
+        started.append(Application(port, store))
         return started[-1]
 
     yield starting

@@ -22,8 +22,8 @@ class Application(subprocess.Popen[str]):
     stdin: IO[str]
     stdout: IO[str]
 
-    def __init__(self, port: int = 0) -> None:
-        super().__init__([sys.executable, str(PROGRAM), str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    def __init__(self, port: int = 0, store: str = "memory:", program: Path = PROGRAM) -> None:
+        super().__init__([sys.executable, str(program), str(port), store], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         try:
             self.link: str = self.told("announced").split()[1]
             self.told("up")
@@ -36,6 +36,11 @@ class Application(subprocess.Popen[str]):
     def __exit__(self, *error: object) -> None:
         self.kill()
         super().__exit__(*error)
+
+    def stop(self) -> None:
+        """Let it stop in order."""
+        self.stdin.close()
+        self.wait(60)
 
     def told(self, what: str) -> Any:
         """Its next line of this kind."""

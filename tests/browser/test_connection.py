@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from browsing import Watched, expect, show, signed_in
+from browsing import Watched, expect, opened, show, signed_in
 from running import Application
 
 REFUSED = "ERR_CONNECTION_REFUSED"
@@ -28,8 +28,7 @@ def test_a_server_that_was_started_anew_wants_a_new_link_and_with_it_the_page_go
 
     expect(page.locator("[data-connection=refused]")).to_contain_text("You are signed out")
     expect(page.locator("[data-banner=refused]")).to_contain_text("new link")
-    other = page.context.new_page()
-    other.goto(second.link)
+    opened(page.context, second.link)
     expect(page.locator("[data-connection=open]")).to_be_visible()
     second.do("note", name="anna", text="in the new system")
     expect(overview.locator("[data-figure=handled]")).to_have_text(str(second.look("figures")["ledger"]["handled"]))
@@ -80,18 +79,17 @@ def test_who_is_signed_in_behind_a_proxy_that_stops_the_socket_is_told_so(
     new_context: Callable[..., Any], application: Application
 ) -> None:
     context = new_context()
-    opened: list[Any] = []
+    knocked: list[Any] = []
 
     def stopped(wire: Any) -> None:
-        opened.append(wire)
-        if len(opened) < 3:
+        knocked.append(wire)
+        if len(knocked) < 3:
             wire.close(code=1011, reason="no upgrade here")
         else:
             wire.connect_to_server()
 
     context.route_web_socket("**/live", stopped)
-    page = context.new_page()
-    page.goto(application.link)
+    page = opened(context, application.link)
 
     expect(page.get_by_text("You are signed in, but the connection cannot be opened")).to_be_visible()
     expect(page.locator("[data-connection=open]")).to_be_visible()  # the proxy forwards WebSockets again

@@ -154,11 +154,11 @@ def test_a_function_that_fails_is_among_the_failures_with_its_report(page: Any, 
 
     (failed,) = application.look("failures")["rows"]
     assert (failed["name"], failed["kind"], failed["restarts"]) == ("line", "function", 1)
-    line = row(failures.locator("[data-failed]"), "line")
+    line = row(failures.locator("[data-failed]"), "function line OSError")
     expect(line).to_contain_text("1 restart")
+    expect(line).to_contain_text("OSError: the line is dead")
     expect(line.locator("[data-report]")).to_be_hidden()
-    line.get_by_text("the line is dead", exact=True).click()
-    expect(line.locator("[data-report]")).to_be_visible()
+    line.get_by_text("Whole report").click()
     expect(line.locator("[data-report]")).to_have_text(failed["report"])
 
 
@@ -169,10 +169,10 @@ def test_the_tree_shows_why_a_child_that_is_no_actor_failed_last(page: Any, appl
     expect(chosen.locator("[data-failure]")).to_have_count(0)
 
     application.do("hang_up")
-    chosen.locator("[data-failure] summary").click()
 
-    expect(chosen.locator("[data-report]")).to_contain_text("OSError: the line is dead")
     expect(chosen.locator("[data-failure]")).to_contain_text("crash: OSError incarnation 1")
+    expect(chosen.locator("[data-crash] .raised")).to_have_text("OSError: the line is dead")
+    expect(chosen.locator("[data-frame=own]")).to_contain_text("application.py")
 
 
 def test_durable_actors_show_their_revisions(page: Any, application: Application) -> None:

@@ -125,6 +125,27 @@ def test_the_keyboard_alone_finds_an_actor_and_restarts_it(page: Any, applicatio
     assert application.actor("anna")["incarnation"] == 2
 
 
+SEARCHES_AT_ONCE = """() => new Promise((resolve) => {
+  const watcher = new MutationObserver(() => {
+    const search = document.querySelector("section[data-view=actors] [data-search]");
+    if (search === null) return;
+    watcher.disconnect();
+    document.dispatchEvent(new KeyboardEvent("keydown", {key: "/", bubbles: true}));
+    const pressed = document.activeElement === search;
+    requestAnimationFrame(() => setTimeout(() => resolve([pressed, document.activeElement === search]), 200));
+  });
+  watcher.observe(document.body, {childList: true, subtree: true});
+  location.hash = "#/actors";
+})"""
+"""Go to a view, and press `/` in the moment in which its search is there."""
+
+
+def test_whoever_searches_as_soon_as_a_view_is_there_keeps_the_focus(page: Any) -> None:
+    expect(page.locator("section[data-view=overview]")).to_be_visible()
+
+    assert page.evaluate(SEARCHES_AT_ONCE) == [True, True]
+
+
 FOCUSED = "(document.activeElement.ariaLabel ?? document.activeElement.textContent).trim()"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -105,9 +106,13 @@ class Console:
         first, *rest = head.decode().split("\r\n")
         return Reply(int(first.split()[1]), {k.lower(): v for k, _, v in (line.partition(": ") for line in rest)}, body)
 
+    async def post(self, path: str, **headers: str) -> Reply:
+        """Send a form without fields, as a page of this console does."""
+        return await self.get(path, method="POST", **{"Origin": f"http://{HOST}", "Content_Length": "0", **headers})
+
     async def cookie(self) -> str:
         """The cookie that the link is exchanged for."""
-        reply = await self.get(self.link)
+        reply = await self.post(self.link)
         return reply.headers["set-cookie"].partition(";")[0]
 
     @asynccontextmanager
@@ -135,13 +140,27 @@ class Viewer:
 
     socket: Any
     hello: dict[str, Any]
+    sequence: int = 0
+    time: float = -math.inf
 
     async def send(self, **message: Any) -> None:
         await self.socket.send_message(json.dumps(message))
 
     async def receive(self) -> dict[str, Any]:
+        """The next message that says something. None before it is missing, and their times do not run backwards."""
         with trio.fail_after(100):
-            return json.loads(await self.socket.get_message())
+            while (message := await self.next())["type"] == "beat":
+                pass
+        del message["sequence"], message["time"]
+        return message
+
+    async def next(self) -> dict[str, Any]:
+        """The next message as it is, which may be a beat."""
+        message = json.loads(await self.socket.get_message())
+        assert message["sequence"] == self.sequence + 1
+        assert message["time"] >= self.time
+        self.sequence, self.time = message["sequence"], message["time"]
+        return message
 
     async def ask(self, what: str, *, kind: str = "ask", **options: Any) -> dict[str, Any]:
         await self.send(type=kind, id="q", what=what, options=options)

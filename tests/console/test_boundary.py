@@ -172,7 +172,8 @@ async def test_an_announcement_that_raises_anything_ends_its_connection_only(
     async with console_with(announce=announce) as console:
         path = "/open/" + announced[0].split("/open/")[1].split()[0]
 
-        assert await console.raw(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:50000\r\n\r\n".encode()) == b""
+        request = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:50000\r\nOrigin: http://127.0.0.1:50000\r\n\r\n"
+        assert await console.raw(request.encode()) == b""
         assert (await console.get("/health")).status == 200
     assert error.__name__ in caplog.text
 

@@ -143,7 +143,6 @@ async def test_the_lag_of_the_loop_is_measured_while_somebody_watches_the_figure
 
 
 async def test_metrics_tell_what_is_measured(console: Any) -> None:
-    pytest.importorskip("prometheus_client")
     runtime = runtime_of(console.system)
     runtime.lag._stopwatch = lambda: lambda: 0.0
     token = {"Authorization": "Bearer viewer-token-0123456789"}

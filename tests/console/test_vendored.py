@@ -16,7 +16,7 @@ STATIC = Path(trioactors.__file__).parent / "console" / "static"
 VENDOR = STATIC / "vendor"
 LIST = VENDOR / "VENDORED.toml"
 OWN = sorted(path for path in STATIC.rglob("*") if path.suffix in {".js", ".css", ".html", ".svg"} and VENDOR not in path.parents)
-LONGEST = 320
+LONGEST = 400
 IMPORTED = re.compile(r"""(?:\bfrom |^import |\bimport\()"([^"]+)"(?:;$|\))""", re.MULTILINE)
 FETCHED = re.compile(r"""(?:src|href|url|import|fetch|from)\s*[=(:]?\s*["'(]\s*["']?(?:https?:)?//""")
 
@@ -65,6 +65,12 @@ def test_each_import_is_a_file_that_is_there(path: Path) -> None:
     for target in IMPORTED.findall(path.read_text(encoding="utf-8")):
         assert target.startswith("/static/")
         assert (STATIC / target.removeprefix("/static/")).is_file(), target
+
+
+@pytest.mark.parametrize("path", [path for path in OWN if path.suffix == ".html"], ids=named)
+def test_each_file_that_a_page_names_is_there(path: Path) -> None:
+    for target in re.findall(r'(?:src|href)="/static/([^"]+)"', path.read_text(encoding="utf-8")):
+        assert (STATIC / target).is_file(), target
 
 
 def test_what_is_told_of_loading_from_elsewhere_would_be_found() -> None:

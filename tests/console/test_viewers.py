@@ -23,7 +23,8 @@ async def test_the_first_message_says_version_role_and_what_there_is(console: An
         assert viewer.hello["type"] == "hello"
         assert (viewer.hello["version"], viewer.hello["role"], admin.hello["role"]) == (1, "viewer", "admin")
         assert {"figures", "tree", "actors", "actor", "timers", "budgets", "dead_letters", "trace"} <= set(viewer.hello["topics"])
-        assert {"restart", "stop", "resend", "resend_all"} == set(viewer.hello["actions"])
+        acting = {"restart", "stop", "call", "cast", "resend", "resend_all", "discard", "discard_all", "silence"}
+        assert acting | {"pause", "resume", "reset", "restore"} == set(viewer.hello["actions"])
 
 
 async def test_a_topic_is_a_snapshot_and_then_what_changes(console: Any) -> None:
@@ -50,7 +51,8 @@ async def test_nothing_is_said_where_nothing_changes(console: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "topic", ["figures", "tree", "actors", "timers", "budgets", "dead_letters", "dead_letter_groups", "durable"]
+    "topic",
+    ["figures", "tree", "actors", "timers", "budgets", "dead_letters", "dead_letter_groups", "durable", "handlers", "alerts"],
 )
 async def test_every_topic_has_a_snapshot(console: Any, topic: str) -> None:
     async with console.viewer() as viewer:

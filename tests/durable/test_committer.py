@@ -17,7 +17,7 @@ from trioactors.environment.workers import ThreadWorker
 from trioactors.errors import OverLimit
 from trioactors.persistence import Answer, Batch, Committed, Key, Limits, Record, Space, Write
 from trioactors.persistence import committer as committing
-from trioactors.persistence.committer import fresh
+from trioactors.persistence.committer import erasure, fresh
 from trioactors.testing import HeldWorker, SlowWorker, isolated_system
 from trioactors.testing.stores import Fault, FaultyStore, Operation
 from trioactors.trace import StoreCommitted
@@ -271,7 +271,7 @@ async def test_before_it_is_open_nothing_is_accepted(autojump_clock: MockClock, 
     with pytest.raises(ta.StoreUnavailable, match="the store is not open"):
         await bench.committer.read([key("a")])
     with pytest.raises(ta.StoreUnavailable):
-        await bench.committer.erase("a")
+        await bench.committer.commit(erasure("a"))
 
     assert "is not open; nothing was written" in str(bench.told["a"])
     assert store.count(Operation.ANY) == 0
@@ -281,14 +281,14 @@ async def test_what_is_erased_is_gone_whatever_was_submitted_before(bench: Any, 
     disk.hold()
     bench.submit("a")
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(bench.committer.erase, "a")
+        nursery.start_soon(bench.committer.commit, erasure("a"))
         await wait_all_tasks_blocked()
         disk.release()
 
     assert store.read([key("a")]) == [None]
     store.plan(Fault(at=1, before=ta.StoreFull("no")))
     with pytest.raises(ta.StoreFull):
-        await bench.committer.erase("a")
+        await bench.committer.commit(erasure("a"))
 
 
 async def test_erasing_can_be_cancelled_and_happens_all_the_same(
@@ -297,7 +297,7 @@ async def test_erasing_can_be_cancelled_and_happens_all_the_same(
     bench.submit("a")
     disk.hold()
     with trio.move_on_after(1):
-        await bench.committer.erase("a")
+        await bench.committer.commit(erasure("a"))
     disk.release()
 
     assert store.read([key("a")]) == [None]

@@ -235,6 +235,25 @@ async def test_a_good_bye_after_a_crash_belongs_to_no_commit(hooked: Any, ear: A
     assert await ear.all() == ["start", "continue", "stop", "start", "continue"]
 
 
+async def test_a_good_bye_after_a_crash_does_not_overtake_what_waits_for_a_commit(
+    system: ta.System, ear: Any, callers: Any, disk: HeldWorker
+) -> None:
+    class Telling(Hooked):
+        @ta.handler
+        def tell(self, line: str) -> None:
+            self.state.lines.append(line)
+            self.ear.hear.cast_nowait(line)
+
+    hooked = await system.start(partial(Telling, ear, act=nothing), name="hooked")
+    disk.hold()
+    await callers.now("told", hooked.tell, "before")
+    await callers.now("crashed", hooked.write, "crash")
+    disk.release()
+    await restarted(hooked, after=1)
+
+    assert await ear.all() == ["start", "continue", "before", "stop", "start", "continue"]
+
+
 async def test_a_good_bye_after_shutdown_is_committed_and_the_message_is_not(hooked: Any, ear: Any) -> None:
     with pytest.raises(ta.ActorStopped):
         await hooked.write("leave")

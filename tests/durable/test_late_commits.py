@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import pytest
 import trio
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from trio.testing import wait_all_tasks_blocked
 
@@ -212,9 +212,33 @@ async def play(kind: type[Notary], plan: list[Step]) -> Notes:
     return notes
 
 
+FULL_OF_REPLIES = [
+    Step(0, "work", 1, 6),
+    Step(1, "write", 1, 0),
+    Step(1, "write", 6, 0),
+    Step(2, "write", 4, 0),
+    Step(1, "write", 1, 0),
+    Step(2, "write", 1, 0),
+    Step(1, "work", 1, 0),
+]
+"""The actor holds as many replies as it may when its mailbox becomes empty."""
+
+
+JUST_SENT = [
+    Step(0, "write", 1, 0),
+    Step(0, "disk", 1, 6),
+    Step(2, "write", 1, 0),
+    Step(2, "disk", 1, 0),
+    Step(2, "write", 1, 0),
+]
+"""A commit ends, late for its caller, in the moment in which the next call is sent."""
+
+
 @pytest.mark.parametrize("kind", [Notary, Careful, Hasty])
+@example(FULL_OF_REPLIES, 0)
+@example(JUST_SENT, 0)
 @given(st.lists(steps, max_size=25), st.integers(0, 3))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_an_idle_actor_begins_what_it_is_asked(kind: type[Notary], plan: list[Step], seed: int) -> None:
     notes = run(lambda: play(kind, plan), seed=seed)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -176,3 +177,20 @@ async def test_a_window_holds_nothing(system: ta.System, keeper: Any) -> None:
     saver.hold(Answered(call, saver.incarnation, given.append, lambda: None))  # type: ignore[arg-type]
 
     assert given == [call]
+
+
+async def test_an_actor_that_takes_the_name_of_one_that_is_gone_starts_from_its_last_commit(
+    system: ta.System, keeper: Any, callers: Any, disk: HeldWorker
+) -> None:
+    disk.hold()
+    await callers.now("a", keeper.write.within(60), "a")
+    await callers.now("b", keeper.write.within(60), "b")
+    await ta.stop(keeper)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(partial(system.start, Keeper, name="keeper"))
+        await wait_all_tasks_blocked()
+        disk.release()
+
+    assert await system.get(Keeper, "keeper").read() == ["a", "b"]
+    assert callers.news() == {"a": 1, "b": 2}

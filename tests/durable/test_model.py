@@ -279,7 +279,7 @@ def at_rest(disk: Any) -> None:
 
 @pytest.mark.lab
 @given(steps_of(messages, messages, messages, ends, faults, times, disks), st.integers(0, 2**32))
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_callers_were_told_the_truth_about_a_disk_that_stands_still_now_and_then(steps: list[Step], seed: int) -> None:
     play, final, again = run(lambda: played(steps, HeldWorker()), seed=seed)
 
@@ -289,7 +289,7 @@ def test_callers_were_told_the_truth_about_a_disk_that_stands_still_now_and_then
 
 @pytest.mark.lab
 @given(steps_of(messages, messages, messages, ends, faults, times), st.integers(0, 2**32), st.integers(1, 12))
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_callers_were_told_the_truth_about_a_slow_disk(steps: list[Step], seed: int, slowness: int) -> None:
     play, final, again = run(lambda: played(steps, SlowWorker(slowness / 16)), seed=seed)
 

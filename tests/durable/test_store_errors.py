@@ -276,17 +276,6 @@ async def test_a_damaged_record_stops_its_own_actor_only(system: ta.System, keep
         assert await (await other.start(Clerk, name="other")).write("a") == 1
 
 
-async def test_a_damaged_record_of_the_tree_is_told_by_open_system(autojump_clock: MockClock) -> None:
-    class Damaged(MemoryStore):
-        def read(self, keys: Any) -> Any:
-            return [Corrupt(key, "its checksum is wrong") for key in keys]
-
-    with pytest.raises(ta.StartFailed, match="shop/clerk could not be started") as caught:
-        async with isolated_system(ta.Supervisor(ta.child(Clerk, name="clerk"), name="shop"), store=Damaged()):
-            pytest.fail("the body must not run")
-    assert isinstance(caught.value.__cause__, ta.StateUnreadable)
-
-
 @pytest.mark.parametrize("error", [ta.StoreCorrupt("torn"), ta.StorePoisoned("lost")], ids=["corrupt", "poisoned"])
 async def test_a_read_that_finds_the_store_broken_fails_the_start_that_asked_and_opens_the_store_again(
     system: ta.System, keeper: Any, store: FaultyStore, error: ta.StoreError, recorder: ta.Recorder

@@ -1,29 +1,23 @@
 """The trial of one copy of the packages: simulations, until one is not sound. A process of its own, which `hunting.py` starts and reads.
 
-It says on standard output, one line each: where the packages come from, the number of each seed before that is tried, and as JSON what
-came of it all. A simulation that never comes back is ended by an alarm, which ends the process.
+A simulation that never comes back is ended by an alarm, which ends the process.
 """
 
 from __future__ import annotations
 
 import json
-import resource
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from randomlab.drawing import drawn
+from randomlab.running import play
 from simlab.campaigns import SCENARIOS
 
-import trioactors
-import trioactors_backends.filesystem
+from mutants.telling import begin, found, say
 from trioactors.testing.simulation.simulating import tried
 
-__all__ = ["scenario_and_seed"]
-
-_BYTES = 4 * 1024**3
-"""Of memory: a bug may ask for all of it."""
-
-_TEXT = 160
+__all__ = ["LABS", "scenario_and_seed"]
 
 ELSEWHERE = frozenset({"scribes in sqlite"})
 """The same program as another one, on a store in which there is no mutant."""
@@ -41,37 +35,43 @@ def scenario_and_seed(number: int) -> tuple[str, int]:
     return name, turn * turns.count(name) + turns[:at].count(name)
 
 
-def say(text: str) -> None:
-    """Print a line, now."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+def scenario(number: int) -> None:
+    """Run what is tried as number so and so."""
+    name, seed = scenario_and_seed(number)
+    tried(SCENARIOS[name], seed, shrinking=0)
 
 
-def verdict(seeds: int, seconds: int) -> dict[str, object]:
+def application(number: int) -> None:
+    """Run the random application of a seed."""
+    error = play(drawn(number), number).error
+    if error is not None:
+        raise error
+
+
+LABS: Mapping[str, tuple[Callable[[int], str], Callable[[int], None]]] = {
+    "scenarios": (lambda number: scenario_and_seed(number)[0], scenario),
+    "applications": ("application {}".format, application),
+}
+"""For each lab: what the try of a number is called, and the try."""
+
+
+def verdict(lab: str, first: int, seeds: int, seconds: int) -> dict[str, object]:
     """Try so many seeds; what was wrong with the first that was not sound."""
-    for number in range(seeds):
-        name, seed = scenario_and_seed(number)
-        say(str(number))
+    called, run = LABS[lab]
+    for number in range(first, first + seeds):
+        say(called(number))
         signal.alarm(seconds)
         try:
-            tried(SCENARIOS[name], seed, shrinking=0)
+            run(number)
         except BaseException as error:  # noqa: ASYNC103 - whatever comes of a bug shows it
-            text = " ".join(str(error).split())
-            return {  # noqa: ASYNC104
-                "seeds": number + 1,
-                "scenario": name,
-                "seed": seed,
-                "error": type(error).__name__,
-                "text": text[:_TEXT],
-            }
-    return {"seeds": seeds}
+            return found(number - first + 1, called(number), type(error).__name__, str(error))  # noqa: ASYNC104
+    return {"seeds": seeds, "found": False}
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Try as many seeds as the first argument says, each for as many seconds as the second one does."""
-    resource.setrlimit(resource.RLIMIT_AS, (_BYTES, _BYTES))
-    say(json.dumps([trioactors.__file__, trioactors_backends.filesystem.__file__]))
-    say(json.dumps(verdict(*map(int, arguments))))
+    """Try the seeds of a lab: its name, the first one, how many, and the seconds for each."""
+    begin()
+    say(json.dumps(verdict(arguments[0], *map(int, arguments[1:]))))
 
 
 if __name__ == "__main__":

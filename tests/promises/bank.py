@@ -37,9 +37,10 @@ def banks(page: str) -> Iterator[Scenario]:
     """The banks that the page simulates, in order. Run each before you ask for the next, which fixes it in place."""
     namespace: dict[str, Any] = {"__name__": "simulation"}
     for code in re.findall(r"^```python\n(.*?)^```", page, flags=re.DOTALL | re.MULTILINE):
-        if "class Account(" in code or "sim_test(" in code:
+        simulated = "test_no_money_is_lost = sim_test(" in code
+        if "class Account(" in code or simulated:
             exec(compile(code.replace("\ntest_no_money_is_lost()\n", "\n"), str(PAGE), "exec", dont_inherit=True), namespace)
-        if "sim_test(" in code:
+        if simulated:
             found = namespace["test_no_money_is_lost"].scenario
             assert isinstance(found, Scenario)
             yield found

@@ -44,7 +44,8 @@ def forked_process(task: Callable[[], object]) -> Generator[Callable[[], str]]:
             os.kill(os.getpid(), signal.SIGKILL)
     os.close(writing)
     os.close(held)
-    assert os.read(reading, 1) == b"!"  # now it has run the hooks of a fork
+    said = os.read(reading, 1)  # then it has run the hooks of a fork
+    assert said == b"!"
 
     def answer() -> str:
         os.write(holding, b"x")

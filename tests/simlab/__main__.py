@@ -93,6 +93,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     names = asked.only or list(SCENARIOS)
     if asked.digest:
         return compare(list(spread(names, asked.first, asked.seeds)), DIGESTS[asked.digest], asked.processes)
+    if not __debug__:
+        say("python -O removes the checks, so that every run would be sound: only --digest makes sense with it")
+        return 1
     tallies = {name: Tally() for name in names}
     failures: list[str] = []
     began = time.monotonic()

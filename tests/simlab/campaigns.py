@@ -25,7 +25,11 @@ SCENARIOS: Mapping[str, Scenario] = {
     "scribes in memory": scenario_of(scribes.write, tree=scribes.ENDURING, store="memory:", check=[_SCRIBES]),
     "windows": scenario_of(windows.keep, tree=windows.TREE, check=[crashes_are_planned(LookupError)]),
     "windows on a flaky store": scenario_of(
-        windows.keep, tree=windows.TREE, store=watched.flaky_store, check=[crashes_are_planned(LookupError)]
+        windows.keep_on_flaky_store,
+        tree=windows.TREE,
+        store=watched.flaky_store,
+        faults=Faults(full=4, delays=4),
+        check=[crashes_are_planned(LookupError)],
     ),
     "trees": scenario_of(
         trees.administer,

@@ -1,8 +1,14 @@
-"""`--digest` covers every scenario; with `shape` it does not depend on wording."""
+"""`--digest` covers every scenario; with `shape` it does not depend on wording. No two scenarios repeat each other."""
 
 from __future__ import annotations
 
+import itertools
+import os
+import subprocess
+import sys
 from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 import trio
@@ -12,7 +18,9 @@ from simlab.campaigns import SCENARIOS
 from simlab.jobs import Job, digest_of, shape_of, spread
 from simlab.shapes import shape
 from trioactors.testing.simulation import Client, Faults, Simulation
-from trioactors.testing.simulation.simulating import scenario_of
+from trioactors.testing.simulation.simulating import scenario_of, tried
+
+TESTS = Path(__file__).parents[1]
 
 
 @pytest.mark.parametrize("count", [11, 550, 1_205])
@@ -34,6 +42,37 @@ def test_a_digest_is_of_the_seeds(digest: object) -> None:
     first, again, other = (digest(Job("windows", range(start, start + 2))) for start in (3, 3, 4))
 
     assert first == again != other
+
+
+def test_no_two_scenarios_share_most_of_their_runs() -> None:
+    seeds = range(10)
+    found = {name: {tried(scenario, seed, shrinking=0).digest for seed in seeds} for name, scenario in SCENARIOS.items()}
+    shared = {(one, other): len(found[one] & found[other]) for one, other in itertools.combinations(found, 2)}
+
+    assert [pair for pair, times in shared.items() if times > len(seeds) // 2] == []
+
+
+def simlab(*arguments: str, flags: Sequence[str] = ()) -> subprocess.Popen[str]:
+    """Begin the lab in a process of its own."""
+    command = [sys.executable, *flags, "-W", "error", "-m", "simlab", "--processes=1", *arguments]
+    return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(TESTS)}, stdout=subprocess.PIPE, text=True)
+
+
+def test_the_same_happens_without_asserts() -> None:
+    digests = [f"{2 * len(SCENARIOS)}", "--first=7000", "--digest"]
+    processes = [simlab(*digests), simlab(*digests, flags=["-O"])]
+    printed = [process.communicate()[0].splitlines() for process in processes]
+
+    assert [process.returncode for process in processes] == [0, 0]
+    assert len(printed[0]) == len(SCENARIOS)
+    assert printed[0] == printed[1]
+
+
+def test_without_asserts_no_run_is_called_sound() -> None:
+    process = simlab("1", flags=["-O"])
+
+    assert "python -O removes the checks" in process.communicate()[0]
+    assert process.returncode == 1
 
 
 def shape_where(worker: type[ta.Actor[None]], *, pause: float = 0.0) -> list[str]:

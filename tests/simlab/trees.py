@@ -152,7 +152,7 @@ async def administer(simulation: Simulation) -> None:
         if name in down and ta.info(ref).status is ta.ChildStatus.UNDEFINED:  # as in OTP, it is down until it is restarted by hand
             await ta.restart(ref)
         assert ta.info(ref).status is ta.ChildStatus.RUNNING, name
-        assert await system.get(Worker, name).work("the end", next(numbers)) >= 0
+        await system.get(Worker, name).work("the end", next(numbers))
 
 
 async def _visit(name: str, system: ta.System) -> None:

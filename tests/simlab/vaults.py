@@ -73,7 +73,8 @@ def _held(store: FilesystemStore) -> dict[Key, Record | Corrupt]:
     """The contents of the store by its scans; its reads must agree."""
     found = {key: record for space in Space for key, record in store.scan(space)}
     asked = [*KEYS, *(key for key in found if key not in KEYS)]
-    assert [found.get(key) for key in asked] == list(store.read(asked)), "reading and scanning differ"
+    read = list(store.read(asked))
+    assert [found.get(key) for key in asked] == read, "reading and scanning differ"
     return found
 
 
@@ -149,7 +150,8 @@ class Vault(ta.Actor[None]):
         copy = _store(place)
         copy.open(environment)
         try:
-            assert _held(copy) == before, "a copy differs from its original"
+            copied = _held(copy)
+            assert copied == before, "a copy differs from its original"
             copy.commit([Batch((Write(key, b"in the copy", expected=None),)) for key in KEYS[:2]])
             copy.commit([Batch((Write(KEYS[0], None, expected=None), Write(KEYS[3], bytes(40), expected=None)))])
             expected = _held(copy)

@@ -26,6 +26,7 @@ from trioactors.testing.simulation.checks import (
 from trioactors.trace import (
     ChildExited,
     ChildFailed,
+    ChildIgnored,
     ChildStarted,
     ChildStartFailed,
     GaveUp,
@@ -238,8 +239,18 @@ def missed(time: float, child: str = "a") -> TraceRecord:
         [restarted(0.0), started(0.5, "a"), failed(1.0)],
         [restarted(0.0), missed(0.0), failed(0.0), started(1.0, "a"), restarted(1.0)],
         [restarted(0.0), started(0.0, "a"), started(1.0, "each"), restarted(1.0)],
+        [restarted(0.0), ChildIgnored(time=0.0, child="a"), started(0.0, "a"), restarted(1.0)],
     ],
-    ids=["each", "later", "by hand", "perhaps by hand", "perhaps a slow start", "after it failed", "a new supervisor"],
+    ids=[
+        "each",
+        "later",
+        "by hand",
+        "perhaps by hand",
+        "perhaps a slow start",
+        "after it failed",
+        "a new supervisor",
+        "after it declined",
+    ],
 )
 def test_restarts_within_the_budget_of_each_child_pass(records: Sequence[TraceRecord]) -> None:
     by_each = dict.fromkeys(range(len(records)), "each")
@@ -283,6 +294,16 @@ EXITED = ChildExited(time=1.0, child="a", incarnation=1, reason=Exit(ExitKind.SH
 
 def test_timers_of_the_living_pass() -> None:
     timers_are_of_the_living(fabricated(trace=[(1, fired(1)), (1, EXITED), (1, fired(2)), (2, fired(1))]))
+
+
+def test_timers_of_a_child_that_was_forgotten_and_made_anew_pass() -> None:
+    started = ChildStarted(time=0.5, child="a", incarnation=1)
+    timers_are_of_the_living(fabricated(trace=[(1, started), (1, EXITED), (1, started), (1, fired(1))]))
+
+
+def test_timers_of_a_child_that_was_made_anew_after_a_start_failed_pass() -> None:
+    started = ChildStarted(time=1.5, child="a", incarnation=1)
+    timers_are_of_the_living(fabricated(trace=[(1, EXITED), (1, started), (1, fired(1))]))
 
 
 def test_a_timer_of_an_incarnation_that_is_over_is_found() -> None:

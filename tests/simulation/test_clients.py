@@ -358,3 +358,16 @@ def test_a_handler_that_forgets_idempotency_is_found_by_repeated_calls() -> None
             found += "is in the list 2 times" in str(error)
 
     assert found
+
+
+def test_what_is_given_with_a_call_is_kept_in_its_operation() -> None:
+    async def workload(simulation: Simulation) -> None:
+        async def client(me: Client) -> None:
+            done = await me.call(Scribe, "scribe", lambda it: it.write("a"), what="write", given={"line": "a"})
+            assert (done.what, done.given) == ("write", {"line": "a"})
+            asked = await me.use(lambda system: system.get(Scribe, "scribe").read())
+            assert asked.given == {}
+
+        await simulation.clients(1, client)
+
+    simulate(workload, tree=TREE, faults=Faults.none(), shrinking=0)

@@ -220,6 +220,13 @@ def test_it_is_no_escape(name: str) -> None:
     calm(honest)
 
 
+def imported(name: str) -> Any:
+    """A module of the test, which is forgotten at once: the next test may write another one of this name."""
+    module = importlib.import_module(name)
+    del sys.modules[name]
+    return module
+
+
 def test_what_is_installed_may_read_clocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else nobody could simulate an application that counts something with a metrics library."""
     installed = tmp_path / "site-packages"
@@ -229,10 +236,10 @@ def test_what_is_installed_may_read_clocks(tmp_path: Path, monkeypatch: pytest.M
         (place / f"reader_in_{place.name[:4]}.py").write_text("import time\ndef now(): return time.time()\n", encoding="utf-8")
 
     async def honest(_: Simulation) -> None:
-        importlib.import_module("reader_in_site").now()
+        imported("reader_in_site").now()
 
     async def culprit(_: Simulation) -> None:
-        importlib.import_module(f"reader_in_{tmp_path.name[:4]}").now()
+        imported(f"reader_in_{tmp_path.name[:4]}").now()
 
     calm(honest)
     with pytest.raises(
@@ -284,7 +291,7 @@ def test_a_module_may_be_imported_for_the_first_time(tmp_path: Path, monkeypatch
     monkeypatch.setattr(sys, "pycache_prefix", None)
 
     async def lazy(_: Simulation) -> None:
-        assert importlib.import_module("never_seen_before").FOUND
+        assert imported("never_seen_before").FOUND
 
     calm(lazy)
 

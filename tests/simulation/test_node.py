@@ -14,6 +14,7 @@ from attrs import define, field
 
 import trioactors as ta
 from trioactors.environment import Environment
+from trioactors.persistence import Batch, Key, Space, Write
 from trioactors.system.system import runtime_of
 from trioactors.testing.disk import Keep
 from trioactors.testing.driving import PlannedCrash, kill
@@ -332,6 +333,20 @@ def test_a_store_that_is_found_corrupt_fails_the_simulation() -> None:
         played(workload)
 
 
+def test_a_record_that_cannot_be_read_at_a_start_fails_the_simulation() -> None:
+    async def workload(simulation: Simulation) -> None:
+        await told(simulation, methodcaller("write", "a"))
+        committer = runtime_of(await simulation.system()).committer
+        assert committer is not None
+        await committer.commit(Batch((Write(Key(Space.STATE, "scribe"), b"junk", expected=None),)))
+        await simulation.node.stop()
+        await simulation.system()
+
+    with pytest.raises(ta.StartFailed) as caught:
+        played(workload)
+    assert isinstance(caught.value.__cause__, ta.StateUnreadable)
+
+
 def test_ctrl_c_in_a_dead_node_is_heard() -> None:
     lives: list[ta.System] = []
 
@@ -405,6 +420,17 @@ def test_a_tree_that_gives_up_is_started_again() -> None:
     simulate(workload, tree=tree, faults=Faults.none(), shrinking=0)
 
 
+def test_a_node_that_stops_takes_no_more_calls() -> None:
+    async def workload(simulation: Simulation) -> None:
+        life = await simulation.node.up()
+        life.leave.set()
+        with pytest.raises(NodeDown), life.asked():
+            pass
+        assert (await simulation.node.up()).number == 2
+
+    simulate(workload, faults=Faults.none(), shrinking=0)
+
+
 # --- trees that give up ---
 
 
@@ -425,6 +451,10 @@ class Fragile(ta.Actor[None]):
     async def wait(self) -> None:
         with trio.fail_after(1):
             await trio.sleep(2)
+
+    @ta.handler(execution_timeout=1.0)
+    async def overrun(self) -> None:
+        await trio.sleep(2)
 
 
 FRAGILE = ta.Supervisor(
@@ -561,13 +591,14 @@ def test_a_tree_that_gives_up_over_kills_is_started_again() -> None:
 
 
 @pytest.mark.parametrize("disturbed", [False, True])
-def test_who_was_too_slow_is_excused_by_a_fault_only(disturbed: bool) -> None:  # noqa: FBT001 - a parameter
+@pytest.mark.parametrize("handler", ["wait", "overrun"])
+def test_who_was_too_slow_is_excused_by_a_fault_only(handler: str, *, disturbed: bool) -> None:
     async def workload(simulation: Simulation) -> None:
         async def client(me: Any) -> None:
             life = await simulation.node.up()
             await trio.testing.wait_all_tasks_blocked()
             for _ in range(2):
-                await me.call(Fragile, "a", methodcaller("wait"))
+                await me.call(Fragile, "a", methodcaller(handler))
             await simulation.node.up(after=life.number)
 
         await simulation.clients(1, client)

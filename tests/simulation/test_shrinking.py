@@ -96,6 +96,20 @@ def test_a_bug_that_takes_one_client_two_turns_and_one_fault_is_shrunk_to_that(s
     assert str(small.error).startswith("a line is gone")
 
 
+def test_clients_without_a_turn_are_left_out_too() -> None:
+    async def crowded(simulation: Simulation) -> None:
+        async def idle(me: Client) -> None:
+            await me.call(Scribe, "scribe", methodcaller("write", me.random.choice("ab")))
+
+        await simulation.clients(3, idle)
+        await forgetful(simulation)
+
+    small = shrunk(scenario(crowded), failing(scenario(crowded), 3, CROWD))
+
+    assert sizes(small) == (1, 2, 1)
+    assert len({begun.partition(".")[0] for begun in small.world.begun}) == 1
+
+
 def test_what_is_left_fails_again_by_its_case(small: Run) -> None:
     with quietly():
         again = scenario(forgetful).play(small.case.seed, small.case.plan, small.case.tape)

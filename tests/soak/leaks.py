@@ -25,6 +25,8 @@ CRASHES = 0.02
 """How many of the calls must crash an actor, at least."""
 
 READINGS = 24
+LOOKS = 3
+"""How many rounds in a row each reading looks at: what is there after one of them only does not count."""
 WARM_UP = 0.25
 """What part of all calls is left out."""
 
@@ -85,6 +87,9 @@ async def _soak(scenario: Scenario, clock: StillClock, calls: int, readings: int
         for reading in range(readings):
             await _rounds(scenario, stage, until=warm + calls * reading / (readings - 1))
             taken.take(stage.ledger.accepted)
+            for _ in range(LOOKS - 1):
+                await _round(scenario, stage)
+                taken.lower()
         ledger = stage.ledger
         calm, step = without_step(taken.of("allocated"))
         verdict = Verdict(

@@ -26,8 +26,13 @@ PERIOD = 10.0
 """Seconds from one round to the next: whatever a round has set is due by then, and its crashes count no more."""
 
 SETTINGS = ta.Settings(
-    call_timeout=5.0, dead_letters=10, crash_logs_period=PERIOD - 1, intensity=ta.Intensity(limit=1_000, period=PERIOD - 1)
+    call_timeout=5.0,
+    dead_letters=10,
+    crash_logs_period=PERIOD - 1,
+    crashes_kept=100,
+    intensity=ta.Intensity(limit=1_000, period=PERIOD - 1),
 )
+"""What is kept up to a bound has a small one, which is reached while a scenario warms up."""
 LIMITS = Limits(slack_bytes=64 * 1024)
 
 

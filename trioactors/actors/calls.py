@@ -53,7 +53,7 @@ class RemoteHandler(Generic[P, R]):
         self._mailbox = child.mailbox
         self._runtime = child.runtime
         self._root = child.runtime.root_task
-        self._watchers = child.runtime.observers.listeners
+        self._watchers = child.runtime.observers.watching
         self._spec = spec
         self._timeout = _call_timeout(child, spec) if timeout is None else timeout
         self._cast_timeout = timeout
@@ -102,7 +102,7 @@ class RemoteHandler(Generic[P, R]):
             await checkpoint()  # noqa: ASYNC120 - if the caller is cancelled, it need not see the refusal
             raise
         self._add_deadline(call)
-        if self._watchers:
+        if self._watchers and runtime.observers.listeners:
             give_causation(call, runtime.observers)
             self._emit(call)
         # The caller parks in the call itself: no event, and no cancel scope for the deadline.
@@ -111,13 +111,13 @@ class RemoteHandler(Generic[P, R]):
     async def _nested(self, call: Call, incarnation: Incarnation) -> R:
         """A call made inside a handler: an edge of the wait-for graph, and bound by the handler's own deadline."""
         outer = incarnation.message_in_progress()
-        with waiting(incarnation, call.fail, self._child):
-            if outer is not None and outer.deadline <= call.deadline:
+        with waiting(incarnation, call.cut_off, self._child):
+            if isinstance(outer, Call) and outer.deadline <= call.deadline:  # that of a cast limits its wait in the mailbox only
                 call.deadline = outer.deadline
                 call.inherited = True
             self._mailbox.put_call(call)
             self._runtime.deadlines.add(call.deadline, call)
-            if self._watchers:
+            if self._watchers and self._runtime.observers.listeners:
                 give_causation(call, self._runtime.observers)
                 self._emit(call)
             if not isinstance(outer, Call):
@@ -190,8 +190,10 @@ class RemoteHandler(Generic[P, R]):
         if not self._mailbox.put(cast):
             raise refused(self._mailbox)
         if self._watchers:
-            give_causation(cast, self._runtime.observers)
-            self._emit(cast)
+            cast.sent = self._runtime.now()
+            if self._runtime.observers.listeners:
+                give_causation(cast, self._runtime.observers)
+                self._emit(cast)
 
     def _envelope(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Envelope:
         spec = self._spec
@@ -211,6 +213,8 @@ class RemoteHandler(Generic[P, R]):
             self._emit(cast)
 
     def _emit(self, envelope: Envelope) -> None:
+        if not self._runtime.observers.listeners:
+            return
         sender = envelope.sender
         self._runtime.observers.emit(
             MessageAccepted(
@@ -249,6 +253,8 @@ class Sent:
         """Deliver it now, or when there is room within the call deadline. If there is none in time, it becomes a dead letter."""
         child, cast = self.child, self.envelope
         mailbox, runtime = child.mailbox, child.runtime
+        if runtime.observers.meter is not None:
+            cast.sent = runtime.now()
         try:
             accepted = mailbox.put(cast)
         except ActorStopped:

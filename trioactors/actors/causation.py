@@ -15,6 +15,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+import trio
+
 from trioactors.messaging.messages import NOWHERE, Causation, Envelope, causation_of
 from trioactors.supervision.child import waiting_incarnation
 from trioactors.trace.observers import Observers
@@ -35,8 +37,11 @@ def present_causation() -> Causation:
 
 
 def give_causation(envelope: Envelope, observers: Observers) -> None:
-    """Number *envelope*, which the current task is about to send."""
-    envelope.causation = present_causation().next(observers.number())
+    """Number *envelope*, which the current task is about to send, if anyone observes; note the time, if handlers are measured."""
+    if observers.meter is not None:
+        envelope.sent = trio.current_time()
+    if observers.listeners:
+        envelope.causation = present_causation().next(observers.number())
 
 
 @contextmanager

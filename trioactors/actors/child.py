@@ -19,7 +19,6 @@ from trioactors.errors import (
     ActorStopped,
     CallTimeout,
     HandlerTimeout,
-    StateUnreadable,
     TrioactorsError,
     UsageError,
     WrongClass,
@@ -34,6 +33,7 @@ from trioactors.supervision.child import Child, Incarnation
 from trioactors.supervision.draining import refuse_outside
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.specs import ChildKind, ChildSpec, target_of
+from trioactors.supervision.unreadable import unreadable
 from trioactors.supervision.wait_graph import drawn
 from trioactors.trace.records import CallTimedOut
 
@@ -133,6 +133,10 @@ class ActorIncarnation(Incarnation):
         if self.deferred is not None:
             self.deferred.discard(call)
             self.child.runtime.resting.wake()
+
+    def _owner(self) -> str:
+        """The class of the actor."""
+        return cast("ActorChild", self.child).plan.name
 
     def _fatal_message(self) -> tuple[Envelope | None, str]:
         return self.fatal, self.fatal_caller
@@ -240,15 +244,15 @@ class ActorChild(Child):
         """The error for messages sent to the actor now."""
         if self.runtime.closed:
             return self.runtime.over(f"{self.name}: its system is closed")
+        if (error := unreadable(self)) is not None:
+            return ActorStopped(f"{self.name} is down: {error}")
         if self.status is ChildStatus.FAILED:
             return ActorStopped(
                 f"{self.name} failed: {self.restarts.history} for one child, and the last exit was {self.last_exit}. "
                 f"It stays down until it is restarted by hand, for example with ta.restart(ref)"
             )
         why = f" ({self.last_exit})" if self.last_exit else ""
-        if self.last_exit is not None and isinstance(self.last_exit.error, StateUnreadable):
-            why = f": {self.last_exit.error}"
-        elif self.current is not None and self.current.ignored:
+        if self.current is not None and self.current.ignored:
             why = " (its start was ignored)"
         return ActorStopped(f"{self.name} is not running{why} and will not be restarted")
 
@@ -282,10 +286,14 @@ class ActorChild(Child):
     def answered_late(self, spec: HandlerSpec, seconds: float) -> None:
         """Remember that *spec* took longer than its caller could wait, if messages wait that could be too late for the same reason.
 
-        Otherwise the actor is not overloaded, even if a handler runs: a commit can be late at any moment.
+        Otherwise the actor is not overloaded, even if a handler runs: a commit can be late at any moment. A call that came to a free
+        actor in this very moment does not wait.
         """
-        if self.mailbox.queue:
-            self.mailbox.needs = learned_from_late(self.mailbox.needs, spec.name, seconds)
+        mailbox = self.mailbox
+        free = mailbox.current is None and (self.saver is None or not self.saver.blocked)
+        first = mailbox.queue[0] if mailbox.queue else None
+        if first is not None and not (free and isinstance(first, Call) and first.sent >= self.runtime.now()):
+            mailbox.needs = learned_from_late(mailbox.needs, spec.name, seconds)
 
     def __repr__(self) -> str:
         """The status, and how many messages wait."""

@@ -46,6 +46,7 @@ from trioactors.supervision.runtime import Runtime
 from trioactors.supervision.specs import ChildSpec
 from trioactors.system.system import current_system, registry_of
 from trioactors.trace.formatting import described
+from trioactors.trace.observers import Ending
 from trioactors.trace.records import MessageHandled, MessageShed
 
 __all__ = ["CLOCK_EVERY", "Drain", "live"]
@@ -81,6 +82,7 @@ async def live(started: Incarnation) -> None:
                 await _stop_after_failure(incarnation, actor, judge(error))  # noqa: ASYNC120 - a kill during on_stop replaces the error
             raise
         if incarnation.killed is None and incarnation.asked is not None:
+            _limit_stop(incarnation, child)
             await _run_on_stop(incarnation, actor, incarnation.asked)
     finally:
         if incarnation.tasks is not None:
@@ -88,14 +90,13 @@ async def live(started: Incarnation) -> None:
 
 
 async def _load(incarnation: ActorIncarnation, child: ActorChild, durable_state: DurableState) -> None:
-    """Read the committed state, after the last incarnation has finished its commits."""
+    """Read the committed state, after the last incarnation of this name has finished its commits: perhaps one of another child."""
     committer = child.runtime.committer
     if committer is None:
         raise StoreMissing(child.name)
     state = HeldState(incarnation, child.plan, durable_state.codec(), registry_of(current_system()))
     saver = incarnation.saver = durable_state.saver(incarnation, child.mailbox, state, committer, incarnation.discard_deferred)
-    if child.saver is not None:
-        await child.saver.drained()
+    await committer.settled(saver.key)
     child.saver = saver
     await saver.load()
 
@@ -118,16 +119,27 @@ async def _stop_after_failure(incarnation: ActorIncarnation, actor: Actor[Any], 
 
     *reason* stays the exit, whatever happens here; a second failure is only reported.
     """
-    if incarnation.saver is not None and not reason.orderly:
-        incarnation.saver.close()
-        incarnation.saver.detached = True
+    saver = incarnation.saver
+    if saver is not None and not reason.orderly:
+        saver.close()
+        saver.detached = True
         incarnation.saver = None  # what on_stop does after a crash belongs to no commit
     with trio.move_on_after(incarnation.child.grace):  # noqa: ASYNC912 - on_stop may or may not wait
         try:
+            if saver is not None and saver.detached and saver.holding:
+                await saver.drained()  # what on_stop sends must not overtake what waits for the commit
             await _run_on_stop(incarnation, actor, reason)
         except Exception as error:
             after = "Shutdown" if reason.orderly else "a crash"
             incarnation.report(incarnation.failed(Exit(ExitKind.CRASH, f"in on_stop, after {after}", error)))
+
+
+def _limit_stop(incarnation: ActorIncarnation, child: ActorChild) -> None:
+    """Give an actor that stops itself its grace; for one that is stopped, the supervisor has done so."""
+    if incarnation.grace is None and child.grace != math.inf:
+        why = f"{child.name} stops itself: its grace of {child.grace:g} s is over"
+        deadlines = child.runtime.deadlines
+        incarnation.grace = deadlines.at(child.runtime.now() + child.grace, partial(incarnation.kill, why))
 
 
 async def _run_on_stop(incarnation: ActorIncarnation, actor: Actor[Any], reason: Exit) -> None:
@@ -143,7 +155,7 @@ async def _serve(incarnation: ActorIncarnation, child: ActorChild, actor: Actor[
     # about a microsecond here, of which a function call or three attribute look-ups would be a notable part.
     mailbox = child.mailbox
     queue, task = mailbox.queue, trio.lowlevel.current_task()
-    watchers = child.runtime.observers.listeners
+    watchers = child.runtime.observers.watching
     drain, now = Drain(child.runtime), child.runtime.now
     remaining = drain.length
     saver = incarnation.saver
@@ -187,6 +199,8 @@ async def _serve(incarnation: ActorIncarnation, child: ActorChild, actor: Actor[
 async def _wait_for_work(mailbox: Mailbox, saver: Saver | None, task: trio.lowlevel.Task) -> None:
     """Wait for a message or a request to stop; if too many replies wait for a commit, wait for that first."""
     if saver is not None and saver.blocked:
+        if not mailbox.queue:
+            mailbox.needs = None  # as in `park`: what comes next waits for the store, and not behind other messages
         await saver.unblocked()
     else:
         mailbox.park(task)
@@ -244,6 +258,8 @@ def _too_slow(mailbox: Mailbox, envelope: Envelope, incarnation: ActorIncarnatio
 def _shed(child: ActorChild, envelope: Envelope) -> None:
     count_shed(child.mailbox, envelope)
     observers = child.runtime.observers
+    if observers.meter is not None:
+        observers.meter.shed(child, envelope, trio.current_time())
     if observers.listeners:
         fields = causation_of(envelope).as_fields
         observers.emit(MessageShed(time=trio.current_time(), child=child.name, handler=envelope.spec.name, **fields))
@@ -309,7 +325,7 @@ def _settle_fatal(incarnation: ActorIncarnation, child: ActorChild, envelope: En
     else:
         child.mailbox.crashed += 1
         envelope.fail(error if isinstance(error, _DeferredAndReturned) else actor_crashed(child, reason))
-    _emit(incarnation, child, envelope, error)
+    _emit(incarnation, child, envelope, error, crashed=not isinstance(error, Shutdown))
 
 
 def _inherited_deadline_passed(envelope: Envelope, error: BaseException) -> bool:
@@ -322,6 +338,14 @@ def _inherited_deadline_passed(envelope: Envelope, error: BaseException) -> bool
 
 def _settle(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope, result: Any) -> None:
     """Settle a message that needs more than a plain reply: observers, a saver, or a deferred reply."""
+    runtime = child.runtime
+    if (
+        incarnation.saver is None and incarnation.deferral is None and not runtime.observers.listeners
+    ):  # handlers are measured, and no more
+        child.mailbox.handled += 1
+        envelope.reply(result)
+        runtime.meter.handled(child, envelope, incarnation.began, runtime.now())
+        return
     token, incarnation.deferral = incarnation.deferral, None
     if token is not None and result is not None and not isinstance(result, Deferred):
         where = f"{envelope.spec.owner}.{envelope.spec.name}"
@@ -352,11 +376,16 @@ class _DeferredAndReturned(DefinitionError):
     """A handler deferred its reply and also returned a value."""
 
 
-def _emit(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope, error: BaseException | None) -> None:
-    if not child.runtime.observers.listeners:
+def _emit(
+    incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope, error: BaseException | None, *, crashed: bool = False
+) -> None:
+    observers, now = child.runtime.observers, child.runtime.now()
+    if observers.meter is not None:
+        ended = Ending.CRASHED if crashed else Ending.HANDLED if error is None or isinstance(error, Shutdown) else Ending.FAILED
+        observers.meter.handled(child, envelope, incarnation.began, now, ended)
+    if not observers.listeners:
         return
-    now = trio.current_time()
-    child.runtime.observers.emit(
+    observers.emit(
         MessageHandled(
             time=now,
             child=child.name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import attrs
+import trio
 
 from trioactors.actors.calls import RemoteHandler
 from trioactors.actors.ref import Ref, child_of
@@ -11,6 +12,7 @@ from trioactors.errors.exits import Exit
 from trioactors.messaging.definitions import HandlerSpec
 from trioactors.messaging.handlers import Handler
 from trioactors.messaging.ledger import Ledger
+from trioactors.persistence.committer import Committer, Verdict, erasure
 from trioactors.settings import drain_time, seconds
 from trioactors.supervision.handle import restart_child_of, stop_child
 from trioactors.supervision.restarts import ChildStatus
@@ -53,14 +55,47 @@ async def forget(ref: Ref) -> None:
         await ta.forget(counter)
 
     Raises `UsageError` if the actor is not durable, and `StoreError` if the data could not be deleted; the data is then still
-    there.
+    there. A restart that is asked for meanwhile comes before all this or after it.
     """
     child = child_of(ref)
     committer = child.runtime.committer
     if child.plan.durable_state is None or committer is None:
         raise UsageError(f"{child.name} is not durable, so there is nothing to forget")
-    await stop_child(child)
-    await committer.erase(child.name)
+    erasing = _Erasing(committer, child.name)
+    await stop_child(child, then=erasing.begin)
+    await erasing.done()
+
+
+@attrs.define(eq=False)
+class _Erasing:
+    """The removal of the state of an actor that is being stopped.
+
+    It is submitted when the actor is down, and not awaited there: so the store does it before it reads the state for a restart, which may
+    wait for the supervisor already, and the supervisor does not wait for the store.
+    """
+
+    _committer: Committer
+    _name: str
+    _begun: bool = attrs.field(default=False, init=False)
+    _verdict: Verdict | None = attrs.field(default=None, init=False)
+    _settled: trio.Event = attrs.field(factory=trio.Event, init=False)
+
+    def begin(self) -> None:
+        """Submit it, unless that was done."""
+        if not self._begun:
+            self._begun = True
+            self._committer.submit(erasure(self._name), self._settle)
+
+    def _settle(self, verdict: Verdict) -> None:
+        self._verdict = verdict
+        self._settled.set()
+
+    async def done(self) -> None:
+        """Wait until it is committed. Raises `StoreError`."""
+        self.begin()
+        await self._settled.wait()
+        if isinstance(self._verdict, Exception):
+            raise self._verdict
 
 
 class _Flushed:
@@ -79,12 +114,16 @@ async def flush(ref: Ref, *, timeout: float | None = None) -> None:
         await counter.add.cast()
         await ta.flush(counter)
 
-    It is a message like any other: it waits its turn and is counted in the ledger. *timeout* is in seconds, by default the call
-    deadline. Raises `CallTimeout`, `ActorStopped`.
+    It is a message like any other: it waits its turn and is counted in the ledger. Crashes until then are in the history when this
+    returns (see `open_system`), unless the store refuses them or takes longer than *timeout*.
+    *timeout* is in seconds, by default the call deadline. Raises `CallTimeout`, `ActorStopped`.
     """
     limit = None if timeout is None else seconds(timeout, "flush: timeout")
-    handler: RemoteHandler[[], None] = RemoteHandler(child_of(ref), _FLUSH, limit)
+    child = child_of(ref)
+    handler: RemoteHandler[[], None] = RemoteHandler(child, _FLUSH, limit)
     await handler()
+    if child.runtime.history is not None:
+        await child.runtime.history.written(child.runtime.settings.call_timeout if limit is None else limit)
 
 
 @attrs.frozen(kw_only=True)
@@ -95,7 +134,7 @@ class ActorInfo:
     path: str
     actor: str
     status: ChildStatus
-    """*failed* if it had too many restarts and stays down until `restart`."""
+    """*failed* if it had too many restarts, or its stored state cannot be read: it stays down until `restart`."""
     restart_at: float | None
     """When its back-off is over and it is restarted, on Trio's clock; None if it does not wait."""
     paused: bool

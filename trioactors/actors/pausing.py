@@ -13,11 +13,16 @@ from trioactors.actors.ref import Ref, child_of
 from trioactors.errors import CallTimeout
 from trioactors.messaging.mailbox import is_over, looked_at
 from trioactors.settings import seconds
-from trioactors.supervision.child import Incarnation, waiting_incarnation
+from trioactors.supervision.child import Child, Incarnation, waiting_incarnation
 from trioactors.supervision.wait_graph import waiting
 from trioactors.supervision.watchers import watched
 
-__all__ = ["pause", "resume"]
+__all__ = ["pause", "pause_child", "paused_since", "resume", "resume_child"]
+
+
+def paused_since(child: Child) -> float | None:
+    """When *child* was paused, on Trio's clock; None if it is not paused, or no actor."""
+    return child.mailbox.paused_at if isinstance(child, ActorChild) and child.mailbox.paused else None
 
 
 async def pause(ref: Ref, *, timeout: float | None = None) -> None:
@@ -33,13 +38,20 @@ async def pause(ref: Ref, *, timeout: float | None = None) -> None:
     `CallTimeout` if the message in progress takes longer (the actor is paused all the same), `CallCycle` if it waits for the caller, and
     `ActorStopped` if the actor is gone for good. As `sys:suspend` of OTP.
     """
-    child = child_of(ref)
+    await pause_child(child_of(ref), timeout)
+
+
+async def pause_child(child: ActorChild, timeout: float | None = None) -> None:
+    """Pause the actor *child*, see `pause`."""
     child.runtime.check_thread(child)
     limit = child.runtime.settings.call_timeout if timeout is None else seconds(timeout, "pause: timeout")
     await trio.lowlevel.checkpoint()
-    if is_over(child.mailbox):
+    mailbox = child.mailbox
+    if is_over(mailbox):
         raise child.stopped()
-    child.mailbox.paused = child.mailbox.attention = True
+    if not mailbox.paused:
+        mailbox.paused_at = child.runtime.now()
+    mailbox.paused = mailbox.attention = True
     waiter = waiting_incarnation()
     if waiter is not None and waiter.child is child:
         return
@@ -51,7 +63,11 @@ async def resume(ref: Ref) -> None:
 
     Raises `ActorStopped` if the actor is gone for good.
     """
-    child = child_of(ref)
+    await resume_child(child_of(ref))
+
+
+async def resume_child(child: ActorChild) -> None:
+    """Resume the actor *child*, see `resume`."""
     child.runtime.check_thread(child)
     await trio.lowlevel.checkpoint()
     if is_over(child.mailbox):

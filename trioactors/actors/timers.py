@@ -71,6 +71,8 @@ class Timers:
     def send(self, timer: Timer) -> None:
         """Put a tick of *timer* into the mailbox."""
         tick = Envelope(timer.spec, timer.values, self._sender, tick=timer)
+        if self._observers.meter is not None:
+            tick.sent = trio.current_time()
         self.mailbox.put_tick(tick)
         if self._observers.listeners:
             causation = tick.causation = NOWHERE.next(self._observers.number())

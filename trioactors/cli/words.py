@@ -13,9 +13,23 @@ import json
 import re
 import sys
 from collections.abc import Sequence
+from itertools import chain, repeat
 from typing import Any, TextIO
 
-__all__ = ["OutputLost", "counted", "flush", "make_encodable", "named", "plain", "pretty", "repaint", "say", "shown", "warn"]
+__all__ = [
+    "OutputLost",
+    "counted",
+    "flush",
+    "make_encodable",
+    "named",
+    "plain",
+    "pretty",
+    "repaint",
+    "say",
+    "say_raw",
+    "shown",
+    "warn",
+]
 
 _ESCAPE = re.compile(r"\\(?:([\\ntr]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})|.?)", re.DOTALL)
 
@@ -60,11 +74,20 @@ def say(line: str = "") -> None:
     _print(plain(line), sys.stdout)
 
 
-def repaint(lines: Sequence[str]) -> None:
-    """Print the lines over those of the last call, with escape codes that every terminal since the VT100 supports."""
-    rest = "".join(f"{plain(line)}\x1b[K\n" for line in lines)
-    _print(f"\x1b[H{rest}\x1b[J", sys.stdout, end="")
+def repaint(lines: Sequence[str], styles: Sequence[str] = (), *, end: str = "\n") -> None:
+    """Print the lines over those of the last call, with escape codes that every terminal since the VT100 supports.
+
+    A style is the number of an attribute, such as `7` for reverse video, or empty.
+    """
+    styled = zip(lines, chain(styles, repeat("")), strict=False)
+    rest = "\x1b[K\n".join(f"\x1b[{style}m{plain(line)}\x1b[0m" if style else plain(line) for line, style in styled)
+    _print(f"\x1b[H{rest}\x1b[K{end}\x1b[J", sys.stdout, end="")
     flush()
+
+
+def say_raw(codes: str) -> None:
+    """Send escape codes of our own to the terminal."""
+    _print(codes, sys.stdout, end="")
 
 
 def warn(line: str) -> None:

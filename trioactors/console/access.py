@@ -15,7 +15,8 @@ import enum
 import hmac
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from typing import Literal, TypeAlias
 
 import attrs
@@ -71,13 +72,28 @@ class Head:
         return self.target.partition("?")[0]
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class Session:
     """A sign-in by link."""
 
     key: str = attrs.field(repr=False)
     role: Role
     ends: float
+    _leaving: set[Callable[[str], None]] = attrs.field(factory=set[Callable[[str], None]], init=False, repr=False)
+
+    @contextmanager
+    def used(self, leave: Callable[[str], None]) -> Generator[None, None, None]:
+        """While this block is open, *leave* is called with the reason if the session is ended early."""
+        self._leaving.add(leave)
+        try:
+            yield
+        finally:
+            self._leaving.discard(leave)
+
+    def end(self, reason: str) -> None:
+        """Let all who use the session leave."""
+        for leave in tuple(self._leaving):
+            leave(reason)
 
 
 @attrs.define
@@ -113,6 +129,10 @@ class Access:
             self._links.pop(next(iter(self._links)))
         return key
 
+    def is_link(self, key: str) -> bool:
+        """Whether *key* is that of an unused link. Asking does not use it."""
+        return _same_in(key, list(self._links)) is not None
+
     def redeem(self, key: str, now: float) -> Session:
         """Exchange the key of a link for a session. Raises `Refusal` if the key is unknown or was used before."""
         known = _same_in(key, list(self._links))
@@ -125,13 +145,26 @@ class Access:
         session = Session(self.new_secret(), self._links.pop(known), now + self.limits.session_time)
         self._sessions.append(session)
         while len(self._sessions) > self.limits.sessions:
-            self._sessions.popleft()
+            self._sessions.popleft().end("too many others have signed in since")
         return session
+
+    def forget(self, session: Session) -> None:
+        """End *session*: its cookie is worth nothing from now on, and its viewers leave."""
+        if session in self._sessions:
+            self._sessions.remove(session)
+        session.end("signed out")
 
     def set_cookie(self, session: Session) -> str:
         """The value of the `Set-Cookie` header that stores *session* in the browser."""
-        rest = f"Max-Age={int(self.limits.session_time)}; Path=/; HttpOnly; SameSite=Strict"
-        return f"{self.cookie}={session.key}; {rest}{'; Secure' if self.secure else ''}"
+        return self._cookie(session.key, int(self.limits.session_time))
+
+    def remove_cookie(self) -> str:
+        """The value of the `Set-Cookie` header that removes the cookie from the browser."""
+        return self._cookie("", 0)
+
+    def _cookie(self, value: str, seconds: int) -> str:
+        rest = f"Max-Age={seconds}; Path=/; HttpOnly; SameSite=Strict"
+        return f"{self.cookie}={value}; {rest}{'; Secure' if self.secure else ''}"
 
     # --- requests ---
 
@@ -156,7 +189,8 @@ class Access:
 
     def role_of(self, head: Head, now: float) -> Role:
         """The role of the sender of *head*. Raises `Refusal` if the sender is not signed in."""
-        role = self._by_token(head) or self._by_cookie(head, now) or self._by_authorize(head)
+        session = self.session_of(head, now)
+        role = self._by_token(head) or (None if session is None else session.role) or self._by_authorize(head)
         if role is None:
             raise Refusal(
                 401, "Sign in first, with the link that the program announced or with a token in the header Authorization: Bearer."
@@ -178,8 +212,9 @@ class Access:
             return Role.ADMIN
         return Role.VIEWER if self.token is not None and _same(given.strip(), self.token) else None
 
-    def _by_cookie(self, head: Head, now: float) -> Role | None:
-        alive = {session.key: session.role for session in self._sessions if session.ends > now}
+    def session_of(self, head: Head, now: float) -> Session | None:
+        """The session whose cookie the request has, if it has not ended."""
+        alive = {session.key: session for session in self._sessions if session.ends > now}
         for part in head.headers.get("cookie", "").split(";"):  # other programs under this host name set cookies too, of any form
             name, _, value = part.strip().partition("=")
             known = _same_in(value, list(alive)) if name == self.cookie else None

@@ -6,43 +6,32 @@ raises: an error of the runtime becomes the answer.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, cast
 
 import attrs
 import trio
 
-from trioactors.actors.calls import RemoteHandler
-from trioactors.actors.child import ActorChild
 from trioactors.console.access import Role
+from trioactors.console.alerting import silenced
+from trioactors.console.audit import Client, NotAllowed, audit_of
+from trioactors.console.calling import call, cast_message, handlers, prepare
+from trioactors.console.letters import discard, discard_all, letter, resend, resend_all
 from trioactors.console.options import Options
-from trioactors.console.topics import TOPICS, Message, Source, error_fields, failed, shown
-from trioactors.errors import SpecError, TrioactorsError, UnknownName, UsageError
+from trioactors.console.repairing import REPAIRS
+from trioactors.console.source import Message, Source
+from trioactors.console.topics import TOPICS, error_fields, failed, shown
+from trioactors.errors import SpecError, TrioactorsError, UsageError
 from trioactors.errors.exits import ExitKind
 from trioactors.inspect import plain, quarantine
-from trioactors.inspect.letters import numbered
+from trioactors.inspect.arguments import ArgumentsRefused
 from trioactors.settings import choice
 from trioactors.supervision.child import Child, Parent, current_incarnation
 from trioactors.supervision.handle import restart_child_of, stop_child
 from trioactors.supervision.specs import INTERNAL
 from trioactors.system.system import registry_of
 
-__all__ = ["ACTIONS", "QUESTIONS", "Client", "NotAllowed", "answered"]
-
-_audit = logging.getLogger("trioactors.console.audit")
-
-
-@attrs.frozen
-class Client:
-    """The sender of a request."""
-
-    address: str
-    role: Role
-
-
-class NotAllowed(UsageError):
-    """The viewer's role does not allow the action."""
+__all__ = ["ACTIONS", "QUESTIONS", "answered"]
 
 
 # --- questions change nothing ---
@@ -69,8 +58,9 @@ def _look(source: Source, options: Options) -> object:
 async def _quarantine(source: Source, options: Options) -> object:
     """The quarantined records, read from the store. From then on the topic `durable` includes their number."""
     limit = options.number("limit", 100, most=source.limits.rows)
+    offset = options.number("offset", 0, most=10_000_000)
     options.end()
-    page = await quarantine(source.system, limit=limit)
+    page = await quarantine(source.system, limit=limit, offset=offset)
     source.found["quarantine"] = {"total": page.total, "complete": page.complete, "time": trio.current_time()}
     return page
 
@@ -79,8 +69,14 @@ QUESTIONS: Final[Mapping[str, Callable[[Source, Options], object]]] = {
     "explain": _explain,
     "look": _look,
     "quarantine": _quarantine,
+    "signatures": handlers,
+    "prepare": prepare,
+    "letter": letter,
 }
 """Each returns its answer, or an awaitable of it if it reads the store."""
+
+_FOR_ADMINS: Final = {"prepare": "a call or a cast", "letter": "looking into a dead letter"}
+"""Questions that make the objects of a message, or show it in full."""
 
 
 # --- actions ---
@@ -98,40 +94,17 @@ async def _stop(source: Source, options: Options) -> object:
     return {"name": child.name, "status": child.status}
 
 
-async def _resend(source: Source, options: Options) -> object:
-    """Send one dead letter again, as a cast."""
-    number = options.number("number", -1, most=2**53, least=-1)
-    options.end()
-    return {"number": number, "target": await _sent_again(source, number)}
-
-
-async def _resend_all(source: Source, options: Options) -> object:
-    """Send all matching dead letters again. Those that cannot be sent are listed with their errors; the others are sent all the same."""
-    await trio.lowlevel.checkpoint()
-    cause, target = options.text("cause"), options.text("target")
-    options.end()
-    sent: list[int] = []
-    failed: list[Message] = []
-    for number, letter in numbered(source.system):
-        if (
-            number in source.resent
-            or (cause is not None and letter.cause != cause)
-            or (target is not None and letter.target != target)
-        ):
-            continue
-        try:
-            await _sent_again(source, number)
-            sent.append(number)
-        except TrioactorsError as error:
-            failed.append({"number": number, "error": error_fields(error)})
-    return {"sent": sent, "failed": failed}
-
-
 ACTIONS: Final[Mapping[str, Callable[[Source, Options], Awaitable[object]]]] = {
     "restart": _restart,
     "stop": _stop,
-    "resend": _resend,
-    "resend_all": _resend_all,
+    "call": call,
+    "cast": cast_message,
+    "resend": resend,
+    "resend_all": resend_all,
+    "discard": discard,
+    "discard_all": discard_all,
+    **REPAIRS,
+    "silence": lambda source, options: silenced(source.system, options),
 }
 
 
@@ -153,65 +126,43 @@ def _target(source: Source, options: Options) -> Child:
     return child
 
 
-async def _sent_again(source: Source, number: int) -> str:
-    """Cast the dead letter again and return its target. Raises `UnknownName`, `UsageError`, and the errors of sending."""
-    letter = dict(numbered(source.system)).get(number)
-    if letter is None:
-        raise UsageError(f"there is no dead letter {number}: it is no longer kept, or never existed")
-    if number in source.resent:
-        raise UsageError(f"dead letter {number} has already been sent again")
-    child = registry_of(source.system).find(letter.target)
-    spec = None
-    if isinstance(child, ActorChild):
-        spec = next((each for each in child.plan.handlers.values() if each.message is type(letter.message)), None)
-    if spec is None or not isinstance(child, ActorChild):
-        raise UnknownName(type(letter.message).__name__, [])
-    values: dict[str, Any] = {field.name: getattr(letter.message, field.name) for field in spec.fields}
-    positional = [values.pop(field.name) for field in spec.fields if field.kind is not field.KEYWORD_ONLY]
-    handler: RemoteHandler[..., Any] = RemoteHandler(child, spec)
-    handler.cast_nowait(*positional, **values)
-    await trio.lowlevel.checkpoint()
-    source.resent.add(number)
-    return letter.target
-
-
 # --- answers ---
 
 
 async def answered(source: Source, client: Client, message: Mapping[str, Any]) -> Message:
     """Carry out the request and return its answer, also if it fails."""
     await trio.lowlevel.checkpoint()
-    action = message.get("type") == "act"
     what, given = message.get("what"), message.get("options", {})
     try:
         options = Options(given, str(what)[:100])
-        value = await _act(source, client, what, options) if action else await _ask(source, what, options)
-        return {"type": "answer", "ok": True, "value": plain(value)}
+        answer = _act if message.get("type") == "act" else _ask
+        return {"type": "answer", "ok": True, "value": plain(await answer(source, client, what, options))}
+    except ArgumentsRefused as error:
+        problems = [{"path": path, "text": text} for path, text in error.problems]
+        return {"type": "answer", "ok": False, "error": {**error_fields(error), "problems": problems}}
     except TrioactorsError as error:
-        if action:
-            _audit.warning("%s (%s): %s %r failed: %s", client.address, client.role.value, _spelled(what), given, _spelled(error))
         return {"type": "answer", "ok": False, "error": failed(error)}
 
 
-async def _ask(source: Source, what: object, options: Options) -> object:
+async def _ask(source: Source, client: Client, what: object, options: Options) -> object:
     await trio.lowlevel.checkpoint()
     if not isinstance(what, str) or what not in QUESTIONS:
         raise SpecError(f"unknown question {str(what)[:100]!r}; known questions: {', '.join(QUESTIONS)}")
+    if what in _FOR_ADMINS and client.role is not Role.ADMIN:
+        with audit_of(source.system).recording(client, what, options):  # what a viewer tried is on record, as with an action
+            _check_role(client, _FOR_ADMINS[what])
     answer = QUESTIONS[what](source, options)
     return await cast("Awaitable[object]", answer) if isinstance(answer, Awaitable) else answer
 
 
 async def _act(source: Source, client: Client, what: object, options: Options) -> object:
-    if not isinstance(what, str) or what not in ACTIONS:
-        raise SpecError(f"unknown action {str(what)[:100]!r}; known actions: {', '.join(ACTIONS)}")
+    with audit_of(source.system).recording(client, str(what), options):
+        if not isinstance(what, str) or what not in ACTIONS:
+            raise SpecError(f"unknown action {str(what)[:100]!r}; known actions: {', '.join(ACTIONS)}")
+        _check_role(client, what)
+        return await ACTIONS[what](source, options)
+
+
+def _check_role(client: Client, what: str) -> None:
     if client.role is not Role.ADMIN:
         raise NotAllowed(f"{what} requires the role admin; your role is {client.role.value}")
-    _audit.warning("%s (%s): %s %r", client.address, client.role.value, what, options)
-    value = await ACTIONS[what](source, options)
-    _audit.warning("%s (%s): %s %r done", client.address, client.role.value, what, options)
-    return value
-
-
-def _spelled(value: object) -> str:
-    """*value* in one line of at most 200 characters: text from a client must not forge a log entry."""
-    return repr(str(value))[:200]

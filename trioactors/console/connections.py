@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final
@@ -12,18 +11,19 @@ from typing import Any, Final
 import attrs
 import trio
 
-from trioactors.console.access import Access, Head, Refusal, Role
-from trioactors.console.actions import Client
+from trioactors.console.access import Access, Head, Refusal, Role, Session
+from trioactors.console.audit import Client
+from trioactors.console.encrypted import ALERT, Encrypted, EncryptedPeers
 from trioactors.console.heads import Answer, Replayed, check_handshake, last_words_read, read_head, send_answer, wants_socket
 from trioactors.console.health import health
 from trioactors.console.metrics import metrics
 from trioactors.console.pages import page
-from trioactors.console.topics import Source
+from trioactors.console.sign_in import LINK, LinkPages
+from trioactors.console.source import Source
 from trioactors.console.viewers import Viewer
 from trioactors.environment.extras import sockets
-from trioactors.errors import SpecError
 
-__all__ = ["LINK", "LIVE", "SESSION", "Connections"]
+__all__ = ["LIVE", "SESSION", "Connections"]
 
 _log = logging.getLogger("trioactors.console")
 
@@ -31,8 +31,6 @@ LIVE: Final = "/live"
 """The path of the WebSocket."""
 SESSION: Final = "/session"
 """The path at which a page asks whether it is signed in."""
-LINK: Final = "/open/"
-"""The beginning of the path of a link."""
 _HEALTH: Final = ("/health", "/health/live")
 _SHORT_HEAD: Final = 4_096
 _SHORT_TIME: Final = 1.0
@@ -47,6 +45,16 @@ _LOST: Final = (trio.BrokenResourceError, trio.ClosedResourceError, OSError)
 """The errors that are raised when the peer disconnects."""
 
 
+@attrs.frozen
+class _Admitted:
+    """A request for a WebSocket that is allowed: the bytes read so far, and who sent it."""
+
+    read: bytes = attrs.field(repr=False)
+    role: Role
+    session: Session | None
+    """The session, if it was signed in with a link."""
+
+
 @attrs.define(eq=False)
 class Connections:
     """The connections to one console."""
@@ -55,8 +63,8 @@ class Connections:
     access: Access
     base: str
     """The URL of the console: scheme, host and port."""
-    used: Callable[[str], None] = attrs.field(repr=False)
-    """Called with the address from which a link was used."""
+    link_pages: LinkPages = attrs.field(repr=False)
+    encrypted: EncryptedPeers = attrs.field(repr=False)
     connected: int = attrs.field(default=0, init=False)
     _waiting: deque[trio.CancelScope] = attrs.field(factory=deque[trio.CancelScope], init=False, repr=False)
     """The connections beyond the limit whose head is being read."""
@@ -84,7 +92,7 @@ class Connections:
                 await trio.aclose_forcefully(stream)
 
     async def _served(self, stream: trio.abc.Stream, address: str) -> None:
-        admitted: tuple[bytes, Role] | None = None
+        admitted: _Admitted | None = None
         with trio.move_on_after(self.source.limits.head_time):
             if self.connected > self.source.limits.connections:
                 answer, head_only = await self._over_limit(stream)
@@ -92,7 +100,7 @@ class Connections:
             else:
                 admitted = await self._respond(stream, address)
         if admitted is not None:
-            await self._live(Replayed(admitted[0], stream), Client(address, admitted[1]))
+            await self._live(Replayed(admitted.read, stream), Client(address, admitted.role), admitted.session)
 
     async def _over_limit(self, stream: trio.abc.Stream) -> tuple[Answer, bool]:
         """The answer to a connection beyond the limit, and whether to send only its head.
@@ -130,8 +138,8 @@ class Connections:
     async def _send(self, stream: trio.abc.Stream, answer: Answer, *, head_only: bool) -> None:
         await send_answer(stream, answer, head_only=head_only, isolated=self.access.isolated)
 
-    async def _respond(self, stream: trio.abc.Stream, address: str) -> tuple[bytes, Role] | None:
-        """Answer one request. If it asks for a WebSocket and is allowed to, return the bytes read so far and the role instead."""
+    async def _respond(self, stream: trio.abc.Stream, address: str) -> _Admitted | None:
+        """Answer one request. If it asks for a WebSocket and is allowed to, return what was read so far and as whom instead."""
         head_only = False
         try:
             found = await read_head(stream, self.source.limits.head_bytes)
@@ -142,8 +150,13 @@ class Connections:
             if head.path == LIVE and wants_socket(head):
                 self.access.check_host(head)
                 check_handshake(head)
-                return read, self.access.check_socket(head, trio.current_time())
+                now = trio.current_time()
+                return _Admitted(read, self.access.check_socket(head, now), self.access.session_of(head, now))
             answer = self._answer(head, address)
+        except Encrypted:
+            self.encrypted.report(address, trio.current_time())
+            await stream.send_all(ALERT)
+            return None
         except Refusal as refusal:
             _log.info("refused a request from %s: %s", address, refusal)
             answer = Answer.of(refusal)
@@ -152,32 +165,27 @@ class Connections:
 
     def _answer(self, head: Head, address: str) -> Answer:
         """The answer to one request. Raises `Refusal`."""
-        if head.method not in {"GET", "HEAD"}:
-            raise Refusal(405, "Only GET and HEAD are served here; actions go through the WebSocket.")
-        if head.path in _HEALTH:
+        if head.path in _HEALTH and head.method in {"GET", "HEAD"}:
             return self._health(head)
         self.access.check_host(head)
+        if (found := self.link_pages.answer(head, address)) is not None:
+            return found
+        if head.method not in {"GET", "HEAD"}:
+            raise Refusal(405, "Only GET and HEAD are served here; actions go through the WebSocket.")
         if (found := page(head)) is not None:
             return found
-        if head.path.startswith(LINK) and head.method == "GET":
-            return self._signed_in(head.path.removeprefix(LINK), address)
         if head.path == "/link" and head.method == "GET":
             role = self.access.role_by_token(head)
             return Answer.text(200, f"{self.base}{LINK}{self.access.new_link(role)}")
         if head.path == "/metrics":
             self.access.role_of(head, trio.current_time())
-            return self._metrics()
+            return metrics(self.source.system)
         if head.path == SESSION:
             return self._session(head)
         if head.path == LIVE:
             self.access.role_of(head, trio.current_time())
             raise Refusal(426, "Only a WebSocket is served here.")
         raise Refusal(404, "Not found. Try /, /live, /health or /metrics.")
-
-    def _signed_in(self, key: str, address: str) -> Answer:
-        session = self.access.redeem(key, trio.current_time())
-        self.used(address)
-        return Answer(303, headers={"Location": "/", "Set-Cookie": self.access.set_cookie(session)})
 
     def _session(self, head: Head) -> Answer:
         """The role of the client, or null. A page asks here first, because a browser does not say why a WebSocket was refused."""
@@ -187,13 +195,7 @@ class Connections:
             role = None
         return Answer.data({"role": role})
 
-    def _metrics(self) -> Answer:
-        try:
-            return metrics(self.source.system)
-        except SpecError as missing:
-            return Answer.text(501, str(missing))
-
-    async def _live(self, stream: Replayed, client: Client) -> None:
+    async def _live(self, stream: Replayed, client: Client, session: Session | None) -> None:
         """Open the WebSocket and serve the viewer on it."""
         library = sockets()
         async with trio.open_nursery() as nursery:
@@ -204,7 +206,7 @@ class Connections:
                 stream.owed = partial(_owed, socket)
             if socket is not None:
                 _log.info("%s connected (%s)", client.address, client.role.value)
-                await Viewer(socket, self.source, client, lost=library.ConnectionClosed).serve()
+                await Viewer(socket, self.source, client, session, lost=library.ConnectionClosed).serve()
                 with trio.move_on_after(_FAREWELL):
                     await socket.aclose()
             nursery.cancel_scope.cancel()

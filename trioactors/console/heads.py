@@ -18,9 +18,10 @@ import attrs
 import trio
 
 from trioactors.console.access import Head, Refusal
+from trioactors.console.encrypted import Encrypted, is_tls
 from trioactors.environment.extras import h11
 
-__all__ = ["Answer", "Replayed", "check_handshake", "last_words_read", "read_head", "send_answer", "wants_socket"]
+__all__ = ["POLICY", "Answer", "Replayed", "check_handshake", "last_words_read", "read_head", "send_answer", "wants_socket"]
 
 _CHUNK = 4_096
 _FAREWELL = 1.0
@@ -28,12 +29,13 @@ _FAREWELL = 1.0
 _LARGE_CHUNK, _LAST_CHUNKS = 65_536, 64
 _CLOSE_FRAME = b"\x88"
 _LONGEST_REASON = 123
-_POLICY = (
+POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+"""The Content-Security-Policy of every answer but the page of a link, which has a form."""
 _HEADERS = {
-    "Content-Security-Policy": _POLICY,
+    "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -159,6 +161,8 @@ async def read_head(stream: trio.abc.Stream, limit: int) -> tuple[Head, bytes] |
             raise Refusal(431, f"Invalid request: its head is longer than {limit:,} bytes.")
         data = await stream.receive_some(min(_CHUNK, limit - len(read)))
         read += data
+        if is_tls(read):
+            raise Encrypted
         connection.receive_data(data)
 
 

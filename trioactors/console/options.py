@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any, Final, cast
 
 from trioactors.errors import SpecError
 from trioactors.settings import count
 
-__all__ = ["Options"]
+__all__ = ["Options", "parsed"]
 
 _LONGEST: Final = 1_000
 """Longest name or search text, in characters."""
+_DEEPEST: Final = 100
+"""Longest path."""
+_HIDDEN: Final = frozenset({"arguments"})
+"""Options whose values may be secret: the audit log has their keys only."""
+
+
+def parsed(text: str) -> object:
+    """The value of the JSON *text*. Raises `SpecError`, also for a key that occurs twice: two readers could take different values."""
+    try:
+        return json.loads(text, object_pairs_hook=_object)
+    except SpecError:  # a key that occurs twice
+        raise
+    except (ValueError, RecursionError) as error:
+        raise SpecError(f"invalid JSON: {str(error)[:200]}") from None
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for name, value in pairs:
+        if name in found:
+            raise SpecError(f"invalid JSON: an object has the key {name[:100]!r} twice")
+        found[name] = value
+    return found
 
 
 class Options:
@@ -23,10 +47,13 @@ class Options:
         self._given = cast("dict[str, Any]", given)
         self._owner = owner
         self._known: list[str] = []
+        self.spelled: str | None = None
+        """The request in words, without secrets, for the audit log. An action sets it when it knows more than the bare options."""
 
     def __repr__(self) -> str:
-        """The options as given, for the audit log."""
-        return repr(self._given)
+        """The options as given, for the audit log, without those that may be secret."""
+        shown = {name: _keys(value) if name in _HIDDEN else value for name, value in self._given.items()}
+        return self.spelled or repr(shown)
 
     def _take(self, name: str) -> Any:
         self._known.append(name)
@@ -69,12 +96,34 @@ class Options:
             raise SpecError(f"{self._owner}: {name} must be a number of seconds from {least:g} to {most:g}")
         return float(value)
 
+    def json(self, name: str) -> object:
+        """Read JSON, or a text that contains it: a browser would round large numbers. Raises `SpecError` if the text is invalid."""
+        value = self._take(name)
+        return parsed(value) if isinstance(value, str) else value
+
     def flag(self, name: str) -> bool:
         """Read a boolean, false by default. Raises `SpecError` if it is invalid."""
         value = self._take(name)
         if value not in (None, True, False) or (isinstance(value, int | float) and not isinstance(value, bool)):
             raise SpecError(f"{self._owner}: {name} must be true or false")
         return bool(value)
+
+    def numbers(self, name: str, *, most: int) -> dict[str, int | None]:
+        """Read an object of at most *most* integers or nulls, empty by default. Raises `SpecError` if it is invalid."""
+        given = self._take(name)
+        value = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
+        if not isinstance(given, dict | None) or len(value) > most:
+            raise SpecError(f"{self._owner}: {name} must be an object with at most {most} keys")
+        return {key: None if each is None else count(each, f"{self._owner}: {name}") for key, each in value.items()}
+
+    def path(self, name: str) -> list[str | int]:
+        """Read a list of keys and indexes, empty by default. Raises `SpecError` if it is invalid."""
+        given = self._take(name)
+        value = cast("Any", given) if isinstance(given, list) else list[Any]()
+        good = all(type(step) is int or (isinstance(step, str) and len(step) <= _LONGEST) for step in value)
+        if not isinstance(given, list | None) or not good or len(value) > _DEEPEST:
+            raise SpecError(f"{self._owner}: {name} must be a list of at most {_DEEPEST} keys and indexes")
+        return list(value)
 
     def end(self) -> None:
         """Check that every option was read. Raises `SpecError` for an unknown option."""
@@ -86,3 +135,7 @@ class Options:
     def rest(self, *taken: str) -> Options:
         """The options other than *taken*, to be checked elsewhere."""
         return Options({name: value for name, value in self._given.items() if name not in taken}, self._owner)
+
+
+def _keys(value: object) -> str:
+    return ", ".join(cast("dict[str, object]", value)) if isinstance(value, dict) else "..."

@@ -15,13 +15,16 @@ import attrs
 import trio
 
 from trioactors.console.access import Access, Authorize, Role, RoleWord
-from trioactors.console.connections import LINK, Connections
+from trioactors.console.connections import Connections
+from trioactors.console.encrypted import EncryptedPeers
 from trioactors.console.limits import ConsoleLimits
-from trioactors.console.topics import Source
+from trioactors.console.sign_in import LINK, LinkPages
+from trioactors.console.source import Source
 from trioactors.environment.extras import check_installed
 from trioactors.environment.network import Opened
 from trioactors.errors import SpecError
 from trioactors.inspect import TraceRing
+from trioactors.inspect.recording import record_figures
 from trioactors.settings import Backoff, choice, count
 from trioactors.supervision.restarts import delay_before
 from trioactors.supervision.specs import Restart, Supervisor, child
@@ -93,7 +96,7 @@ async def serve_console(
     async with opened.listener:
         connections = _connections(wanted, system, opened.port)
         task_status.started(opened.port)
-        await trio.serve_listeners(connections.serve, [opened.listener])
+        await _serve(system, connections, opened.listener)
 
 
 @attrs.frozen(kw_only=True)
@@ -144,7 +147,15 @@ def _connections(wanted: _Wanted, system: System, port: int) -> Connections:
     )
     used = partial(_announce_the_next, wanted.announce, base, access)
     wanted.announce(f"console: {base}{LINK}{access.new_link()} (good for one sign-in, {wanted.role.value})")
-    return Connections(Source(system, wanted.limits, TraceRing()), access, base, used)
+    source = Source(system, wanted.limits, TraceRing())
+    return Connections(source, access, base, LinkPages(access, used), EncryptedPeers(base))
+
+
+async def _serve(system: System, connections: Connections, listener: trio.abc.Listener[trio.abc.Stream]) -> None:
+    """Serve viewers, and record the figures meanwhile, so that charts show what was before a viewer came."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(record_figures, system)
+        await trio.serve_listeners(connections.serve, [listener])
 
 
 async def _serve_when_free(wanted: _Wanted, *, task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED) -> None:
@@ -168,7 +179,7 @@ async def _serve_when_free(wanted: _Wanted, *, task_status: trio.TaskStatus[int]
         connections = _connections(wanted, system, opened.port)
         if not failed:
             task_status.started(opened.port)
-        await trio.serve_listeners(connections.serve, [opened.listener])
+        await _serve(system, connections, opened.listener)
 
 
 def _announce_the_next(announce: Callable[[str], None], base: str, access: Access, address: str) -> None:

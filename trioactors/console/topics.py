@@ -11,19 +11,23 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
-from typing import Any, Final, TypeAlias, cast
+from typing import Final, TypeAlias, cast
 
 import attrs
 
 from trioactors import inspect
+from trioactors.console.alerting import handlers_topic
+from trioactors.console.audit import audit_of
 from trioactors.console.differences import difference
-from trioactors.console.limits import ConsoleLimits
+from trioactors.console.lists import LISTS
 from trioactors.console.options import Options
+from trioactors.console.remembered import REMEMBERED
+from trioactors.console.source import Message, Source, Topic
 from trioactors.errors import SpecError, TrioactorsError, UsageError
-from trioactors.inspect import CommitPage, CommitRing, Marks, Plain, TracePage, TraceRing, plain
+from trioactors.inspect import CommitPage, Marks, Plain, TracePage, plain
 from trioactors.inspect.watching import Ring
 from trioactors.supervision.restarts import ChildStatusWord
-from trioactors.system.system import System
+from trioactors.system.system import System, runtime_of
 from trioactors.trace import records as trace
 from trioactors.trace.formatting import described, traceback_text
 
@@ -31,12 +35,10 @@ __all__ = [
     "KINDS",
     "STREAMS",
     "TOPICS",
-    "Message",
+    "Newest",
     "NotShown",
     "Read",
-    "Source",
     "Stream",
-    "Topic",
     "Watched",
     "error_fields",
     "failed",
@@ -46,11 +48,10 @@ __all__ = [
 
 _log = logging.getLogger("trioactors.console")
 
-Message: TypeAlias = dict[str, Any]
-Topic: TypeAlias = Callable[[], object]
-"""Returns the current value."""
 Read: TypeAlias = Callable[[int, int], TracePage | CommitPage]
 """Reads the records from a cursor on, up to a limit."""
+Newest: TypeAlias = Callable[[int, int], tuple[int, int]]
+"""The cursor of the newest records from a cursor on, up to a limit; and how many are skipped."""
 
 _ROWS: Final = 100
 
@@ -62,20 +63,6 @@ KINDS: Final = tuple(
     and record not in {trace.TraceRecord, trace.MessageRecord}
 )
 """The kinds of trace records."""
-
-
-@attrs.frozen
-class Source:
-    """The system and the rings that topics read."""
-
-    system: System
-    limits: ConsoleLimits
-    ring: TraceRing
-    commits: CommitRing = attrs.field(factory=CommitRing)
-    resent: set[int] = attrs.field(factory=set[int])
-    """The numbers of the dead letters that have been sent again."""
-    found: dict[str, Message] = attrs.field(factory=dict[str, "Message"])
-    """The last answers of questions that read the store, by question."""
 
 
 class NotShown(UsageError):
@@ -137,17 +124,7 @@ def _actor(source: Source, options: Options) -> Topic:
 
 def _failures(source: Source, options: Options) -> Topic:
     name, limit = options.text("name"), options.number("limit", _ROWS, most=_ROWS)  # each has a long report
-    return partial(inspect.failures, source.system, name=name, limit=limit)
-
-
-def _timers(source: Source, options: Options) -> Topic:
-    limit = options.number("limit", _ROWS, most=source.limits.rows)
-
-    def now() -> object:
-        rows = inspect.timers(source.system)
-        return {"total": len(rows), "rows": rows[:limit]}
-
-    return now
+    return partial(inspect.failures, source.system, name=name, limit=limit, offset=options.number("offset", 0, most=10_000_000))
 
 
 def _budgets(source: Source, options: Options) -> Topic:
@@ -166,8 +143,8 @@ def _dead_letters(source: Source, options: Options) -> Topic:
     )
 
     def now() -> object:
-        found = page()
-        return {**attrs.asdict(found, recurse=False), "resent": [row.number for row in found.rows if row.number in source.resent]}
+        found, resent = page(), runtime_of(source.system).accounts.resent
+        return {**attrs.asdict(found, recurse=False), "resent": [row.number for row in found.rows if row.number in resent]}
 
     return now
 
@@ -190,6 +167,16 @@ def _durable(source: Source, options: Options) -> Topic:
     return lambda: {**attrs.asdict(page(), recurse=False), "quarantine": source.found.get("quarantine", _NOT_ASKED)}
 
 
+def _audit(source: Source, options: Options) -> Topic:
+    return partial(
+        audit_of(source.system).page,
+        action=options.text("action"),
+        outcome=options.text("outcome"),
+        limit=options.number("limit", _ROWS, most=source.limits.rows),
+        offset=options.number("offset", 0, most=10_000_000),
+    )
+
+
 _NOT_ASKED: Final[Message] = {"total": None, "complete": None, "time": None}
 
 TOPICS: Final[Mapping[str, Callable[[Source, Options], Topic]]] = {
@@ -198,12 +185,21 @@ TOPICS: Final[Mapping[str, Callable[[Source, Options], Topic]]] = {
     "actors": _actors,
     "actor": _actor,
     "failures": _failures,
-    "timers": _timers,
     "budgets": _budgets,
     "dead_letters": _dead_letters,
     "dead_letter_groups": _dead_letter_groups,
     "durable": _durable,
+    "audit": _audit,
+    **REMEMBERED,
+    **LISTS,
+    "handlers": lambda source, options: handlers_topic(source.system, source.limits.rows, options),
+    "alerts": lambda source, _: partial(inspect.alerts, source.system),
 }
+_COSTS: Final[Mapping[str, Callable[[System, str | None], AbstractContextManager[object]]]] = {
+    "figures": lambda system, _: inspect.measured(system),
+    "handlers": lambda system, actor: inspect.measuring(system, actor=actor),
+}
+"""What is measured while a topic is watched, perhaps of one actor."""
 
 
 class Watched(ABC):
@@ -266,10 +262,11 @@ class _Value(Watched):
 class Stream(Watched):
     """A topic of records, read from a ring by cursor."""
 
-    def __init__(self, source: Source, options: Options, ring: Ring, read: Read) -> None:
+    def __init__(self, source: Source, options: Options, ring: Ring, read: Read, newest: Newest) -> None:
         self._system = source.system
         self._ring = ring
         self._read = read
+        self._newest = newest if options.flag("newest") else _all
         self._limit = options.number("limit", _ROWS, most=source.limits.rows, least=1)
         self._left = options.number("count", 100_000, most=1_000_000, least=1)
         cursor = options.optional_number("cursor")
@@ -283,22 +280,30 @@ class Stream(Watched):
 
     def messages(self) -> list[Message]:
         """The records since the last tick, at most `limit` of them; after `count` records in total, the end."""
-        page = self._read(self._cursor, min(self._limit, self._left))
+        limit = min(self._limit, self._left)
+        cursor, skipped = self._newest(self._cursor, limit)
+        page = self._read(cursor, limit)
         self._cursor = page.cursor
         self._left -= len(page.rows)
         messages: list[Message] = []
         if page.rows or page.lost:
-            messages.append(self._records(page))
+            messages.append(self._records(page, skipped))
         return messages if self._left else [*messages, {"type": "end", "cursor": page.cursor}]
 
-    def _records(self, page: TracePage | CommitPage) -> Message:
+    def _records(self, page: TracePage | CommitPage, skipped: int) -> Message:
+        more = {"skipped": skipped} if skipped else {}
         try:
-            return {"type": "records", "rows": shown(lambda: page.rows), "cursor": page.cursor, "lost": page.lost}
+            return {"type": "records", "rows": shown(lambda: page.rows), "cursor": page.cursor, "lost": page.lost, **more}
         except NotShown as error:
             return {"type": "failed", "error": failed(error)}
 
     def resync(self) -> None:
         """Do nothing: a stream has no snapshot, and its cursor stays."""
+
+
+def _all(cursor: int, _: int) -> tuple[int, int]:
+    """Where a stream that skips nothing goes on."""
+    return cursor, 0
 
 
 def _trace(source: Source, options: Options) -> Stream:
@@ -312,12 +317,22 @@ def _trace(source: Source, options: Options) -> Stream:
         rows = tuple(row for row in page.rows if handler is None or row.fields.get("handler") == handler)
         return attrs.evolve(page, rows=rows)
 
-    return Stream(source, options, source.ring, read)
+    def newest(cursor: int, limit: int) -> tuple[int, int]:
+        return source.ring.newest(cursor, limit=limit, child=child, kind=kind, correlation=correlation, handler=handler)
+
+    return Stream(source, options, source.ring, read, newest)
 
 
 def _commits(source: Source, options: Options) -> Stream:
     child = options.text("child")
-    return Stream(source, options, source.commits, lambda cursor, limit: source.commits.read(cursor, limit=limit, child=child))
+    ring = source.commits
+    return Stream(
+        source,
+        options,
+        ring,
+        lambda cursor, limit: ring.read(cursor, limit=limit, child=child),
+        lambda cursor, limit: ring.newest(cursor, limit=limit, child=child),
+    )
 
 
 STREAMS: Final[Mapping[str, Callable[[Source, Options], Stream]]] = {"trace": _trace, "commits": _commits}
@@ -335,4 +350,5 @@ def watched(source: Source, topic: object, given: object) -> Watched:
     options = Options(given, topic)
     value = TOPICS[topic](source, options)
     options.end()
-    return _Value(value, partial(inspect.measured, source.system) if topic == "figures" else nullcontext)
+    cost = _COSTS.get(topic)
+    return _Value(value, nullcontext if cost is None else partial(cost, source.system, options.text("actor")))

@@ -1,8 +1,11 @@
 """One viewer on its WebSocket: it receives updates of the topics it watches, and answers to its questions and actions.
 
-A viewer has three tasks and no queue between them. One reads messages and answers them, one at a time. One sleeps until the next topic is
-due, makes the update from what this viewer was last sent, and sends it. While a slow viewer does not read, nothing is made for it, and no
-other viewer waits. One sends pings. If one of the three ends, so does the viewer.
+A viewer has three tasks and no queue between them. One reads messages and answers them, one at a time; a call, which may take long, gets
+a task of its own. One sleeps until the next topic is due, makes the update from what this viewer was last sent, and sends it. While a slow
+viewer does not read, nothing is made for it, and no other viewer waits. One sends pings. If one of the three ends, so does the viewer.
+
+Every message has a `sequence`, one more than that of the message before, and the `time`. If there is nothing to say for a second, a `beat`
+is sent. A viewer can so tell a system that does nothing from one that stands still, or from a dead line.
 
 Messages of a viewer are not trusted. An invalid message is answered with an error. A message that is too long, or too many messages, closes
 the connection with a matching close code.
@@ -13,15 +16,19 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
+from functools import partial
 from typing import Final, Protocol, cast
 
 import attrs
 import trio
 
-from trioactors.console.actions import ACTIONS, QUESTIONS, Client, answered
-from trioactors.console.options import Options
-from trioactors.console.topics import STREAMS, TOPICS, Message, Source, Watched, error_fields, watched
+from trioactors.console.access import Role, Session
+from trioactors.console.actions import ACTIONS, QUESTIONS, answered
+from trioactors.console.audit import Client
+from trioactors.console.options import Options, parsed
+from trioactors.console.source import Message, Source
+from trioactors.console.topics import STREAMS, TOPICS, Watched, error_fields, watched
 from trioactors.errors import SpecError, TrioactorsError
 
 __all__ = ["VERSION", "Rate", "Socket", "Viewer"]
@@ -30,7 +37,13 @@ VERSION: Final = 1
 """The version of the protocol, docs/console-protocol.md."""
 
 _POLICY_VIOLATION: Final = 1008
+_SIGNED_OUT: Final = 4401
+"""The close code of viewers whose session has ended. Codes from 4000 on are free to use; this one is modelled on 401."""
+_BEAT: Final = 1.0
+"""Longest time in seconds without a message to the viewer."""
 _ID: Final = 100
+_CALLS: Final = 8
+"""Calls of one viewer that may wait for their replies at the same time."""
 _FIELDS: Final = {
     "watch": ("type", "id", "topic", "options", "every", "seconds"),
     "resync": ("type", "id"),
@@ -103,8 +116,11 @@ class _Closing(Exception):
 class Viewer:
     """A client on an open WebSocket."""
 
-    def __init__(self, socket: Socket, source: Source, client: Client, *, lost: type[Exception]) -> None:
+    def __init__(
+        self, socket: Socket, source: Source, client: Client, session: Session | None = None, *, lost: type[Exception]
+    ) -> None:
         self._socket = socket
+        self._session = session
         self._lost = lost
         self._source = source
         self._client = client
@@ -113,6 +129,9 @@ class Viewer:
         self._changed = trio.Event()
         self._scope = trio.CancelScope()
         self._end: _Closing | None = None
+        self._sequence = 0
+        self._last_sent = trio.current_time()
+        self._calls = 0
 
     def __repr__(self) -> str:
         """The client, and the number of topics it watches."""
@@ -121,7 +140,7 @@ class Viewer:
     async def serve(self) -> None:
         """Serve the viewer until its connection is closed."""
         try:
-            with self._scope:
+            with nullcontext() if self._session is None else self._session.used(self._signed_out), self._scope:
                 await self._talk()
         finally:
             for subscription in self._subscriptions.values():
@@ -133,7 +152,8 @@ class Viewer:
 
     async def _talk(self) -> None:
         async with trio.open_nursery() as nursery:
-            for part in (self._receive, self._update, self._keep_alive):
+            nursery.start_soon(self._until_lost, partial(self._receive, nursery), name="console: _receive")
+            for part in (self._update, self._keep_alive, self._beat, self._expire):
                 nursery.start_soon(self._until_lost, part, name=f"console: {part.__name__}")
 
     async def _until_lost(self, part: Callable[[], Awaitable[None]]) -> None:
@@ -153,6 +173,7 @@ class Viewer:
             "topics": [*TOPICS, *STREAMS],
             "questions": [*QUESTIONS],
             "actions": [*ACTIONS],
+            "session": self._session is not None,
             "limits": {name: limits[name] for name in ("message_bytes", "messages", "subscriptions", "least_interval", "rows")},
         }
 
@@ -160,7 +181,10 @@ class Viewer:
 
     async def _send(self, message: Message) -> None:
         """Send the message. The viewer must read it within `send_time`."""
-        await self._in_time(self._socket.send_message(json.dumps(message)), self._limits.send_time, "read too slowly")
+        self._sequence += 1
+        self._last_sent = trio.current_time()
+        text = json.dumps({**message, "sequence": self._sequence, "time": self._last_sent})
+        await self._in_time(self._socket.send_message(text), self._limits.send_time, "read too slowly")
 
     async def _in_time(self, sending: Awaitable[None], seconds: float, reason: str) -> None:
         with trio.move_on_after(seconds) as scope:
@@ -168,6 +192,9 @@ class Viewer:
         if scope.cancelled_caught:
             self._leave(_Closing(_POLICY_VIOLATION, reason))
             await trio.lowlevel.checkpoint()
+
+    def _signed_out(self, reason: str) -> None:
+        self._leave(_Closing(_SIGNED_OUT, reason))
 
     def _leave(self, end: _Closing) -> None:
         self._end = self._end or end
@@ -177,6 +204,19 @@ class Viewer:
         while True:
             await trio.sleep(self._limits.ping_every)
             await self._in_time(self._socket.ping(), self._limits.ping_every, "did not answer a ping")
+
+    async def _beat(self) -> None:
+        """Let no second pass without a message."""
+        while True:
+            await trio.sleep_until(self._last_sent + _BEAT)
+            if trio.current_time() >= self._last_sent + _BEAT:
+                await self._send({"type": "beat"})
+
+    async def _expire(self) -> None:
+        """Sign the viewer out when its session is over."""
+        await trio.sleep_until(math.inf if self._session is None else self._session.ends)
+        self._signed_out("the sign-in has expired")
+        await trio.lowlevel.checkpoint()
 
     async def _update(self) -> None:
         """Send updates of the watched topics when they are due."""
@@ -205,7 +245,7 @@ class Viewer:
 
     # --- receiving ---
 
-    async def _receive(self) -> None:
+    async def _receive(self, nursery: trio.Nursery) -> None:
         await self._send(self._hello())
         rate = Rate(self._limits.messages, trio.current_time())
         while True:
@@ -213,10 +253,10 @@ class Viewer:
             if not rate.allows(trio.current_time()):
                 self._leave(_Closing(_POLICY_VIOLATION, f"more than {self._limits.messages} messages a second"))
                 await trio.lowlevel.checkpoint()
-            for answer in await self._answers(text):
+            for answer in await self._answers(text, nursery):
                 await self._send(answer)
 
-    async def _answers(self, text: str | bytes) -> list[Message]:
+    async def _answers(self, text: str | bytes, nursery: trio.Nursery) -> list[Message]:
         await trio.lowlevel.checkpoint()
         try:
             message = _read(text)
@@ -226,15 +266,34 @@ class Viewer:
         if (problem := _problem(message)) is not None:
             return [{"type": "error", "id": name, "error": error_fields(problem)}]
         match message["type"]:
-            case "ask" | "act":
-                return [{**await answered(self._source, self._client, message), "id": name}]
+            case "act" if message.get("what") == "call" and self._client.role is Role.ADMIN:
+                return self._tried(name, lambda: self._start_call(nursery, name, message))
             case "watch":
                 return self._tried(name, lambda: self._watch(name, message))
             case "resync":
                 return self._tried(name, lambda: self._resync(name))
-            case _:
+            case "unwatch":
                 self._drop(name)
-                return [{"type": "end", "id": name}]
+                answer: Message = {"type": "end"}
+            case _:
+                answer = await answered(self._source, self._client, message)
+        return [{**answer, "id": name}]
+
+    def _start_call(self, nursery: trio.Nursery, name: str, message: Message) -> None:
+        """Call in a task of its own. Raises `SpecError` if too many calls wait already."""
+        if self._calls >= _CALLS:
+            raise SpecError(
+                f"{_CALLS} calls of yours are still waiting for their replies, which is the limit; wait for one of them"
+            )
+        self._calls += 1
+        nursery.start_soon(self._until_lost, partial(self._call, name, message), name="console: a call")
+
+    async def _call(self, name: str, message: Message) -> None:
+        try:
+            answer = await answered(self._source, self._client, message)
+        finally:
+            self._calls -= 1
+        await self._send({**answer, "id": name})
 
     def _tried(self, name: str, step: Callable[[], None]) -> list[Message]:
         try:
@@ -286,24 +345,11 @@ def _problem(message: Message) -> SpecError | None:
     return SpecError(f"{kind} has no field {unknown[:100]!r}; its fields: {', '.join(_FIELDS[kind])}")
 
 
-def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """An object. Raises `SpecError` if it has a key twice: two readers could take different ones."""
-    found: dict[str, object] = {}
-    for name, value in pairs:
-        if name in found:
-            raise SpecError(f"invalid JSON: an object has the key {name[:100]!r} twice")
-        found[name] = value
-    return found
-
-
 def _read(text: str | bytes) -> Message:
     """Parse a message; it has an id and a type. Raises `SpecError`."""
     if isinstance(text, bytes):
         raise SpecError("a message must be text that contains one JSON object")
-    try:
-        message = json.loads(text, object_pairs_hook=_object)
-    except (ValueError, RecursionError) as error:
-        raise SpecError(f"invalid JSON: {str(error)[:200]}") from None
+    message = parsed(text)
     if not isinstance(message, dict):
         raise SpecError("a message must be one JSON object")
     fields = cast("Message", message)

@@ -190,6 +190,7 @@ class Saver(ABC):
     def _commit(self, data: bytes) -> None:
         self._runtime.activity.busy += 1
         self._submitted, self.busy, self.busy_since = data, True, self._runtime.now()
+        self._committer.writing[self.key] = self.drained
         self._committer.submit(Batch((Write(self.key, data, expected=self.revision),)), self._settled)
 
     def _settled(self, verdict: Verdict) -> None:
@@ -209,6 +210,8 @@ class Saver(ABC):
         else:
             observers.emit(CommitFailed(time=trio.current_time(), child=self.name, error=type(verdict).__name__))
             self._commit_failed(verdict)
+        if not self.busy:
+            del self._committer.writing[self.key]
         self._runtime.activity.less()
         self.parking.wake()
         self._runtime.resting.wake()

@@ -11,6 +11,7 @@ from trioactors.environment.disk import Disk, DiskFile, RealDisk, is_full, refus
 from trioactors.environment.environment import Environment
 from trioactors.environment.forks import forked, in_forked_children
 from trioactors.environment.network import Listen, Opened
+from trioactors.environment.posting import Post
 from trioactors.environment.workers import Worker
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Environment",
     "Listen",
     "Opened",
+    "Post",
     "RealDisk",
     "Worker",
     "forked",

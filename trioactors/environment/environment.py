@@ -24,6 +24,7 @@ import trio
 from trioactors.environment.disk import Disk, RealDisk
 from trioactors.environment.forks import in_forked_children
 from trioactors.environment.network import Listen, open_tcp
+from trioactors.environment.posting import Post, post_http
 from trioactors.environment.workers import Worker, worker_for_this_run
 from trioactors.errors import SpecError
 
@@ -93,6 +94,9 @@ class Environment:
     listen: Listen = open_tcp
     """Opens a listener for network connections."""
 
+    post: Post = post_http
+    """Sends a document to a URL by HTTP: the notices of alerts. Called with the URL, the body, and the seconds that it may take."""
+
     stopwatch: Callable[[], Callable[[], float] | None] = _stopwatch
     """Gives a clock to time how long tasks hold the event loop; None if that is not to be measured. Called inside Trio."""
 
@@ -101,7 +105,7 @@ class Environment:
     only in tests, which is under a clock that jumps and in the environments of `trioactors.testing`."""
 
     def __attrs_post_init__(self) -> None:
-        for name in ("wall_clock", "random", "new_id", "worker", "new_secret", "listen", "stopwatch"):
+        for name in ("wall_clock", "random", "new_id", "worker", "new_secret", "listen", "post", "stopwatch"):
             if not callable(given := getattr(self, name)):
                 raise SpecError(f"Environment.{name}={given!r:.80} must be a function")
         if self.check_state is not None and type(self.check_state) is not bool:

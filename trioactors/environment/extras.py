@@ -7,7 +7,7 @@ from types import ModuleType
 
 from trioactors.errors import SpecError
 
-__all__ = ["check_installed", "h11", "prometheus", "sockets"]
+__all__ = ["check_installed", "h11", "sockets"]
 
 
 def _extra(module: str, extra: str, purpose: str) -> ModuleType:
@@ -31,9 +31,3 @@ def sockets() -> ModuleType:
 def h11() -> ModuleType:
     """Import `h11`, which parses HTTP requests. Raises `SpecError`."""
     return _extra("h11", "console", "the console")
-
-
-def prometheus() -> ModuleType:
-    """Import `prometheus_client`. Raises `SpecError`."""
-    _extra("prometheus_client.core", "metrics", "/metrics")
-    return _extra("prometheus_client", "metrics", "/metrics")

@@ -172,10 +172,11 @@ class StateUnreadable(StoreError):
     """A durable actor cannot start because its record cannot be read. The record is left as it is, never replaced by defaults."""
 
     def __init__(self, name: str, store: str, reason: str) -> None:
-        record = "" if store.startswith("<") else f" {shlex.quote(store)} {shlex.quote(name)}"
+        record = "" if store.startswith(("<", "memory:")) else f" {shlex.quote(store)} {shlex.quote(name)}"
         super().__init__(
             f"the state of {name!r} in {store} cannot be read: {reason}. Nothing was changed. "
-            f"Look at it with `trioactors inspect{record}`, or start afresh with `trioactors reset`, which keeps a copy."
+            f"Look at it with `trioactors inspect{record}`; then restart the actor with a program that can read it, or start it afresh "
+            f"with ta.reset(system, {name!r}) or `trioactors reset`, which keep a copy."
         )
         self.name = name
         self.store = store

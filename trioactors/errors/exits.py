@@ -69,8 +69,11 @@ class Exit:
 class Failure:
     """The last life of a child that did not end in order: what can still be told of it when the next one runs."""
 
+    name: str
     child: str
     """Its path."""
+    owner: str
+    """What its failures are grouped by: the class of an actor, the kind and name of another child."""
     kind: str
     """What kind of child it is."""
     incarnation: int

@@ -167,7 +167,12 @@ class NoReply(DeliveryError):
 
 
 class CallCycle(DeliveryError):
-    """Actors would wait for each other forever; `chain` names them in order."""
+    """Actors would wait for each other forever; `chain` names them in order.
+
+    `begun` is True if a message was being handled when its caller had to be stopped. Otherwise nothing was sent, or it is not handled.
+    """
+
+    begun: bool = False
 
     def __init__(self, chain: Sequence[str]) -> None:
         super().__init__(f"this would wait for ever: {' -> '.join(chain)}. Use cast, defer the reply, or call from a child task.")

@@ -5,17 +5,30 @@ from __future__ import annotations
 import enum
 import heapq
 from collections.abc import Callable
-from typing import Any, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import attrs
 
 from trioactors.actors.child import ActorChild
-from trioactors.errors import SpecError
+from trioactors.actors.pausing import paused_since
+from trioactors.errors import SpecError, WrongClass
 from trioactors.settings import choice, count, flag
 from trioactors.supervision.restarts import ChildStatus, ChildStatusWord
+from trioactors.supervision.unreadable import problem_of
 from trioactors.system.system import System, registry_of
 
-__all__ = ["ActorPage", "ActorRow", "SortBy", "SortByWord", "actor_children", "actors", "first_of", "searched"]
+__all__ = [
+    "ActorPage",
+    "ActorRow",
+    "SortBy",
+    "SortByWord",
+    "actor_child",
+    "actor_children",
+    "actors",
+    "first_of",
+    "folded",
+    "searched",
+]
 
 
 class SortBy(enum.Enum):
@@ -54,6 +67,10 @@ class ActorRow:
     handled: int
     crashed: int
     last_exit: str | None
+    problem: str | None
+    """Why its stored state cannot be read, if that is what keeps it down."""
+    paused_since: float | None
+    """When it was paused, on Trio's clock; None if it is not paused."""
     durable: bool
 
 
@@ -119,15 +136,27 @@ def actor_children(system: System) -> list[ActorChild]:
     return [child for child in registry_of(system).children() if isinstance(child, ActorChild)]
 
 
+def actor_child(system: System, name: str) -> ActorChild:
+    """The actor *name*. Raises `UnknownName`, and `WrongClass` if the child is not an actor."""
+    child = registry_of(system).find(name)
+    if not isinstance(child, ActorChild):
+        raise WrongClass(child.name, "an actor", repr(child))
+    return child
+
+
 def searched(children: list[ActorChild], search: str) -> list[ActorChild]:
     """The *cells* whose name or class contains *search*, ignoring case."""
-    given: Any = search
-    if not isinstance(given, str):
-        raise SpecError(f"search={given!r:.80} must be a text")
-    part = given.casefold()
+    part = folded(search)
     return (
         [child for child in children if part in child.name.casefold() or part in child.plan.name.casefold()] if part else children
     )
+
+
+def folded(search: object) -> str:
+    """The text of a search, without the difference of capitals. Raises `SpecError`."""
+    if not isinstance(search, str):
+        raise SpecError(f"search={search!r:.80} must be a text")
+    return search.casefold()
 
 
 def first_of(children: list[ActorChild], key: Callable[[ActorChild], object], number: int, *, smallest: bool) -> list[ActorChild]:
@@ -152,5 +181,7 @@ def _row(child: ActorChild) -> ActorRow:
         handled=mailbox.handled,
         crashed=mailbox.crashed,
         last_exit=None if child.last_exit is None else str(child.last_exit),
+        problem=problem_of(child),
+        paused_since=paused_since(child),
         durable=child.plan.durable_state is not None,
     )

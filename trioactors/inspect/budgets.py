@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import attrs
 
+from trioactors.settings import count
+from trioactors.supervision.child import Child
 from trioactors.supervision.restarts import RestartHistory, shared_intensity
 from trioactors.supervision.specs import Strategy
 from trioactors.supervision.tree import SupervisorChild
 from trioactors.system.system import System, registry_of
 
-__all__ = ["Budget", "CountedRestart", "budget_of", "budgets"]
+__all__ = ["Budget", "BudgetPage", "CountedRestart", "budget_of", "budget_page", "budgets"]
 
 
 @attrs.frozen(kw_only=True)
@@ -46,6 +48,36 @@ def budgets(system: System) -> tuple[Budget, ...]:
     """Return the budget of every supervisor, including the system's own."""
     children = registry_of(system).children()
     return tuple(budget_of(child) for child in children if isinstance(child, SupervisorChild))
+
+
+@attrs.frozen(kw_only=True)
+class BudgetPage:
+    """One page of the budgets that restarts count against."""
+
+    total: int
+    """Supervisors below which restarts count now."""
+    rows: tuple[Budget, ...]
+    """The largest shares first; those without a shared budget last."""
+
+
+def budget_page(system: System, *, limit: int = 100, offset: int = 0) -> BudgetPage:
+    """Return a page of the budgets that restarts count against now: *limit* rows, starting at *offset*.
+
+    Raises `SpecError` if *limit* or *offset* is invalid.
+    """
+    last = count(offset, "offset") + count(limit, "limit")
+    supervisors = [child for child in registry_of(system).children() if isinstance(child, SupervisorChild)]
+    found = [budget_of(child) for child in supervisors if any(map(_restarted, child.children.values())) or child.earlier_restarts]
+    rows = sorted((budget for budget in found if budget.used), key=_share, reverse=True)
+    return BudgetPage(total=len(rows), rows=tuple(rows[offset:last]))
+
+
+def _restarted(child: Child) -> bool:
+    return bool(child.restarts.history.entries)
+
+
+def _share(budget: Budget) -> float:
+    return 0.0 if budget.allowed is None else budget.used / max(1, budget.allowed)
 
 
 def budget_of(child: SupervisorChild) -> Budget:

@@ -129,6 +129,17 @@ class CommitRing(Ring):
             at += 1
         return CommitPage(rows=tuple(rows), cursor=at, lost=lost)
 
+    def newest(self, cursor: int, *, limit: int, child: str | None = None) -> tuple[int, int]:
+        """The cursor from which at most the newest *limit* commits after *cursor* are read, and how many commits before them are skipped.
+
+        Raises `SpecError` if an argument is invalid.
+        """
+
+        def wanted(entry: _Entry) -> bool:
+            return entry.kept.child == child
+
+        return self._newest(self._entries, cursor, count(limit, "limit", least=1), None if child is None else wanted)
+
 
 def _compared(number: int, entry: _Entry) -> CommitRow:
     """The row of *entry*. It is made once; then the stored records are released."""

@@ -9,11 +9,11 @@ from typing import Final, Literal, TypeAlias
 import attrs
 
 from trioactors.actors.child import ActorChild
-from trioactors.errors import StateUnreadable
 from trioactors.inspect.actors import actor_children, first_of, searched
 from trioactors.inspect.plain import STATE_LIMITS, plain
 from trioactors.settings import choice, count, flag
 from trioactors.supervision.restarts import ChildStatus
+from trioactors.supervision.unreadable import problem_of
 from trioactors.system.system import System
 
 __all__ = ["DurablePage", "DurableRow", "DurableSort", "DurableSortWord", "durable"]
@@ -116,7 +116,5 @@ def _row(child: ActorChild) -> DurableRow:
 
 
 def _problem(child: ActorChild) -> str | None:
-    error = None if child.last_exit is None else child.last_exit.error
-    if child.status is ChildStatus.RUNNING or not isinstance(error, StateUnreadable):
-        return None
-    return str(plain(str(error), STATE_LIMITS))
+    problem = problem_of(child)
+    return None if problem is None else str(plain(problem, STATE_LIMITS))

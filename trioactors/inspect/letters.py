@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import attrs
 
 from trioactors.inspect.plain import STATE_LIMITS, Plain, plain
@@ -12,7 +10,7 @@ from trioactors.settings import count
 from trioactors.system.system import System, runtime_of
 from trioactors.trace.formatting import described, told
 
-__all__ = ["DeadLetterGroup", "DeadLetterPage", "DeadLetterRow", "dead_letter_groups", "dead_letters", "numbered"]
+__all__ = ["DeadLetterGroup", "DeadLetterPage", "DeadLetterRow", "dead_letter_groups", "dead_letters", "matching"]
 
 _TARGETS = 20
 """Targets listed for a group."""
@@ -43,6 +41,8 @@ class DeadLetterPage:
     """Dead letters that are kept."""
     lost: int
     """Older dead letters that are no longer kept."""
+    discarded: int
+    """Dead letters that were discarded by hand."""
     matched: int
     """Dead letters that match the cause and the target."""
     rows: tuple[DeadLetterRow, ...]
@@ -57,6 +57,7 @@ class DeadLetterGroup:
     types: tuple[str, ...]
     targets: tuple[str, ...]
     """The first few."""
+    targets_total: int
     first: float
     last: float
 
@@ -70,33 +71,37 @@ def dead_letters(
     """
     runtime = runtime_of(system)
     last = count(offset, "offset") + count(limit, "limit")
-    found = [
-        (number, letter)
-        for number, letter in numbered(system)
-        if (cause is None or letter.cause == cause) and (target is None or letter.target == target)
-    ]
-    total = len(runtime.accounts.dead_letters)
-    rows = tuple(_row(number, letter) for number, letter in found[::-1][offset:last])
-    return DeadLetterPage(total=total, lost=runtime.accounts.dead - total, matched=len(found), rows=rows)
+    found = matching(system, cause=cause, target=target)
+    total, accounts = len(runtime.accounts.dead_letters), runtime.accounts
+    return DeadLetterPage(
+        total=total,
+        lost=accounts.dead - accounts.discarded - total,
+        discarded=accounts.discarded,
+        matched=len(found),
+        rows=tuple(map(_row, found[::-1][offset:last])),
+    )
 
 
 def dead_letter_groups(system: System) -> tuple[DeadLetterGroup, ...]:
     """Return the dead letters grouped by cause, largest group first."""
     groups: dict[str, list[DeadLetter]] = {}
-    for _, letter in numbered(system):
+    for letter in matching(system):
         groups.setdefault(letter.cause, []).append(letter)
     return tuple(_group(cause, letters) for cause, letters in sorted(groups.items(), key=lambda item: -len(item[1])))
 
 
-def numbered(system: System) -> Iterator[tuple[int, DeadLetter]]:
-    """The dead letters that are kept with their numbers, oldest first."""
-    runtime = runtime_of(system)
-    return enumerate(tuple(runtime.accounts.dead_letters), start=runtime.accounts.dead - len(runtime.accounts.dead_letters))
+def matching(system: System, *, cause: str | None = None, target: str | None = None) -> list[DeadLetter]:
+    """The dead letters that are kept, oldest first, optionally only those with *cause* or to *target*."""
+    return [
+        letter
+        for letter in runtime_of(system).accounts.dead_letters
+        if (cause is None or letter.cause == cause) and (target is None or letter.target == target)
+    ]
 
 
-def _row(number: int, letter: DeadLetter) -> DeadLetterRow:
+def _row(letter: DeadLetter) -> DeadLetterRow:
     return DeadLetterRow(
-        number=number,
+        number=letter.number,
         time=letter.time,
         target=letter.target,
         cause=letter.cause,
@@ -113,6 +118,7 @@ def _group(cause: str, letters: list[DeadLetter]) -> DeadLetterGroup:
         count=len(letters),
         types=tuple(dict.fromkeys(type(letter.message).__name__ for letter in letters)),
         targets=tuple(targets)[:_TARGETS],
+        targets_total=len(targets),
         first=letters[0].time,
         last=letters[-1].time,
     )

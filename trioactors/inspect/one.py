@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import linecache
-import math
 from collections.abc import Callable, Iterator
 from types import MethodType
 from typing import Final
@@ -12,20 +11,23 @@ from typing import Final
 import attrs
 
 from trioactors.actors.child import ActorChild, ActorIncarnation
+from trioactors.actors.pausing import paused_since
 from trioactors.actors.watch import Watch
-from trioactors.errors import WrongClass
-from trioactors.inspect.actors import actor_children
-from trioactors.inspect.ages import Marks, ages
-from trioactors.inspect.failures import report
-from trioactors.inspect.plain import STATE_LIMITS, Plain, plain
+from trioactors.inspect.actors import actor_child
+from trioactors.inspect.ages import Marks
+from trioactors.inspect.failures import errors_of, report
+from trioactors.inspect.plain import STATE_LIMITS, Cut, Plain, plain_and_cuts
+from trioactors.inspect.timers import TimerRow, timer_rows, timers_of
+from trioactors.inspect.waiting import WaitingMessage, kind_of, waiting_rows
 from trioactors.messaging.ledger import Ledger
-from trioactors.messaging.messages import OUTSIDE, Call, Envelope, caller_of
+from trioactors.messaging.messages import OUTSIDE, Envelope, caller_of
 from trioactors.settings import count, of_class
 from trioactors.supervision.child import Incarnation
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.specs import Restart
-from trioactors.system.system import System, registry_of
-from trioactors.trace.formatting import described, told
+from trioactors.supervision.unreadable import problem_of
+from trioactors.system.system import System
+from trioactors.trace.frames import RaisedError
 
 __all__ = [
     "ActorView",
@@ -33,30 +35,11 @@ __all__ = [
     "FailureView",
     "Handling",
     "StateView",
-    "TimerRow",
-    "WaitingMessage",
     "actor",
-    "timers",
 ]
 
 _FRAMES: Final = 100
 """Frames shown of a stack."""
-
-
-@attrs.frozen(kw_only=True)
-class WaitingMessage:
-    """A message that waits in a mailbox."""
-
-    handler: str
-    kind: str
-    """`call`, `cast` or `tick`."""
-    sender: str
-    age: float
-    """Seconds that the message has waited."""
-    exact: bool
-    """Whether *age* is exact. For a cast it is a lower bound, since casts carry no time."""
-    left: float | None
-    """Seconds until the deadline; None if there is none."""
 
 
 @attrs.frozen(kw_only=True)
@@ -71,22 +54,6 @@ class Handling:
 
 
 @attrs.frozen(kw_only=True)
-class TimerRow:
-    """A timer of an actor."""
-
-    actor: str
-    key: str
-    """Empty if none was given."""
-    handler: str
-    due: float
-    """When the timer fires next, on Trio's clock."""
-    period: float | None
-    """Seconds; None for a timer that fires once."""
-    waiting: bool
-    """Whether its tick waits in the mailbox."""
-
-
-@attrs.frozen(kw_only=True)
 class FailureView:
     """The last failure of an actor."""
 
@@ -95,6 +62,8 @@ class FailureView:
     reason: str
     report: str
     """The crash report as logged: the message, its sender, the traceback."""
+    errors: tuple[RaisedError, ...]
+    """The error, its causes and the errors grouped in it, with their frames; empty if there was no error."""
 
 
 @attrs.frozen(kw_only=True)
@@ -119,6 +88,8 @@ class StateView:
     type: str
     value: Plain
     """Shortened if it is too large, with a note of its size."""
+    cuts: tuple[Cut, ...]
+    """Where it is shortened; `state` returns the rest, page by page."""
     in_progress: bool
     """Whether a handler is running, so that the state may be half changed."""
 
@@ -150,6 +121,9 @@ class ActorView:
     mailbox_rejected: int
     ledger: Ledger
     timers: tuple[TimerRow, ...]
+    """The next to fire first; if there are very many, only the first of them."""
+    timers_set: int
+    """Number of timers."""
     tasks: int
     deferred_replies: int
     held_replies: int
@@ -160,6 +134,10 @@ class ActorView:
     stack: tuple[str, ...]
     """The stack of its task, outermost frame first."""
     last_exit: str | None
+    problem: str | None
+    """Why its stored state cannot be read, if that is what keeps it down."""
+    paused_since: float | None
+    """When it was paused, on Trio's clock; None if it is not paused."""
     failure: FailureView | None
     durable: Durability | None
     state: StateView | None
@@ -169,17 +147,14 @@ class ActorView:
 
 
 def actor(system: System, name: str, *, marks: Marks | None = None, waiting: int = 100) -> ActorView:
-    """Return the actor *name* in full, with at most *waiting* of its waiting messages.
+    """Return the actor *name* in full, with at most *waiting* of its waiting messages and of its timers.
 
     If you poll, pass the same *marks* each time: the ages of casts become more precise. Raises `UnknownName` if no child has that *name*,
     `WrongClass` if the child is not an actor, and `SpecError` if another argument is invalid.
     """
-    child = registry_of(system).find(name)
-    if not isinstance(child, ActorChild):
-        raise WrongClass(child.name, "an actor", repr(child))
+    child = actor_child(system, name)
     count(waiting, "waiting")
-    marks = Marks() if marks is None else of_class(marks, Marks, "marks", "inspect.Marks()")
-    marks.look(child)
+    marks, own = _looked(marks, child), timers_of(child)
     incarnation, mailbox = (child.present if child.present is not None and child.present.ended is None else None), child.mailbox
     return ActorView(
         name=child.name,
@@ -193,13 +168,14 @@ def actor(system: System, name: str, *, marks: Marks | None = None, waiting: int
         dynamic=child.dynamic,
         handlers=tuple(sorted(child.plan.handlers)),
         handling=_handling(incarnation, mailbox.current),
-        waiting=tuple(itertools.islice(_waiting(child, marks), waiting)),
+        waiting=waiting_rows(child, marks, 0, waiting),
         backlog=len(mailbox),
         mailbox_limit=mailbox.limit,
         mailbox_peak=mailbox.peak,
         mailbox_rejected=mailbox.rejected,
         ledger=mailbox.ledger,
-        timers=tuple(_timers(child)),
+        timers=timer_rows(own, 0, waiting),
+        timers_set=len(own),
         tasks=0 if incarnation is None or incarnation.tasks is None else len(incarnation.tasks),
         deferred_replies=0 if incarnation is None else len(incarnation.deferred or ()),
         held_replies=mailbox.held,
@@ -207,6 +183,8 @@ def actor(system: System, name: str, *, marks: Marks | None = None, waiting: int
         waits_for=tuple(blocker.name for blocker in child.blockers()),
         stack=() if incarnation is None else tuple(_stack(incarnation)),
         last_exit=None if child.last_exit is None else str(child.last_exit),
+        problem=problem_of(child),
+        paused_since=paused_since(child),
         failure=_failure(child),
         durable=_durability(child),
         state=_state(child, incarnation),
@@ -214,47 +192,17 @@ def actor(system: System, name: str, *, marks: Marks | None = None, waiting: int
     )
 
 
-def timers(system: System) -> tuple[TimerRow, ...]:
-    """Return the timers of all actors, the next to fire first."""
-    return tuple(sorted((row for child in actor_children(system) for row in _timers(child)), key=lambda row: row.due))
-
-
-def _kind(envelope: Envelope) -> str:
-    if envelope.tick is not None:
-        return "tick"
-    return "call" if isinstance(envelope, Call) else "cast"
+def _looked(marks: Marks | None, child: ActorChild) -> Marks:
+    """The marks, which know the present messages of the child. Raises `SpecError` if they are none."""
+    known = Marks() if marks is None else of_class(marks, Marks, "marks", "inspect.Marks()")
+    known.look(child)
+    return known
 
 
 def _handling(incarnation: ActorIncarnation | None, current: Envelope | None) -> Handling | None:
     if incarnation is None or current is None:
         return None
-    return Handling(handler=current.spec.name, kind=_kind(current), sender=caller_of(current), since=incarnation.began)
-
-
-def _waiting(child: ActorChild, marks: Marks) -> Iterator[WaitingMessage]:
-    now = child.runtime.now()
-    for envelope, age in zip(tuple(child.mailbox.queue), ages(child, marks), strict=True):
-        yield WaitingMessage(
-            handler=envelope.spec.name,
-            kind=_kind(envelope),
-            sender=caller_of(envelope),
-            age=age.seconds,
-            exact=age.exact,
-            left=None if envelope.deadline == math.inf else envelope.deadline - now,
-        )
-
-
-def _timers(child: ActorChild) -> Iterator[TimerRow]:
-    own = None if child.present is None else child.present.timers
-    for timer in own or ():
-        yield TimerRow(
-            actor=child.name,
-            key="" if type(timer.key) is object else described(timer.key, told),
-            handler=timer.spec.name,
-            due=timer.due,
-            period=timer.period,
-            waiting=timer.waiting,
-        )
+    return Handling(handler=current.spec.name, kind=kind_of(current), sender=caller_of(current), since=incarnation.began)
 
 
 def _stack(incarnation: Incarnation) -> Iterator[str]:
@@ -270,8 +218,13 @@ def _failure(child: ActorChild) -> FailureView | None:
     failure = child.failure
     if failure is None:
         return None
-    text = report(failure)
-    return FailureView(incarnation=failure.incarnation, time=failure.time, reason=str(failure.reason), report=text)
+    return FailureView(
+        incarnation=failure.incarnation,
+        time=failure.time,
+        reason=str(failure.reason),
+        report=report(failure),
+        errors=errors_of(failure),
+    )
 
 
 def _durability(child: ActorChild) -> Durability | None:
@@ -298,4 +251,5 @@ def _state(child: ActorChild, incarnation: ActorIncarnation | None) -> StateView
         return None
     state: object = incarnation.state
     busy = child.mailbox.current is not None
-    return StateView(type=type(state).__qualname__, value=plain(state, STATE_LIMITS), in_progress=busy)
+    value, cuts = plain_and_cuts(state, STATE_LIMITS)
+    return StateView(type=type(state).__qualname__, value=value, cuts=cuts, in_progress=busy)

@@ -12,7 +12,7 @@ import enum
 import itertools
 import math
 from collections import deque
-from collections.abc import Callable, Collection, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sized
 from functools import lru_cache, partial
 from typing import Any, Final, TypeAlias, cast
 
@@ -21,7 +21,18 @@ import attrs
 from trioactors.settings import count, of_class
 from trioactors.trace.formatting import described, told
 
-__all__ = ["CUT", "SNAPSHOT_LIMITS", "STATE_LIMITS", "Limits", "Plain", "plain"]
+__all__ = [
+    "CUT",
+    "SNAPSHOT_LIMITS",
+    "STATE_LIMITS",
+    "Cut",
+    "Limits",
+    "Plain",
+    "plain",
+    "plain_and_cuts",
+    "unfolded",
+    "visible_fields",
+]
 
 Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
 
@@ -61,9 +72,45 @@ SNAPSHOT_LIMITS: Final = Limits(text=100_000, items=10_000, depth=250, total=1_0
 """Limits for snapshots, whose size the caller has already limited."""
 
 
+@attrs.frozen(kw_only=True)
+class Cut:
+    """A part of a value that is shown shortened, or only named."""
+
+    path: tuple[str | int, ...]
+    """Its keys and indexes in the plain value, from the outside in."""
+    total: int
+    """Its items, its fields, or its characters."""
+
+
 def plain(value: object, limits: Limits = SNAPSHOT_LIMITS) -> Plain:
     """Return *value* as plain data that `json.dumps` accepts."""
     return _Conversion(of_class(limits, Limits, "limits", "inspect.Limits(text=1_000)")).convert(value, 0)
+
+
+def plain_and_cuts(value: object, limits: Limits) -> tuple[Plain, tuple[Cut, ...]]:
+    """Return *value* as plain data, and where it was cut."""
+    conversion = _Conversion(limits)
+    found = conversion.convert(value, 0)
+    return found, tuple(_cuts(found, conversion.cut, ()))
+
+
+def unfolded(value: object) -> object:
+    """What is converted in place of *value*: the value of a member of an enum."""
+    while isinstance(value, enum.Enum):
+        value = value.value
+    return value
+
+
+def _cuts(found: Plain, totals: Mapping[int, int], path: tuple[str | int, ...]) -> Iterator[Cut]:
+    """The cuts in *found*, which holds each value whose identity is in *totals*."""
+    if (total := totals.get(id(found))) is not None:
+        yield Cut(path=path, total=total)
+    if isinstance(found, dict):
+        for key, value in found.items():
+            yield from _cuts(value, totals, (*path, key))
+    elif isinstance(found, list):
+        for index, value in enumerate(found):
+            yield from _cuts(value, totals, (*path, index))
 
 
 class _Conversion:
@@ -72,6 +119,8 @@ class _Conversion:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._left = limits.total
+        self.cut: dict[int, int] = {}
+        """The sizes of what was cut, by the identities of the values that stand for it in the result."""
 
     def convert(self, value: object, depth: int) -> Plain:
         self._left -= 1
@@ -80,7 +129,8 @@ class _Conversion:
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, str):
-            return self._text(str.__str__(value))
+            text = str.__str__(value)
+            return text if len(text) <= self._limits.text else self._noted(self._text(text), len(text))
         if isinstance(value, int | float):
             return _number(value)
         if isinstance(value, bytes | bytearray):
@@ -88,11 +138,11 @@ class _Conversion:
         return self._compound(value, depth)
 
     def _compound(self, value: object, depth: int) -> Plain:
-        fields, kind = _fields(value), type(value).__name__
+        fields, kind = visible_fields(value), type(value).__name__
         if fields is None and not isinstance(value, _CONTAINERS):
             return self._other(value)
         if depth >= self._limits.depth or self._left <= 0:
-            return f"{CUT} {kind}"
+            return self._noted(f"{CUT} {kind}", len(cast("Sized", value)) if fields is None else len(fields))
         if fields is not None:
             return self._object(fields, len(fields), depth)
         if isinstance(value, dict):
@@ -108,6 +158,7 @@ class _Conversion:
             found[self._text(key) if isinstance(key, str) else self._other(key)] = self.convert(value, depth + 1)
         if len(found) < count:
             found[CUT] = f"and {count - len(found):,} more of {count:,}"
+            self.cut[id(found)] = count
         return found
 
     def _list(self, items: Collection[object], depth: int) -> list[Plain]:
@@ -118,12 +169,18 @@ class _Conversion:
             found.append(self.convert(item, depth + 1))
         if len(found) < len(items):
             found.append(f"{CUT} and {len(items) - len(found):,} more of {len(items):,}")
+            self.cut[id(found)] = len(items)
         return found
 
     def _text(self, text: str) -> str:
         if len(text) <= self._limits.text:
             return text
         return f"{text[: self._limits.text]}{CUT} {len(text):,} characters"
+
+    def _noted(self, text: str, total: int) -> str:
+        """*text*, which is new and stands for a value of *total* items or characters."""
+        self.cut[id(text)] = total
+        return text
 
     def _other(self, value: object) -> str:
         return self._text(described(value, told))
@@ -139,7 +196,7 @@ def _number(value: float) -> int | float | str:
     return str(int(value)) if bits <= _SPELT_BITS else f"{CUT} a whole number of {bits:,} bits"
 
 
-def _fields(value: object) -> list[tuple[str, object]] | None:
+def visible_fields(value: object) -> list[tuple[str, object]] | None:
     """The visible fields of an instance of an attrs class or dataclass; None for anything else."""
     visible = _visible_fields(cast("Hashable", type(value)))
     if visible is None:

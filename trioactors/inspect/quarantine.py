@@ -13,6 +13,7 @@ import trio
 
 from trioactors.errors import SerializationError
 from trioactors.persistence.committer import Committer
+from trioactors.persistence.quarantine import Copy
 from trioactors.persistence.store import Corrupt, Found, Space
 from trioactors.serializer import read_envelope
 from trioactors.settings import count, seconds
@@ -32,6 +33,10 @@ class QuarantineRow:
 
     name: str
     """Its former place and revision: `state/counter@7`, or `state/counter@damaged`."""
+    actor: str | None
+    """The actor whose state it was; None if it was no state."""
+    restorable: bool
+    """Whether `trioactors.restore` takes it back as it is. A damaged record needs other bytes."""
     size: int
     """Bytes."""
     problem: str | None
@@ -40,7 +45,7 @@ class QuarantineRow:
 
 @attrs.frozen(kw_only=True)
 class QuarantinePage:
-    """The first quarantined records."""
+    """One page of the quarantined records."""
 
     total: int
     """Records found."""
@@ -49,16 +54,16 @@ class QuarantinePage:
     rows: tuple[QuarantineRow, ...]
 
 
-async def quarantine(system: System, *, limit: int = 100, timeout: float = 5.0) -> QuarantinePage:
-    """Return the first *limit* quarantined records by name, and the number of all that are found within *timeout* seconds.
+async def quarantine(system: System, *, limit: int = 100, offset: int = 0, timeout: float = 5.0) -> QuarantinePage:
+    """Return *limit* quarantined records by name, starting at *offset*, and the number of all that are found within *timeout* seconds.
 
     Raises `StoreError` if the store cannot be read, and `SpecError` if an argument is invalid.
     """
     await trio.lowlevel.checkpoint()
-    count(limit, "limit")
+    last = count(offset, "offset") + count(limit, "limit")
     seconds(timeout, "timeout")
     committer = runtime_of(system).committer
-    search = _Search(limit)
+    search = _Search(offset, last)
     if committer is not None:
         with trio.move_on_after(timeout):
             await search.run(committer)
@@ -68,8 +73,9 @@ async def quarantine(system: System, *, limit: int = 100, timeout: float = 5.0) 
 class _Search:
     """The records found so far."""
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
+    def __init__(self, first: int, last: int) -> None:
+        self._first = first
+        self._last = last
         self.rows: list[QuarantineRow] = []
         self.total = 0
         self.done = False
@@ -78,15 +84,24 @@ class _Search:
         """Read all records, page by page. A checkpoint."""
         start = ""
         while page := await committer.look(Space.QUARANTINE, start, limit=_PAGE):
+            first, last = (max(0, place - self.total) for place in (self._first, self._last))
+            self.rows += [_row(found) for found in page[first:last]]
             self.total += len(page)
-            self.rows += [_row(found) for found in page[: max(0, self._limit - len(self.rows))]]
             start = page[-1][0].name + "\0"
         self.done = True
 
 
 def _row(found: Found) -> QuarantineRow:
     key, record = found
-    return QuarantineRow(name=key.name, size=len(record.data), problem=_problem(found))
+    copy = Copy.of(key.name)
+    state = copy is not None and copy.key.space is Space.STATE
+    return QuarantineRow(
+        name=key.name,
+        actor=copy.key.name if copy is not None and state else None,
+        restorable=copy is not None and state and not copy.damaged and not isinstance(record, Corrupt),
+        size=len(record.data),
+        problem=_problem(found),
+    )
 
 
 def _problem(found: Found) -> str | None:

@@ -79,6 +79,31 @@ class TraceRing(Ring):
             at += 1
         return TracePage(rows=tuple(rows), cursor=at, lost=lost)
 
+    def newest(
+        self,
+        cursor: int,
+        *,
+        limit: int,
+        child: str | None = None,
+        kind: str | None = None,
+        correlation: int | None = None,
+        handler: str | None = None,
+    ) -> tuple[int, int]:
+        """The cursor from which at most the newest *limit* records after *cursor* are read, and how many records before them are skipped.
+
+        Raises `SpecError` if an argument is invalid.
+        """
+
+        def wanted(kept: TraceRecord | TraceRow) -> bool:
+            return _wanted(kept, child, kind, correlation) and handler in {None, _handler(kept)}
+
+        chosen = any(choice is not None for choice in (child, kind, correlation, handler))
+        return self._newest(self._kept, cursor, count(limit, "limit", least=1), wanted if chosen else None)
+
+
+def _handler(kept: TraceRecord | TraceRow) -> object:
+    return kept.fields.get("handler") if isinstance(kept, TraceRow) else getattr(kept, "handler", None)
+
 
 def _wanted(kept: TraceRecord | TraceRow, child: str | None, kind: str | None, correlation: int | None) -> bool:
     return (

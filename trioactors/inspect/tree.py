@@ -9,15 +9,17 @@ from typing import Final
 import attrs
 
 from trioactors.actors.child import ActorChild
+from trioactors.actors.pausing import paused_since
 from trioactors.inspect.budgets import Budget, budget_of
 from trioactors.settings import count
 from trioactors.supervision.child import Child
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.specs import ChildKind, Restart
 from trioactors.supervision.tree import SupervisorChild
+from trioactors.supervision.unreadable import problem_of
 from trioactors.system.system import System, registry_of
 
-__all__ = ["CHILDREN", "Branch", "tree"]
+__all__ = ["CHILDREN", "Branch", "branch_of", "tree"]
 
 CHILDREN: Final = 200
 """Children shown per supervisor by default."""
@@ -44,6 +46,10 @@ class Branch:
     """Whether it was started by `start` or a dynamic supervisor. Like a temporary child, it is then removed when it is stopped."""
     significant: bool
     last_exit: str | None
+    problem: str | None
+    """Why its stored state cannot be read, if that is what keeps it down."""
+    paused_since: float | None
+    """When it was paused, on Trio's clock; None if it is not paused."""
     backlog: int
     """Waiting messages of the child and its descendants."""
     restarts: int
@@ -56,6 +62,10 @@ class Branch:
     """In start order; if there are very many, only the first of them."""
     more: int
     """Children left out."""
+    before: int
+    """Children left out before the first that is shown."""
+    below: int
+    """All descendants."""
 
 
 def tree(system: System, *, name: str | None = None, children: int = CHILDREN) -> Branch:
@@ -77,6 +87,14 @@ def _branch(child: Child, width: int) -> Branch:
         hidden = itertools.islice(children, width, None)
     sums = _Sums(child, below)
     more = sums.add_hidden(hidden)
+    return branch_of(child, (sums.backlog, sums.restarts, sums.down, sums.below), children=below, more=more)
+
+
+def branch_of(
+    child: Child, sums: tuple[int, int, int, int], *, children: tuple[Branch, ...] = (), before: int = 0, more: int = 0
+) -> Branch:
+    """The branch of *child*, with the sums over it: backlog, restarts, descendants that are down, and all descendants."""
+    backlog, restarts, down, below = sums
     return Branch(
         name=child.name,
         path=child.path,
@@ -90,12 +108,16 @@ def _branch(child: Child, width: int) -> Branch:
         dynamic=child.dynamic,
         significant=child.spec.significant,
         last_exit=None if child.last_exit is None else str(child.last_exit),
-        backlog=sums.backlog,
-        restarts=sums.restarts,
-        down=sums.down,
+        problem=problem_of(child),
+        paused_since=paused_since(child),
+        backlog=backlog,
+        restarts=restarts,
+        down=down,
         budget=budget_of(child) if isinstance(child, SupervisorChild) else None,
-        children=below,
+        children=children,
         more=more,
+        before=before,
+        below=below,
     )
 
 
@@ -106,7 +128,9 @@ class _Sums:
         self.backlog = len(child.mailbox) if isinstance(child, ActorChild) else 0
         self.restarts = max(0, child.incarnation - 1)
         self.down = 0
+        self.below = len(below)
         for branch in below:
+            self.below += branch.below
             self.backlog += branch.backlog
             self.restarts += branch.restarts
             self.down += branch.down + (branch.status is not ChildStatus.RUNNING)
@@ -127,4 +151,5 @@ class _Sums:
         self.backlog += backlog
         self.restarts += incarnations - count
         self.down += down
+        self.below += count
         return count

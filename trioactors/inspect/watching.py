@@ -6,15 +6,18 @@ how many entries it has missed. A ring listens to a system only while it is watc
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Self
+from itertools import islice
+from typing import Self, TypeVar
 
 from trioactors.settings import count
 from trioactors.system.system import System, registry_of
 
 __all__ = ["Ring"]
+
+Entry = TypeVar("Entry")
 
 
 class Ring:
@@ -55,3 +58,18 @@ class Ring:
         if count(cursor, "cursor") > self._next:
             return oldest, 0
         return max(cursor, oldest), max(0, oldest - cursor)
+
+    def _newest(self, kept: deque[Entry], cursor: int, limit: int, wanted: Callable[[Entry], bool] | None) -> tuple[int, int]:
+        """Where a reader at *cursor* that wants only the newest *limit* entries goes on, and how many entries it skips.
+
+        Without *wanted*, all entries count, and it costs nothing. Otherwise each entry from *cursor* on is looked at once. Entries that
+        have left the ring are lost, not skipped: going on at *cursor* counts them. Raises `SpecError`.
+        """
+        at, _ = self._start(cursor, len(kept))
+        due = self._next - at
+        if due <= limit:
+            return cursor, 0
+        if wanted is None:
+            return self._next - limit, due - limit
+        places = [place for place, entry in enumerate(islice(reversed(kept), due), 1) if wanted(entry)]
+        return (cursor, 0) if len(places) <= limit else (self._next - places[limit - 1], len(places) - limit)

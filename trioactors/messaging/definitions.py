@@ -78,6 +78,10 @@ class HandlerSpec:
     def _values_of(self) -> Callable[[Any], Any]:
         return attrgetter(*self._names)
 
+    def made(self, values: tuple[Any, ...]) -> Any:
+        """The message that has *values*, one for each parameter."""
+        return self.message(**dict(zip(self._names, values, strict=True)))
+
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """The values of all parameters, with defaults filled in. Raises `TypeError` if the arguments do not fit."""
         if not args and len(kwargs) == len(self.fields) and all(map(kwargs.__contains__, self._names)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection
 from typing import Any, Protocol
 
 import attrs
@@ -56,6 +57,8 @@ class Ledger:
 class DeadLetter:
     """A message that was accepted but could not be delivered."""
 
+    number: int
+    """Counted from 0 since the system was opened."""
     time: float
     target: str
     cause: str
@@ -85,6 +88,10 @@ class Accounts:
     """The latest dead letters, oldest first."""
     dead: int = attrs.field(default=0, init=False)
     """The number of all dead letters so far, including those that are no longer kept."""
+    discarded: int = attrs.field(default=0, init=False)
+    """The number of dead letters that were discarded by hand."""
+    resent: set[int] = attrs.field(factory=set[int], init=False, repr=False)
+    """The numbers of the kept dead letters that were sent again by hand."""
     _closed: Ledger = attrs.field(factory=Ledger, init=False, repr=False)
     """The sum of the ledgers that no longer change."""
     _closing: list[Account] = attrs.field(factory=list[Account], init=False, repr=False)
@@ -93,11 +100,25 @@ class Accounts:
     def dead_letter(self, target: str, envelope: Envelope, cause: str) -> None:
         """Record a message that cannot be delivered."""
         now = trio.current_time()
+        letter = DeadLetter(number=self.dead, time=now, target=target, cause=cause, message=envelope.message)
         self.dead += 1
-        self.dead_letters.append(DeadLetter(time=now, target=target, cause=cause, message=envelope.message))
+        self.dead_letters.append(letter)
         if self._observers.listeners:
             fields = causation_of(envelope).as_fields
             self._observers.emit(MessageDeadLettered(time=now, child=target, handler=envelope.spec.name, reason=cause, **fields))
+
+    def discard(self, numbers: Collection[int]) -> None:
+        """Drop the kept dead letters with these *numbers*. The ledgers still count them as dead-lettered."""
+        kept = [letter for letter in self.dead_letters if letter.number not in numbers]
+        self.discarded += len(self.dead_letters) - len(kept)
+        self.dead_letters.clear()
+        self.dead_letters.extend(kept)
+        self.resent.difference_update(numbers)
+
+    def sent_again(self, number: int) -> None:
+        """Note that the dead letter was sent again, and forget this of those that are no longer kept."""
+        self.resent.add(number)
+        self.resent.intersection_update([letter.number for letter in self.dead_letters])
 
     def close_account(self, account: Account) -> None:
         """Keep the account of a child that is gone for good."""

@@ -66,6 +66,8 @@ class Mailbox:
     active: bool = False
     paused: bool = False
     """Whether the actor takes no message, by `ta.pause`."""
+    paused_at: float = 0.0
+    """When it was paused, on Trio's clock."""
     attention: bool = False
     """Whether senders may be waiting for room, `lookers` are present, or the actor is paused: it then looks at that between messages."""
     lookers: list[Callable[[], None]] | tuple[()] = attrs.field(default=(), repr=False)

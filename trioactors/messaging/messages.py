@@ -19,7 +19,7 @@ import outcome
 import trio
 from trio.lowlevel import reschedule
 
-from trioactors.errors import CallTimeout
+from trioactors.errors import CallCycle, CallTimeout
 from trioactors.messaging.definitions import HandlerSpec
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "Tick",
     "caller_of",
     "causation_of",
+    "sent_of",
 ]
 
 OUTSIDE: Final = "outside the system"
@@ -117,7 +118,10 @@ NOWHERE: Final = Causation()
 class Envelope:
     """A cast on its way. *sender* is the incarnation that sent it, or None from outside; *tick* is the timer, if a timer sent it."""
 
-    __slots__ = ("began", "causation", "deadline", "sender", "spec", "tick", "values")
+    __slots__ = ("began", "causation", "deadline", "sender", "sent", "spec", "tick", "values")
+
+    sent: float
+    """When it was sent. On a cast, set only while handlers are measured: read it with `sent_of`."""
 
     causation: Causation
     """Set only if observers are attached when the message is sent: read it with `causation_of`."""
@@ -151,7 +155,7 @@ class Envelope:
     @property
     def message(self) -> Any:
         """The message as an instance of its handler's message class."""
-        return self.spec.message(*self.values)
+        return self.spec.made(self.values)
 
     def __repr__(self) -> str:
         """The kind and the handler. Arguments are left out because they may be secret."""
@@ -161,6 +165,12 @@ class Envelope:
 def causation_of(envelope: Envelope) -> Causation:
     """The causation of *envelope*."""
     return getattr(envelope, "causation", NOWHERE)
+
+
+def sent_of(envelope: Envelope) -> float | None:
+    """When *envelope* was sent, or its timer fired, on Trio's clock. None for a cast sent while no handlers were measured."""
+    sent = getattr(envelope, "sent", None)
+    return envelope.tick.fired if sent is None and envelope.tick is not None else sent
 
 
 class Admission(Envelope):
@@ -173,6 +183,8 @@ class Admission(Envelope):
     ) -> None:
         super().__init__(cast.spec, cast.values, cast.sender, cast.deadline)
         self.causation = causation_of(cast)
+        if (sent := sent_of(cast)) is not None:
+            self.sent = sent
         self.caller: trio.lowlevel.Task | None = caller
         self.gone = False
         self._accepted = accepted
@@ -257,7 +269,7 @@ class Receiver(Protocol):
 class Call(Envelope):
     """A message whose caller waits for the reply."""
 
-    __slots__ = ("caller", "gone", "inherited", "left", "nested", "receiver", "sent")
+    __slots__ = ("caller", "gone", "inherited", "left", "nested", "receiver")
 
     left: Callable[[], None]
     """Called once if the caller leaves before its reply. Set only on a call whose reply is deferred."""
@@ -307,6 +319,15 @@ class Call(Envelope):
         if self.caller is not None:
             caller, self.caller = self.caller, None
             reschedule(caller, outcome.Error(error))
+
+    def cut_off(self, error: Exception) -> None:
+        """End the wait of the caller with *error*. A message that has not begun never does: its caller was told that it failed."""
+        if self.caller is not None:
+            self.gone = True
+            if isinstance(error, CallCycle):
+                error.begun = self.begun
+            self.fail(error)
+            self._tell_left()
 
     def fire(self) -> None:
         """Raise `CallTimeout` in the caller: the deadline passed."""

@@ -6,7 +6,7 @@ worker never waits for Trio between two turns. Throughput grows with the number 
 actor pays one sync for each commit.
 
 Reads and commits take turns in the order of arrival, within the limits of a group: a read behind more commits than one group
-holds may run before the last of them. An actor that starts waits for the commits of its last incarnation on its own.
+holds may run before the last of them. An actor that starts waits for the commits of the last actor of its name: see `settled`.
 
 The meaning of an error is decided here, once. A retryable error goes to everything in the group, and nothing else happens. Any
 other error breaks the store: the store is closed, this child exits with that error, and the system's root opens the store again
@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeAlias, TypeVar
 
 import attrs
@@ -48,7 +48,7 @@ from trioactors.persistence.store import (
 from trioactors.trace.observers import Observers
 from trioactors.trace.records import StoreCommitted
 
-__all__ = ["GROUP", "GROUP_BYTES", "STORE", "Committer", "Kept", "Verdict", "fresh"]
+__all__ = ["GROUP", "GROUP_BYTES", "STORE", "Committer", "Kept", "Verdict", "erasure", "fresh"]
 
 E = TypeVar("E", bound=Exception)
 
@@ -89,6 +89,12 @@ Verdict: TypeAlias = Committed | TrioactorsError
 class _Pending:
     batch: Batch
     settle: Callable[[Verdict], None]
+    alone: bool = False
+
+
+def erasure(name: str) -> Batch:
+    """What removes the state of the actor *name*, whatever was submitted for it before."""
+    return Batch((Write(Key(Space.STATE, name), None, expected=None),))
 
 
 @attrs.define(eq=False)
@@ -104,6 +110,14 @@ class Committer:
     """The store's name for display: its URL, if it was opened by one."""
     listeners: list[Callable[[Kept], None]] = attrs.field(factory=list["Callable[[Kept], None]"], init=False, repr=False)
     """Called with each commit of a state. They get the records themselves, which trace records do not contain. Must not raise."""
+    on_open: Callable[[Store], None] | None = attrs.field(default=None, init=False, repr=False)
+    """Called in the worker's thread when the store has been opened, before anything else uses it. Must not raise."""
+    on_close: Callable[[], None] | None = attrs.field(default=None, init=False, repr=False)
+    """Called before the store closes; what it submits is still committed. Must not raise."""
+    writing: dict[Key, Callable[[], Awaitable[None]]] = attrs.field(
+        factory=dict["Key", "Callable[[], Awaitable[None]]"], init=False, repr=False
+    )
+    """For each key of which an incarnation has a commit in flight, what waits for its last one. More may follow from that commit."""
     _queue: deque[_Pending] = attrs.field(factory=deque["_Pending"], init=False, repr=False)
     _worker: Worker = attrs.field(factory=InPlaceWorker, init=False, repr=False)
     _unsettled: set[_Pending] = attrs.field(factory=set["_Pending"], init=False, repr=False)
@@ -132,12 +146,15 @@ class Committer:
 
     # --- for actors ---
 
-    def submit(self, batch: Batch, settle: Callable[[Verdict], None]) -> None:
-        """Queue *batch* for the next commit, and call *settle* with the outcome; possibly before this returns."""
+    def submit(self, batch: Batch, settle: Callable[[Verdict], None], *, alone: bool = False) -> None:
+        """Queue *batch* for the next commit, and call *settle* with the outcome; possibly before this returns.
+
+        A batch that goes *alone* shares its commit with no other: if the store refuses it, no other one fails with it.
+        """
         if not self._open or self._broken is not None:
             settle(self._closed())
             return
-        pending = _Pending(batch, settle)
+        pending = _Pending(batch, settle, alone)
         self._unsettled.add(pending)
         self._queue.append(pending)
         self._promise_turn()
@@ -154,6 +171,11 @@ class Committer:
                 self._break(error)
             raise
 
+    async def settled(self, key: Key) -> None:
+        """Wait until no incarnation has a commit of *key* in flight. The caller's own scope sets the deadline."""
+        if (done := self.writing.get(key)) is not None:
+            await done()
+
     async def look(self, space: Space, start: str, *, limit: int) -> Sequence[Found]:
         """The first *limit* records of *space* from the name *start* on, for display. Raises `StoreError`, and breaks nothing."""
         if not self._open or self._broken is not None:
@@ -161,9 +183,8 @@ class Committer:
             raise self._closed()
         return await run_on(self._worker, lambda: self.store.scan(space, start, limit=limit))
 
-    async def erase(self, name: str) -> None:
-        """Remove the state of the actor *name*, whatever was submitted for it before. Raises `StoreError`."""
-        batch = Batch((Write(Key(Space.STATE, name), None, expected=None),))
+    async def commit(self, batch: Batch) -> None:
+        """Commit *batch*. If the caller is cancelled, it may be committed all the same. Raises `StoreError`, `OverLimit`."""
         verdict: Verdict = await called_back(lambda settle: self.submit(batch, settle))
         if not isinstance(verdict, Committed):
             raise verdict
@@ -194,6 +215,8 @@ class Committer:
         group: list[_Pending] = []
         size = 0
         while self._queue and len(group) < GROUP and size < GROUP_BYTES:
+            if group and (self._queue[0].alone or group[0].alone):
+                break
             pending = self._queue.popleft()
             group.append(pending)
             size += sum(len(write.data or b"") for write in pending.batch.writes)
@@ -274,11 +297,19 @@ class Committer:
 
     async def _begin(self) -> None:
         try:
-            await run_on(self._worker, lambda: self.store.open(self._environment))
+            await run_on(self._worker, self._open_store)
         except OSError as error:
             raise StoreUnavailable(f"{self.where} cannot be opened: {error}. Nothing was changed.") from error
 
+    def _open_store(self) -> None:
+        """Runs in the worker's thread."""
+        self.store.open(self._environment)
+        if self.on_open is not None:
+            self.on_open(self.store)
+
     async def _close(self) -> None:
+        if self.on_close is not None and not self._forked:
+            self.on_close()
         while self._turns:  # commits that are queued are still done: callers wait for them
             self._changed = trio.Event()
             await self._changed.wait()

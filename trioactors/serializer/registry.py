@@ -102,9 +102,14 @@ class Serializer:
         """Whether `register_family` was called for *base*."""
         return any(base is known for known in self._families)
 
-    def _rule_for(self, kind: Any) -> Rule[Any, Any] | None:
-        if kind in self._rules:
-            return self._rules[kind]
+    def rule_for(self, kind: Any) -> Rule[Any, Any] | None:
+        """The rule that was registered for *kind*, or for a family that it belongs to; None if there is none."""
+        try:
+            known = self._rules.get(kind)
+        except TypeError:  # it cannot be hashed, so it was not registered
+            return None
+        if known is not None:
+            return known
         cls = get_origin(kind) or kind
         if isinstance(cls, type):
             for base, rule in self._families.items():
@@ -113,7 +118,7 @@ class Serializer:
         return None
 
     def _new_builder(self, versions: Mapping[str, int] | None) -> Builder:
-        return Builder(self._names, self._trail, self._rule_for, versions)
+        return Builder(self._names, self._trail, self.rule_for, versions)
 
     def _form(self, builder: Builder, kind: Any) -> Form:
         try:

@@ -19,7 +19,7 @@ from trioactors.errors import StoredNameTaken
 from trioactors.serializer.forms import OBJECT, Form, Load
 from trioactors.serializer.problems import Problem, expected, shown
 
-__all__ = ["optional_form", "union_form"]
+__all__ = ["optional_form", "readers_of", "union_form"]
 
 
 def optional_form(member: Form) -> Form:
@@ -110,17 +110,7 @@ def _only_reader(members: tuple[Form, ...], form: Any, distinct: frozenset[int])
     The field had this type before it became a union. Raises a `Problem` if several can, or if the form of the one cannot be told from that
     of the union.
     """
-    readers: list[tuple[Form, object]] = []
-    _trials.depth += 1
-    try:
-        for member in members:
-            value, problem = _tried(member, form)
-            if problem is None:
-                readers.append((member, value))
-    finally:
-        _trials.depth -= 1
-        if _trials.depth == 0:
-            _trials.said.clear()
+    readers = readers_of(members, form)
     if not readers:
         return False, None
     if len(readers) == 1 and id(readers[0][0]) in distinct:
@@ -130,6 +120,18 @@ def _only_reader(members: tuple[Form, ...], form: Any, distinct: frozenset[int])
         f"this was written before the field became a union, and could be the form of {names}",
         "raise the version of the class, and let an upcaster write {<name of the member>: <old form>}",
     )
+
+
+def readers_of(members: tuple[Form, ...], form: Any) -> list[tuple[Form, object]]:
+    """The *members* that can read *form*, each with what it reads."""
+    _trials.depth += 1
+    try:
+        found = [(member, *_tried(member, form)) for member in members]
+    finally:
+        _trials.depth -= 1
+        if _trials.depth == 0:
+            _trials.said.clear()
+    return [(member, value) for member, value, problem in found if problem is None]
 
 
 def _tried(member: Form, form: Any) -> tuple[object, Problem | None]:

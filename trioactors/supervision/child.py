@@ -40,7 +40,6 @@ __all__ = [
     "waiting_incarnation",
 ]
 
-
 _NONE_YET = ChildRestarts()
 
 
@@ -193,7 +192,7 @@ class Child:
         failure: Failure | None = None
         if (why := self._fault(reason)) is not None and not ignored:
             failure = self.failure = incarnation.failed(why)
-            runtime.failed += 1
+            runtime.note(failure, self.name)
         if incarnation.grace is not None:
             incarnation.grace.cancel()
         if runtime.observers.listeners:
@@ -319,18 +318,23 @@ class Incarnation:
 
     def failed(self, reason: Exit) -> Failure:
         """A report on this incarnation, which has just failed for *reason*. It keeps nothing of the incarnation alive."""
-        child = self.child
         message, caller = self._fatal_message()
         return Failure(
-            child=child.path,
-            kind=child.spec.kind.value,
+            name=self.child.name,
+            child=self.child.path,
+            owner=self._owner(),
+            kind=self.child.spec.kind.value,
             incarnation=self.number,
-            time=child.runtime.now(),
+            time=self.child.runtime.now(),
             reason=reason,
             message=message,
             caller=caller,
             killed=self.killed,
         )
+
+    def _owner(self) -> str:
+        """What its failures are grouped by."""
+        return f"{self.child.spec.kind.value} {self.child.name}"
 
     def _fatal_message(self) -> tuple[Envelope | None, str]:
         """The message whose handling failed, and its sender."""

@@ -38,6 +38,7 @@ from trioactors.supervision.specs import (
 )
 from trioactors.supervision.supervisor import SupervisorLoop
 from trioactors.supervision.tree import SupervisorChild
+from trioactors.supervision.unreadable import unreadable
 from trioactors.supervision.wait_graph import waiting
 from trioactors.supervision.watchers import watched
 
@@ -171,17 +172,18 @@ async def _up(supervisor: SupervisorChild) -> None:
             changed = trio.Event()
 
 
-async def stop_child(child: Child, drain: float | None = None) -> None:
+async def stop_child(child: Child, drain: float | None = None, then: Callable[[], None] = lambda: None) -> None:
     """Stop *child* for good. A dynamic or temporary child is forgotten, any other stays known as *undefined*. Idempotent.
 
     It is drained first for up to *drain* seconds, by default as its spec says. Its supervisor is free meanwhile. If the caller is
-    cancelled during that, the child runs on.
+    cancelled during that, the child runs on. *then* is called when it is down, before its supervisor does anything else, if that still
+    knows the child.
     """
     async with drained(child, child.spec.drain if drain is None else drain):
-        await _stop_drained(child)
+        await _stop_drained(child, then)
 
 
-async def _stop_drained(child: Child) -> None:
+async def _stop_drained(child: Child, then: Callable[[], None]) -> None:
     supervisor = _supervisor_of(child)
     what = f"stopping {child.name}"
 
@@ -190,6 +192,7 @@ async def _stop_drained(child: Child) -> None:
             return
         child.leaving = True
         await loop.stop_now(child)
+        then()
         if child.dynamic or child.spec.restart is Restart.TEMPORARY:
             supervisor.forget_child(child)
 
@@ -203,34 +206,59 @@ async def _stop_drained(child: Child) -> None:
         await _request(supervisor, what, action, child)
 
 
-async def restart_child_of(child: Child) -> None:
+async def restart_child_of(child: Child, between: Callable[[], Awaitable[None]] | None = None) -> None:
     """Stop *child*, if it runs, and start it again, together with the children that wait for its restart. Mailboxes are kept.
 
-    Raises `StartFailed`, and `UnknownName` if the child is gone.
+    *between* runs while the child is down. If it raises, a child that was down stays as it was, any other is started again (by the root, if
+    the store has failed), and the error is raised. Raises `StartFailed`, and `UnknownName` if the child is gone.
     """
     supervisor = _supervisor_of(child)
+    trouble: list[Exception] = []
 
     async def action(loop: SupervisorLoop) -> None:
         group = loop.waiting_group.get(child, ())
-        failed = child.status is ChildStatus.FAILED
+        before = child.status
         await loop.stop(child)
         if not supervisor.is_child(child):  # another request may have stopped it for good meanwhile
             raise UnknownName(child.name, list(supervisor.children))
+        if between is not None and not await _carried_out(between, trouble) and (before.down or _store_broken(child)):
+            child.status = before if before.down else child.status
+            return
         try:
-            await _start_again(loop, child, keep=failed)
+            await _start_again(loop, child, keep=before is ChildStatus.FAILED)
         except StartFailed:
             loop.close_group(child, group)
             raise
         await loop.restart_group(group)
 
     child.runtime.check_open(child)
-    await _request(supervisor, f"restarting {child.name}", action, child)
+    try:
+        await _request(supervisor, f"restarting {child.name}", action, child)
+    finally:
+        if trouble:
+            raise trouble[0]
+
+
+def _store_broken(child: Child) -> bool:
+    """Whether the store has failed, so that the root is about to restart all that depends on it."""
+    committer = child.runtime.committer
+    return committer is not None and committer.broken
+
+
+async def _carried_out(part: Callable[[], Awaitable[None]], trouble: list[Exception]) -> bool:
+    """Run *part*. If it raises, put the error into *trouble*: it is for the asker, and no supervisor crashes for it."""
+    try:
+        await part()
+    except Exception as error:
+        trouble.append(error)
+    return not trouble
 
 
 async def _start_again(loop: SupervisorLoop, child: Child, *, keep: bool) -> None:
     """Start *child* by hand. Its restarts are counted anew. Raises `StartFailed`.
 
-    A failure is final: messages that wait for the child are settled, and a dynamic child is forgotten, unless it is to be *kept*.
+    A failure is final: messages that wait for the child are settled, and a dynamic child is forgotten, unless it is to be *kept* or its
+    stored state cannot be read.
     """
     before = child.restarts
     loop.begin_count(child)
@@ -240,7 +268,7 @@ async def _start_again(loop: SupervisorLoop, child: Child, *, keep: bool) -> Non
     child.close("it could not be started again")
     if keep:
         child.status, child.restarts = ChildStatus.FAILED, before
-    elif child.dynamic:
+    elif child.dynamic and unreadable(child) is None:
         loop.child.forget_child(child)
     raise failure
 

@@ -13,6 +13,7 @@ from functools import partial
 import attrs
 import trio
 
+from trioactors.errors import StateUnreadable
 from trioactors.errors.exits import KILLED, SHUTDOWN
 from trioactors.scheduling.deadlines import Alarm
 from trioactors.supervision.child import Child, Incarnation, leaves_for_good, start_failure
@@ -22,6 +23,7 @@ from trioactors.supervision.requests import Loop, StopRequested
 from trioactors.supervision.restarts import ChildRestarts, ChildStatus
 from trioactors.supervision.specs import Restart, Strategy, Supervisor
 from trioactors.supervision.tree import SupervisorChild, keeps_children
+from trioactors.supervision.unreadable import fail_unreadable
 from trioactors.supervision.wait_graph import break_cycle
 from trioactors.trace.records import ChildIgnored, ChildStartFailed, TraceRecord
 
@@ -124,16 +126,18 @@ class Launcher(Loop):
 
     def not_started(self, child: Child, incarnation: Incarnation) -> None:
         """Report a start that failed or was ignored. A dynamic or temporary child whose start was ignored is forgotten."""
-        now = trio.current_time()
-        if incarnation.ignored:
+        now, reason = trio.current_time(), incarnation.ended or KILLED
+        if not incarnation.ignored:
+            self._emit(ChildStartFailed(time=now, child=child.name, reason=reason))
+        elif isinstance(reason.error, StateUnreadable):
+            fail_unreadable(child, reason.error)
+            self._emit(ChildStartFailed(time=now, child=child.name, reason=reason))
+        else:
             self._emit(ChildIgnored(time=now, child=child.name))
             if child.dynamic or child.spec.restart is Restart.TEMPORARY:
                 self.child.forget_child(child)
             else:
                 child.close(f"it did not start: {incarnation.ended}")
-        else:
-            reason = incarnation.ended or KILLED
-            self._emit(ChildStartFailed(time=now, child=child.name, reason=reason))
 
     # --- stopping ---
 

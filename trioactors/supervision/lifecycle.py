@@ -15,9 +15,10 @@ from collections.abc import Callable
 
 import trio
 
-from trioactors.errors import Ignore, Shutdown, StartFailed, StateUnreadable
+from trioactors.errors import Ignore, Shutdown, StartFailed
 from trioactors.errors.exits import CRASH, KILLED, NORMAL, Exit, ExitKind, forget_old_frames, is_group, leaves
 from trioactors.supervision.child import Child, Incarnation, current_incarnation
+from trioactors.supervision.unreadable import stays_down
 from trioactors.trace.observers import Observers
 
 __all__ = ["judge", "pass_through", "run_incarnation", "whose"]
@@ -57,7 +58,7 @@ async def _live(child: Child, incarnation: Incarnation) -> Incarnation | None:
     except BaseException as error:  # noqa: ASYNC103 - pass_through raises what is not the child's
         reason = judge(error)
         forget_old_frames(error, _live.__code__)
-        incarnation.ignored = not incarnation.ready and (isinstance(reason.error, Ignore) or _state_unreadable(incarnation, reason))
+        incarnation.ignored = not incarnation.ready and (isinstance(reason.error, Ignore) or stays_down(incarnation, reason))
         incarnation.cancelled_outside = any(isinstance(leaf, trio.Cancelled) for leaf in leaves(error))
         pass_through(error, child.runtime.interrupt)
     finally:
@@ -68,11 +69,6 @@ async def _live(child: Child, incarnation: Incarnation) -> Incarnation | None:
         return following
     finally:
         del following  # the error's traceback refers to this frame: whatever keeps the error must not keep all later incarnations
-
-
-def _state_unreadable(incarnation: Incarnation, reason: Exit) -> bool:
-    """Whether a restart found a stored state that cannot be read. Another try cannot help, so the child stays down, like an ignored one."""
-    return incarnation.number > 1 and isinstance(reason.error, StateUnreadable)
 
 
 def _verdict(incarnation: Incarnation) -> Exit:

@@ -47,6 +47,10 @@ class Registry:
             known = [other for other in self._children if not other.startswith(INTERNAL)]
             raise UnknownName(name, known) from None
 
+    def holder(self, name: str) -> Child | None:
+        """The child called *name*, or None."""
+        return self._children.get(name)
+
     def knows(self, child: Child) -> bool:
         """Whether *child* is registered under its name."""
         return self._children.get(child.name) is child

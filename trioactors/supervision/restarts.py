@@ -56,7 +56,7 @@ class ChildStatus(enum.Enum):
     STOPPING = "stopping"
     RESTARTING = "restarting"
     FAILED = "failed"
-    """It had more restarts than are allowed for one child. It stays down until it is restarted by hand."""
+    """It had too many restarts for one child, or its stored state cannot be read. It stays down until it is restarted by hand."""
 
     @property
     def down(self) -> bool:

@@ -6,6 +6,7 @@ Each system has its own `Runtime`, so two systems in one process share nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import attrs
 import trio
@@ -14,13 +15,16 @@ from trioactors.environment.environment import Environment
 from trioactors.environment.forks import forked
 from trioactors.errors import SystemClosed, TrioactorsError, WrongThread
 from trioactors.errors.exits import Failure, RestartEntry
+from trioactors.history.history import History
 from trioactors.messaging.ledger import Accounts
 from trioactors.persistence.committer import Committer
 from trioactors.scheduling.activity import Activity
 from trioactors.scheduling.deadlines import Deadlines
 from trioactors.scheduling.parking import Parking
 from trioactors.settings import Settings
+from trioactors.supervision.alert_board import AlertBoard
 from trioactors.supervision.stopping import Stopping
+from trioactors.trace.handler_times import HandlerMeter
 from trioactors.trace.loop_lag import LoopLag
 from trioactors.trace.observers import Observers
 
@@ -37,6 +41,12 @@ class Runtime:
     observers: Observers
     lag: LoopLag = attrs.field(repr=False)
     """Measures how long tasks hold the event loop, while observers or viewers are attached."""
+    meter: HandlerMeter = attrs.field(repr=False)
+    """Measures how long messages wait and handlers run, while somebody wants to know."""
+    alerts: AlertBoard = attrs.field(factory=AlertBoard, kw_only=True)
+    """The alerts of the system, and where they are."""
+    failing: list[Callable[[str, float], None]] = attrs.field(factory=list[Callable[[str, float], None]], kw_only=True, repr=False)
+    """Called with the name of each child that failed, and the time."""
     report: Callable[[Failure, Sequence[RestartEntry]], None] = attrs.field(repr=False)
     """Logs a failure, with the earlier restarts of the same supervisor."""
     now: Callable[[], float] = attrs.field(repr=False)
@@ -53,6 +63,8 @@ class Runtime:
     activity: Activity = attrs.field(factory=Activity)
     committer: Committer | None = attrs.field(default=None, repr=False)
     """The way to the store; None if the system has none."""
+    history: History | None = attrs.field(default=None, repr=False)
+    """What the system remembers of its crashes and figures; None if it remembers nothing."""
     closed: bool = False
     """Whether the tree has been stopped and the system is over."""
     forked: bool = attrs.field(default=False, init=False)
@@ -63,9 +75,19 @@ class Runtime:
     """Why all that still runs is cancelled; None until a stop is forced."""
     resting: Parking = attrs.field(factory=Parking, init=False, repr=False)
     """Woken whenever an actor may have come to rest, and when a stop is forced. Drains wait here."""
+    attachments: dict[type, Any] = attrs.field(factory=dict[type, Any], init=False, repr=False)
+    """What products on top keep for the life of the system, by its class. A console that is restarted finds its audit log here."""
 
     def __attrs_post_init__(self) -> None:
         self.observers.changed = self.lag.reconsider
+
+    def note(self, failure: Failure, child: str) -> None:
+        """Count the *failure* of *child*, tell the alerts that count it, and remember it if the system has a history."""
+        self.failed += 1
+        for noted in self.failing:
+            noted(child, failure.time)
+        if self.history is not None:
+            self.history.crashed(failure)
 
     @property
     def draining(self) -> bool:

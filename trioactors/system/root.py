@@ -170,6 +170,8 @@ class Root:
             alarm.cancel()
         self._runtime.closed = True
         self._runtime.lag.close()
+        if self._runtime.history is not None:
+            self._runtime.history.close()
         self._child.forget()
         self.registry.release(self._child)
         self.registry.close()

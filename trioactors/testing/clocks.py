@@ -65,9 +65,17 @@ def virtual_environment(seed: int | str = 0, *, worker: Worker | None = None) ->
         new_secret=lambda: f"secret-{next(secrets)}",
         process=1,
         worker=lambda: chosen,
+        post=_no_network,
         stopwatch=lambda: None,
         check_state=True,
     )
+
+
+async def _no_network(url: str, body: bytes, seconds: float) -> int:
+    """Refuse to send: nothing in virtual time reaches a network. `MemoryNetwork.post` keeps what is sent."""
+    del url, body, seconds
+    await trio.lowlevel.checkpoint()
+    raise OSError("a virtual environment has no network: pass attrs.evolve(virtual_environment(), post=MemoryNetwork().post)")
 
 
 def run(main: Callable[[], Awaitable[T]], *, seed: int | None = None, instruments: tuple[trio.abc.Instrument, ...] = ()) -> T:

@@ -43,6 +43,7 @@ async def isolated_system(
     settings: Settings | None = None,
     environment: Environment | None = None,
     observers: Sequence[Observer] = (),
+    history: bool | None = None,
 ) -> AsyncGenerator[System, None]:
     """Open a system as `open_system` does, in a virtual environment, and check for leaks at the end of the block. Raises `Leak`.
 
@@ -54,7 +55,7 @@ async def isolated_system(
     tasks, threads, workers = set(_system_tasks()), _threads(), _busy_workers()
     found: list[str] = []
     world = virtual_environment() if environment is None else _checking(environment)
-    async with open_system(store, tree, settings=settings, environment=world, observers=observers) as system:
+    async with open_system(store, tree, settings=settings, environment=world, observers=observers, history=history) as system:
         yield system
         children = registry_of(system).children()
         owed = [debt for child in children for debt in _owed(child)]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from typing import Any
 
 import trio
 from trio.testing import MemoryReceiveStream, MemorySendStream, memory_stream_pair
@@ -81,9 +83,15 @@ class MemoryNetwork:
         stream = await network.connect(port)
 
     Each direction of a connection buffers *room* unread bytes; sending more waits.
+
+    With `post=network.post`, what alerts send is kept in `posted`, and answered with `status`, or with the error if that is one.
     """
 
     def __init__(self, room: float = math.inf) -> None:
+        self.posted: list[tuple[str, Any]] = []
+        """The URL and the JSON value of each document that was sent by HTTP POST."""
+        self.status: int | OSError = 200
+        """The answer to each of them."""
         self._room = room
         self._open: dict[int, trio.MemorySendChannel[trio.abc.Stream]] = {}
         self._last = 49_151
@@ -113,6 +121,15 @@ class MemoryNetwork:
         except (KeyError, trio.BrokenResourceError, trio.ClosedResourceError):
             raise OSError(f"no listener on port {port}") from None
         return ours
+
+    async def post(self, url: str, body: bytes, seconds: float) -> int:
+        """Keep the document that is sent to *url*, and answer with `status`. Raises `OSError` if that is one."""
+        del seconds
+        await trio.lowlevel.checkpoint()
+        self.posted.append((url, json.loads(body)))
+        if isinstance(self.status, OSError):
+            raise self.status
+        return self.status
 
     def _pair(self) -> tuple[trio.abc.Stream, trio.abc.Stream]:
         if self._room == math.inf:

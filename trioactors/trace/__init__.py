@@ -8,6 +8,8 @@ Reading the present state of a system does not belong here but in `inspect`, exp
 
 from trioactors.trace.observers import Observer, Recorder
 from trioactors.trace.records import (
+    AlertCleared,
+    AlertRaised,
     CallTimedOut,
     ChildExited,
     ChildFailed,
@@ -33,6 +35,8 @@ from trioactors.trace.records import (
 )
 
 __all__ = [
+    "AlertCleared",
+    "AlertRaised",
     "CallTimedOut",
     "ChildExited",
     "ChildFailed",

@@ -15,7 +15,7 @@ from typing import Final, cast
 import attrs
 import trio
 
-__all__ = ["awaited_at", "described", "hides_something", "is_long", "keeps_secrets", "told", "traceback_text"]
+__all__ = ["awaited_at", "described", "grouped", "hides_something", "is_long", "keeps_secrets", "told", "traceback_text"]
 
 
 def described(value: object, form: Callable[[object], str] = str) -> str:
@@ -74,11 +74,12 @@ def _all(error: BaseException | None, seen: set[int]) -> Iterator[BaseException]
         return
     seen.add(id(error))
     yield error
-    for other in (error.__cause__, error.__context__, *_parts(error)):
+    for other in (error.__cause__, error.__context__, *grouped(error)):
         yield from _all(other, seen)
 
 
-def _parts(error: BaseException) -> tuple[BaseException, ...]:
+def grouped(error: BaseException) -> tuple[BaseException, ...]:
+    """The errors that *error* contains, if it is a group."""
     return cast("BaseExceptionGroup[BaseException]", error).exceptions if isinstance(error, BaseExceptionGroup) else ()
 
 
@@ -101,7 +102,7 @@ def _lines(error: BaseException, seen: set[int], depth: int) -> Iterator[str]:
     said = described(error)
     yield said if said.startswith(f"{name}(") else f"{name}: {said}"
     yield from (f"{note!s:.{_MESSAGE}}" for note in getattr(error, "__notes__", ())[:_CHAIN])
-    parts = _parts(error)
+    parts = grouped(error)
     for part in parts[:_CHAIN] if depth < _CHAIN else ():
         yield from (f"  | {line}" for line in "\n".join(_lines(part, seen, depth + 1)).splitlines())
     if len(parts) > _CHAIN:

@@ -10,6 +10,8 @@ import attrs
 from trioactors.errors.exits import Exit
 
 __all__ = [
+    "AlertCleared",
+    "AlertRaised",
     "CallTimedOut",
     "ChildExited",
     "ChildFailed",
@@ -212,6 +214,35 @@ class StoreCommitted(TraceRecord):
     batches: int
     size: int
     error: str | None
+
+
+@attrs.frozen(kw_only=True)
+class _Alerted(TraceRecord):
+    """An alert changed. *child* is the actor or child that it is about, or `:root` if it is about a handler or the whole system."""
+
+    alert: str
+    """The name of the alert."""
+    target: str
+    """The child or the handler; empty for the whole system."""
+    value: float | None
+    """None if the target is gone."""
+    limit: float
+    silenced: bool
+    """Whether it was silenced, so that nobody was told."""
+
+
+@attrs.frozen(kw_only=True)
+class AlertRaised(_Alerted):
+    """A value has been beyond the limit of an alert for *seconds*."""
+
+    seconds: float
+
+
+@attrs.frozen(kw_only=True)
+class AlertCleared(_Alerted):
+    """An alert is over, *seconds* after it was raised."""
+
+    seconds: float
 
 
 @attrs.frozen(kw_only=True)

@@ -10,12 +10,21 @@
  * answer (lost: try again, after growing pauses with jitter, so that many pages do not reconnect at once), not signed in (refused:
  * only a new link helps), and signed in.
  *
+ * A WebSocket on which nothing comes is watched by `Silence`.
+ *
  * A hidden page unsubscribes from everything and subscribes again when it is shown. Each subscriber is notified at most once per
  * frame.
  */
 
+import {keep, pause} from "/static/pause.js";
+import {Silence} from "/static/silence.js";
+
 const SHORTEST = 400;
 const LONGEST = 15_000;
+/** Milliseconds for the answer of `/session`. */
+const ANSWER = 10_000;
+/** The close code after signing out. */
+const SIGNED_OUT = 4401;
 
 /** @typedef {{kind: string, text: string}} Problem */
 /** @typedef {"starting"|"open"|"lost"|"refused"} Phase */
@@ -39,7 +48,7 @@ export function applied(old, change) {
 /** A topic that is watched across reconnects. */
 export class Subscription {
   /** @param {Live} live @param {string} topic @param {object} options @param {number} every
-   *  @param {() => void} changed @param {((rows: any[], lost: number) => void) | null} received for streams */
+   *  @param {() => void} changed @param {((rows: any[], lost: number, skipped: number) => void) | null} received for streams */
   constructor(live, topic, options, every, changed, received) {
     this.live = live;
     this.topic = topic;
@@ -55,9 +64,24 @@ export class Subscription {
     /** @type {number|undefined} */
     this.cursor = undefined;
     this.ended = false;
+    /** Whether it is followed also while the page is paused. */
+    this.always = false;
+    /** @type {import("/static/pause.js").Held|null} what is shown while the page is paused */
+    this.held = null;
+  }
+
+  /** What views show. @returns {{value: any, error: Problem|null, ended: boolean}} */
+  get shown() {
+    return this.held ?? this;
   }
 
   close() {
+    pause.held.delete(this);
+    this.live.drop(this);
+  }
+
+  /** Receive no more, and keep what waits for the end of a pause. */
+  stop() {
     this.live.drop(this);
   }
 
@@ -69,14 +93,11 @@ export class Subscription {
     else if (message.type === "end") [this.ended, this.id] = [true, null];
     else if (message.type === "records") {
       this.cursor = message.cursor;
-      this.received?.(message.rows, message.lost);
+      if (this.held) keep(this.held, message.rows, message.lost, message.skipped ?? 0);
+      else this.received?.(message.rows, message.lost, message.skipped ?? 0);
     }
-  }
-
-  /** Let a stream that is behind continue with the newest records. */
-  skip() {
-    this.cursor = undefined;
-    this.live.renew(this);
+    if (this.held) this.held.changes += 1;
+    else pause.hold(this);
   }
 }
 
@@ -103,14 +124,16 @@ export class Live {
     /** @type {number|undefined} */
     this.timer = undefined;
     this.connecting = false;
+    this.quiet = new Silence(() => this.socket, () => this.#tell(), () => this.#replace());
     /** Signed in, but no WebSocket could be opened so far: something between browser and program blocks it. */
     this.blocked = false;
   }
 
   /** Connect, and reconnect whenever necessary. */
   start() {
-    document.addEventListener("visibilitychange", () => (document.hidden ? this.#pause() : this.#resume()));
+    document.addEventListener("visibilitychange", () => (document.hidden ? this.#rest() : this.#wake()));
     window.addEventListener("online", () => this.#connectNow());
+    this.quiet.start();
     return this.#connect();
   }
 
@@ -129,9 +152,11 @@ export class Live {
   }
 
   /** @param {string} topic @param {object} options @param {number} every @param {() => void} changed
-   *  @param {(rows: any[], lost: number) => void} received */
-  stream(topic, options, every, changed, received) {
-    return this.#want(new Subscription(this, topic, options, every, changed, received));
+   *  @param {(rows: any[], lost: number, skipped: number) => void} received @param {number} [cursor] where to go on, by default now */
+  stream(topic, options, every, changed, received, cursor) {
+    const subscription = new Subscription(this, topic, options, every, changed, received);
+    subscription.cursor = cursor;
+    return this.#want(subscription);
   }
 
   /** Ask a question. Rejects with a `Problem`. @param {string} what @param {object} options @returns {Promise<any>} */
@@ -139,9 +164,30 @@ export class Live {
     return this.#request("ask", what, options);
   }
 
-  /** Carry out an action. Rejects with a `Problem`. @param {string} what @param {object} options @returns {Promise<any>} */
+  /** Carry out an action. Rejects with a `Problem`. Afterwards, everything that is watched is looked at anew, without waiting for its turn.
+   * @param {string} what @param {object} options @returns {Promise<any>} */
   act(what, options) {
-    return this.#request("act", what, options);
+    return this.#request("act", what, options).finally(() => this.refresh());
+  }
+
+  /** Get all values anew at once. */
+  refresh() {
+    for (const {id, received} of this.wanted) if (id !== null && received === null) this.#send({type: "resync", id});
+  }
+
+  /** Let all views stand still, or go on. */
+  pause() {
+    pause.begin(this.wanted);
+  }
+
+  /** Seconds without a message, 0 if that is not long. */
+  get silence() {
+    return this.phase === "open" ? this.quiet.seconds : 0;
+  }
+
+  /** Whether the figures are current. */
+  get fresh() {
+    return this.phase === "open" && this.silence === 0;
   }
 
   /** @param {Subscription} subscription */
@@ -149,12 +195,6 @@ export class Live {
     this.wanted.delete(subscription);
     this.dirty.delete(subscription);
     this.#unwatch(subscription);
-  }
-
-  /** Subscribe again. @param {Subscription} subscription */
-  renew(subscription) {
-    this.#unwatch(subscription);
-    this.#watch(subscription);
   }
 
   // --- sending ---
@@ -198,11 +238,12 @@ export class Live {
     if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
   }
 
-  #pause() {
+  #rest() {
     for (const subscription of this.wanted) this.#unwatch(subscription);
   }
 
-  #resume() {
+  #wake() {
+    this.quiet.hear();
     if (this.phase === "open") for (const subscription of this.wanted) this.#watch(subscription);
     else this.#connectNow();
   }
@@ -211,6 +252,8 @@ export class Live {
 
   /** @param {any} message */
   #take(message) {
+    this.quiet.hear();
+    if (message.type === "beat") return;
     if (message.type === "hello") return this.#greeted(message);
     if (message.type === "answer") return this.#answered(message);
     const subscription = this.byId.get(message.id);
@@ -218,12 +261,13 @@ export class Live {
       if (this.asked.has(message.id)) this.#answered({...message, ok: false});
       return;
     }
+    const held = subscription.held !== null;
     try {
       subscription.take(message);
     } catch {
       this.#send({type: "resync", id: message.id});
     }
-    this.#schedule(subscription);
+    if (!held) this.#schedule(subscription);
   }
 
   /** @param {any} hello */
@@ -261,7 +305,7 @@ export class Live {
     if (this.connecting || this.socket !== null) return;
     this.connecting = true;
     try {
-      const answer = await fetch("/session", {cache: "no-store"});
+      const answer = await fetch("/session", {cache: "no-store", signal: AbortSignal.timeout(ANSWER)});
       if (!answer.ok) throw new Error(`/session answered ${answer.status}`);
       if ((await answer.json()).role !== null) return this.#open();
       this.#turn("refused");
@@ -277,10 +321,22 @@ export class Live {
     const socket = new WebSocket(`${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}/live`);
     this.socket = socket;
     socket.onmessage = (event) => this.#take(JSON.parse(event.data));
-    socket.onclose = () => this.#closed();
+    socket.onclose = (event) => this.#closed(event.code);
+    this.quiet.hear();
   }
 
-  #closed() {
+  /** Give up a dead WebSocket; closing it properly would need an answer. */
+  #replace() {
+    const {socket} = this;
+    if (socket === null) return;
+    socket.onmessage = socket.onclose = null;
+    socket.close();
+    this.#closed(0);
+  }
+
+  /** @param {number} code */
+  #closed(code) {
+    if (code === SIGNED_OUT) return location.reload(); // nothing of the system stays on the screen
     this.socket = null;
     for (const subscription of this.wanted) subscription.id = null;
     this.byId.clear();
@@ -308,6 +364,10 @@ export class Live {
   #turn(phase) {
     if (this.phase === phase && !this.blocked) return;
     this.phase = phase;
+    this.#tell();
+  }
+
+  #tell() {
     for (const listener of this.listeners) listener();
   }
 }

@@ -15,6 +15,7 @@ import trio
 from trioactors.errors import (
     ActorCrashed,
     DeliveryError,
+    HandlerTimeout,
     StartFailed,
     StateUnreadable,
     StoreCorrupt,
@@ -47,30 +48,31 @@ class Causes:
             )
         return explained
 
+    def crashes_a_child(self, error: BaseException | None) -> bool:
+        """Whether planned faults explain that a child crashed with *error*, or failed to start."""
+        while isinstance(error, StartFailed | ActorCrashed) and error.__cause__ is not None:
+            error = error.__cause__
+        if error is not None and is_group(error):
+            return any(map(self.crashes_a_child, error.exceptions))
+        return self._is_late(error) or self._is_fault(error) or isinstance(error, self.planned)
+
     def _ends_a_life(self, error: BaseException) -> bool:
         """Whether faults explain an error of the start of the tree, of `app=` or of the top supervisor."""
         if isinstance(error, StartFailed | ActorCrashed):
-            return self._fails_a_child(error)
+            return self.crashes_a_child(error)
         return self._is_late(error) or self._is_fault(error)
 
     def _is_late(self, error: BaseException | None) -> bool:
         """Whether a child was down or slow. A failed start without a cause took too long."""
-        return self.disturbed and isinstance(error, DeliveryError | trio.TooSlowError | StartFailed)
+        return self.disturbed and isinstance(error, DeliveryError | HandlerTimeout | trio.TooSlowError | StartFailed)
 
     def _is_fault(self, error: BaseException | None) -> bool:
         if isinstance(error, SupervisorGaveUp):
             reasons = [entry.reason for entry in error.history]
-            return any(reason.kind is ExitKind.KILLED or self._fails_a_child(reason.error) for reason in reasons)
+            return any(reason.kind is ExitKind.KILLED or self.crashes_a_child(reason.error) for reason in reasons)
         if isinstance(error, StoreCorrupt | StateUnreadable):
             return False
         return isinstance(error, PlannedCrash | StoreError | trio.Cancelled)
-
-    def _fails_a_child(self, error: BaseException | None) -> bool:
-        while isinstance(error, StartFailed | ActorCrashed) and error.__cause__ is not None:
-            error = error.__cause__
-        if error is not None and is_group(error):
-            return any(map(self._fails_a_child, error.exceptions))
-        return self._is_late(error) or self._is_fault(error) or isinstance(error, self.planned)
 
 
 def _failures(error: SupervisorGaveUp) -> Iterator[str]:

@@ -19,12 +19,14 @@ from trioactors.supervision.specs import Supervisor
 from trioactors.system.root import DYNAMIC
 from trioactors.testing.driving import PlannedCrash
 from trioactors.testing.given import require
+from trioactors.testing.simulation.causes import Causes
 from trioactors.testing.simulation.history import Operation, Told
 from trioactors.testing.simulation.node import come_to_rest
 from trioactors.testing.simulation.world import Simulation
 from trioactors.trace.records import (
     ChildExited,
     ChildFailed,
+    ChildIgnored,
     ChildStarted,
     ChildStartFailed,
     GaveUp,
@@ -38,6 +40,7 @@ __all__ = [
     "Check",
     "appended",
     "crashes_are_planned",
+    "crashes_have_causes",
     "each_call_ends_once",
     "ledgers_balance",
     "no_effect_twice",
@@ -130,8 +133,8 @@ def _counted_each(supervisor: str, allowed: Intensity, records: Iterable[tuple[T
         child, now = record.child, record.time
         if isinstance(record, ChildStarted) and child == supervisor:
             most, least, due = {}, {}, {}
-        elif isinstance(record, ChildStartFailed):
-            due.pop(child, None)  # the next try is scheduled again
+        elif isinstance(record, ChildStartFailed | ChildIgnored):
+            due.pop(child, None)  # the next try is scheduled again, and who declines is started by hand only
         elif isinstance(record, ChildStarted):
             planned = due.pop(child, math.inf)
             if now != planned:
@@ -153,15 +156,32 @@ def _counted_each(supervisor: str, allowed: Intensity, records: Iterable[tuple[T
 
 
 def timers_are_of_the_living(simulation: Simulation) -> None:
-    """No timer of an incarnation fires after its exit."""
+    """No timer of an incarnation fires after its exit.
+
+    A child that its supervisor forgot and made anew counts its incarnations from 1 again; those that have a number twice are left out.
+    """
     over: set[tuple[int, str, int]] = set()
+    numbers = _incarnations(simulation)
     for life, record in simulation.trace:
         if isinstance(record, ChildExited):
             over.add((life, record.child, record.incarnation))
         elif isinstance(record, TimerFired):
-            assert (life, record.child, record.incarnation) not in over, (
+            known = (life, record.child, record.incarnation)
+            assert known not in over or numbers[known] > 1, (
                 f"a timer of {record.child} fired at {record.time:g}, after the exit of its incarnation {record.incarnation}"
             )
+
+
+def _incarnations(simulation: Simulation) -> Counter[tuple[int, str, int]]:
+    """How many incarnations of each child had the same number in a life of the node; one whose start fails only exits."""
+    numbers: Counter[tuple[int, str, int]] = Counter()
+    running: set[tuple[int, str, int]] = set()
+    for life, record in simulation.trace:
+        if isinstance(record, ChildStarted | ChildExited):
+            known = (life, record.child, record.incarnation)
+            numbers[known] += known not in running
+            (running.add if isinstance(record, ChildStarted) else running.discard)(known)
+    return numbers
 
 
 def no_effect_twice(simulation: Simulation) -> None:
@@ -188,6 +208,21 @@ ALWAYS: Final[Sequence[Check]] = (
     ledgers_balance,
 )
 """The checks of every simulation."""
+
+
+def crashes_have_causes(simulation: Simulation) -> None:
+    """Every crash of an actor has a cause besides the messages of clients: a fault, an error of the store, or one that the checks accept.
+
+    This is checked if there are random clients: whatever a client sends, it must not be able to crash an actor.
+    """
+    for life, record in simulation.trace:
+        if isinstance(record, ChildExited) and record.reason.kind is CRASH:
+            causes = Causes(simulation.node.planned, life in simulation.node.disturbed)
+            explained = causes.crashes_a_child(record.reason.error)
+            assert explained, (
+                f"{record.child} crashed at {record.time:g}, and no fault explains it: {record.reason.error!r}. If it may crash so, say "
+                f"check=[crashes_are_planned(...)]; if it is an answer, declare it: @ta.handler(raises=...)"
+            )
 
 
 # --- on request ---

@@ -125,15 +125,21 @@ class Client:
             require_seconds("turns(pause=...)", pause, "the longest pause before a turn", least=0)
         return _Turns(partial(self._next_turn, itertools.islice(self._turns, count), pause))
 
-    async def _next_turn(self, numbers: Iterator[int], pause: float) -> Turn:
-        await trio.lowlevel.checkpoint()
-        names = (f"{self.number}.{number}" for number in numbers)
-        name = next((name for name in names if name not in self._world.plan.without), None)
-        if name is None:
-            raise StopAsyncIteration
+    def begin(self, number: int) -> Turn | None:
+        """Begin turn *number* without a pause. None if it is left out of this run."""
+        name = f"{self.number}.{number}"
+        if name in self._world.plan.without:
+            return None
         turn = self._latest = Turn(name, self._world.random(f"turn {name}"))
         _present.set({**_present.get(), self: turn})
         self._world.turned.append(name)
+        return turn
+
+    async def _next_turn(self, numbers: Iterator[int], pause: float) -> Turn:
+        await trio.lowlevel.checkpoint()
+        turn = next(filter(None, map(self.begin, numbers)), None)
+        if turn is None:
+            raise StopAsyncIteration
         if pause and turn.random.random() < 0.5:  # noqa: PLR2004 - a coin
             await trio.sleep(turn.random.random() * pause)
         else:
@@ -141,7 +147,14 @@ class Client:
         return turn
 
     def call(
-        self, kind: type[A], name: str, do: Callable[[A], Awaitable[R]], *, what: str = "call", retry: bool = False
+        self,
+        kind: type[A],
+        name: str,
+        do: Callable[[A], Awaitable[R]],
+        *,
+        what: str = "call",
+        given: Mapping[str, object] | None = None,
+        retry: bool = False,
     ) -> Coroutine[Any, Any, Operation]:
         """Call the actor *name*: `await client.call(Bank, "bank", lambda bank: bank.put(3))`. Returns the result, which is also recorded.
 
@@ -151,30 +164,41 @@ class Client:
         With *retry* the client calls again while the outcome is UNKNOWN, up to 20 times, with growing pauses, as users and their programs
         do. It is one operation: OK means that the reply to one of the attempts came. A handler that does its work once per attempt, not
         once per operation, is found by any check that counts effects.
+
+        *what* and *given* are kept in the operation, for checks that need to know what was called, and with which arguments.
         """
 
         async def ask(system: System) -> R:
             return await do(system.get(kind, name))
 
-        return self._noted(ask, what, retry=retry)
+        return self._noted(ask, what, given, retry=retry)
 
     def use(
-        self, do: Callable[[System], Awaitable[Any]], *, what: str = "use", retry: bool = False
+        self,
+        do: Callable[[System], Awaitable[Any]],
+        *,
+        what: str = "use",
+        given: Mapping[str, object] | None = None,
+        retry: bool = False,
     ) -> Coroutine[Any, Any, Operation]:
         """Like `call`, with the whole system: to start actors, for example."""
         self._world.names.may_come = True
-        return self._noted(do, what, retry=retry)
+        return self._noted(do, what, given, retry=retry)
 
-    def _noted(self, do: Callable[[System], Awaitable[Any]], what: str, *, retry: bool) -> Coroutine[Any, Any, Operation]:
+    def _noted(
+        self, do: Callable[[System], Awaitable[Any]], what: str, known: Mapping[str, object] | None, *, retry: bool
+    ) -> Coroutine[Any, Any, Operation]:
         """A coroutine that runs the call. If it is never awaited, the test is wrong."""
         given: Any = retry
         with kept_as_mistake(self._world):
             require(isinstance(given, bool), "call(retry=...)", given, "True or False")
-        asking = self._ask(do, what, _ATTEMPTS if retry else 1)
+        asking = self._ask(do, what, {**(known or {})}, _ATTEMPTS if retry else 1)
         self._world.made.append((asking, line_of_test()))
         return asking
 
-    async def _ask(self, do: Callable[[System], Awaitable[Any]], what: str, most: int) -> Operation:
+    async def _ask(
+        self, do: Callable[[System], Awaitable[Any]], what: str, arguments: Mapping[str, object], most: int
+    ) -> Operation:
         """Carry out one operation, in *most* attempts at most, and record it."""
         world, turn = self._world, self._turn.id
         known = f"{turn}{_letters(self._calls[turn])}"
@@ -184,7 +208,9 @@ class Client:
 
         def over(said: Told, answer: object = None, error: Exception | None = None) -> Operation:
             span, now = (ended, len(world.history)), trio.current_time()
-            done = Operation(self.number, known, what, began, now, said, answer, error, attempts=max(tried, 1), span=span)
+            done = Operation(
+                self.number, known, what, began, now, said, answer, error, given=arguments, attempts=max(tried, 1), span=span
+            )
             world.history.append(done)
             return done
 

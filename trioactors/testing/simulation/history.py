@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 
 import attrs
 import trio
@@ -57,6 +58,9 @@ class Operation:
     told: Told
     answer: object = None
     error: BaseException | None = attrs.field(default=None, repr=lambda error: type(error).__name__)
+
+    given: Mapping[str, object] = attrs.field(factory=dict[str, object], kw_only=True, eq=False)
+    """What the client said of it besides: random clients give the arguments, by the names of the parameters."""
 
     attempts: int = attrs.field(default=1, kw_only=True)
     """How often it was sent: more than once only with `retry=True`."""

@@ -22,7 +22,7 @@ from trioactors.environment.environment import Environment
 from trioactors.errors import CallTimeout, UnknownName
 from trioactors.errors.exits import leaves
 from trioactors.persistence.store import Store
-from trioactors.settings import Settings
+from trioactors.settings import OnUnreadable, Settings
 from trioactors.supervision.child import Incarnation
 from trioactors.supervision.registry import Registry
 from trioactors.supervision.specs import Supervisor
@@ -83,8 +83,6 @@ class NodeLife:
     """The registry, once the tree is up."""
     callers: dict[trio.CancelScope, None] = attrs.field(factory=dict[trio.CancelScope, None])
     """The calls that wait for a reply from it, in the order in which they began."""
-    disturbed: bool = False
-    """Whether a fault has happened in it."""
     in_body: bool = False
     """Whether `app=` was called and has not returned."""
     leave: trio.Event = attrs.field(factory=trio.Event)
@@ -112,7 +110,7 @@ class NodeLife:
     def asked(self) -> Generator[System, None, None]:
         """Surround the call of a client. Raises `NodeDown` if the life ends first, whatever the call would have returned or raised."""
         system = self.system
-        if system is None:
+        if system is None or self.leave.is_set():
             raise NodeDown("the node is down")
         with trio.CancelScope() as scope:
             self.callers[scope] = None
@@ -137,6 +135,7 @@ class Node:
         self.tree = application.tree
         self.settings = application.settings
         self.lasting = application.lasting
+        self.planned = application.planned
         self._seed = seed
         self._faulty = faulty
         self._record = record
@@ -145,6 +144,8 @@ class Node:
         """The error of the wall clock in seconds."""
         self.life: NodeLife | None = None
         """The current life, or the last one."""
+        self.disturbed: set[int] = set()
+        """The lives in which a fault has happened, or an operator has stopped or paused something."""
         self.task: trio.lowlevel.Task | None = None
         """The task that runs the lives."""
         self.lives = 0
@@ -180,10 +181,15 @@ class Node:
                 f"If it should exit (auto_shutdown), let its work last longer; otherwise find out what stopped it"
             )
 
+    def disturb(self) -> None:
+        """From now on, actors of the current life may be down or slow."""
+        if self.life is not None:
+            self.disturbed.add(self.life.number)
+
     async def up(self, *, after: int = 0) -> NodeLife:
         """Wait until the node is up, in a life after number *after*."""
         await trio.lowlevel.checkpoint()
-        while self.life is None or self.life.system is None or self.life.number <= after:
+        while self.life is None or self.life.system is None or self.life.leave.is_set() or self.life.number <= after:
             await self._changed.wait()
         return self.life
 
@@ -250,7 +256,7 @@ class Node:
             with life.scope:
                 await self._serve(life)
         except BaseException as error:  # noqa: ASYNC103 - only errors that a fault explains end here
-            if not ((life.dead and _of_programs(error)) or Causes(self._application.planned, life.disturbed).explain(error)):
+            if not ((life.dead and _of_programs(error)) or Causes(self.planned, life.number in self.disturbed).explain(error)):
                 raise
             self._pause = self._pause or 1.0
         finally:
@@ -273,7 +279,7 @@ class Node:
         async with isolated_system(
             application.tree,
             store=application.store(),
-            settings=application.settings,
+            settings=attrs.evolve(application.settings, on_unreadable=OnUnreadable.FAIL_START),  # no fault explains it: a finding
             environment=self._environment(life),
             observers=[lambda record: None if life.dead else self._record(life.number, record)],
         ) as system:

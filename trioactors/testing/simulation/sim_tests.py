@@ -32,6 +32,7 @@ from trioactors.testing.simulation.cases import kept_cases
 from trioactors.testing.simulation.checks import Check
 from trioactors.testing.simulation.mistakes import Answers, Names
 from trioactors.testing.simulation.plans import Faults
+from trioactors.testing.simulation.random_clients import RandomClients
 from trioactors.testing.simulation.scenarios import LIMIT, Scenario, Simulated, Workload
 from trioactors.testing.simulation.simulating import SHRINKING, case_from, replayed, scenario_of, tried
 
@@ -130,6 +131,7 @@ def sim_test(
     faults: Faults | None = None,
     policy: Policy | PolicyWord = Policy.MIX,
     check: Sequence[Check] = (),
+    random_clients: RandomClients | None = None,
     corpus: Path | None = None,
     steps: int = STEPS,
     limit: float = LIMIT,
@@ -154,17 +156,14 @@ def sim_test(
         faults=faults,
         policy=policy,
         check=check,
+        random_clients=random_clients,
         steps=steps,
         limit=limit,
     )
 
     def decorated(workload: Workload) -> SimTest:
         scenario = make(workload)
-        if len(signature_of(workload).parameters) != 1:
-            raise UsageError(
-                f"{workload.__name__} must take a Simulation and nothing else: a workload runs many times, so it cannot be a method or use "
-                f"fixtures; create what it needs inside it"
-            )
+        _look_at_workload(workload)
         place = Path(inspect.getfile(workload)).parent / "corpus" / scenario.test if corpus is None else corpus
 
         return _as_test(workload, scenario, functools.partial(_run, scenario, tried_seeds, place))
@@ -177,6 +176,14 @@ def _look_at(test: object, corpus: object) -> None:
         name = getattr(test, "__name__", repr(test))
         raise UsageError(f"@sim_test above {name} has no parentheses: write @sim_test(tree=...)")
     require_type("sim_test(corpus=...)", corpus, Path | None, "Path(...) of a folder")
+
+
+def _look_at_workload(workload: Workload) -> None:
+    if len(signature_of(workload).parameters) != 1:
+        raise UsageError(
+            f"{workload.__name__} must take a Simulation and nothing else: a workload runs many times, so it cannot be a method or use "
+            f"fixtures; create what it needs inside it"
+        )
 
 
 def _as_test(workload: Workload, scenario: Scenario, run: Callable[[Request | None], None]) -> SimTest:

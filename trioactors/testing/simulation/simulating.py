@@ -8,6 +8,7 @@ same run, step by step: `Simulated.digest` is the same in every process. `trials
 
 from __future__ import annotations
 
+import functools
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Generator, Sequence
@@ -26,11 +27,14 @@ from trioactors.testing.given import require, require_check, require_count, requ
 from trioactors.testing.playing import STEPS
 from trioactors.testing.schedules import Policy, PolicyWord, chosen_policy
 from trioactors.testing.simulation.cases import Case
-from trioactors.testing.simulation.checks import Check, crashes_are_planned, planned_by
+from trioactors.testing.simulation.checks import Check, crashes_are_planned, crashes_have_causes, planned_by
 from trioactors.testing.simulation.node import Application
 from trioactors.testing.simulation.plans import Faults
+from trioactors.testing.simulation.random_clients import Crowd, RandomClients
+from trioactors.testing.simulation.random_turns import as_workload
 from trioactors.testing.simulation.scenarios import LIMIT, Run, Scenario, Simulated, Workload
 from trioactors.testing.simulation.shrinking import failure_of, shrunk_run
+from trioactors.testing.simulation.world import Simulation
 
 __all__ = ["SHRINKING", "case_from", "quietly", "replayed", "scenario_of", "simulate", "tried"]
 
@@ -57,6 +61,7 @@ def scenario_of(
     faults: Faults | None = None,
     policy: Policy | PolicyWord = Policy.MIX,
     check: Sequence[Check] = (),
+    random_clients: RandomClients | None = None,
     steps: int = STEPS,
     limit: float = LIMIT,
 ) -> Scenario:
@@ -68,21 +73,33 @@ def scenario_of(
     require_type("simulate(settings=...)", settings, Settings | None, "Settings, such as Settings(call_timeout=3)")
     if app is not None:
         require_function("simulate(app=...)", app, "the system")
+    require_type("simulate(random_clients=...)", random_clients, RandomClients | None, "RandomClients(...)")
     require_count("simulate(steps=...)", steps, "steps a run may take")
     require_seconds("simulate(limit=...)", limit, "the virtual time that a run may take")
     lasting = store is not None and store != "memory:"
     allowed = (Faults() if lasting else Faults().survivable) if faults is None else faults
     return Scenario(
-        workload=workload,
+        workload=workload if random_clients is None else _behind(random_clients.on(tree), workload),
         application=Application(
             _stores(store), tree, app, Settings() if settings is None else settings, lasting, planned_by(check)
         ),
         faults=allowed,
         policy=chosen_policy(policy),
-        checks=tuple(check),
+        checks=(*check, *([crashes_have_causes] if random_clients is not None else [])),
         steps=steps,
         limit=limit,
     )
+
+
+def _behind(crowd: Crowd, workload: Workload) -> Workload:
+    """The *workload*, once random clients have used the node."""
+
+    @functools.wraps(workload)
+    async def both(simulation: Simulation) -> None:
+        await crowd.run(simulation)
+        await workload(simulation)
+
+    return both
 
 
 def _look_at(faults: Any, checks: Any) -> None:
@@ -133,6 +150,7 @@ def simulate(
     faults: Faults | None = None,
     policy: Policy | PolicyWord = Policy.MIX,
     check: Sequence[Check] = (),
+    random_clients: RandomClients | None = None,
     case: Case | str | Path | None = None,
     steps: int = STEPS,
     limit: float = LIMIT,
@@ -145,9 +163,9 @@ def simulate(
 
     *app* is called with the system in each life of the node, when its tree is up. *store* is "file:", "sqlite:" or "memory:" on the
     simulated disk, or a function that makes a store. *faults* sets how often each kind of fault may happen, by default a few of every kind
-    (without a lasting store, none that ends the process). Each *check* is called with the simulation at the end. A *case*, as text or as a
-    path, is run instead of the seed. A run may take *steps* steps and *limit* seconds of virtual time. A failure is shrunk for up to
-    *shrinking* seconds of real time.
+    (without a lasting store, none that ends the process). Each *check* is called with the simulation at the end. *random_clients* use the
+    node before the workload does. A *case*, as text or as a path, is run instead of the seed. A run may take *steps* steps and *limit*
+    seconds of virtual time. A failure is shrunk for up to *shrinking* seconds of real time.
     """
     scenario = scenario_of(
         workload,
@@ -158,6 +176,7 @@ def simulate(
         faults=faults,
         policy=policy,
         check=check,
+        random_clients=random_clients,
         steps=steps,
         limit=limit,
     )
@@ -183,6 +202,7 @@ def replayed(scenario: Scenario, case: Case) -> Simulated:
         run = scenario.play(case.seed, case.plan, case.tape)
     if run.error is not None:
         run.error.add_note(f"simulate: this is a kept case ({case.plan})")
+        _show(run, run.error)
         raise run.error
     return run.summed_up()
 
@@ -201,7 +221,14 @@ def tried(scenario: Scenario, seed: int, *, shrinking: float = SHRINKING, corpus
             raise error
         small = _small(scenario, run, shrinking) if shrinking else run
     error.add_note(f"simulate: seed {seed} fails. {_advice(run, small, _kept(small, corpus, error))}")
+    _show(small, error)
     raise error
+
+
+def _show(run: Run, error: BaseException) -> None:
+    """Add what the random clients did to *error*, as a workload."""
+    if run.world.script:
+        error.add_note(f"simulate: what the random clients did, as a workload:\n\n{as_workload(run.world.script, run.test)}\n")
 
 
 def _small(scenario: Scenario, run: Run, seconds: float) -> Run:

@@ -76,6 +76,8 @@ class Simulation:
         """The supervisor behind each `RestartScheduled` and `ChildFailed`, by its place in the trace: the records name only the child."""
         self.injected: list[tuple[float, Injection]] = []
         """The faults that have happened, with their times."""
+        self.script: dict[int, list[str]] = {}
+        """The turns of its random clients as lines of Python, by the number of the client."""
         self.effects: list[str] = []
         """The names that the application passed to `effect`."""
         self.points: Counter[str] = Counter()
@@ -90,6 +92,7 @@ class Simulation:
         self._steps = sorted((one for one in plan.injections if one.kind in AT_STEP), key=lambda one: one.at, reverse=True)
         self._since: int | None = None
         self._clients = itertools.count()
+        self._ran: list[str] = []
         self._calm = self._settled = False
         self._holds: list[trio.CancelScope] = []
         self._nursery: trio.Nursery | None = None
@@ -123,6 +126,7 @@ class Simulation:
         async with trio.open_nursery() as nursery:
             for number in itertools.islice(self._clients, count):
                 if f"{number}" not in self.plan.without:
+                    self._ran.append(f"{number}")
                     nursery.start_soon(client, Client(self, number), name=f"client {number}")
 
     def used_turns(self) -> list[str]:
@@ -130,8 +134,8 @@ class Simulation:
         return list(self.turned)
 
     def used_clients(self) -> list[str]:
-        """The clients that have taken a turn."""
-        return list(dict.fromkeys(name.partition(".")[0] for name in self.turned))
+        """The clients that have run, whether they have taken a turn or not."""
+        return list(self._ran)
 
     def sometimes(self, name: str, condition: object = "reached") -> None:
         """Expect *condition* to hold here in at least one run. A report lists the points that never held."""
@@ -218,9 +222,8 @@ class Simulation:
 
     def _happened(self, injection: Injection) -> None:
         self.injected.append((trio.current_time(), injection))
+        self.node.disturb()
         life = self.node.life
-        if life is not None:
-            life.disturbed = True
         if life is not None and self.node.lasting:
             self.moments[f"{injection.kind.value} while a commit is on its way"] += bool(life.worker.busy)
 

@@ -6,12 +6,14 @@
 
 import {live} from "/static/live.js";
 import {html, useEffect, useReducer, useRef, useState} from "/static/parts/dom.js";
+import {foreign, linesWith} from "/static/parts/foreign.js";
+import {isolated} from "/static/parts/visible.js";
 
-/** @typedef {{title: string, text: string, explain?: string|null, verb: string, danger?: boolean, act: () => Promise<string>}} Question */
+/** @typedef {{title: any, text: any, explain?: string|null, verb: string, danger?: boolean, act: () => Promise<any>}} Question a text with a name in it is a template */
 
 /** @type {Question|null} */
 let question = null;
-/** @type {{text: string, bad: boolean, count: number}} */
+/** @type {{text: any, bad: boolean, count: number}} */
 let answer = {text: "", bad: false, count: 0};
 /** @type {Set<() => void>} */
 const listeners = new Set();
@@ -28,7 +30,7 @@ function useChanges() {
   }, []);
 }
 
-/** @param {string} text @param {boolean} [bad] */
+/** @param {any} text @param {boolean} [bad] */
 export function report(text, bad = false) {
   answer = {text, bad, count: answer.count + 1};
   changed();
@@ -53,7 +55,7 @@ export function Answers() {
 export function Confirmation() {
   useChanges();
   const box = useRef(/** @type {HTMLDialogElement|null} */ (null));
-  const [explained, explain] = useState(/** @type {string|null} */ (null));
+  const [explained, explain] = useState(/** @type {any} */ (null));
   const [busy, work] = useState(false);
   const asked = question;
   useEffect(() => {
@@ -61,7 +63,7 @@ export function Confirmation() {
     explain(null);
     box.current?.showModal();
     if (asked.explain)
-      live.ask("explain", {name: asked.explain}).then((value) => explain(value.text), (problem) => explain(`Not available: ${problem.text}`));
+      live.ask("explain", {name: asked.explain}).then((value) => explain(explanation(value)), (problem) => explain(html`Not available: ${foreign(problem.text)}`));
     return undefined;
   }, [asked]);
   const carryOut = async () => {
@@ -70,7 +72,7 @@ export function Confirmation() {
     try {
       report(await asked.act());
     } catch (problem) {
-      report(problem.text ?? String(problem), true);
+      report(foreign(problem.text ?? problem), true);
     }
     work(false);
     confirm(/** @type {any} */ (null));
@@ -88,9 +90,15 @@ export function Confirmation() {
   </dialog>`;
 }
 
+/** What would follow, in words, with each name kept apart. @param {any} value */
+export function explanation(value) {
+  return linesWith(value.text, [value.name, ...value.consequences.map((each) => each.name)].filter(Boolean));
+}
+
 /** The reason why an action is not possible now, or null. @param {string} what */
 export function obstacle(what) {
   if (live.phase !== "open") return "The console is not connected.";
+  if (!live.fresh) return "No data arrives from the program.";
   if (!live.admin) return "Read-only: this requires the role admin.";
   return live.knows("actions", what) ? null : "Not supported by this console.";
 }
@@ -120,19 +128,19 @@ export function ChildButtons({child, below = 0}) {
   const all = below > 0 ? ` and everything below it (${below})` : "";
   const options = {name, incarnation};
   return html`<span class="buttons">
-    <${ActionButton} what="restart" label=${`Restart ${name}`} off=${own} ask=${() => ({
-      title: `Restart ${name}?`,
-      text: `${name}${all} will restart; its siblings are not affected. Waiting messages are kept, and the restart does not count against the budget.`,
+    <${ActionButton} what="restart" label=${`Restart ${isolated(name)}`} off=${own} ask=${() => ({
+      title: html`Restart ${foreign(name)}?`,
+      text: html`${foreign(name)}${all} will restart; its siblings are not affected. Waiting messages are kept, and the restart does not count against the budget.`,
       explain: name, verb: "Restart",
-      act: async () => `${name} was restarted: incarnation ${(await live.act("restart", options)).incarnation}.`,
+      act: async () => html`${foreign(name)} was restarted: incarnation ${(await live.act("restart", options)).incarnation}.`,
     })}>Restart<//>
-    <${ActionButton} what="stop" danger label=${`Stop ${name}`} off=${own ?? (child.status === "undefined" ? "Not running." : null)} ask=${() => ({
-      title: `Stop ${name}?`,
-      text: `${name}${all} will stop and ${stopped(child)}. Waiting casts become dead letters.`,
+    <${ActionButton} what="stop" danger label=${`Stop ${isolated(name)}`} off=${own ?? (child.status === "undefined" ? "Not running." : null)} ask=${() => ({
+      title: html`Stop ${foreign(name)}?`,
+      text: html`${foreign(name)}${all} will stop and ${stopped(child)}. Waiting casts become dead letters.`,
       explain: name, verb: "Stop", danger: true,
       act: async () => {
         await live.act("stop", options);
-        return `${name} was stopped.`;
+        return html`${foreign(name)} was stopped.`;
       },
     })}>Stop<//>
     <${ReadOnly} />

@@ -2,10 +2,14 @@
 /** The consequences if a child exited now, computed by `explain` with the supervision rules on a model of the tree. */
 
 import {live} from "/static/live.js";
-import {ChildButtons} from "/static/parts/actions.js";
+import {ChildButtons, explanation as explained} from "/static/parts/actions.js";
+import {Origin} from "/static/parts/causes.js";
+import {Crash} from "/static/parts/crash.js";
 import {html, useEffect, useState} from "/static/parts/dom.js";
+import {foreign} from "/static/parts/foreign.js";
 import {counted, duration} from "/static/parts/format.js";
 import {Ago, Budget, Ended, Problem, RestartsIn, Status} from "/static/parts/signs.js";
+import {isolated} from "/static/parts/visible.js";
 import {useWatch} from "/static/parts/watching.js";
 import {address, choose} from "/static/routes.js";
 
@@ -48,14 +52,14 @@ export function Explanation({name, branch, below, explanation, reason}) {
   if (name === null)
     return html`<aside class="card hint muted">Select a child to see its details, and what would stop and start if it exited now.</aside>`;
   const {value, error} = explanation;
-  return html`<aside class="card" aria-label=${`About ${name}`} data-chosen=${name}>
-    <h2><code>${name}</code></h2>
+  return html`<aside class="card" aria-label=${`About ${isolated(name)}`} data-chosen=${name}>
+    <h2><code>${foreign(name)}</code></h2>
     ${branch && html`<${About} branch=${branch} below=${below} />`}
     <div class="spread"><h3>If <select aria-label="Reason" value=${reason} onChange=${(event) => choose({reason: event.target.value === "crash" ? "" : event.target.value}, {replace: true})}>
         ${Object.entries(REASONS).map(([key, text]) => html`<option key=${key} value=${key} selected=${key === reason}>${text}</option>`)}
       </select> now</h3></div>
     ${error && html`<${Problem} error=${error} />`}
-    ${value && html`<${Summary} value=${value} /><pre data-explanation>${value.text}</pre>`}
+    ${value && html`<${Summary} value=${value} /><pre data-explanation tabindex="0">${explained(value)}</pre>`}
   </aside>`;
 }
 
@@ -64,8 +68,8 @@ function LastFailure({name}) {
   const {value} = useWatch("failures", {name, limit: 1});
   const row = value?.rows[0];
   if (row?.name !== name) return null;
-  return html`<details data-failure><summary>Last failure: <span class="bad-text">${row.reason}</span>${" "}
-    <small class="muted">incarnation ${row.incarnation}, <${Ago} time=${row.time} /></small>${row.text && html`<br />${row.text}`}</summary><pre data-report tabindex="0">${row.report}</pre></details>`;
+  return html`<div data-failure class="stack"><h3>Last failure</h3><p><span class="bad-text">${foreign(row.reason)}</span>${" "}
+    <small class="muted">incarnation ${row.incarnation}, <${Ago} time=${row.time} /></small> <${Origin} row=${row} /></p><${Crash} id=${`tree ${name}`} row=${row} /></div>`;
 }
 
 function About({branch, below}) {
@@ -74,7 +78,7 @@ function About({branch, below}) {
   return html`<dl class="facts">
       <div><dt>Status</dt><dd><${Status} status=${branch.status} /><${RestartsIn} time=${branch.restart_at} />, <${Ago} time=${branch.since} ago=${false} /></dd></div>
       <div><dt>Incarnation</dt><dd>${branch.incarnation}</dd></div>
-      ${branch.actor && html`<div><dt>Class</dt><dd><code>${branch.actor}</code></dd></div>`}
+      ${branch.actor && html`<div><dt>Class</dt><dd><code>${foreign(branch.actor)}</code></dd></div>`}
       <div><dt>Restart</dt><dd>${branch.restart}${branch.significant ? ", significant" : ""}</dd></div>
       ${budget && html`<div><dt>Strategy</dt><dd>${budget.strategy}</dd></div>
         <div><dt>Budget</dt><dd><${Budget} budget=${budget} />${period !== null && html` <span class="muted">in ${duration(period)}</span>`}</dd></div>`}
@@ -82,7 +86,7 @@ function About({branch, below}) {
     </dl>
     <${LastFailure} key=${branch.name} name=${branch.name} />
     <p class="buttons"><${ChildButtons} child=${branch} below=${below} />
-      ${branch.actor && html`<a class="button" href=${address("actor", branch.name)}>Open</a>`}</p>`;
+      ${branch.actor && html`<a class="button" href=${address("actor", branch.name)}>Open</a> <a class="button" href=${address("actor", branch.name, {call: true})}>Call</a>`}</p>`;
 }
 
 /** The numbers of stops and starts. */

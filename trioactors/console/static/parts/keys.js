@@ -1,11 +1,12 @@
 // @ts-check
-/** Keyboard shortcuts: `/` searches, `?` shows the list, `g` and a letter goes to a view. Ignored while typing or in a dialog. */
+/** Keyboard shortcuts: `/` searches, `?` shows the list, `p` pauses, `g` and a letter goes to a view. Ignored while typing or in a dialog. */
 
 import {html, useEffect, useRef} from "/static/parts/dom.js";
+import {toggle} from "/static/parts/pausing.js";
 import {address} from "/static/routes.js";
 
 /** @type {Record<string, string>} */
-const PLACES = {o: "overview", t: "tree", a: "actors", m: "messages", f: "failures", d: "durable"};
+const PLACES = {o: "overview", t: "tree", a: "actors", m: "messages", f: "failures", d: "durable", l: "audit"};
 /** Milliseconds until the second key must be pressed. */
 const PATIENCE = 1500;
 
@@ -25,6 +26,7 @@ export function Keys() {
       began = -Infinity;
       if (second && Object.hasOwn(PLACES, event.key)) location.hash = address(PLACES[event.key]);
       else if (event.key === "g") began = event.timeStamp;
+      else if (event.key === "p") toggle();
       else if (event.key === "?") box.current?.showModal();
       else if (event.key === "/") {
         const search = document.querySelector("[data-search]");
@@ -41,7 +43,7 @@ export function Keys() {
       document.removeEventListener("keys", shown);
     };
   }, []);
-  const rows = [["/", "search in this view"], ["?", "show this list"], ...Object.entries(PLACES).map(([key, view]) => [`g ${key}`, `go to ${view}`]),
+  const rows = [["/", "search in this view"], ["?", "show this list"], ["p", "pause all views, and go on"], ...Object.entries(PLACES).map(([key, view]) => [`g ${key}`, `go to ${view}`]),
     ["← → ↑ ↓", "in the tree: fold, unfold, move"], ["Enter", "in the tree: select; on a link: open it"], ["Esc", "close a dialog"]];
   return html`<dialog ref=${box} class="dialog" aria-labelledby="keys">
     <h2 id="keys">Keys</h2>

@@ -3,6 +3,7 @@
 
 import {html} from "/static/parts/dom.js";
 import {counted, duration} from "/static/parts/format.js";
+import {isolatedFields, isolated} from "/static/parts/visible.js";
 import {ActorLink, When} from "/static/parts/signs.js";
 
 /** @typedef {{number: number, kind: string, time: number, child: string, fields: Record<string, any>}} TraceRow */
@@ -48,8 +49,8 @@ function textual(value) {
 /** @param {TraceRow} row */
 export function said(row) {
   const known = SAID[row.kind];
-  if (known) return known(row.fields);
-  return `${row.kind} ${Object.entries(row.fields).map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(" ")}`;
+  if (known) return known(isolatedFields(row.fields));
+  return `${row.kind} ${Object.entries(row.fields).map(([name, value]) => `${name}=${isolated(JSON.stringify(value))}`).join(" ")}`;
 }
 
 /** The severity of a record. @param {TraceRow} row @returns {""|"good"|"warn"|"bad"} */

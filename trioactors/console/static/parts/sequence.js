@@ -10,6 +10,7 @@ import {wallTime} from "/static/figures.js";
 import {html, useEffect, useMemo, useRef} from "/static/parts/dom.js";
 import {duration, moment} from "/static/parts/format.js";
 import {said} from "/static/parts/records.js";
+import {isolated, short} from "/static/parts/visible.js";
 
 export const OUTSIDE = "outside";
 const OTHERS = "others";
@@ -65,7 +66,7 @@ function belongs(row, message) {
 
 /** @param {string} text */
 function cut(text) {
-  return text.length > LETTERS ? `${text.slice(0, LETTERS - 1)}…` : text;
+  return short(text, LETTERS);
 }
 
 /** @param {{rows: TraceRow[], chosen?: number|null, onChoose: (correlation: number) => void}} props */
@@ -77,13 +78,13 @@ export function Sequence({rows, chosen = null, onChoose}) {
   const [width, height] = [LEFT + ACROSS * who.length + 10, y(drawn.lines) + 6];
   const box = useFollowing(rows);
   return html`<div class="box sequence" ref=${box} role="region" aria-label="Sequence diagram" tabindex="0">
-    <svg class="heads" width=${width} height=${TOP} aria-hidden="true">${who.map((name) => html`<g key=${name} class="lifeline"><title>${name}</title>
+    <svg class="heads" width=${width} height=${TOP} aria-hidden="true">${who.map((name) => html`<g key=${name} class="lifeline"><title>${isolated(name)}</title>
       <rect x=${x(name) - ACROSS / 2 + 6} y="8" width=${ACROSS - 12} height="27" rx="7" /><text x=${x(name)} y="26">${cut(name)}</text></g>`)}</svg>
     <svg width=${width} height=${height} viewBox=${`0 0 ${width} ${height}`} role="img" aria-label="The messages as a sequence diagram; the table below has the same content">
       <defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto-start-reverse"><path d="M0 0 8 4 0 8z" /></marker></defs>
-      ${who.map((name) => html`<g key=${name} class="lifeline" data-lifeline=${name}><title>${name}</title>
+      ${who.map((name) => html`<g key=${name} class="lifeline" data-lifeline=${name}><title>${isolated(name)}</title>
         <path d=${`M${x(name)},0V${height}`} /></g>`)}
-      ${drawn.events.map((each) => html`<g key=${each.row.number} class=${`event ${each.row.kind}`}><title>${`${each.child} ${said(each.row)}`}</title>
+      ${drawn.events.map((each) => html`<g key=${each.row.number} class=${`event ${each.row.kind}`}><title>${`${isolated(each.child)} ${said(each.row)}`}</title>
         ${times(each.row, y(each.line))}
         <circle cx=${x(each.child)} cy=${y(each.line)} r="4.5" /><text x=${x(each.child) + 10} y=${y(each.line) + 4}>${cut(shortly(each.row))}</text></g>`)}
       ${drawn.messages.map((each) => html`<${Arrow} key=${each.row.number} message=${each} x=${x} y=${y} last=${drawn.lines} chosen=${chosen} onChoose=${onChoose} />`)}
@@ -131,7 +132,7 @@ function Arrow({message, x, y, last, chosen, onChoose}) {
   const start = from === to ? `M${right + 4},${at - 9}h26v9h-22` : `M${left},${at}H${edge}`;
   const label = from === to ? [right + 36, "start"] : [(left + right) / 2, "middle"];
   return html`<g class=${classes} data-message=${message.number} onClick=${() => correlation !== null && onChoose(correlation)}>
-    <title>${`${from} → ${to}: ${handler}${ended ? `, ${said(ended)}` : ""}${correlation === null ? "" : ` (chain ${correlation})`}`}</title>
+    <title>${`${isolated(from)} → ${isolated(to)}: ${isolated(handler)}${ended ? `, ${said(ended)}` : ""}${correlation === null ? "" : ` (chain ${correlation})`}`}</title>
     ${times(row, at)}
     <rect class="lasts" x=${right - 4} y=${at} width="8" height=${Math.max(4, bottom - at)} rx="3" />
     <path class="arrow" d=${start} marker-end="url(#tip)" />

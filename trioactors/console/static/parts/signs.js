@@ -3,6 +3,7 @@
 
 import {systemTime, wallTime} from "/static/figures.js";
 import {createContext, html, useContext} from "/static/parts/dom.js";
+import {foreign} from "/static/parts/foreign.js";
 import {NOTHING, dated, duration, moment, number} from "/static/parts/format.js";
 import {address} from "/static/routes.js";
 
@@ -23,8 +24,8 @@ export function Status({status}) {
 
 /** @param {{name: string}} props */
 export function ActorLink({name}) {
-  if (name.startsWith(":")) return html`<span class="name">${name}</span>`;
-  return html`<a class="name" href=${address("actor", name)}>${name}</a>`;
+  if (name.startsWith(":")) return html`<span class="name">${foreign(name)}</span>`;
+  return html`<a class="name" href=${address("actor", name)}>${foreign(name)}</a>`;
 }
 
 /** The time since a moment. @param {{time: number|null|undefined, ago?: boolean}} props */
@@ -71,7 +72,7 @@ export function RestartsIn({time}) {
 /** The reason of an exit. @param {{text: string|null|undefined}} props */
 export function Ended({text}) {
   if (!text) return html`<span class="muted">${NOTHING}</span>`;
-  return html`<span class=${orderly(text) ? "muted" : "bad-text"}>${text}</span>`;
+  return html`<span class=${orderly(text) ? "muted" : "bad-text"}>${foreign(text)}</span>`;
 }
 
 /** Whether an exit was orderly. @param {string|null|undefined} text */
@@ -81,5 +82,5 @@ export function orderly(text) {
 
 /** An error of the console. @param {{error: import("/static/live.js").Problem}} props */
 export function Problem({error}) {
-  return html`<div class="banner bad" data-problem=${error.kind}><strong>${error.kind}</strong> ${error.text}</div>`;
+  return html`<div class="banner bad" data-problem=${error.kind}><strong>${error.kind}</strong> ${foreign(error.text)}</div>`;
 }

@@ -2,20 +2,31 @@
 /** The tree as a list: an ARIA tree with one line in the tab order, navigated with the arrow keys. */
 
 import {html, useLayoutEffect, useRef, useState} from "/static/parts/dom.js";
-import {NOTHING, number} from "/static/parts/format.js";
+import {foreign} from "/static/parts/foreign.js";
+import {NOTHING, counted, number} from "/static/parts/format.js";
+import {Paused, Unreadable} from "/static/parts/repair.js";
 import {Budget, Status} from "/static/parts/signs.js";
+import {Pager} from "/static/parts/table.js";
+import {isolated} from "/static/parts/visible.js";
 
 const MARKS = {stops: ["would stop", "warn"], starts: ["would start", "good"], both: ["would restart", "warn"]};
 
-/** @param {{lines: import("/static/views/tree.js").Line[], chosen: string|null, search: string,
+/** The widest step from one level to the next, and the room for all levels, in pixels. */
+const [STEP, ROOM] = [20, 170];
+
+/** @param {{lines: import("/static/views/tree.js").Line[], pages: Map<string, {branch: any, level: number}[]>, size: number, chosen: string|null, search: string,
  *   hit: (branch: any, search: string) => boolean, marks: Map<string, any>, onSelect: (name: string) => void,
- *   onFold: (line: any, open: boolean) => void}} props */
-export function TreeList({lines, chosen, search, hit, marks, onSelect, onFold}) {
+ *   onFold: (line: any, open: boolean) => void, onTurn: (name: string, first: number) => void}} props */
+export function TreeList({lines, pages, size, chosen, search, hit, marks, onSelect, onFold, onTurn}) {
   const box = useRef(/** @type {HTMLElement|null} */ (null));
   const [at, move] = useState(/** @type {string|null} */ (null));
   const moved = useRef(false);
   const names = lines.map((line) => line.branch.name);
   const current = names.includes(at ?? "") ? at : names.includes(chosen ?? "") ? chosen : names[0];
+  const shown = names.includes(chosen ?? "");
+  useLayoutEffect(() => {
+    if (search && shown) box.current?.querySelector(".chosen")?.scrollIntoView({block: "center"}); // chosen among the results, not in the list
+  }, [chosen, shown]);
   useLayoutEffect(() => {
     if (!moved.current) return;
     moved.current = false;
@@ -47,11 +58,15 @@ export function TreeList({lines, chosen, search, hit, marks, onSelect, onFold}) 
     event.preventDefault();
     step();
   };
-  return html`<div class="box"><div class="tree">
+  const step = Math.max(4, Math.min(STEP, ROOM / Math.max(1, ...lines.map((line) => line.level))));
+  return html`<div class="box" role="region" aria-label="List of the tree" tabindex="0"><div class="tree" style=${{"--step": `${step}px`, "--levels": Math.max(...lines.map((line) => line.level))}}>
     <div class="heads" aria-hidden="true"><span>Child</span><span>Status</span><span>Budget</span><span class="numeric">Restarts</span><span class="numeric">Waiting</span></div>
     <div role="tree" aria-label="The tree of supervisors and children" ref=${box} onKeyDown=${pressed}>
-      ${lines.map((line) => html`<${Branch} key=${line.branch.path} line=${line} chosen=${line.branch.name === chosen} current=${line.branch.name === current}
-        hit=${hit(line.branch, search)} mark=${marks.get(line.branch.name)} onSelect=${() => { move(line.branch.name); onSelect(line.branch.name); }} onFold=${onFold} />`)}
+      ${lines.flatMap((line) => [html`<${Branch} key=${line.branch.path} line=${line} chosen=${line.branch.name === chosen} current=${line.branch.name === current}
+        hit=${hit(line.branch, search)} mark=${marks.get(line.branch.name)} onSelect=${() => { move(line.branch.name); onSelect(line.branch.name); }} onFold=${onFold} />`,
+        ...(pages.get(line.branch.path) ?? []).map(({branch, level}) => html`<div key=${`${branch.path} pages`} role="treeitem" class="line pages" aria-level=${level} aria-selected="false" tabindex="-1"
+          data-pages=${branch.name} aria-label=${`More children of ${isolated(branch.name)}`} style=${{"--level": level - 1}} onKeyDown=${(event) => event.stopPropagation()}>
+          <${Pager} total=${branch.children.length + branch.more} offset=${branch.before} limit=${size} onTurn=${(first) => onTurn(branch.name, first)} /></div>`)])}
     </div></div></div>`;
 }
 
@@ -62,13 +77,13 @@ function Branch({line, chosen, current, hit, mark, onSelect, onFold}) {
   return html`<div role="treeitem" class=${`line ${chosen ? "chosen" : ""} ${weight}`} data-name=${branch.name} tabindex=${current ? 0 : -1}
     aria-level=${level} aria-posinset=${place} aria-setsize=${among} aria-selected=${chosen ? "true" : "false"} aria-expanded=${folds ? String(open) : null}
     onClick=${onSelect}>
-    <span class="who" style=${{paddingLeft: `${(level - 1) * 20}px`}}>
+    <span class="who" style=${{"--level": level - 1}}>
       <i class="twist" aria-hidden="true" onClick=${(event) => { if (folds) { event.stopPropagation(); onFold(line, !open); } }}>${folds ? (open ? "▾" : "▸") : ""}</i>
-      <span class=${hit ? "name hit" : "name"}>${branch.name}</span>
-      <small class="muted" title=${budget ? budget.strategy : branch.actor ?? "function"}>${budget ? budget.strategy : branch.actor ?? "function"}</small>
-      ${branch.more > 0 && html`<small class="muted">and ${number(branch.more)} more children</small>`}
+      <span class=${hit ? "name hit" : "name"}>${foreign(branch.name)}</span>
+      <small class="muted" title=${budget ? budget.strategy : isolated(branch.actor ?? branch.kind)}>${budget ? budget.strategy : branch.actor ? foreign(branch.actor) : branch.kind}</small>
+      ${branch.more > 0 && !open && html`<small class="muted">${counted(branch.more, "child", "children")}</small>`}
     </span>
-    <span><${Status} status=${branch.status} />${branch.down > 0 && html` <small class="bad-text">${number(branch.down)} down</small>`}
+    <span><${Status} status=${branch.status} /><${Paused} row=${branch} /><${Unreadable} row=${branch} />${branch.down > 0 && html` <small class="bad-text">${number(branch.down)} down</small>`}
       ${text && html` <small class=${`chip ${weight}`} data-mark=${mark}>${text}</small>`}</span>
     <span>${budget ? html`<${Budget} budget=${budget} />` : ""}</span>
     <span class="numeric">${branch.restarts ? number(branch.restarts) : NOTHING}</span>

@@ -1,8 +1,10 @@
 // @ts-check
 /** Plain data, drawn as text, and the differences between two values. */
 
-import {html} from "/static/parts/dom.js";
-import {NOTHING} from "/static/parts/format.js";
+import {html, useState} from "/static/parts/dom.js";
+import {foreign, lines} from "/static/parts/foreign.js";
+import {NOTHING, counted, number} from "/static/parts/format.js";
+import {Part} from "/static/parts/part.js";
 
 /** Deeper parts start folded. */
 const OPEN = 2;
@@ -10,6 +12,10 @@ const OPEN = 2;
 const SHOWN = 20;
 /** Characters of a value in one line. */
 const LETTERS = 160;
+/** Items shown of a list that goes on, as on its other pages. */
+const SHORT = 50;
+/** The key of the note that an object was cut. */
+const CUT = "…";
 
 /** @typedef {{path: string, before?: any, after?: any}} Change */
 
@@ -25,19 +31,32 @@ export function inLine(value) {
   return text.length > LETTERS ? `${text.slice(0, LETTERS)}…` : text;
 }
 
-/** @param {{value: any, path?: string, depth?: number, changed?: Set<string>}} props */
-export function Value({value, path = "", depth = 0, changed}) {
-  if (!compound(value)) return html`<code class=${kind(value)}>${typeof value === "string" ? value || '""' : String(value)}</code>`;
+/** @param {{value: any, path?: string, depth?: number, changed?: Set<string>, place?: import("/static/parts/part.js").Place}} props
+ *  with a *place*, what is cut can be read to its end */
+export function Value({value, path = "", depth = 0, changed, place}) {
+  const total = place?.cuts.get(JSON.stringify(place.steps));
+  if (!compound(value)) return html`<code class=${kind(value)}>${typeof value === "string" ? (value ? lines(value) : '""') : String(value)}</code>
+    ${total !== undefined && html`<${Rest} place=${place} total=${total} />`}`;
   const list = Array.isArray(value);
-  const entries = Object.entries(value);
-  if (entries.length === 0) return html`<code class="muted">${list ? "[ ]" : "{ }"}</code>`;
-  const inside = html`<dl class="value">${entries.map(([key, each]) => {
+  const entries = total === undefined ? Object.entries(value) : Object.entries(value).filter(([key], index, all) => (list ? index < all.length - 1 : key !== CUT));
+  if (entries.length === 0 && total === undefined) return html`<code class="muted">${list ? "[ ]" : "{ }"}</code>`;
+  const count = total ?? entries.length;
+  const enough = entries.length >= Math.min(count, SHORT);
+  const inside = html`<dl class="value">${(total === undefined ? entries : entries.slice(0, SHORT)).map(([key, each]) => {
     const here = list ? `${path}[${key}]` : path === "" ? key : `${path}.${key}`;
-    return html`<div key=${key} class=${changed?.has(here) ? "changed" : null} data-path=${here}><dt>${list ? html`<span class="muted">${key}</span>` : key}</dt>
-      <dd><${Value} value=${each} path=${here} depth=${depth + 1} changed=${changed} /></dd></div>`;
+    const inner = place && {...place, steps: [...place.steps, list ? Number(key) : key]};
+    return html`<div key=${key} class=${changed?.has(here) ? "changed" : null} data-path=${here}><dt>${list ? html`<span class="muted">${key}</span>` : foreign(key)}</dt>
+      <dd><${Value} value=${each} path=${here} depth=${depth + 1} changed=${changed} place=${inner} /></dd></div>`;
   })}</dl>`;
-  if (depth === 0) return inside;
-  return html`<details open=${depth < OPEN}><summary class="muted">${list ? `${entries.length} items` : `${entries.length} fields`}</summary>${inside}</details>`;
+  const shown = total === undefined || !place ? inside : html`<${Part} place=${place} total=${total} first=${inside} enough=${enough} />`;
+  if (depth === 0) return shown;
+  return html`<details open=${depth < OPEN}><summary class="muted">${list ? counted(count, "item") : counted(count, "field")}</summary>${shown}</details>`;
+}
+
+/** What is not shown of a text, or of a part that lies too deep, once it is asked for. */
+function Rest({place, total}) {
+  const [open, turn] = useState(false);
+  return html` <details onToggle=${(event) => turn(event.target.open)}><summary class="muted">All ${number(total)}</summary>${open && html`<${Part} place=${place} total=${total} />`}</details>`;
 }
 
 /** @param {any} value */
@@ -86,8 +105,8 @@ export function Changes({changes, more = 0}) {
   if (changes === null) return html`<p class="muted">Changes are not shown: the class does not say <code>inspect=True</code>.</p>`;
   if (changes.length === 0) return html`<p class="muted">No visible changes.</p>`;
   return html`<ul class="changes">${changes.slice(0, SHOWN).map(({path, before, after}, index) => html`<li key=${index} data-path=${named(path)}>
-      <code class="path">${named(path)}</code> ${before === undefined ? html`<span class="muted">new</span>` : html`<code class="was">${inLine(before)}</code>`}${" "}
-      ${after === undefined ? html`<span class="muted">removed</span>` : html`<span class="muted">→</span> <code class="is">${inLine(after)}</code>`}</li>`)}
+      <code class="path">${foreign(named(path))}</code> ${before === undefined ? html`<span class="muted">new</span>` : html`<code class="was">${foreign(inLine(before))}</code>`}${" "}
+      ${after === undefined ? html`<span class="muted">removed</span>` : html`<span class="muted">→</span> <code class="is">${foreign(inLine(after))}</code>`}</li>`)}
     ${(Number(more) > 0 || changes.length > SHOWN) && html`<li class="muted">and ${Number(more) > 1 ? `${more} more` : "more"}</li>`}</ul>`;
 }
 

@@ -47,39 +47,37 @@ export function useWatch(topic, options = {}, every = 1) {
   }, [key]);
   const {subscription} = held.current;
   const current = held.current.key === key;
-  if (current && subscription.value !== undefined) held.current.value = subscription.value;
-  const error = current ? subscription.error : null;
-  return {value: held.current.value, error, stale: !current || subscription.value === undefined, absent};
+  const shown = current ? subscription.shown : {value: undefined, error: null};
+  if (shown.value !== undefined) held.current.value = shown.value;
+  return {value: held.current.value, error: shown.error, stale: shown.value === undefined, absent};
 }
 
 /**
  * Watch a stream: its last *keep* records, newest last.
  *
- * With *sample*, a stream that falls behind skips to the newest records and says so (`skipped`). Otherwise no record is left out that the
- * console still has.
- * @param {string|null} topic @param {object} [options] @param {{every?: number, keep?: number, sample?: boolean, again?: any}} [how]
+ * With *sample*, a stream that falls behind gets only the newest records, and says so (`skipped`) as long as one is shown that comes after
+ * records left out. Otherwise no record is left out that the console still has.
+ * @param {string|null} topic @param {object} [options] @param {{every?: number, keep?: number, sample?: boolean}} [how]
  */
-export function useStream(topic, options = {}, {every = 1, keep = 200, sample = false, again = 0} = {}) {
+export function useStream(topic, options = {}, {every = 1, keep = 200, sample = false} = {}) {
   const [, redraw] = useRedraw();
-  const held = useRef(/** @type {any} */ ({rows: [], lost: 0, skipped: false}));
+  const held = useRef(/** @type {any} */ ({rows: [], lost: 0, gap: -1}));
   const absent = topic === null || (live.hello !== null && !live.knows("topics", topic));
-  const key = JSON.stringify([topic, options, every, sample, again, absent]);
+  const key = JSON.stringify([topic, options, every, sample, absent]);
   useEffect(() => {
     if (topic === null || absent) return undefined;
-    const limit = /** @type {any} */ (options).limit ?? 100;
-    const mine = (held.current = /** @type {any} */ ({rows: [], lost: 0, skipped: false, subscription: null}));
-    mine.subscription = live.stream(topic, options, every, redraw, (rows, lost) => {
+    const mine = (held.current = /** @type {any} */ ({rows: [], lost: 0, gap: -1, subscription: null}));
+    mine.subscription = live.stream(topic, sample ? {...options, newest: true} : options, every, redraw, (rows, lost, skipped) => {
       const anew = mine.rows.length > 0 && rows.length > 0 && rows[0].number <= mine.rows[mine.rows.length - 1].number;
       mine.rows = [...(anew ? [] : mine.rows), ...rows].slice(-keep);
       mine.lost += lost;
-      if (sample && rows.length >= limit) {
-        mine.skipped = true;
-        mine.subscription.skip();
-      }
+      if (skipped > 0) mine.gap = rows[0].number;
+      else if (anew) mine.gap = -1;
     });
     redraw(undefined); // the records of the old options are gone
     return () => mine.subscription.close();
   }, [key]);
-  const {rows, lost, skipped, subscription} = held.current;
-  return {rows, lost, skipped, ended: Boolean(subscription?.ended), error: subscription?.error ?? null, absent};
+  const {rows, lost, gap, subscription} = held.current;
+  const {ended = false, error = null} = subscription?.shown ?? {};
+  return {rows, lost, skipped: rows.length > 0 && gap >= rows[0].number, ended, error, absent};
 }

@@ -2,14 +2,19 @@
 /** One actor: the message in progress, waiting messages, the state and its changes, the last crash. */
 
 import {systemTime} from "/static/figures.js";
+import {Calls} from "/static/parts/calls.js";
 import {Commits} from "/static/parts/commits.js";
 import {ChildButtons} from "/static/parts/actions.js";
 import {html, useEffect, useRef, useState} from "/static/parts/dom.js";
+import {foreign, lines as shownLines} from "/static/parts/foreign.js";
 import {Facts, Failure, LastMessages, Timers, Waiting} from "/static/parts/one.js";
+import {cutsOf} from "/static/parts/part.js";
+import {Damaged, PauseButton, Paused} from "/static/parts/repair.js";
 import {ActorLink, Ago, AsOf, Problem, RestartsIn, Status, When} from "/static/parts/signs.js";
 import {Changes, Value, differences} from "/static/parts/value.js";
 import {useWatch} from "/static/parts/watching.js";
 import {address} from "/static/routes.js";
+import {OwnHandlers} from "/static/views/handlers.js";
 
 /** Changes of the state kept while the view is open. */
 const STEPS = 12;
@@ -25,11 +30,12 @@ export function Actor({here}) {
   if (value && !gone) last.current = systemTime();
   return html`<section data-view="actor" data-name=${name}>
     <div class="spread">
-      <h1 tabindex="-1"><code>${name}</code></h1>
-      ${value && !gone && html`<${ChildButtons} child=${value} />`}
+      <h1 tabindex="-1"><code>${foreign(name)}</code></h1>
+      ${value && !gone && html`<span class="buttons"><${PauseButton} value=${value} /><${ChildButtons} child=${value} /></span>`}
     </div>
+    ${value && !gone && html`<${Damaged} value=${value} />`}
     ${error && html`<${Missing} error=${error} name=${name} />`}
-    ${value && html`<${AsOf.Provider} value=${gone ? last.current : null}><div class=${gone ? "stack gone" : "stack"}><${Body} value=${value} gone=${gone} /></div><//>`}
+    ${value && html`<${AsOf.Provider} value=${gone ? last.current : null}><div class=${gone ? "stack gone" : "stack"}><${Body} value=${value} gone=${gone} call=${here.query.call === "true"} /></div><//>`}
   </section>`;
 }
 
@@ -39,20 +45,22 @@ function Missing({error, name}) {
     <a href=${address("actors", null, {search: name})}>Search actors</a></p>`;
 }
 
-function Body({value, gone}) {
+function Body({value, gone, call}) {
   return html`
     <p class="line-of-facts">${gone ? html`<strong data-gone>This actor no longer exists. Last known status:</strong> <span class="status" data-status="gone">${value.status === "undefined" ? "down" : value.status}</span>`
-      : html`<${Status} status=${value.status} /><${RestartsIn} time=${value.restart_at} />`} <span>incarnation <output data-figure="incarnation">${value.incarnation}</output></span>
-      <span>class <code>${value.actor}</code></span> <span>${value.status === "running" ? "for" : "since"} <${Ago} time=${value.since} ago=${false} /></span>
+      : html`<${Status} status=${value.status} /><${Paused} row=${value} /><${RestartsIn} time=${value.restart_at} />`} <span>incarnation <output data-figure="incarnation">${value.incarnation}</output></span>
+      <span>class <code>${foreign(value.actor)}</code></span> <span>${value.status === "running" ? "for" : "since"} <${Ago} time=${value.since} ago=${false} /></span>
       ${!gone && html`<a href=${address("tree", value.name)}>tree</a>`} <a href=${address("messages", null, {child: value.name})}>trace</a></p>
     <${Now} value=${value} />
+    ${!gone && html`<${Calls} key=${value.name} name=${value.name} open=${call} />`}
     <div class="columns">
       <div class="stack"><${State} value=${value} />${value.durable && html`<${Kept} value=${value} />`}
         <${Failure} value=${value} /><${Stack} lines=${value.stack} /></div>
       <div class="stack">
         <${Waiting} value=${value} />
         <div class="card"><h2>Recent messages</h2><${LastMessages} name=${value.name} /></div>
-        <${Timers} rows=${value.timers} />
+        <${OwnHandlers} name=${value.name} />
+        <${Timers} value=${value} />
         <${Facts} value=${value} />
       </div>
     </div>`;
@@ -61,7 +69,7 @@ function Body({value, gone}) {
 function Now({value}) {
   const {handling, waits_for: blockers} = value;
   if (handling === null) return html`<p class="card now muted" data-handling="">${value.status === "running" ? "Idle" : "Not running"}.</p>`;
-  return html`<p class="card now" data-handling=${handling.handler}>Handling <code>${handling.handler}</code> <span class="muted">(${handling.kind} from ${handling.sender})</span> for${" "}
+  return html`<p class="card now" data-handling=${handling.handler}>Handling <code>${foreign(handling.handler)}</code> <span class="muted">(${handling.kind} from ${foreign(handling.sender)})</span> for${" "}
     <b><${Ago} time=${handling.since} ago=${false} /></b>${blockers.length > 0 && html`, waiting for ${blockers.map((name) => html`<${ActorLink} key=${name} name=${name} /> `)}`}</p>`;
 }
 
@@ -71,8 +79,8 @@ function State({value}) {
   const steps = useChanges(state, value.incarnation);
   const now = systemTime() ?? 0;
   const fresh = new Set(steps.filter((step) => now - step.time < MARKED).flatMap((step) => step.changes.map((change) => change.path)));
-  return html`<div class="card" data-state><h2>State ${state && html`<small class="muted"><code>${state.type}</code>${state.in_progress ? ", may be half changed: a handler is running" : ""}</small>`}</h2>
-    ${state ? html`<${Value} value=${state.value} changed=${fresh} />`
+  return html`<div class="card" data-state><h2>State ${state && html`<small class="muted"><code>${foreign(state.type)}</code>${state.in_progress ? ", may be half changed: a handler is running" : ""}</small>`}</h2>
+    ${state ? html`<${Value} value=${state.value} changed=${fresh} place=${{name: value.name, steps: [], cuts: cutsOf(state.cuts)}} />`
       : html`<p class="muted">${value.state_allowed ? "No state while the actor is not running." : html`Not shown: the class does not say <code>inspect=True</code>.`}</p>`}
     ${state && html`<h3>Recent changes</h3>
       ${steps.length === 0 ? html`<p class="muted">No changes since you opened this view.</p>` : html`<ol class="commits" data-changes tabindex="0" aria-label="Recent changes, newest first">${steps.map((step) => html`<li key=${step.number}>
@@ -106,5 +114,5 @@ function Kept({value}) {
 
 function Stack({lines}) {
   if (lines.length === 0) return null;
-  return html`<details class="card"><summary><h2>Stack of its task</h2></summary><pre data-stack>${lines.join("\n")}</pre></details>`;
+  return html`<details class="card"><summary><h2>Stack of its task</h2></summary><pre data-stack tabindex="0">${shownLines(lines.join("\n"))}</pre></details>`;
 }

@@ -2,9 +2,13 @@
 /** Durable state: the durable actors with their revisions, recent commits, and the quarantine. */
 
 import {live} from "/static/live.js";
+import {ReadOnly} from "/static/parts/actions.js";
 import {Commits} from "/static/parts/commits.js";
 import {html, useEffect, useState} from "/static/parts/dom.js";
+import {foreign} from "/static/parts/foreign.js";
 import {NOTHING, bytes, number} from "/static/parts/format.js";
+import {cutsOf} from "/static/parts/part.js";
+import {Damaged, ResetButton, RestoreButton} from "/static/parts/repair.js";
 import {Search} from "/static/parts/search.js";
 import {ActorLink, Ago, Problem, Status} from "/static/parts/signs.js";
 import {Pager, Table} from "/static/parts/table.js";
@@ -20,9 +24,9 @@ export function Durable({here}) {
 }
 
 const COLUMNS = [
-  {key: "name", label: "Actor", sort: "name", cell: (row) => html`<a class="name" href=${address("durable", row.name)}>${row.name}</a>`},
-  {key: "actor", label: "Class", cell: (row) => html`<code>${row.actor}</code>`},
-  {key: "status", label: "Status", cell: (row) => html`<${Status} status=${row.status} />${row.problem && html`<p class="bad-text" data-problem>${row.problem}</p>`}`},
+  {key: "name", label: "Actor", sort: "name", cell: (row) => html`<a class="name" href=${address("durable", row.name)}>${foreign(row.name)}</a>`},
+  {key: "actor", label: "Class", cell: (row) => html`<code>${foreign(row.actor)}</code>`},
+  {key: "status", label: "Status", cell: (row) => html`<${Status} status=${row.status} />${row.problem && html`<p class="bad-text" data-problem>${foreign(row.problem)}</p>`}`},
   {key: "policy", label: "Policy", cell: (row) => row.policy ?? NOTHING},
   {key: "revision", label: "Revision", sort: "revision", numeric: true, cell: (row) => number(row.revision)},
   {key: "size", label: "Size", sort: "size", numeric: true, cell: (row) => bytes(row.size)},
@@ -49,7 +53,7 @@ function All({here}) {
     ${error && html`<${Problem} error=${error} />`}
     <${Table} label="Durable actors" columns=${known ? COLUMNS : FEWER} rows=${rows} name=${(row) => row.name} stale=${stale} sort=${sort}
       down=${(sort === "name") === reverse} onSort=${(key) => choose({sort: key, reverse: key === sort && !reverse, offset: ""})}
-      empty=${value ? (search ? "No matches." : "No durable actors (persist=...).") : "Loading…"} />
+      whole=${known ? {topic: "durable", options: {sort, reverse, search}} : rows} empty=${value ? (search ? "No matches." : "No durable actors (persist=...).") : "Loading…"} />
     ${known && value && html`<${Pager} total=${total} offset=${offset} limit=${PAGE} onTurn=${(next) => choose({offset: next || ""})} />`}
     <div class="columns">
       <div class="card"><h2>Recent commits</h2><${Commits} withChild /></div>
@@ -59,9 +63,10 @@ function All({here}) {
 }
 
 const QUARANTINED = [
-  {key: "name", label: "Name", cell: (row) => html`<span class="name">${row.name}</span>`},
+  {key: "name", label: "Name", cell: (row) => html`<span class="name">${foreign(row.name)}</span>`},
   {key: "size", label: "Size", numeric: true, cell: (row) => bytes(row.size)},
-  {key: "problem", label: "Problem", wide: true, cell: (row) => html`<span class="bad-text">${row.problem ?? NOTHING}</span>`},
+  {key: "problem", label: "Problem", wide: true, cell: (row) => html`<span class="bad-text">${row.problem ? foreign(row.problem) : NOTHING}</span>`},
+  {key: "restore", label: "Repair", cell: (row) => html`<${RestoreButton} row=${row} />`},
 ];
 
 /** The quarantined records. They are read from the store, so only when this view is opened, or on request. */
@@ -69,18 +74,19 @@ function Quarantine({watched}) {
   const [answer, set] = useState(/** @type {any} */ (null));
   const [problem, fail] = useState(/** @type {any} */ (null));
   const can = live.knows("questions", "quarantine");
-  const ask = () => live.ask("quarantine", {}).then((found) => { set(found); fail(null); }, fail);
+  const [offset, turn] = useState(0);
+  const ask = () => live.ask("quarantine", {limit: PAGE, offset}).then((found) => { set(found); fail(null); }, fail);
   const seen = JSON.stringify(watched ?? null);
   useEffect(() => {
     if (can) ask();
-  }, [can, seen]);
+  }, [can, seen, offset]);
   const rows = Array.isArray(answer) ? answer : answer?.rows ?? (Array.isArray(watched?.rows) ? watched.rows : null);
   return html`<div class="card" data-quarantine>
     <div class="spread"><h2>Quarantine</h2>${can && html`<button onClick=${ask}>Refresh</button>`}</div>
     ${problem && html`<${Problem} error=${problem} />`}
-    ${rows ? html`<${Table} label="Records in quarantine" columns=${QUARANTINED} rows=${rows.slice(0, 100)} name=${(row) => row.name} empty="The quarantine is empty." />
+    ${rows ? html`<${Table} label="Records in quarantine" columns=${QUARANTINED} rows=${rows} name=${(row) => row.name} sort="name" empty="The quarantine is empty." whole=${{question: "quarantine"}} />
       ${answer?.complete === false && html`<p class="muted">The store took too long to answer. There may be more records.</p>`}
-      ${answer?.total > rows.length && html`<p class="muted">and ${number(answer.total - rows.length)} more</p>`}`
+      ${answer?.total > PAGE && html`<${Pager} total=${answer.total} offset=${offset} limit=${PAGE} onTurn=${turn} />`}`
       : !problem && html`<p class="muted">${can ? "Reading the store…" : "Not supported by this console."}</p>`}
   </div>`;
 }
@@ -92,9 +98,9 @@ function One({name}) {
   const row = found.value?.rows?.find((each) => each.name === name);
   const durable = value?.durable ?? row ?? null;
   return html`<section data-view="durable" data-name=${name}>
-    <div class="spread"><h1 tabindex="-1"><code>${name}</code></h1><p><a href=${address("durable")}>All durable actors</a> · <${ActorLink} name=${name} /></p></div>
+    <div class="spread"><h1 tabindex="-1"><code>${foreign(name)}</code></h1><p><a href=${address("durable")}>All durable actors</a> · <${ActorLink} name=${name} /></p></div>
     ${error && html`<${Problem} error=${error} />`}
-    ${row?.problem && html`<div class="banner bad" data-problem="Unreadable"><strong>This actor cannot start.</strong> ${row.problem}</div>`}
+    ${row?.problem ? html`<${Damaged} value=${row} />` : row && html`<p class="buttons"><${ResetButton} row=${row} /><${ReadOnly} /></p>`}
     ${value && durable === null && html`<p>This actor is not durable: its class does not say <code>persist=</code>.</p>`}
     ${durable && html`<dl class="figures">
         <${Fact} name="revision" label="Revision">${number(durable.revision)}<//>
@@ -104,7 +110,7 @@ function One({name}) {
         <${Fact} name="policy" label="Policy" small>${durable.policy}<//>
       </dl>
       <div class="columns">
-        <div class="card" data-state><h2>${value?.state ? "State" : "Stored state"}</h2>${value?.state ? html`<${Value} value=${value.state.value} />
+        <div class="card" data-state><h2>${value?.state ? "State" : "Stored state"}</h2>${value?.state ? html`<${Value} value=${value.state.value} place=${{name, steps: [], cuts: cutsOf(value.state.cuts)}} />
           ${value.state.in_progress && html`<p class="muted">A handler is running: some of this may not be saved yet.</p>`}`
           : html`<p class="muted">Not shown: ${value?.state_allowed ? "the actor is not running." : html`the class does not say <code>inspect=True</code>.`}</p>`}</div>
         <div class="card"><h2>Commits since you opened this view</h2><${Commits} child=${name} /></div>

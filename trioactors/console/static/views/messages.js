@@ -1,25 +1,23 @@
 // @ts-check
 /** A trace of messages, filtered and limited in number and time, as a sequence diagram and as a table. */
 
-import {html, useEffect, useState} from "/static/parts/dom.js";
+import {html} from "/static/parts/dom.js";
 import {counted, number} from "/static/parts/format.js";
 import {KINDS, said, weight} from "/static/parts/records.js";
 import {useTyped} from "/static/parts/search.js";
 import {Sequence} from "/static/parts/sequence.js";
 import {ActorLink, Problem, When} from "/static/parts/signs.js";
-import {Table} from "/static/parts/table.js";
-import {useStream} from "/static/parts/watching.js";
+import {Table, usePages} from "/static/parts/table.js";
+import {useTrace} from "/static/parts/trace.js";
 import {choose} from "/static/routes.js";
 
 const COUNTS = [100, 500, 2000];
 const SECONDS = [10, 60, 600];
-/** Records in the diagram, and in the table. */
+/** Records in the diagram, and on one page of the table. */
 const DRAWN = 60;
 const ROWS = 200;
 /** Milliseconds after the last key press until the trace starts again. */
 const PAUSE = 500;
-/** A chain is also read from the records before now. */
-const FROM_THE_BEGINNING = 0;
 const DRAWN_KINDS = ["MessageAccepted", "MessageHandled", "MessageShed", "MessageDeadLettered", "CallTimedOut", "ChildExited", "ChildStarted", "TimerFired", "LoopHeld"];
 
 /** @param {Record<string, string>} query */
@@ -41,50 +39,29 @@ function showChain(correlation) {
 export function Messages({here}) {
   const wanted = asked(here.query);
   const {child, handler, kind, correlation, count, seconds} = wanted;
-  const [run, again] = useState(1);
-  const [running, turn] = useState(true);
-  const [late, grow] = useState(false);
-  const given = {child, handler, kind, correlation};
-  const options = {...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null)), limit: 200, count,
-    ...(correlation === null ? {} : {cursor: FROM_THE_BEGINNING})};
-  const key = JSON.stringify([options, seconds]);
-  const trace = useStream(running && !late ? "trace" : null, options, {every: 0.5, keep: 2000, again: run});
-  const over = trace.ended || late || !running;
-  useEffect(() => {
-    grow(false);
-    turn(true);
-  }, [key]);
-  useEffect(() => {
-    if (!running || late) return undefined;
-    const timer = setTimeout(() => grow(true), seconds * 1000);
-    return () => clearTimeout(timer);
-  }, [key, run, running, late]);
-  const begin = () => {
-    grow(false);
-    turn(true);
-    again((n) => n + 1);
-  };
+  const trace = useTrace(correlation, {child, handler, kind}, count, seconds);
+  const over = trace.state !== "running";
   return html`<section data-view="messages">
     <div class="spread"><h1 tabindex="-1">Messages</h1>
       <div class="tools">
-        <span class="muted" data-trace=${over ? "ended" : "running"}>${state(trace, over, late, wanted)}</span>
-        ${over ? html`<button class="primary" data-trace-start onClick=${begin}>Start</button>` : html`<button data-trace-stop onClick=${() => turn(false)}>Stop</button>`}
+        <span class="muted" data-trace=${over ? "ended" : "running"}>${state(trace, wanted)}</span>
+        ${over ? html`<button class="primary" data-trace-start onClick=${() => trace.begin()}>Start</button>` : html`<button data-trace-stop onClick=${() => trace.stop()}>Stop</button>`}
       </div></div>
     <${Filters} wanted=${wanted} />
     ${correlation !== null && html`<div class="banner spread" data-chain=${correlation}><span><strong>Chain ${correlation}:</strong> its first message, and everything that followed from it.</span>
       <button onClick=${() => choose({correlation: ""})}>Show all</button></div>`}
     ${trace.error && html`<${Problem} error=${trace.error} />`}
     ${trace.lost > 0 && correlation === null && html`<p class="muted">${counted(trace.lost, "record was", "records were")} lost before they could be read.</p>`}
-    <${Drawn} rows=${trace.rows} chosen=${correlation} over=${over} />
+    <${Drawn} rows=${trace.shown} chosen=${correlation} over=${over} />
   </section>`;
 }
 
-/** @param {any} trace @param {boolean} over @param {boolean} late @param {any} wanted */
-function state(trace, over, late, {count, seconds}) {
-  const had = counted(trace.rows.length, "record");
-  if (!over) return `${had}; stops after ${number(count)}, or ${seconds} s`;
-  if (late) return `${had}; stopped after ${seconds} s`;
-  return trace.ended ? `${had}; limit reached` : `${had}; stopped`;
+/** @param {any} trace @param {any} wanted */
+function state(trace, {count, seconds}) {
+  const [shown, all] = [trace.shown.length, trace.rows.length];
+  const had = `${counted(shown, "record")}${shown < all ? ` of ${number(all)} kept` : ""}`;
+  if (trace.state === "running") return `${had}; stops after ${number(count)}, or ${seconds} s`;
+  return `${had}; ${{late: `stopped after ${seconds} s`, full: "limit reached", stopped: "stopped"}[trace.state]}`;
 }
 
 function Filter({name, label, value, hint, searches = false}) {
@@ -106,6 +83,7 @@ function Filters({wanted}) {
 }
 
 function Drawn({rows, chosen, over}) {
+  const [page, pager] = usePages([...rows].reverse(), ROWS);
   const lines = rows.filter((row) => DRAWN_KINDS.includes(row.kind)).slice(-DRAWN);
   if (rows.length === 0)
     return html`<p class="card hint muted">${over ? "No records." : chosen === null ? "Waiting for records…" : "No records of this chain: they are no longer kept, or there are none yet."}</p>`;
@@ -115,9 +93,9 @@ function Drawn({rows, chosen, over}) {
       a call. Select a message to see its chain.${rows.length > lines.length && ` The last ${lines.length} records are shown.`}</p>
     ${lines.length > 0 && html`<${Sequence} rows=${lines} chosen=${chosen} onChoose=${showChain} />`}
     <h2>Records</h2>
-    <${Table} label="Trace records, newest first" columns=${COLUMNS} rows=${rows.slice(-ROWS).reverse()} name=${(row) => row.child} identity=${(row) => row.number}
-      mark=${(row) => weight(row) || null} tall />
-    ${rows.length > ROWS && html`<p class="muted">The last ${ROWS} of ${number(rows.length)} are shown.</p>`}`;
+    <${Table} label="Trace records, newest first" columns=${COLUMNS} rows=${page} name=${(row) => row.child} identity=${(row) => row.number} whole=${rows}
+      mark=${(row) => weight(row) || null} sort="time" down tall />
+    ${pager}`;
 }
 
 const COLUMNS = [

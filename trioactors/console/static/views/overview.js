@@ -4,8 +4,11 @@
 import {useFigures} from "/static/figures.js";
 import {Chart} from "/static/parts/chart.js";
 import {html} from "/static/parts/dom.js";
+import {foreign} from "/static/parts/foreign.js";
 import {compact, duration, number} from "/static/parts/format.js";
+import {Spans, useHistory} from "/static/parts/history.js";
 import {LIFECYCLE, Records} from "/static/parts/records.js";
+import {Paused} from "/static/parts/repair.js";
 import {ActorLink, Ago, Share, Status} from "/static/parts/signs.js";
 import {Table} from "/static/parts/table.js";
 import {useStream, useWatch} from "/static/parts/watching.js";
@@ -24,17 +27,22 @@ const FIGURES = [
   {key: "handled", label: "Messages handled", of: (figures) => figures.ledger?.handled},
   {key: "restarts", label: "Restarts", to: address("actors", null, {sort: "restarts"})},
   {key: "dead_letters", label: "Dead letters", bad: true, to: address("failures")},
-  {key: "mailbox_wait", label: "Longest wait", format: duration},
+  {key: "mailbox_wait", label: "Longest wait", of: waited, format: duration},
   {key: "loop_lag", label: "Event-loop delay", format: duration},
 ];
 
-export function Overview() {
-  const {figures, samples} = useFigures();
+/** The longest wait; casts carry no time, so it is not known if only they wait. @param {any} figures */
+function waited(figures) {
+  return figures.backlog > 0 && figures.mailbox_wait === 0 ? null : figures.mailbox_wait;
+}
+
+export function Overview({here}) {
+  const {figures} = useFigures();
   return html`<section data-view="overview">
     <h1 tabindex="-1">Overview</h1>
     <${Store} figures=${figures} />
     <dl class="figures">${FIGURES.map((each) => html`<${Figure} key=${each.key} ...${each} figures=${figures} name=${each.key} />`)}</dl>
-    <${Charts} samples=${samples} />
+    <${Charts} chosen=${here.query.span} />
     <div class="columns">
       <${Busiest} />
       <${Latest} />
@@ -52,36 +60,39 @@ function Figure({name, label, of, format = number, bad = false, to, figures}) {
 function Store({figures}) {
   if (!figures?.store) return null;
   if (figures.store_broken)
-    return html`<div class="banner bad" data-problem="StoreBroken"><strong>The store has failed.</strong> Nothing more is saved in <code>${figures.store}</code>.</div>`;
-  return html`<p class="muted">Durable state is stored in <code>${figures.store}</code>.</p>`;
+    return html`<div class="banner bad" data-problem="StoreBroken"><strong>The store has failed.</strong> Nothing more is saved in <code>${foreign(figures.store)}</code>.</div>`;
+  return html`<p class="muted">Durable state is stored in <code>${foreign(figures.store)}</code>.</p>`;
 }
 
-function Charts({samples}) {
+function Charts({chosen}) {
+  const {samples, marks, span, kept} = useHistory(chosen);
   const times = samples.map((each) => each.at);
   const line = (label, color, key) => ({label, color, values: samples.map((each) => each[key])});
   const rate = (value) => `${compact(value)}`;
-  return html`<div class="charts">
-    <${Chart} name="messages" title="Messages per second" times=${times} format=${rate}
+  return html`${kept && html`<${Spans} span=${span} marks=${marks} />`}<div class="charts">
+    <${Chart} name="messages" title="Messages per second" times=${times} marks=${marks} format=${rate}
       lines=${[line("accepted", "accent", "accepted"), line("handled", "good", "handled")]} />
-    <${Chart} name="wait" title="Mailbox wait" times=${times} format=${duration} lines=${[line("longest", "violet", "wait")]} />
-    <${Chart} name="restarts" title="Restarts per second" times=${times} format=${rate} lines=${[line("restarts", "warn", "restarts")]} />
-    <${Chart} name="failures" title="Failures per second" times=${times} format=${rate}
+    <${Chart} name="waiting" title="Waiting messages" times=${times} marks=${marks} format=${rate} lines=${[line("waiting", "violet", "waiting")]} />
+    <${Chart} name="wait" title="Mailbox wait" times=${times} marks=${marks} format=${duration} lines=${[line("longest", "violet", "wait")]} />
+    <${Chart} name="restarts" title="Restarts per second" times=${times} marks=${marks} format=${rate} lines=${[line("restarts", "warn", "restarts")]} />
+    <${Chart} name="failures" title="Failures per second" times=${times} marks=${marks} format=${rate}
       lines=${[line("failures", "bad", "failed"), line("dead letters", "muted", "buried")]} />
-    <${Chart} name="lag" title="Event-loop delay" times=${times} format=${duration} lines=${[line("longest in 10 s", "accent", "lag")]} />
+    <${Chart} name="lag" title="Event-loop delay" times=${times} marks=${marks} format=${duration} lines=${[line("longest in 10 s", "accent", "lag")]} />
   </div>`;
 }
 
 const COLUMNS = [
   {key: "name", label: "Actor", cell: (row) => html`<${ActorLink} name=${row.name} />`},
-  {key: "status", label: "Status", cell: (row) => html`<${Status} status=${row.status} />`},
-  {key: "handling", label: "Busy with", cell: (row) => (row.handling ? html`<code>${row.handling}</code> <${Ago} time=${row.handling_since} ago=${false} />` : "–")},
+  {key: "status", label: "Status", cell: (row) => html`<${Status} status=${row.status} /><${Paused} row=${row} />`},
+  {key: "handling", label: "Busy with", cell: (row) => (row.handling ? html`<code>${foreign(row.handling)}</code> <${Ago} time=${row.handling_since} ago=${false} />` : "–")},
   {key: "waiting", label: "Waiting", cell: (row) => html`<${Share} used=${row.waiting} of=${row.limit} label="Mailbox" />`},
 ];
 
 function Busiest() {
   const {value} = useWatch("actors", BUSIEST);
   return html`<div class="card"><h2>Busiest actors</h2>
-    <${Table} label="The five actors with the most waiting messages" columns=${COLUMNS} rows=${value?.rows ?? []} name=${(row) => row.name} empty="No actors." />
+    <${Table} label="The five actors with the most waiting messages" columns=${COLUMNS} rows=${value?.rows ?? []} name=${(row) => row.name} sort="waiting" down
+      whole=${{topic: "actors", options: {sort: "waiting"}}} empty="No actors." />
     <p class="more"><a href=${address("actors", null, {sort: "waiting"})}>All actors</a></p></div>`;
 }
 
