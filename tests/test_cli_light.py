@@ -38,17 +38,23 @@ OURS = {
     "trioactors.cli.refusals",
     "trioactors.cli.words",
 }
-FEW = 60
-"""Modules of the standard library that a Python without any program has not loaded: argparse, json and what they need."""
+FEW = 20
+"""Modules of the standard library that a command may load besides those that any command line with argparse and json does."""
 
 
 def loaded(*arguments: str) -> set[str]:
-    """The modules that the command has loaded at its end, besides those of a Python that does nothing."""
+    """The modules that the command has loaded at its end, besides those that argparse (from 3.14 on, with colours) and json load."""
     program = f"""
-import sys
+import argparse, json, sys
+sys.stdout = sys.stderr = open({str(Path("/dev/null"))!r}, "w")
+other = argparse.ArgumentParser()
+other.print_help()
+try:
+    other.error("no command")
+except SystemExit:
+    pass
 before = set(sys.modules)
 from trioactors.cli import main
-sys.stdout = sys.stderr = open({str(Path("/dev/null"))!r}, "w")
 try:
     main({list(arguments)!r})
 except SystemExit:

@@ -204,8 +204,7 @@ def test_a_series_is_the_last_samples_in_ascending_order_and_merges_as_a_slow_mo
     for at, chosen in given_samples:
         each = sample(float(at), **chosen)
         series.add(each)
-        model = [*(kept for kept in model if kept.at < at), each]
-    model = model[-limit:]
+        model = [*(kept for kept in model if kept.at < at), each][-limit:]
 
     assert [each.at for each in series.between(0.0)] == [each.at for each in model]
     found, groups = series.thinned(0.0, float(step)), dict[float, list[Sample]]()
@@ -214,6 +213,16 @@ def test_a_series_is_the_last_samples_in_ascending_order_and_merges_as_a_slow_mo
     assert len(found) == len(groups)
     for row, group in zip(found, groups.values(), strict=True):
         assert str(attrs.asdict(row)) == str({name: slowly_merged(group)[name] if name != "mark" else 0 for name in FIELDS})
+
+
+def test_samples_that_were_dropped_do_not_come_back_when_the_clock_is_set_back() -> None:
+    series = Series(20)
+    for second in range(22):
+        series.add(sample(float(second)))
+
+    series.add(sample(10.0))
+
+    assert [each.at for each in series.between(0.0)] == [float(second) for second in range(2, 11)]
 
 
 def test_a_marked_sample_begins_a_new_step() -> None:

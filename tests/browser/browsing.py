@@ -119,6 +119,7 @@ SETTLED = """async (address) => {
 
 def show(page: Any, view: str, address: str | None = None) -> Any:
     """Go to a view; its section. From now on it shows what happens."""
+    page.locator("[data-connection=open]").wait_for(state="attached")  # a page that was just loaded cannot ask before
     page.evaluate(SETTLED, VIEWS[view] if address is None else address)
     section = page.locator(f"section[data-view={view}]")
     section.wait_for()

@@ -207,7 +207,7 @@ def test_ages_and_times_are_right_although_the_browsers_clock_is_an_hour_off(
     shown = datetime.strptime(record.inner_text(), "%H:%M:%S.%f").replace(tzinfo=UTC).time()
     truth = datetime.fromtimestamp(application.look("figures")["wall_time"], UTC)
     late = (truth.hour - shown.hour) * 3600 + (truth.minute - shown.minute) * 60 + truth.second - shown.second
-    assert 0 <= late % 86_400 < 60
+    assert (late + 1) % 86_400 < 60  # the page knows the clock of the program to a fraction of a second
 
 
 def test_every_view_has_an_address_that_can_be_opened_as_it_is(page: Any, application: Application) -> None:

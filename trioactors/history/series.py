@@ -141,13 +141,14 @@ class Series:
 
     def add(self, sample: Sample, *, instead_of: float = math.inf) -> None:
         """Append *sample*. Samples that are not before it and *instead_of* are dropped, and the oldest if there are too many."""
-        keep = bisect.bisect_left(self._at, min(sample.at, instead_of))
+        since = min(sample.at, instead_of)
+        if len(self._at) >= self._limit + self._limit // 10 + 1 or (self._at and self._at[-1] >= since):
+            for column in self._columns.values():  # not at each sample: what is left must be moved; but dropped ones never come back
+                del column[: -self._limit]
+        keep = bisect.bisect_left(self._at, since)
         for name, column in self._columns.items():
             del column[keep:]
             column.append(getattr(sample, name))
-        if len(self._at) >= self._limit + self._limit // 10 + 1:  # not at each sample: what is left must be moved
-            for column in self._columns.values():
-                del column[: -self._limit]
 
     def between(self, start: float, end: float = math.inf) -> list[Sample]:
         """The samples with start <= at < end, oldest first."""
