@@ -174,7 +174,7 @@ def test_on_a_disk_of_any_size_it_opens_removes_and_has_room_again(
         machine.check()
     again = flood(machine, 4_000)
 
-    assert len(again) >= len(taken)
+    assert len(again) >= len(taken) - 2  # the last blocks of a snapshot and its log, where there was only a log
     machine.end("killed")
     machine.check()
 
