@@ -26,7 +26,7 @@ from trioactors_backends.generations import snapshot_bytes, snapshot_name
 from trioactors_backends.keyspace import Entry, Keyspace
 from trioactors_backends.recovery import Folder
 from trioactors_backends.refusals import sure
-from trioactors_backends.room import BLOCK, RESERVE, ROUNDING, Sizes, in_blocks, wanted
+from trioactors_backends.room import BLOCK, RESERVE, ROUNDING, Sizes, enough, in_blocks, wanted
 
 __all__ = ["BALLAST", "Ballast", "discard", "no_room_to_open", "not_written", "room_for", "settle"]
 
@@ -76,12 +76,15 @@ class Ballast:
         """The bytes that are held. None if the file cannot be made for another reason than lack of room."""
         return self.size if self._known else None
 
-    def hold(self, room: int, end: int, least: int | None = None) -> None:
-        """Hold *room* bytes, or more, while the log is *end* bytes long. Without need for *least* bytes, it is not tried each time."""
+    def hold(self, room: int, end: int, sizes: Sizes | None = None) -> None:
+        """Hold *room* bytes, or more, while the log is *end* bytes long. *sizes* are those of a commit that may do with less."""
+        least = room if sizes is None else 0 if sizes.removes else wanted(sizes)
         ahead = self.size < room + room // 8 and end >= self._again
-        if ahead or self.size < (room if least is None else least):
+        if ahead or self.size < least:
             self._again = end + max(BLOCK, room // 16)
-            self._grow([max(_LEAST, room + room // 2), room] if ahead else [room])
+            self._grow(
+                [*([max(_LEAST, room + room // 2)] if ahead else []), room, *([] if sizes is None else [least, enough(sizes)])]
+            )
         # the data grows no faster than the log
         self.due = end + (max(0, self.size - room) if self.held is not None else max(BLOCK, room // 16))
 
@@ -104,7 +107,9 @@ class Ballast:
         """Make the file as long as the first of *sizes* for which there is room. If there is none, find out what is held."""
         left = self.size or self._left()
         self._known = True
-        for size in sizes if self.size else (*sizes, max(_RESCUE, left), left):
+        first, *others = sizes
+        smaller = sorted({*others, max(_RESCUE, left), left}, reverse=True)
+        for size in (first, *(each for each in smaller if self.size < each < first)):
             try:
                 self._known = self.disk.reserve(self.path, size)
             except OSError as error:

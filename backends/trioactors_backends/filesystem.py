@@ -42,7 +42,7 @@ from trioactors_backends.opened import Opened
 from trioactors_backends.ownership import Mark, Ownership
 from trioactors_backends.recovery import Folder, Recovered, recover
 from trioactors_backends.refusals import absent, already_open, deleted, not_open, poisoned
-from trioactors_backends.room import Sizes, Step, left_by, next_step, wanted
+from trioactors_backends.room import Sizes, Step, left_by, next_step
 
 __all__ = ["FilesystemStore"]
 
@@ -255,8 +255,7 @@ class FilesystemStore:
     def _hold(self, state: Opened, entries: Sequence[Entry], frame: bytes) -> Sizes:
         """Hold the room that must be left after the commit."""
         sizes = state.sizes(entries, frame)
-        least = 0 if sizes.removes else wanted(sizes)
-        state.ballast.hold(room_for(state.keyspace, entries), state.end + len(frame), least)
+        state.ballast.hold(room_for(state.keyspace, entries), state.end + len(frame), sizes)
         return attrs.evolve(sizes, held=state.ballast.held)
 
     def _clean_up(self, state: Opened) -> bool:

@@ -23,7 +23,7 @@ import attrs
 
 from trioactors_backends.frames import FRAME_BYTES
 
-__all__ = ["BLOCK", "RESERVE", "ROUNDING", "Sizes", "Step", "in_blocks", "left_by", "next_step", "wanted"]
+__all__ = ["BLOCK", "RESERVE", "ROUNDING", "Sizes", "Step", "enough", "in_blocks", "left_by", "next_step", "wanted"]
 
 BLOCK = 4 * 1024
 """The bytes in a block of most file systems. Room is given in blocks."""
@@ -35,7 +35,7 @@ RESERVE = 16 * 1024
 """What commits that let the live data grow leave to those that do not."""
 
 _LAST = 2 * BLOCK
-"""What a new generation takes if nothing is alive: one block for its log, and one for its snapshot."""
+"""What a new generation takes if nothing is alive: a block for its log, and one for its snapshot."""
 
 
 class Step(enum.Enum):
@@ -78,6 +78,11 @@ def wanted(sizes: Sizes) -> int:
     return in_blocks(sizes.after + ROUNDING + (RESERVE if sizes.after > sizes.alive else 0))
 
 
+def enough(sizes: Sizes) -> int:
+    """The ballast that a clean-up before the commit takes at least: without it, none is tried."""
+    return in_blocks(sizes.alive) + BLOCK
+
+
 def next_step(sizes: Sizes, tried: Collection[Step]) -> Step:
     """Return what to do next, after the steps that were *tried* for this commit and did not get it written."""
     held, left = sizes.held, wanted(sizes)
@@ -85,7 +90,7 @@ def next_step(sizes: Sizes, tried: Collection[Step]) -> Step:
         return Step.WRITE
     if Step.CUT not in tried and held is not None and held > left:
         return Step.CUT
-    if Step.CLEAN_UP not in tried and sizes.log and (held is None or held >= sizes.alive):
+    if Step.CLEAN_UP not in tried and sizes.log and (held is None or held >= enough(sizes)):
         return Step.CLEAN_UP
     if Step.SPEND not in tried and sizes.removes and held is not None and held >= in_blocks(sizes.frame) + _LAST:
         return Step.SPEND
