@@ -14,7 +14,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,7 +23,7 @@ import attrs
 from trioactors.environment import Disk, is_full, refusal
 from trioactors.errors import StoreFull
 from trioactors_backends.generations import snapshot_bytes, snapshot_name
-from trioactors_backends.keyspace import Entry, Keyspace
+from trioactors_backends.keyspace import Keyspace
 from trioactors_backends.recovery import Folder
 from trioactors_backends.refusals import sure
 from trioactors_backends.room import BLOCK, RESERVE, ROUNDING, Sizes, enough, in_blocks, wanted
@@ -40,9 +40,9 @@ _RESCUE = 24 * 1024
 """What is held where there is no room for more, in bytes: enough to remove some records."""
 
 
-def room_for(keyspace: Keyspace, changes: Iterable[Entry] = ()) -> int:
-    """The ballast that lets every commit be written after which no more than *keyspace* with the *changes* is alive, in bytes."""
-    return in_blocks(snapshot_bytes(keyspace, changes) + ROUNDING + RESERVE)
+def room_for(snapshot: int) -> int:
+    """The ballast that lets every commit be written after which a snapshot takes no more than *snapshot* bytes."""
+    return in_blocks(snapshot + ROUNDING + RESERVE)
 
 
 @attrs.define
@@ -85,8 +85,13 @@ class Ballast:
             self._grow(
                 [*([max(_LEAST, room + room // 2)] if ahead else []), room, *([] if sizes is None else [least, enough(sizes)])]
             )
-        # the data grows no faster than the log
-        self.due = end + (max(0, self.size - room) if self.held is not None else max(BLOCK, room // 16))
+        self.look(room, end)
+        if self.held is None:
+            self.due = end + max(BLOCK, room // 16)
+
+    def look(self, room: int, end: int) -> None:
+        """Find out how far the log can grow from *end*, while *room* is needed. The data grows no faster than the log."""
+        self.due = end + max(0, self.size - room)
 
     def cut(self, left: int) -> bool:
         """Make room by cutting the file to *left* bytes. Returns whether that worked."""

@@ -36,7 +36,7 @@ from trioactors.persistence import (
 )
 from trioactors_backends.ballast import BALLAST, Ballast, discard, no_room_to_open, not_written, room_for, settle
 from trioactors_backends.frames import HEADER_BYTES, Header, Kind
-from trioactors_backends.generations import log_name, new_identity, start_log, write_generation, write_store
+from trioactors_backends.generations import log_name, new_identity, snapshot_bytes, start_log, write_generation, write_store
 from trioactors_backends.keyspace import Entry, Keyspace, entry_of
 from trioactors_backends.opened import Opened
 from trioactors_backends.ownership import Mark, Ownership
@@ -224,6 +224,8 @@ class FilesystemStore:
     def _append(self, state: Opened, entries: Sequence[Entry]) -> int:
         """Append a frame and sync it. Returns its length."""
         frame = state.frame(entries)
+        if state.end + len(frame) > state.ballast.due:
+            state.ballast.look(room_for(snapshot_bytes(state.keyspace)), state.end)
         if state.end + len(frame) > state.ballast.due or state.write(frame) is not None:
             frame = self._find_room(state, entries, frame)
         if self.blocking:
@@ -255,7 +257,7 @@ class FilesystemStore:
     def _hold(self, state: Opened, entries: Sequence[Entry], frame: bytes) -> Sizes:
         """Hold the room that must be left after the commit."""
         sizes = state.sizes(entries, frame)
-        state.ballast.hold(room_for(state.keyspace, entries), state.end + len(frame), sizes)
+        state.ballast.hold(room_for(sizes.after), state.end + len(frame), sizes)
         return attrs.evolve(sizes, held=state.ballast.held)
 
     def _clean_up(self, state: Opened) -> bool:

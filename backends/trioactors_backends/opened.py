@@ -55,7 +55,7 @@ class Opened:
 
     def hold_ballast(self) -> None:
         """Hold the room for a clean-up, if there is that much."""
-        self.ballast.hold(room_for(self.keyspace), self.end)
+        self.ballast.hold(room_for(snapshot_bytes(self.keyspace)), self.end)
 
     def frame(self, entries: Sequence[Entry]) -> bytes:
         """Return the next frame as bytes."""

@@ -61,10 +61,10 @@ def test_the_ballast_is_seldom_resized_and_always_enough(sizes: list[int]) -> No
         end += size + 60
         if end > ballast.due:
             before = ballast.size
-            ballast.hold(room_for(keyspace), end)
+            ballast.hold(room_for(snapshot_bytes(keyspace)), end)
             resized += ballast.size != before
 
-        assert room_for(keyspace) <= ballast.size <= max(LEAST, 2 * room_for(keyspace))
+        assert room_for(snapshot_bytes(keyspace)) <= ballast.size <= max(LEAST, 2 * room_for(snapshot_bytes(keyspace)))
     assert ballast.size == len(disk.contents(FOLDER / BALLAST))
     assert resized <= 1 + max(0, math.log(ballast.size / LEAST, 4 / 3))
 
