@@ -21,7 +21,7 @@ from pathlib import Path
 import attrs
 
 from trioactors.environment import Disk, is_full, refusal
-from trioactors.errors import StoreFull
+from trioactors.errors import StoreError, StoreFull, StoreUnavailable
 from trioactors_backends.generations import snapshot_bytes, snapshot_name
 from trioactors_backends.keyspace import Keyspace
 from trioactors_backends.recovery import Folder
@@ -80,7 +80,7 @@ class Ballast:
         """Hold *room* bytes, or more, while the log is *end* bytes long. *sizes* are those of a commit that may do with less."""
         least = room if sizes is None else 0 if sizes.removes else wanted(sizes)
         ahead = self.size < room + room // 8 and end >= self._again
-        if ahead or self.size < least:
+        if ahead or self.size < least or not self.size:
             self._again = end + max(BLOCK, room // 16)
             self._grow(
                 [*([max(_LEAST, room + room // 2)] if ahead else []), room, *([] if sizes is None else [least, enough(sizes)])]
@@ -172,12 +172,15 @@ def settle(disk: Disk, place: Path, files: Folder, first: int, *, used: bool) ->
             disk.remove(place / name)
 
 
-def not_written(error: OSError, where: Path, keyspace: Keyspace, sizes: Sizes) -> StoreFull:
-    """Make the error for a commit that the disk has no room for."""
+def not_written(error: OSError, where: Path, keyspace: Keyspace, sizes: Sizes) -> StoreError:
+    """Make the error for a commit that the disk has no room for. *error* says why, or why the ballast could not be made larger."""
+    refused = refusal(error, f"{where}: the commit was not written")
+    if not isinstance(refused, StoreFull):
+        return StoreUnavailable(f"{refused}. The file {BALLAST!r} cannot be made larger.")
     others = "" if sizes.removes else " Removing records makes room, too."
     return StoreFull(
-        f"{refusal(error, f'{where}: the commit was not written')} {keyspace.live_bytes:,} bytes of data are alive, and after this commit "
-        f"{wanted(sizes):,} bytes of room must be left, so that a clean-up fits.{others}"
+        f"{refused} {keyspace.live_bytes:,} bytes of data are alive, and after this commit {wanted(sizes):,} bytes of room must be left, "
+        f"so that a clean-up fits.{others}"
     )
 
 
