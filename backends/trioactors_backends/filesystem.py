@@ -297,11 +297,12 @@ class FilesystemStore:
         The names of its files must be new: after a failed sync of the folder, a name can exist and still never become durable. If this
         fails, the next opening must write everything again, so the mark first says that the store is not closed in order.
         """
-        if state.ownership.mark is not None and state.ownership.mark.clean:
-            state.ownership.acknowledge(attrs.evolve(state.ownership.mark, clean=False))
         files = self._list(state.disk)
         if BALLAST in files.own:
             state.ballast.release()
+        mark = state.ownership.mark
+        if mark is not None and mark.clean and (error := state.ownership.acknowledge(attrs.evolve(mark, clean=False))) is not None:
+            raise refusal(error, f"{self._folder}/{_OWNER} cannot be written")
         first = max(state.last, files.newest) + 1
         header = self._header(state.header.identity, first, state.keyspace.sequence)
         try:

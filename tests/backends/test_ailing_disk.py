@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import cast
 
 import attrs
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -210,3 +211,42 @@ def test_what_fails_for_a_while_loses_nothing_and_leaves_nothing_behind(  # noqa
     assert machine.flood() >= taken - 2
     machine.end("killed")
     machine.open()
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO], ids=["ENOSPC", "EIO"])
+@pytest.mark.parametrize("end", [".log", ".snapshot"])
+def test_what_a_clean_up_could_not_remove_is_removed_when_that_is_possible(end: str, code: int) -> None:
+    """Some file systems cannot even remove a file when they are full. The old generation takes the room of the ballast then."""
+    machine = Machine(AilingDisk(92 * KIB))
+    machine.flood()
+    for number in range(20):
+        assert machine.write("flood-0", b"%d" % number * 1_000)  # cleaned up at least once, so that there is a snapshot
+    machine.disk.ill, machine.disk.code = [("remove", end)], code
+    while machine.write("flood-0", b"z" * SIZE):
+        pass
+    machine.disk.ill = ()
+
+    assert machine.write("flood-0", b"again" * 800)
+
+    machine.check()
+
+
+@pytest.mark.parametrize("later", range(1, 16))
+def test_a_clean_up_begins_only_when_the_mark_of_an_orderly_close_is_gone(later: int) -> None:
+    """Otherwise the next opening serves a generation whose name a failed sync has left in memory only, and commits follow it."""
+    machine = Machine(AilingDisk(10_000 * KIB), Options(limits=Limits(slack_bytes=600)))
+    machine.write("a", b"1" * SIZE)
+    machine.write("a", b"2" * SIZE)
+    machine.end("closed")
+    machine.open()
+    machine.disk.code, machine.disk.ill = errno.EIO, [("write", "owner")]
+    machine.disk.power.failures[machine.disk.operations + later] = errno.EIO
+    machine.write("a", b"3" * SIZE)
+    machine.end("killed")
+    machine.disk.ill, machine.disk.power.failures = (), {}
+
+    assert machine.write("b", b"4")
+    machine.end(Keep.NOTHING)
+
+    machine.check()
+    assert machine.possible[0]["b"] == b"4"
