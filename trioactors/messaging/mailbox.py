@@ -209,12 +209,14 @@ class Mailbox:
     # --- the actor's side ---
 
     def park(self, task: trio.lowlevel.Task) -> None:
-        """Register *task*, the actor's own, as the one to wake. It is about to wait: the queue is empty, or the actor is paused."""
+        """Register *task*, the actor's own, as the one to wake, and become idle unless messages wait (in a pause).
+
+        It must wait now, before anything else runs: a task that is woken before it waits is woken twice if it is cancelled then. So
+        `attend`, which lets senders in and calls others, comes before this.
+        """
         self._reader = task
-        if self.attention:
-            self.attend()
-            if self.paused and self.queue:
-                return  # messages wait, so it stays active
+        if self.queue:
+            return
         self.needs = None
         self.active = False
         activity = self._activity
@@ -222,8 +224,6 @@ class Mailbox:
             activity.busy -= 1
         else:
             activity.less()
-        if self.queue:  # a sender that waited for room has just been let in
-            self.wake()
 
     def unpark(self, _: object) -> trio.lowlevel.Abort:
         """Abort the wait of the parked task."""
