@@ -214,13 +214,12 @@ async def test_the_caller_of_a_dropped_call_is_told_at_once_that_the_actor_has_s
 
 async def test_the_caller_of_a_dropped_call_is_told_at_once_that_the_system_has_ended(autojump_clock: MockClock) -> None:
     ends: list[tuple[float, str]] = []
-    async with trio.open_nursery() as nursery:
-        async with isolated_system() as system:
-            server = await system.start(Server)
-            nursery.start_soon(_in_vain, server)
-            await trio.sleep(0.1)
-            nursery.start_soon(_dropped, server, ends)
-            await trio.sleep(2.4)
+    async with trio.open_nursery() as nursery, isolated_system() as system:
+        server = await system.start(Server)
+        nursery.start_soon(_in_vain, server)
+        await trio.sleep(0.1)
+        nursery.start_soon(_dropped, server, ends)
+        await trio.sleep(2.4)
 
     assert ends == [(2.5, "ActorStopped")]
 
