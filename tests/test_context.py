@@ -449,7 +449,9 @@ async def test_a_failing_child_task_crashes_its_actor(parent: Parent) -> None:
 
 
 @pytest.mark.parametrize("tasks", [0, 1])
-async def test_an_actor_that_is_killed_with_its_supervisor_did_not_crash(autojump_clock: trio.testing.MockClock, tasks: int) -> None:
+async def test_an_actor_that_is_killed_with_its_supervisor_did_not_crash(
+    autojump_clock: trio.testing.MockClock, tasks: int
+) -> None:
     inner = ta.Supervisor(ta.child(Parent, name="parent", grace=60.0), name="inner", grace=1.0)
     recorder = Recorder()
 

@@ -60,7 +60,11 @@ async def test_an_actor_that_has_not_read_its_state_yet_writes_none(autojump_clo
         await system.get(Behind, "behind").add(3)
 
     async with isolated_system(
-        tree(), store=store, environment=virtual_environment(worker=slow), settings=ta.Settings(stop_timeout=0), observers=[recorder]
+        tree(),
+        store=store,
+        environment=virtual_environment(worker=slow),
+        settings=ta.Settings(stop_timeout=0),
+        observers=[recorder],
     ) as system:
         behind = system.get(Behind, "behind")
         slow.seconds = 1.0
