@@ -114,7 +114,7 @@ def told(steps: Sequence[Step], end: End, seed: int) -> tuple[int, list[float], 
                                 crash(system.get(Desk, "desk"))
                         else:
                             made += 1
-                            nursery.start_soon(_ask, _call(system, step), ends)
+                            nursery.start_soon(_ask, _call(system, step), ends)  # noqa: ASYNC111 - callers may outlast the system
                             await trio.testing.wait_all_tasks_blocked()
                     if end is End.STOPPED:
                         for kind, name in ((Desk, "desk"), (Every, "every"), (Within, "within")):
