@@ -315,11 +315,34 @@ def test_an_actor_without_grace_is_killed_while_it_waits_for_its_supervisor() ->
     assert "nobody_waits_for_their_own_end" not in told({}, WAITS, (*UP, exits("a", 2.0, KILLED)), grace="ta.BRUTAL_KILL")
 
 
+def on_stop(phase: str, at: float, seen: int) -> Hook:
+    """A note of `on_stop` of the second incarnation of *a*, which was asked to stop."""
+    return Hook(
+        at=at, life=1, seen=seen, actor="a", instance=2, incarnation=2, hook="on_stop", phase=phase, state=(), why="shutdown"
+    )
+
+
 def test_an_actor_that_starts_when_its_supervisor_is_stopped_goes_first() -> None:
     trace = (*UP, exits("a", 1.0), restarts("a", 1.0), starts("a", 1.5, 2))
-    stops = Hook(
-        at=2.0, life=1, seen=8, actor="a", instance=2, incarnation=2, hook="on_stop", phase="begins", state=(), why="shutdown"
-    )
+    stops = on_stop("begins", 2.0, 8)
 
     assert "stops_go_backwards" not in told({}, (*by_hand("terminate_child", "inner", (1.2, 7), (2.0, 8)), stops), trace)
     assert "stops_go_backwards" in told({}, (*by_hand("terminate_child", "inner", (1.7, 8), (2.0, 8)), stops), trace)
+
+
+def test_an_actor_that_starts_when_the_whole_system_is_stopped_goes_first() -> None:
+    down, again, ends = (exits("a", 1.0), restarts("a", 1.0)), starts("a", 1.5, 2), exits(":dynamic", 1.2, SHUTDOWN)
+    stops = on_stop("begins", 2.0, 9)
+
+    assert "stops_go_backwards" not in told({}, [stops], (*UP, *down, ends, again))
+    assert "stops_go_backwards" in told({}, [stops], (*UP, *down, again, attrs.evolve(ends, time=1.7)))
+    assert "stops_go_backwards" in told({}, [stops], (*UP, ends, *down, again)), "it was down only afterwards"
+
+
+def test_one_without_options_that_is_in_the_place_of_a_child_has_the_grace_of_all() -> None:
+    replaced = by_hand("replace", "a", (0.5, 5), (0.5, 7))
+    took, longer = ((on_stop("begins", 2.0, 8), on_stop("Cancelled", time, 8)) for time in (3.0, 3.5))
+
+    assert "stops_keep_their_grace" in told({}, took, UP, grace=0.5)
+    assert "stops_keep_their_grace" not in told({}, (*replaced, *took), UP, grace=0.5)
+    assert "stops_keep_their_grace" in told({}, (*replaced, *longer), UP, grace=0.5)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import attrs
 
@@ -13,6 +13,7 @@ from randomlab.data import Tree
 from trioactors.trace.records import ChildExited, ChildFailed, ChildStarted, TraceRecord
 
 __all__ = [
+    "DYNAMIC",
     "Backoff",
     "Life",
     "Place",
@@ -25,6 +26,9 @@ __all__ = [
     "members",
     "rule_of",
 ]
+
+DYNAMIC: Final = ":dynamic"
+"""The supervisor of guests. It exits first when the whole system stops, and then only."""
 
 Place: TypeAlias = int
 """A place in the trace of all lives."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import attrs
 
-from randomlab.contract.declared import Life, Place, above, lives, members
+from randomlab.contract.declared import DYNAMIC, Life, Place, above, lives, members
 from randomlab.contract.story import JUST, Story
 from randomlab.data import Node, Tree
 from randomlab.notes import Hook, Op
@@ -27,8 +27,6 @@ from trioactors.trace.records import (
 )
 
 __all__ = ["STOPS"]
-
-_DYNAMIC = ":dynamic"
 
 
 def stops_take_their_graces(story: Story) -> Iterator[str]:
@@ -178,7 +176,7 @@ def _of_one(story: Story, tree: Tree, life: Life) -> Iterator[str]:
     """Stops of a whole supervisor: it gave up, or the system stops."""
     for place, record in life:
         gave_up = isinstance(record, GaveUp) and record.child == tree.name
-        whole = isinstance(record, ChildExited) and record.child == _DYNAMIC and tree is story.application.tree
+        whole = isinstance(record, ChildExited) and record.child == DYNAMIC and tree is story.application.tree
         if not gave_up and not whole:
             continue
         last = next((at for at, each in life if at > place and isinstance(each, ChildExited) and each.child == tree.name), None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from randomlab.contract.declared import Life, Place, above, is_over, lives, members, rule_of
+from randomlab.contract.declared import DYNAMIC, Life, Place, above, is_over, lives, members, rule_of
 from randomlab.contract.story import JUST, Story
 from randomlab.data import Tree
 from randomlab.notes import Hook
@@ -195,9 +195,20 @@ def _backwards(story: Story, tree: Tree, names: Sequence[str], life: int) -> Ite
 
 
 def _asked_before(story: Story, tree: Tree, note: Hook, started: float) -> bool:
-    """Whether somebody had asked for the stop of the supervisor, or of one above, when the actor *started*."""
+    """Whether the supervisor, or one above, was to stop when the actor *started*: by hand, with the whole system, or as it gave up."""
     names = above(story, tree.name) | {tree.name}
-    return any(each.child in names and each.life == note.life and each.begins <= started <= each.ends for each in story.by_hand)
+    if any(each.child in names and each.life == note.life and each.begins <= started <= each.ends for each in story.by_hand):
+        return True
+    running = True  # back from the note: the actor ran, started, and waited for that since it was down
+    for life, record in reversed(story.trace[: note.seen]):
+        if life != note.life or (isinstance(record, ChildExited) and record.child == note.actor and not running):
+            return False
+        if isinstance(record, ChildStarted) and record.child == note.actor:
+            running = False
+        whole = isinstance(record, ChildExited) and record.child == DYNAMIC
+        if not running and (whole or (isinstance(record, GaveUp) and record.child in names)):
+            return True
+    return False
 
 
 def _left_by_itself(story: Story, note: Hook) -> bool:
@@ -220,8 +231,14 @@ def stops_keep_their_grace(story: Story) -> Iterator[str]:
         if leaf is None or note.instance not in begun:
             continue
         grace = leaf.options.get("grace", story.application.settings.get("grace", 5.0))
+        if _replaced(story, note):  # one without options may be in its place
+            grace = max(grace, story.application.settings.get("grace", 5.0)) if isinstance(grace, float) else grace
         if isinstance(grace, float) and note.at - begun[note.instance].at > grace + JUST:
             yield f"on_stop of {note.actor} ran for {note.at - begun[note.instance].at:g} s; its grace is {grace:g}"
+
+
+def _replaced(story: Story, note: Hook) -> bool:
+    return any(each.child == note.actor and each.what == "replace" and each.first <= note.seen for each in story.by_hand)
 
 
 SUPERVISION = (
