@@ -40,18 +40,24 @@ def drawn_with(chance: Chance) -> Application:
     if ends:  # a watch of a client would outlast its system
         users = tuple(tuple(line for line in turns if "me.watch" not in line.text) for turns in users)
     settings = _settings(chance)
+    told = ends and chance.random() < 0.6
     faults = _faults(chance) | ({"delays": 0} if ends else {})  # a store that is slow at the end is abandoned
     if faults["kills"] or faults["power_cuts"]:
         settings.pop("drain_on_stop", None)  # a killed node would drain, while its tree tries in vain to start again
     return Application(
-        kinds=tuple(_kind(chance, name, handlers[name], places, store) for name in kinds),
+        kinds=tuple(_kind(chance, name, handlers[name], places, store, defers=not told) for name in kinds),
         tree=tree,
-        users=users,
+        users=tuple(tuple(_told(line) for line in turns) for turns in users) if told else users,
         store=store,
         settings=settings,
         faults=faults,
         latency=chance.value("latency", (0.02, 0.3)) if store is not None and chance.takes("latency", 0.3) else 0.0,
     )
+
+
+def _told(line: Line) -> Line:
+    """The end of a life, of which callers are told. Nothing defers replies then: a system that ends while it owes some has leaked them."""
+    return attrs.evolve(line, text=line.text.replace("end_the_life()", "end_the_life(told=True)"))
 
 
 def _leaning(chance: Chance) -> dict[str, float]:
@@ -63,7 +69,7 @@ def _leaning(chance: Chance) -> dict[str, float]:
 # --- classes ---
 
 
-def _kind(chance: Chance, name: str, handlers: Sequence[str], places: Places, store: str | None) -> Kind:
+def _kind(chance: Chance, name: str, handlers: Sequence[str], places: Places, store: str | None, *, defers: bool) -> Kind:
     options: dict[str, Any] = {}
     if store is not None and chance.takes("persist", 0.8):
         options["persist"] = "ta.EVERY_MESSAGE" if chance.takes("EVERY_MESSAGE", 0.8) else chance.value("persist", _WINDOWS)
@@ -77,6 +83,7 @@ def _kind(chance: Chance, name: str, handlers: Sequence[str], places: Places, st
     if chance.takes("brittle", 0.25):  # one of its handlers always falls
         place = chance.randrange(len(lines))
         lines[place] = attrs.evolve(lines[place], lines=(*lines[place].lines, Line("act.fall()")), defers="")
+    lines = lines if defers else [attrs.evolve(line, defers="") for line in lines]
     return Kind(name, options, tuple(lines), _hooks(chance, places))
 
 

@@ -10,7 +10,22 @@ from typing import TypeAlias
 
 import attrs
 
-__all__ = ["Began", "Cancelled", "Ended", "Finished", "Got", "Hook", "Note", "Op", "Row", "Saw", "Sent", "State", "TimerSet"]
+__all__ = [
+    "Began",
+    "Cancelled",
+    "Ended",
+    "Finished",
+    "Got",
+    "Hook",
+    "Note",
+    "Op",
+    "Present",
+    "Row",
+    "Saw",
+    "Sent",
+    "State",
+    "TimerSet",
+]
 
 State: TypeAlias = tuple[str, ...]
 """The ids of the pages that an actor has written down, in order."""
@@ -109,6 +124,13 @@ class Hook(_OfActor):
     state: State
     why: str = ""
     """Why the actor exits, for `on_stop`."""
+
+
+@attrs.frozen(kw_only=True)
+class Present(_OfActor):
+    """An actor answers the roll call."""
+
+    state: State
 
 
 @attrs.frozen(kw_only=True)

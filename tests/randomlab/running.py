@@ -86,6 +86,7 @@ async def _used(users: Sequence[UserFunction], simulation: Simulation) -> None:
     await simulation.settle(restart=False)  # it comes to rest by itself first, and is started anew then
     await trio.sleep(_AFTER)
     await simulation.settle()
+    await stage.roll_call(await simulation.system())
 
 
 async def _judged(application: Application, simulation: Simulation) -> None:

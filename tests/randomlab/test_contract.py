@@ -16,7 +16,7 @@ from randomlab.contract.idleness import IDLENESS
 from randomlab.contract.partings import PARTINGS
 from randomlab.contract.windows import WINDOWS
 from randomlab.data import Application, Child, Handler, Kind, Line, Tree
-from randomlab.notes import Began, Cancelled, Ended, Finished, Got, Hook, Note, Op, Saw, Sent, TimerSet
+from randomlab.notes import Began, Cancelled, Ended, Finished, Got, Hook, Note, Op, Present, Saw, Sent, TimerSet
 from randomlab.test_supervision_rules import WRONG as SUPERVISION
 from trioactors.testing.simulation.plans import Injection
 from trioactors.testing.simulation.plans import Kind as Fault
@@ -36,7 +36,7 @@ def application(**more: Any) -> Application:
         Child("guest", "Light", {"restart": "temporary"}),
     )
     inner = Tree("inner", {"strategy": more.get("strategy", "one_for_one")}, children)
-    return Application(kinds, Tree("top", {}, (inner,)), (), None, {}, {})
+    return Application(kinds, Tree("top", {}, (inner,)), (), more.get("store"), {}, {})
 
 
 def told(*notes: Note, trace: Sequence[TraceRecord] = (), **more: Any) -> list[str]:
@@ -380,8 +380,47 @@ def test_an_actor_that_is_stopped_without_its_store_may_have_any_state() -> None
     assert "states_follow" in told(*first, stops, trace=(started("kept"), exited("light", 1.0)))
 
 
+FORGET = _at(Op, 2.0, id="f", what="forget", target="kept", phase="begins")
+
+
+@pytest.mark.parametrize(
+    ("store", "state", "forgets", "wrong"),
+    [
+        ("file:", ("a",), (), False),
+        ("file:", (), (), True),
+        ("memory:", (), (), False),
+        ("file:", (), (FORGET,), False),
+    ],
+)
+def test_what_was_answered_is_there_at_the_roll_call(
+    store: str, state: Sequence[str], forgets: Sequence[Note], *, wrong: bool
+) -> None:
+    call = (sent("a", to="kept"), began("a", by="kept"), ended("a", by="kept", state=["a"]), got("a", value=("a",)))
+    present = _at(Present, 9.0, actor="kept", instance=2, incarnation=1, state=tuple(state))
+
+    assert ("what_was_answered_is_kept" in told(*call, *forgets, present, store=store)) is wrong
+
+
+def test_a_roll_call_shows_what_a_start_began_with() -> None:
+    first = (began("a", by="kept"), ended("a", by="kept", state=["a"]))
+    present = [_at(Present, 9.0, actor="kept", instance=2, incarnation=1, state=state) for state in (("a",), ())]
+
+    assert told(*first, present[0]) == []
+    assert told(*first, present[1]) == ["states_follow"]
+
+
+@pytest.mark.parametrize(
+    ("error", "what", "wrong"), [("NodeDown", "told", True), ("ActorStopped", "told", False), ("NodeDown", "x", False)]
+)
+def test_callers_that_wait_when_a_whole_system_has_stopped_are_found(error: str, what: str, *, wrong: bool) -> None:
+    ends = _at(Op, 0.5, id="e", what=what, target="life 1", phase="begins")
+
+    assert ("callers_learn_of_the_end" in told(sent("a"), ends, got("a", 1.0, error=error), trace=[exited(":root", 1.0)])) is wrong
+
+
 def test_every_rule_has_a_story_that_breaks_it() -> None:
     elsewhere = {rule.__name__ for rule in (*GATE, *IDLENESS, *PARTINGS, *WINDOWS)}  # in test_messages.py
+    elsewhere |= {"what_was_answered_is_kept", "callers_learn_of_the_end"}
     found = {rule for _, _, rule in WRONG.values()} | {rule for _, rule in SUPERVISION.values()}
 
     assert {rule.__name__ for rule in RULES} - elsewhere == found

@@ -214,6 +214,20 @@ def test_only_what_was_slow_at_that_time_excuses(name: str, faults: list[tuple[f
     assert (rule not in told(*case, faults=faults)) is excused
 
 
+@pytest.mark.parametrize(("on", "excused"), [("late", True), ("kept", False)])
+def test_a_record_that_is_being_deleted_may_be_missing_after_an_exit(on: str, *, excused: bool) -> None:
+    forget = operation("begins", 0.5, what="forget", on=on)
+
+    assert ("orderly_exits_lose_nothing" not in told((forget, STOPPED, STARTS), (exited("late", 1.0),))) is excused
+
+
+def test_an_exit_that_loses_its_window_is_found_without_a_start_hook() -> None:
+    later = began("b", 1.0, by="late", instance=2)
+
+    assert "orderly_exits_lose_nothing" in told((STOPPED, after(later, 1)), (exited("late", 1.0),))
+    assert "orderly_exits_lose_nothing" not in told((STOPPED, after(later, 1, state=("a",))), (exited("late", 1.0),))
+
+
 def test_a_message_that_was_shed_waits_to_its_deadline() -> None:
     (notes, trace), rule = WRONG["a caller that waits for an actor which was stopped"]
     shed = [MessageShed(time=0.2, child="light", message=1, handler=handler) for handler in ("h", "another")]

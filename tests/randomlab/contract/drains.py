@@ -148,4 +148,21 @@ def _forced(story: Story, life: int) -> bool:
     return any(number == life and isinstance(record, StopForced) for number, record in story.trace)
 
 
-DRAINS = (whole_stops_keep_their_time, drains_leave_nothing, drains_wait_for_replies, nobody_waits_for_their_own_end)
+def callers_learn_of_the_end(story: Story) -> Iterator[str]:
+    """When a whole system has stopped in order, none of its callers still waits: each has got its answer or an error."""
+    told = {note.life for note in story.all(Op) if note.what == "told"}
+    roots = [(life, record) for life, record in story.trace if isinstance(record, ChildExited) and record.child == _ROOT]
+    ends = {life: record.time for life, record in roots if life in told}
+    for page, got in story.got.items():
+        sent = story.sent[page]
+        if got.error == "NodeDown" and sent.life in ends and got.at >= ends[sent.life] and page not in story.left:
+            yield f"the system was down at {ends[sent.life]:g}, and the sender of {page} still waited for {sent.target}"
+
+
+DRAINS = (
+    whole_stops_keep_their_time,
+    drains_leave_nothing,
+    drains_wait_for_replies,
+    nobody_waits_for_their_own_end,
+    callers_learn_of_the_end,
+)

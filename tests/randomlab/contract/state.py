@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 import attrs
 
 from randomlab.contract.story import Story
-from randomlab.notes import Began, Ended, Got, Hook, Op, State
+from randomlab.notes import Began, Ended, Got, Hook, Op, Present, State
 from trioactors.trace.records import ChildExited, ChildStarted
 
 __all__ = ["STATE"]
@@ -38,7 +39,7 @@ def states_follow(story: Story) -> Iterator[str]:
     """
     books: dict[str, _Book] = {}
     for note in story.notes:
-        if isinstance(note, Hook | Began) and not (isinstance(note, Hook) and note.phase != "begins"):
+        if isinstance(note, Hook | Began | Present) and not (isinstance(note, Hook) and note.phase != "begins"):
             yield from _begins(story, books.setdefault(note.actor, _Book([()])), note)
         elif isinstance(note, Ended) or (isinstance(note, Hook) and note.phase != "begins"):
             _ends(story, books[note.actor], note)
@@ -48,7 +49,7 @@ def states_follow(story: Story) -> Iterator[str]:
             _forgets(books.setdefault(note.target, _Book([()])), note)
 
 
-def _begins(story: Story, book: _Book, note: Began | Hook) -> Iterator[str]:
+def _begins(story: Story, book: _Book, note: Began | Hook | Present) -> Iterator[str]:
     policy, anew = story.policy(note.actor), note.instance != book.instance
     possible = book.versions
     if isinstance(note, Hook) and (note.why in {"crash", "killed"} or (note.why and _without_store(story, note))):
@@ -68,7 +69,7 @@ def _begins(story: Story, book: _Book, note: Began | Hook) -> Iterator[str]:
         book.versions, possible = [()], [()]
     book.forgotten = book.forgotten and not anew
     if note.state not in possible:
-        what = note.page if isinstance(note, Began) else note.hook
+        what = note.page if isinstance(note, Began) else note.hook if isinstance(note, Hook) else "the roll call"
         yield f"{note.actor}#{note.incarnation} begins {what} with {note.state}; possible: {possible}"
     book.versions = [*book.versions[: _last(book.versions, note.state) + 1]] if note.state in book.versions else [note.state]
 
@@ -118,4 +119,18 @@ def _shown(story: Story, books: dict[str, _Book], note: Got) -> None:
         book.versions = book.versions[book.versions.index(ended.state) :]
 
 
-STATE = (states_follow,)
+def what_was_answered_is_kept(story: Story) -> Iterator[str]:
+    """In the end an actor that keeps every message still has all that was in its state when a caller got an answer."""
+    forgotten = {note.target for note in story.all(Op) if note.what == "forget"}
+    answered: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for page, got in story.got.items():
+        ended, sent = story.ended.get(page), story.sent[page]
+        if sent.way == "call" and got.error is None and ended is not None and ended.how == "returned":
+            answered[ended.actor] |= dict.fromkeys(ended.state, page)
+    for note in story.all(Present):
+        if story.policy(note.actor) == "every" and story.application.lasting and note.actor not in forgotten:
+            for lost in answered[note.actor].keys() - set(note.state):
+                yield f"{lost} was in the state of {note.actor} when {answered[note.actor][lost]} was answered; it has {note.state} now"
+
+
+STATE = (states_follow, what_was_answered_is_kept)

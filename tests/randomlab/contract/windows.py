@@ -8,7 +8,7 @@ import attrs
 
 from randomlab.contract.slowness import FAILING, STORE, happened, over
 from randomlab.contract.story import JUST, Story
-from randomlab.notes import Began, Ended, Hook, Op, State
+from randomlab.notes import Began, Ended, Hook, Op, Present, State
 from trioactors.trace.records import ChildExited, CommitFailed, StateCommitted
 
 __all__ = ["WINDOWS"]
@@ -117,13 +117,21 @@ def orderly_exits_lose_nothing(story: Story) -> Iterator[str]:
         elif isinstance(note, Hook) and note.hook == "on_stop" and note.phase == "returned":
             if story.policy(note.actor) == "within" and note.why in {"normal", "shutdown"}:
                 stopped[note.actor] = note
-        elif isinstance(note, Hook) and note.hook == "on_start" and note.phase == "begins":
+        elif isinstance(note, Began | Present) or (isinstance(note, Hook) and note.phase == "begins"):
             before = stopped.pop(note.actor, None)
-            if before is not None and before.state != note.state and _in_order(story, before, note):
+            kept = before is None or before.state == note.state or (note.state == () and _is_deleted(story, note))
+            if before is not None and not kept and _in_order(story, before, note):
                 yield f"{note.actor} exited in order at {before.at:g} with {before.state}, and began with {note.state}"
 
 
-def _in_order(story: Story, before: Hook, after: Hook) -> bool:
+def _is_deleted(story: Story, start: Began | Hook | Present) -> bool:
+    """Whether somebody had begun to delete the record of the actor and was not done: its start may have found none."""
+    forgets = [note for note in story.all(Op) if (note.what, note.target) == ("forget", start.actor)]
+    before = [note for note in forgets if story.place(note) < story.place(start)]
+    return bool({note.id for note in before if note.phase == "begins"} - {note.id for note in before if note.phase == "done"})
+
+
+def _in_order(story: Story, before: Hook, after: Began | Hook | Present) -> bool:
     """Whether the exit was in order to its end, and the store is still there."""
     if story.application.store == "memory:" and before.life != after.life:
         return False

@@ -15,7 +15,7 @@
 #     stores.py       stores that fail
 from randomlab.stage.desk import Desk
 from randomlab.stage.notebook import begin, notes_of_this_run, recorded
-from randomlab.stage.operations import resume_all
+from randomlab.stage.operations import resume_all, roll_call
 from randomlab.stage.others import idle, room
 from randomlab.stage.pages import Fallen, Page, Refused
 from randomlab.stage.stores import failing_often, made
@@ -34,5 +34,6 @@ __all__ = [
     "notes_of_this_run",
     "recorded",
     "resume_all",
+    "roll_call",
     "room",
 ]

@@ -10,7 +10,7 @@ from zlib import crc32
 import trio
 
 import trioactors as ta
-from randomlab.notes import Began, Ended, Hook, State
+from randomlab.notes import Began, Ended, Hook, Present, State
 from randomlab.stage.hand import Hand
 from randomlab.stage.notebook import next_number, note
 from randomlab.stage.pages import Page, Pages, Refused
@@ -79,6 +79,10 @@ class Desk(ta.Actor[Pages]):
     @ta.handler(reads=True)
     def peek(self) -> list[str]:
         return list(self.state.ids)
+
+    @ta.handler(reads=True)
+    def present(self) -> None:
+        note(Present, **self.where(), state=self.pages())
 
     async def on_stop(self, reason: ta.Exit) -> None:
         with self.hook("on_stop", reason):

@@ -14,7 +14,7 @@ from randomlab.notes import Op, Row
 from randomlab.stage.notebook import next_number, note, simulation
 from randomlab.stage.others import Stranger
 
-__all__ = ["operate", "resume_all", "start_guest", "stop_node"]
+__all__ = ["operate", "resume_all", "roll_call", "start_guest", "stop_node"]
 
 
 async def operate(known: str, what: str, target: str, system: ta.System) -> None:
@@ -176,19 +176,37 @@ async def start_guest(name: str, kind: type[ta.Actor[Any]], restart: ta.RestartW
     return True
 
 
-async def stop_node(known: str) -> None:
-    """Stop the whole system in order, note when, and wait until the node is up again."""
+async def stop_node(known: str, *, told: bool) -> None:
+    """Stop the whole system in order, note when, and wait until the node is up again.
+
+    If callers are *told*, they learn it from the system. Otherwise they leave first, also those to whom it owes replies.
+    """
     node = simulation().node
     life = await node.up()
     note(Op, id=known, what="end", target=f"life {life.number}", phase="begins")
     life.leave.set()
-    life.hang_up("the node is stopped")  # a watch of a client would outlast its system
+    if told:
+        note(Op, id=f"{known} told", what="told", target=f"life {life.number}", phase="begins")
+    else:
+        life.hang_up("the node is stopped")
     await node.up(after=life.number)
 
 
 async def resume_all(system: ta.System) -> None:
     """Resume every actor: one that paused itself may have fallen before it could go on."""
-    for name in [name for name in system.names() if not name.startswith(("s", "top", ":", "idle", "a.r"))]:
+    for name in _all_actors(system):
         with suppress(ta.TrioactorsError):
             note(Op, id="the end", what="pause", target=name, phase="resumes")
             await ta.resume(system.get(ta.Actor, name))
+
+
+async def roll_call(system: ta.System) -> None:
+    """Let every actor that runs note its state."""
+    for name in _all_actors(system):
+        with suppress(ta.TrioactorsError):
+            actor: Any = system.get(ta.Actor, name)
+            await actor.present()
+
+
+def _all_actors(system: ta.System) -> list[str]:
+    return [name for name in system.names() if not name.startswith(("s", "top", ":", "idle", "a.r"))]

@@ -158,10 +158,10 @@ class User:
             await self.send("cast", target, handler)
             await trio.sleep(pause)
 
-    async def end_the_life(self) -> None:
-        """Stop the whole system in order, in the middle of its work. The node starts anew."""
+    async def end_the_life(self, *, told: bool = False) -> None:
+        """Stop the whole system in order, in the middle of its work. The node starts anew. Callers are *told*, or leave first."""
         did("user end the life")
-        await stop_node(self._page().id)
+        await stop_node(self._page().id, told=told)
 
     async def watch(self, target: str, seconds: float, pause: float = 0.0) -> None:
         """Watch an actor for a while, and take a *pause* after each exit."""
