@@ -20,6 +20,8 @@ class Places:
     leaning: Mapping[str, float] = {}
     """How much more often than usual this application does an act."""
     supervisors: Sequence[str] = ()
+    dynamic: Sequence[str] = ()
+    """The supervisors among them whose children are started at run time."""
 
     def one(self, chance: random.Random) -> str:
         """An actor."""
@@ -106,6 +108,15 @@ def _start(chance: random.Random, places: Places) -> str:
     stops = chance.choice(("", "", ", stops=2"))
     rule = chance.choice(("permanent", "transient", "temporary"))
     return f"await me.start({kind}, {rule!r}, {chance.choice(places.kinds[kind])!r}{stops})"
+
+
+def _hire(chance: random.Random, places: Places) -> str:
+    """Several in a row: so there are too many sometimes."""
+    if not places.dynamic:
+        return _start(chance, places)
+    kind, under = chance.choice(sorted(places.kinds)), chance.choice(places.dynamic)
+    rule = chance.choice(("permanent", "transient", "temporary", "temporary"))
+    return f"await me.hire({under!r}, {kind}, {rule!r}, {chance.choice(places.kinds[kind])!r}, stops={chance.random() < 0.3})"
 
 
 def _start_here(chance: random.Random, places: Places) -> str:
@@ -292,6 +303,13 @@ USERS: Final = (
     Act("user look", ("SupervisorHandle.which_children",), _ask("look", "me"), waits=True, weight=1),
     Act("user end the life", (), _plain("await me.end_the_life()"), waits=True, weight=0.3),
     Act("user start", ("System.start",), _start, waits=True, weight=0.8),
+    Act(
+        "user hire",
+        ("SupervisorHandle.start_child",),
+        _hire,
+        waits=True,
+        weight=0.5,
+    ),
     Act("user pause", ("pause", "resume"), _ask("pause", "me"), waits=True, weight=0.5),
     Act(
         "user watch",

@@ -34,7 +34,11 @@ def drawn_with(chance: Chance) -> Application:
     handlers = {kind: [f"h{number}" for number in range(chance.randint(1, 4))] for kind in kinds}
     tree, makes = _tree(chance, kinds)
     supervisors = [each.name for each in tree.trees() if each.name != "top"]
-    places = Places({name: handlers[kind] for name, kind in makes.items()}, handlers, _leaning(chance), supervisors)
+    dynamic = [each.name for each in tree.trees() if each.options.get("strategy") == "dynamic"]
+    leaning = _leaning(chance)
+    if dynamic:
+        leaning["user hire"] = chance.choice((4.0, 10.0))
+    places = Places({name: handlers[kind] for name, kind in makes.items()}, handlers, leaning, supervisors, dynamic)
     users = tuple(_turns(chance, places) for _ in range(chance.randint(1, 4)))
     ends = any("end_the_life" in line.text for turns in users for line in turns)
     if ends:  # a watch of a client would outlast its system
@@ -144,14 +148,18 @@ def _tree(chance: Chance, kinds: Sequence[str]) -> tuple[Tree, dict[str, str]]:
         makes[f"{_WORD[number % len(_WORD)]}{number}"] = kind
         return Child(f"{_WORD[number % len(_WORD)]}{number}", kind, _leaf_options(chance, significant=significant))
 
-    def supervisor(depth: int) -> Tree:
+    def supervisor(depth: int, *, significant: bool = False) -> Tree:
         shutdown = chance.value("shutdown", ("any_significant", "all_significant")) if chance.takes("auto_shutdown", 0.25) else ""
         children: list[Node] = [
-            supervisor(depth + 1) if depth < 2 and chance.takes("supervisor below", 0.35) else leaf(significant=bool(shutdown))
+            supervisor(depth + 1, significant=bool(shutdown))
+            if depth < 2 and chance.takes("supervisor below", 0.35)
+            else leaf(significant=bool(shutdown))
             for _ in range(chance.randint(1, 3))
         ]
-        options = _supervisor_options(chance)
-        if shutdown and any(isinstance(child, Child) and child.options.get("significant") for child in children):
+        if chance.takes("dynamic supervisor", 0.15):
+            children.append(_dynamic(chance, f"s{next(names)}"))
+        options = _supervisor_options(chance) | (_as_child(chance, significant=significant) if depth else {})
+        if shutdown and any(child.options.get("significant") for child in children):
             options["auto_shutdown"] = shutdown
             if options.get("strategy", "one_for_one") == "one_for_one" and chance.takes("child_intensity", 0.5):
                 options["child_intensity"] = "ta.Intensity(1, 10.0)"
@@ -160,6 +168,12 @@ def _tree(chance: Chance, kinds: Sequence[str]) -> tuple[Tree, dict[str, str]]:
     inner = [supervisor(0) for _ in range(chance.randint(1, 2))]
     below = [*inner, *([leaf()] if not makes or chance.random() < 0.3 else [])]
     return Tree("top", {"intensity": "ta.Intensity(1000, 1.0)"}, tuple(below)), makes
+
+
+def _dynamic(chance: Chance, name: str) -> Tree:
+    """A supervisor whose children are started at run time. It hardly ever gives up over them: the model does not count their restarts."""
+    most = chance.value("max_children", (1, 2, 3))
+    return Tree(name, {"strategy": "dynamic", "max_children": most, "intensity": "ta.Intensity(1000, 1.0)"}, ())
 
 
 def _leaf_options(chance: Chance, *, significant: bool) -> dict[str, Any]:
@@ -185,6 +199,18 @@ def _supervisor_options(chance: Chance) -> dict[str, Any]:
         options["intensity"] = f"ta.Intensity({chance.value('intensity', (0, 1, 3, 20))}, {chance.choice((1.0, 5.0))})"
     if chance.takes("give_up", 0.15):
         options["give_up"] = "crash"
+    return options
+
+
+def _as_child(chance: Chance, *, significant: bool) -> dict[str, Any]:
+    """The options of a supervisor as a child of another one."""
+    options: dict[str, Any] = {}
+    if chance.takes("supervisor grace", 0.3):
+        options["grace"] = chance.value("supervisor grace", (0.5, 2.0))
+    if chance.takes("supervisor restart", 0.3):
+        options["restart"] = chance.value("supervisor restart", ("permanent", "transient", "temporary"))
+    if significant and chance.takes("supervisor significant", 0.5):
+        options |= {"restart": chance.value("supervisor restart", ("transient", "temporary")), "significant": True}
     return options
 
 

@@ -296,6 +296,13 @@ def test_a_name_may_be_taken_again_while_somebody_waits_for_it() -> None:
     assert "names_are_held_and_freed" in told({}, (out, begins, taken), UP)
 
 
+@pytest.mark.parametrize(("rule", "free"), [("temporary", True), ("transient", False)])
+def test_the_names_below_a_temporary_supervisor_are_free_when_it_has_exited(rule: str, *, free: bool) -> None:
+    taken = by_hand("take", "a", (1.0, 6), (1.0, 6))
+
+    assert ("names_are_held_and_freed" not in told({"restart": rule}, taken, (*UP, exits("inner", 1.0)))) is free
+
+
 @pytest.mark.parametrize(("child", "reason", "kept"), [("c", CRASH, False), ("c", LEFT, False), ("a", CRASH, True)])
 def test_a_pause_ends_with_an_exit_for_good(child: str, reason: ta.Exit, *, kept: bool) -> None:
     pause = op("pause", child, 0.5, seen=5), op("pause", child, 1.0, "paused", seen=6)

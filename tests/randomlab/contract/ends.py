@@ -140,7 +140,8 @@ def names_are_held_and_freed(story: Story) -> Iterator[str]:
         known = {note.target, *above(story, note.target)} - {":root"}
         if note.phase == "NameTaken" and _surely_free(story, known, first, note.seen):
             yield f"{note.target} was taken out of the tree, and its name is not free at {note.at:g}"
-        if note.phase == "done" and rule_of(story, note.target) != "temporary" and not _out(story, known, first):
+        forgotten = any(rule_of(story, name) == "temporary" for name in known)  # what exits for good is, with all below it
+        if note.phase == "done" and not forgotten and not _out(story, known, first):
             yield f"{note.target} is known, and somebody else got its name at {note.at:g}"
 
 

@@ -80,6 +80,8 @@ class _Stop:
     def children(self, tree: Tree, asked: float, cap: float) -> Iterator[str]:
         """Follow the stop of all children of *tree*. A start in progress is abandoned first."""
         names = members(tree)
+        if tree.options.get("strategy") == "dynamic":
+            return  # its guests stop together
         if self.story.touched(names, self.first, self.last) or self.story.changed(names, self.last):
             return
         starting = [each for each in tree.children if self._starting(each.name, asked)]

@@ -161,18 +161,25 @@ _OPERATIONS: Final[dict[str, Callable[[ta.System, str], Awaitable[None]]]] = {
 }
 
 
-async def start_guest(name: str, kind: type[ta.Actor[Any]], restart: ta.RestartWord, system: ta.System) -> bool:
-    """Start one more actor, and note whether it runs. Returns whether it was started."""
-    note(Op, id=name, what="start", target=name, phase="begins")
+async def start_guest(
+    name: str, kind: type[ta.Actor[Any]], restart: ta.RestartWord, system: ta.System, *, under: str | None = None
+) -> bool:
+    """Start one more actor, *under* a supervisor of the tree if one is named, and note whether it runs. Returns whether it was started."""
+    what = "start" if under is None else f"hire by {under}"
+    note(Op, id=name, what=what, target=name, phase="begins")
     try:
-        ref = await system.start(kind, name=name, restart=restart)
-        assert ref is system.get(kind, name) or ta.info(ref).status.down
+        if under is None:
+            ref = await system.start(kind, name=name, restart=restart)
+            assert ref is system.get(kind, name) or ta.info(ref).status.down
+        else:
+            await system.supervisor(under).start_child(ta.child(kind, name=name, restart=restart))
     except (trio.Cancelled, KeyboardInterrupt, AssertionError):
+        note(Op, id=name, what=what, target=name, phase="cancelled")
         raise
     except Exception as error:  # whatever it is, it is noted
-        note(Op, id=name, what="start", target=name, phase=type(error).__name__)
+        note(Op, id=name, what=what, target=name, phase=type(error).__name__)
         return False
-    note(Op, id=name, what="start", target=name, phase="done")
+    note(Op, id=name, what=what, target=name, phase="done")
     return True
 
 

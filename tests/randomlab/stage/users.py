@@ -119,6 +119,15 @@ class User:
         did("user start")
         await start_guest(name, kind, restart, system)
 
+    async def hire(self, under: str, kind: type[ta.Actor[Any]], restart: ta.RestartWord, handler: str, *, stops: bool) -> None:
+        """Start a guest under a supervisor of the tree, which may have too many, and cast to it. Some stop it, others leave it there."""
+        name = f"{kind.__name__} guest {self._page().id}"
+        did("user hire")
+        await self._client.use(partial(start_guest, name, kind, restart, under=under), what=f"hire {name}")
+        await self.send("cast", name, handler)
+        if stops:
+            await self.ask("stop", name)
+
     async def stop_twice(self, target: str, pause: float) -> None:
         """Stop a child, and once more after a while."""
         known = self._page().id
