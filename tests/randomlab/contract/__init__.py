@@ -9,6 +9,7 @@ from randomlab.contract.drains import DRAINS
 from randomlab.contract.ends import ENDS
 from randomlab.contract.gate import GATE
 from randomlab.contract.idleness import IDLENESS
+from randomlab.contract.letters import LETTERS
 from randomlab.contract.limits import LIMITS
 from randomlab.contract.order import ORDER
 from randomlab.contract.partings import PARTINGS
@@ -26,7 +27,7 @@ __all__ = ["RULES", "Story", "broken"]
 
 RULES = (
     *(*ORDER, *STATE, *DEADLINES, *ANSWERS, *TIMERS, *WATCHES, *WAITS, *GATE, *WINDOWS, *IDLENESS, *PARTINGS),
-    *(*SUPERVISION, *RESTARTS, *STOPS, *ENDS, *DRAINS, *LIMITS),
+    *(*SUPERVISION, *RESTARTS, *STOPS, *ENDS, *DRAINS, *LIMITS, *LETTERS),
 )
 
 

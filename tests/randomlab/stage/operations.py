@@ -54,9 +54,12 @@ async def _pause(system: ta.System, target: str) -> None:
     ref = system.get(ta.Actor, target)
     known = f"pause {next_number()}"
     try:
-        with suppress(ta.CallTimeout):  # then it is paused all the same
+        try:
             await ta.pause(ref, timeout=0.5)
-        note(Op, id=known, what="pause", target=target, phase="paused")
+        except ta.CallTimeout:  # whether it is paused now is not judged
+            note(Op, id=known, what="pause", target=target, phase="CallTimeout")
+        else:
+            note(Op, id=known, what="pause", target=target, phase="paused")
         await trio.sleep(1.0)
     finally:
         note(Op, id=known, what="pause", target=target, phase="resumes")
