@@ -13,6 +13,8 @@ import trioactors as ta
 from randomlab.contract import RULES, Story
 from randomlab.contract.gate import GATE
 from randomlab.contract.idleness import IDLENESS
+from randomlab.contract.letters import LETTERS
+from randomlab.contract.limits import LIMITS
 from randomlab.contract.partings import PARTINGS
 from randomlab.contract.windows import WINDOWS
 from randomlab.data import Application, Child, Handler, Kind, Line, Tree
@@ -342,8 +344,9 @@ def test_a_node_that_is_killed_while_a_group_stops_need_not_restart_it() -> None
     trace = [(1, record) for record in (started("kept"), exited("kept", 1.0, ta.ExitKind.CRASH), started("other", 2.0))]
 
     for again, wrong in ((9.0, []), (90.0, ["children_come_back"])):
-        story = Story(application(), (), [*trace, (2, started("kept", again))], (), 2)
-        assert [rule.__name__ for rule in RULES if list(rule(story))] == wrong
+        for store in (None, "file:"):  # a store that lasts survives the end of a run, which may be a kill
+            story = Story(application(store=store), (), [*trace, (2, started("kept", again))], (), 2)
+            assert [rule.__name__ for rule in RULES if list(rule(story))] == wrong
 
 
 def test_only_a_wait_that_is_over_before_the_handler_ends_may_be_over_for_a_cycle() -> None:
@@ -420,7 +423,8 @@ def test_callers_that_wait_when_a_whole_system_has_stopped_are_found(error: str,
 
 def test_every_rule_has_a_story_that_breaks_it() -> None:
     elsewhere = {rule.__name__ for rule in (*GATE, *IDLENESS, *PARTINGS, *WINDOWS)}  # in test_messages.py
-    elsewhere |= {"what_was_answered_is_kept", "callers_learn_of_the_end", "limits_are_kept"}
+    elsewhere |= {rule.__name__ for rule in (*LETTERS, *LIMITS)}  # in files of their names
+    elsewhere |= {"what_was_answered_is_kept", "callers_learn_of_the_end"}  # above
     found = {rule for _, _, rule in WRONG.values()} | {rule for _, rule in SUPERVISION.values()}
 
     assert {rule.__name__ for rule in RULES} - elsewhere == found

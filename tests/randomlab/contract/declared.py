@@ -14,6 +14,7 @@ from trioactors.trace.records import ChildExited, ChildFailed, ChildStarted, Tra
 
 __all__ = [
     "DYNAMIC",
+    "ROOT",
     "Backoff",
     "Life",
     "Place",
@@ -27,6 +28,8 @@ __all__ = [
     "rule_of",
 ]
 
+ROOT: Final = ":root"
+"""The supervisor of all. In a life that is killed, it has no exit."""
 DYNAMIC: Final = ":dynamic"
 """The supervisor of guests. It exits first when the whole system stops, and then only."""
 
@@ -62,7 +65,7 @@ def rule_of(story: Story, child: str) -> str:
 def above(story: Story, child: str) -> set[str]:
     """The supervisors above a child, with the root of the system."""
     parents = {each.name: tree.name for tree in story.application.tree.trees() for each in tree.children}
-    found = {":root"}
+    found = {ROOT}
     while child in parents:
         child = parents[child]
         found.add(child)

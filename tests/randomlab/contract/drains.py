@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from randomlab.contract.declared import above, lives
+from randomlab.contract.declared import ROOT, above, lives
 from randomlab.contract.hands import Window
 from randomlab.contract.story import JUST, Story
 from randomlab.notes import Finished, Op
@@ -19,8 +19,6 @@ from trioactors.trace.records import (
 )
 
 __all__ = ["DRAINS"]
-
-_ROOT = ":root"
 
 
 def _stop_timeout(story: Story) -> float:
@@ -40,7 +38,7 @@ def whole_stops_keep_their_time(story: Story) -> Iterator[str]:
     timeout, grace = _stop_timeout(story), float(story.application.settings.get("grace", 5.0))
     for begins in [note for note in story.all(Op) if note.what == "end"]:
         records = [record for life, record in story.trace if life == begins.life]
-        ended = next((each.time for each in records if isinstance(each, ChildExited) and each.child == _ROOT), None)
+        ended = next((each.time for each in records if isinstance(each, ChildExited) and each.child == ROOT), None)
         forced = next((each.time for each in records if isinstance(each, StopForced)), None)
         until = begins.at + timeout
         if forced is not None and abs(forced - until) > JUST:
@@ -56,7 +54,7 @@ def drains_leave_nothing(story: Story) -> Iterator[str]:
     paused = {note.target for note in story.all(Op) if note.what == "pause"}
     for life in lives(story):
         for place, record in life:
-            if not isinstance(record, Drained) or record.child != _ROOT or record.seconds >= _longest(story) - JUST:
+            if not isinstance(record, Drained) or record.child != ROOT or record.seconds >= _longest(story) - JUST:
                 continue
             if any(isinstance(each, StopForced) for _, each in life):
                 continue
@@ -151,7 +149,7 @@ def _forced(story: Story, life: int) -> bool:
 def callers_learn_of_the_end(story: Story) -> Iterator[str]:
     """When a whole system has stopped in order, none of its callers still waits: each has got its answer or an error."""
     told = {note.life for note in story.all(Op) if note.what == "told"}
-    roots = [(life, record) for life, record in story.trace if isinstance(record, ChildExited) and record.child == _ROOT]
+    roots = [(life, record) for life, record in story.trace if isinstance(record, ChildExited) and record.child == ROOT]
     ends = {life: record.time for life, record in roots if life in told}
     for page, got in story.got.items():
         sent = story.sent[page]

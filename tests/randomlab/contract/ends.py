@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from randomlab.contract.declared import Life, Place, above, is_for_good, is_over, lives, members, rule_of
+from randomlab.contract.declared import ROOT, Life, Place, above, is_for_good, is_over, lives, members, rule_of
 from randomlab.contract.story import JUST, Story
 from randomlab.data import Tree
 from randomlab.notes import Op, Row
@@ -137,7 +137,7 @@ def names_are_held_and_freed(story: Story) -> Iterator[str]:
         first = begun.get(note.id)
         if first is None or note.target not in leaves:
             continue
-        known = {note.target, *above(story, note.target)} - {":root"}
+        known = {note.target, *above(story, note.target)} - {ROOT}
         if note.phase == "NameTaken" and _surely_free(story, known, first, note.seen):
             yield f"{note.target} was taken out of the tree, and its name is not free at {note.at:g}"
         forgotten = any(rule_of(story, name) == "temporary" for name in known)  # what exits for good is, with all below it

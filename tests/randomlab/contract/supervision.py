@@ -53,10 +53,10 @@ def _comes_back(story: Story, tree: Tree, exited: tuple[Place, ChildExited], res
 
 
 def _cut_off(story: Story, place: Place) -> bool:
-    """Whether the node was killed so soon after that place that a group may still have been stopping."""
+    """Whether the node was killed so soon after that place that a group may still have been stopping, also at the end of the run."""
     life, record = story.trace[place]
     following = next((later.time for number, later in story.trace[place:] if number > life), math.inf)
-    return story.was_killed(life) and following - record.time < _A_STOP
+    return following - record.time < _A_STOP
 
 
 def _due(record: ChildExited, rule: str) -> bool:
