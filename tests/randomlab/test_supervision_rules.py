@@ -312,6 +312,25 @@ def test_a_pause_ends_with_an_exit_for_good(child: str, reason: ta.Exit, *, kept
     assert ("pauses_are_kept" in told({}, (*pause, begins), trace)) is kept
 
 
+@pytest.mark.parametrize(("rule", "kept"), [("temporary", False), ("permanent", True)])
+def test_a_pause_ends_with_a_temporary_supervisor(rule: str, *, kept: bool) -> None:
+    pause = op("pause", "a", 0.5, seen=5), op("pause", "a", 1.0, "paused", seen=6)
+    begins = Began(at=2.0, life=1, seen=8, actor="a", instance=2, incarnation=1, page="p", handler="h", state=())
+    trace = (*UP, exits("a", 1.0, SHUTDOWN), exits("inner", 1.0, SHUTDOWN), starts("a", 1.0))
+
+    assert ("pauses_are_kept" in told({"restart": rule}, (*pause, begins), trace)) is kept
+
+
+@pytest.mark.parametrize(("since", "time", "wrong"), [(0.5, 2.5, False), (0.5, 2.0, True), (1.0, 2.5, True)])
+def test_the_grace_of_a_child_that_stops_by_itself_is_not_counted_anew(since: float, time: float, *, wrong: bool) -> None:
+    stops = attrs.evolve(on_stop("begins", since, 5), incarnation=1, why="normal")
+    trace = (*UP, exits("b", 1.0), GaveUp(time=1.0, child="inner", restarts=1), exits("c", 1.0, SHUTDOWN))
+
+    assert (
+        "stops_take_their_graces" in told({}, [stops], (*trace, exits("a", time, KILLED), exits("inner", time, SHUTDOWN)))
+    ) is wrong
+
+
 def test_a_supervisor_further_above_may_be_free_while_another_one_stops_the_actor() -> None:
     waits = [attrs.evolve(note, target="inner") if isinstance(note, Op) else note for note in WAITS]
 

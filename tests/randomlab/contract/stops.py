@@ -73,9 +73,17 @@ class _Stop:
         if isinstance(child, Tree):
             if not self._stops_already(child):
                 yield from self.children(child, asked, until)
-        elif exited.reason.kind.value == "killed" and exited.time < until - JUST:
+        elif exited.reason.kind.value == "killed" and exited.time < until - JUST - self._stopped_for(exited, asked):
             yield f"{child.name} was asked to stop at {asked:g} and cancelled at {exited.time:g}; it had time until {until:g}"
         yield from self._starts(child.name, asked)
+
+    def _stopped_for(self, exited: ChildExited, asked: float) -> float:
+        """For how long the child had been stopping by itself when it was *asked*: its grace is not counted anew."""
+        hooks = (
+            note for note in self.story.all(Hook) if (note.hook, note.phase, note.actor) == ("on_stop", "begins", exited.child)
+        )
+        own = [note.at for note in hooks if note.incarnation == exited.incarnation and asked - 60.0 < note.at < asked]
+        return asked - own[-1] if own else 0.0
 
     def children(self, tree: Tree, asked: float, cap: float) -> Iterator[str]:
         """Follow the stop of all children of *tree*. A start in progress is abandoned first."""

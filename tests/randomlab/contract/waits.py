@@ -163,10 +163,11 @@ class _Pauses:
 def _closed(story: Story, actor: str, first: int, last: int) -> bool:
     """Whether an actor, or a supervisor above it, was given up between two places of the trace."""
     names = above(story, actor) | {actor}
-    temporary = rule_of(story, actor) == "temporary"
+    temporary = {name for name in names if rule_of(story, name) == "temporary"}
     return any(
         (isinstance(record, ChildIgnored | ChildFailed | GaveUp) and record.child in names)
-        or (record.child == actor and (is_for_good(story, record) or (temporary and isinstance(record, ChildExited))))
+        or (isinstance(record, ChildExited) and record.child in temporary)
+        or (record.child in names and is_for_good(story, record))
         for _, record in story.trace[first:last]
     )
 
