@@ -331,6 +331,14 @@ def test_the_grace_of_a_child_that_stops_by_itself_is_not_counted_anew(since: fl
     ) is wrong
 
 
+@pytest.mark.parametrize(("then", "wrong"), [((), False), ((starts("a", 2.0, 2), exits("a", 3.0, CRASH, 2)), True)])
+def test_a_child_that_failed_is_failed_when_a_start_by_hand_fails(then: Sequence[TraceRecord], *, wrong: bool) -> None:
+    failed = (exits("a", 1.0), ChildFailed(time=1.0, child="a", restarts=1, reason=CRASH), exits("a", 1.5, CRASH, 2), *then)
+    trace = (*UP, *failed)
+
+    assert ("rows_are_true" in told(OWN, [row("a", "failed", 2, len(trace))], trace)) is wrong
+
+
 def test_a_supervisor_further_above_may_be_free_while_another_one_stops_the_actor() -> None:
     waits = [attrs.evolve(note, target="inner") if isinstance(note, Op) else note for note in WAITS]
 

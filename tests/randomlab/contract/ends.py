@@ -192,6 +192,9 @@ def rows_are_true(story: Story) -> Iterator[str]:
             ChildStarted: {"running", "stopping"},
             ChildFailed: failed,
         }.get(type(latest), {"undefined", "restarting", "starting", "stopping"})
+        since = next((one for one in reversed(records) if isinstance(one, ChildStarted | ChildFailed)), None)
+        if isinstance(since, ChildFailed) and isinstance(latest, ChildExited):
+            allowed = allowed | {"failed"}  # it failed, and did not start when somebody tried
         if row.status not in allowed or row.incarnation not in (
             {number} if row.status == "running" else {0, 1, number, number + 1}
         ):
