@@ -156,10 +156,13 @@ class SupervisorLoop(Launcher):
             await self._loop()
         except StopRequested:
             pass
-        except StartFailed:
+        except StartFailed as failed:
+            self.child.runtime.ending(self.incarnation, failed)
             await self._stop_all()  # noqa: ASYNC120 - if the supervisor is killed meanwhile, the parent must see that instead
             raise
         self.set_busy()
+        if self.incarnation.asked is None:
+            self.child.runtime.ending(self.incarnation, None)
         await self._stop_all()
         if self.child.gave_up is not None and self.plan.give_up is GiveUp.CRASH:
             raise self.child.gave_up
