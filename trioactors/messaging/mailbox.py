@@ -31,9 +31,10 @@ from trioactors.messaging.messages import Admission, Call, Envelope, Sender
 from trioactors.messaging.overload import Needs
 from trioactors.scheduling.activity import Activity
 from trioactors.scheduling.deadlines import SMALLEST_SWEEP
+from trioactors.scheduling.parking import Parking
 from trioactors.settings import Overflow
 
-__all__ = ["Mailbox", "Refusal", "begin_drain", "count_shed", "end_drain", "is_over", "ledger_of", "looked_at", "refused"]
+__all__ = ["Mailbox", "Pause", "Refusal", "begin_drain", "count_shed", "end_drain", "is_over", "ledger_of", "looked_at", "refused"]
 
 
 @attrs.frozen(eq=False)
@@ -53,6 +54,20 @@ class Refusal:
 
 
 @attrs.define(eq=False)
+class Pause:
+    """One pause of an actor, from `ta.pause` to `ta.resume`."""
+
+    since: float
+    """When it began, on Trio's clock."""
+    pausing: int = 0
+    """How many calls of `ta.pause` still wait for the message in progress."""
+    stays: bool = False
+    """Whether one of them has returned. Otherwise the pause ends with the last of them, if that fails."""
+    changed: Parking = attrs.field(factory=Parking)
+    """Where they wait."""
+
+
+@attrs.define(eq=False)
 class Mailbox:
     """The messages that wait for one actor, and their account."""
 
@@ -64,10 +79,8 @@ class Mailbox:
     """Called with each cast that becomes a dead letter, and the cause."""
     queue: deque[Envelope] = attrs.field(factory=deque[Envelope], repr=False)
     active: bool = False
-    paused: bool = False
-    """Whether the actor takes no message, by `ta.pause`."""
-    paused_at: float = 0.0
-    """When it was paused, on Trio's clock."""
+    pause: Pause | None = attrs.field(default=None, repr=False)
+    """Set while the actor takes no message, by `ta.pause`."""
     attention: bool = False
     """Whether senders may be waiting for room, `lookers` are present, or the actor is paused: it then looks at that between messages."""
     lookers: list[Callable[[], None]] | tuple[()] = attrs.field(default=(), repr=False)
@@ -208,6 +221,16 @@ class Mailbox:
 
     # --- the actor's side ---
 
+    @property
+    def paused(self) -> bool:
+        """Whether the actor takes no message, by `ta.pause`."""
+        return self.pause is not None
+
+    @property
+    def parked(self) -> bool:
+        """Whether the actor waits for a message, or for the end of a pause: it runs no handler and no hook."""
+        return self._reader is not None
+
     def park(self, task: trio.lowlevel.Task) -> None:
         """Register *task*, the actor's own, as the one to wake. It is about to wait: the queue is empty, or the actor is paused."""
         self._reader = task
@@ -268,7 +291,7 @@ class Mailbox:
         """Refuse the waiting calls, turn the waiting casts into dead letters, and accept nothing more: the child will not be restarted."""
         end_drain(self)
         self.closed = Refusal(closed)
-        self.paused = False
+        self.pause = None
         while self.queue:
             envelope = self.queue.popleft()
             if isinstance(envelope, Call):
