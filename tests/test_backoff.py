@@ -132,6 +132,26 @@ async def test_an_intensity_that_is_asked_for_counts_too(autojump_clock: MockClo
     assert trio.current_time() == 1 + 2 + 4
 
 
+async def test_one_of_zero_never_waits_and_counts_as_none(autojump_clock: MockClock) -> None:
+    """Otherwise a child that fails at once would be restarted without end, in a loop that lets nothing else run."""
+    tries = list[float]()
+
+    async def fail() -> None:
+        tries.append(trio.current_time())
+        raise OSError
+
+    async with isolated_system(
+        ta.Supervisor(
+            ta.Supervisor(ta.child(fail, restart="permanent"), name="low", restart="temporary", backoff=ta.Backoff(base=0)),
+            name="top",
+        )
+    ) as system:
+        await trio.sleep(1)
+        assert "low" not in system.names()
+
+    assert tries == [0, 0, 0, 0]
+
+
 async def test_the_supervisor_serves_others_meanwhile(autojump_clock: MockClock, diary: Any) -> None:
     async with isolated_system(top(diary.worker("a"), diary.worker("b"))) as system:
         crash(diary.get(system, "a"))

@@ -81,6 +81,8 @@ class SupervisorChild(Child):
         """Remove *child* for good, and free its name."""
         if self.is_child(child):
             del self.children[child.name]
+        if child.status is ChildStatus.FAILED:  # it waits for nobody any more
+            child.status = ChildStatus.UNDEFINED
         child.forget()
 
     # --- as a child ---
