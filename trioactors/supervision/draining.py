@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 
 import trio
 
+from trioactors.errors.base import listed
 from trioactors.errors.exits import SHUTDOWN
 from trioactors.messaging.mailbox import Mailbox, begin_drain, end_drain
 from trioactors.messaging.messages import Sender
@@ -171,7 +172,7 @@ def report_drain(runtime: Runtime, name: str, began: float, mailboxes: Sequence[
     left = {mailbox.owner: len(mailbox) for mailbox in mailboxes if len(mailbox)}
     now = runtime.now()
     if left:
-        drained = f"{sum(left.values())} messages still wait in {', '.join(list(left)[:10])}"
+        drained = f"{sum(left.values())} messages still wait in {listed(left, 10)}"
         _log.warning("%s: the drain is over after %g s, and %s", name, now - began, drained)
     if runtime.observers.listeners:
         runtime.observers.emit(Drained(time=now, child=name, seconds=now - began, left=sum(left.values())))

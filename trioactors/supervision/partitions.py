@@ -30,8 +30,8 @@ class Partitions:
             await system.get(Counter, COUNTERS.of("alice")).add()
 
     The children are named `counter-0` to `counter-7`, and their supervisor `counter`. They can be supervisors, too: several dynamic ones
-    start children at the same time, for example. A key is a str, bytes or an int, and it and its equals (members of an enum, too) always belong
-    to the same child while *number* stays the same; with another number, most keys move. Raises `SpecError`.
+    start children at the same time, for example. A key is a str, bytes or an int. Equal keys (also members of enums) always belong to the
+    same child while *number* stays the same; with another number, most keys move. Raises `SpecError`.
     """
 
     name: str

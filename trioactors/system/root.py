@@ -29,6 +29,7 @@ import trio
 
 from trioactors.environment.forks import in_forked_children
 from trioactors.errors import StartFailed, StoreError, TrioactorsError
+from trioactors.errors.base import listed
 from trioactors.errors.exits import SHUTDOWN, Exit
 from trioactors.messaging.mailbox import Refusal, is_over
 from trioactors.persistence.committer import STORE
@@ -236,7 +237,7 @@ class Root:
         children = [child for child in in_start_order(self._child) if cut_by_force(child)]
         running = [child.current for child in children if child.current is not None and child.current.ended is None]
         names = tuple(incarnation.child.name for incarnation in running)
-        _log.warning("the stop is forced: %s. Cancelled: %s", why, ", ".join(names[:10]) or "nothing")
+        _log.warning("the stop is forced: %s. Cancelled: %s", why, listed(names, 10, none="nothing"))
         runtime.observers.emit(StopForced(time=runtime.now(), child=_ROOT, reason=why, running=names))
         ask_supervisors(self._child)
         for incarnation in running:
