@@ -14,7 +14,7 @@ from trio.testing import MockClock
 import trioactors as ta
 from shared.trees import top
 from trioactors.errors import RecordInvalid
-from trioactors.errors.base import listed
+from trioactors.errors.lists import listed
 from trioactors.inspect.arguments import NotCallable
 from trioactors.inspect.signatures import handler_of
 from trioactors.serializer import Serializer

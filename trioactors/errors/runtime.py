@@ -7,8 +7,9 @@ from typing import Any
 
 import trio
 
-from trioactors.errors.base import TrioactorsError, listed
+from trioactors.errors.base import TrioactorsError
 from trioactors.errors.exits import RestartEntry
+from trioactors.errors.lists import listed
 
 __all__ = [
     "ActorCrashed",

@@ -18,8 +18,8 @@ import attrs
 import trio
 
 from trioactors.errors import StoreError
-from trioactors.errors.base import listed
 from trioactors.errors.exits import Failure
+from trioactors.errors.lists import listed
 from trioactors.history.crashes import Crash, CrashBook
 from trioactors.history.figures import FigureLog
 from trioactors.history.records import Reading, Records, read_past

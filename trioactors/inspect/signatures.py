@@ -31,7 +31,7 @@ import attrs
 
 from trioactors.actors.child import ActorChild
 from trioactors.errors import WrongClass
-from trioactors.errors.base import listed
+from trioactors.errors.lists import listed
 from trioactors.inspect.arguments import Forms, NotCallable, Parameters, parameters_of
 from trioactors.inspect.plain import STATE_LIMITS, Plain, plain
 from trioactors.messaging.definitions import HandlerSpec

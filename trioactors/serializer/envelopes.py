@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 
 from trioactors.errors import RecordCorrupt, RecordTooNew, SerializationError, UsageError
-from trioactors.errors.base import listed
+from trioactors.errors.lists import listed
 from trioactors.serializer.engines import Engine, engine_for
 from trioactors.serializer.forms import OBJECT
 from trioactors.serializer.limits import Limits, check_size, checked_limits

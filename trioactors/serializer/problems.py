@@ -13,7 +13,7 @@ import attrs
 from cattrs.errors import AttributeValidationNote, BaseValidationError, ForbiddenExtraKeysError
 
 from trioactors.errors import SerializationError
-from trioactors.errors.base import listed
+from trioactors.errors.lists import listed
 
 __all__ = ["DATA_ERRORS", "Problem", "at_key", "expected", "from_group", "inside", "raised", "shown"]
 

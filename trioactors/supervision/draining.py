@@ -14,8 +14,8 @@ from contextlib import asynccontextmanager
 
 import trio
 
-from trioactors.errors.base import listed
 from trioactors.errors.exits import SHUTDOWN
+from trioactors.errors.lists import listed
 from trioactors.messaging.mailbox import Mailbox, begin_drain, end_drain
 from trioactors.messaging.messages import Sender
 from trioactors.persistence.committer import STORE

@@ -29,8 +29,8 @@ import trio
 
 from trioactors.environment.forks import in_forked_children
 from trioactors.errors import StartFailed, StoreError, TrioactorsError
-from trioactors.errors.base import listed
 from trioactors.errors.exits import SHUTDOWN, Exit
+from trioactors.errors.lists import listed
 from trioactors.messaging.mailbox import Refusal, is_over
 from trioactors.persistence.committer import STORE
 from trioactors.scheduling.deadlines import Alarm

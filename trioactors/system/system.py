@@ -12,8 +12,8 @@ import trio
 from trioactors.environment.environment import Environment
 from trioactors.environment.forks import LeftBehind, in_forked_children
 from trioactors.errors import CallTimeout, SpecError, UsageError, WrongClass
-from trioactors.errors.base import listed
 from trioactors.errors.exits import ExitKind, ExitKindWord
+from trioactors.errors.lists import listed
 from trioactors.messaging.ledger import DeadLetter, Ledger
 from trioactors.messaging.mailbox import ledger_of
 from trioactors.settings import choice, seconds

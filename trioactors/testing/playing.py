@@ -20,8 +20,8 @@ import trio
 from trio.testing import MockClock, active_thread_count
 
 from trioactors.errors import UsageError
-from trioactors.errors.base import listed
 from trioactors.errors.exits import is_group, leaves
+from trioactors.errors.lists import listed
 from trioactors.testing.clocks import ThreadGuard
 from trioactors.testing.schedules import Chooser, Playback, Policy, Recording, Tape, chooser, policy_of
 from trioactors.testing.scheduling import Schedule, scheduled

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import attrs
 
 from trioactors.environment.environment import Environment
-from trioactors.errors import SpecError, StoreError, StoreUnavailable
+from trioactors.errors import SpecError, StoreUnavailable
 from trioactors.persistence.committer import fresh
 from trioactors.persistence.store import SCAN_LIMIT, Answer, Batch, Committed, Corrupt, Found, Key, Record, Space, Store, Write
 from trioactors.settings import choice, count, flag, of_class
@@ -69,10 +69,10 @@ class Fault:
     wait: Callable[[], object] | None = None
     """Called before the operation; it may block."""
 
-    before: StoreError | None = None
-    """Raised instead of the operation."""
+    before: Exception | None = None
+    """Raised instead of the operation: the error of a store, such as `ta.StoreFull("no room")`, or any other for a bug of the store."""
 
-    after: StoreError | None = None
+    after: Exception | None = None
     """Raised after the operation."""
 
     forget: bool = False
@@ -86,9 +86,9 @@ class Fault:
             raise SpecError(f"Fault: wait={self.wait!r:.80} must be a function that is called before the operation")
         for option, error in (("before", self.before), ("after", self.after)):
             given: Any = error
-            if given is not None and not isinstance(given, StoreError):
+            if given is not None and not isinstance(given, Exception):
                 known = "ta.StoreUnavailable, StoreFull, StorePoisoned, StoreCorrupt, StoreLocked"
-                raise SpecError(f"Fault: {option}={given!r:.80} must be the error of a store, made with its text: one of {known}")
+                raise SpecError(f"Fault: {option}={given!r:.80} must be an error, made with its text; those of stores are {known}")
         if self.before is not None and self.after is not None:
             raise SpecError("Fault: after= could never be raised: with before=, the operation does not take place. Make two faults")
         if self.wait is None and self.before is None and self.after is None and not self.forget:

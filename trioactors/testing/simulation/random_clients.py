@@ -21,7 +21,7 @@ import trio
 
 from trioactors.actors.actor import Actor
 from trioactors.errors import UsageError
-from trioactors.errors.base import listed
+from trioactors.errors.lists import listed
 from trioactors.messaging.definitions import HandlerSpec
 from trioactors.messaging.handlers import Handler
 from trioactors.settings import choice
