@@ -308,6 +308,9 @@ class SupervisorHandle:
     async def start_child(self, spec: ChildSpec | Supervisor) -> Any:
         """Add a child at the end and start it. Returns the ref of an actor; None for other kinds, or if the start was ignored.
 
+        The type leaves that None out: only a class whose start raises `Ignore` gives it. Such a child is known, as *undefined*, unless the
+        supervisor is dynamic or the child temporary.
+
         Raises `ChildRunning`, `ChildRestarting` or `ChildPresent` if this supervisor knows the name, `NameTaken` if it is taken
         elsewhere, `TooManyChildren`, and `StartFailed`; the child is then forgotten, as in OTP.
         """
