@@ -111,8 +111,9 @@ def refuse_no_type(declared: Any, owner: str) -> None:
     """Raise `DefinitionError` if the argument of `Actor[...]` is a value, and no type or what stands for one."""
     known = declared is None or isinstance(declared, type | str) or get_origin(declared) is not None
     if not known and type(declared).__module__ not in _OF_TYPES:
+        shown = described(declared, repr)
         raise DefinitionError(
-            f"{owner}: Actor[{described(declared, repr):.80}] does not name the class of a state; write Actor[TheState], or Actor[None] for none"
+            f"{owner}: Actor[{shown:.80}] does not name the class of a state; write Actor[TheState], or Actor[None]"
         )
 
 

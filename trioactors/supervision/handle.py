@@ -21,7 +21,7 @@ from trioactors.errors import (
     StartFailed,
     UnknownName,
 )
-from trioactors.supervision.adding import add_child, check_depth, check_spec, status_of
+from trioactors.supervision.adding import add_child, check_depth, check_spec
 from trioactors.supervision.child import Child, leaves_for_good, start_failure, waiting_incarnation
 from trioactors.supervision.draining import drain_seconds, drained
 from trioactors.supervision.dynamic import abandon_start, independent, start_concurrently, start_error, stop_concurrently
@@ -37,7 +37,7 @@ from trioactors.supervision.specs import (
     check_significance,
 )
 from trioactors.supervision.supervisor import SupervisorLoop
-from trioactors.supervision.tree import SupervisorChild
+from trioactors.supervision.tree import SupervisorChild, status_of
 from trioactors.supervision.unreadable import unreadable
 from trioactors.supervision.wait_graph import waiting
 from trioactors.supervision.watchers import watched
@@ -367,9 +367,7 @@ class SupervisorHandle:
         """Its children as they are now, in start order."""
         self._child.runtime.check_fork()
         return tuple(
-            ChildInfo(
-                name=c.name, kind=c.spec.kind, status=status_of(self._child, c), incarnation=c.incarnation, restart=c.spec.restart
-            )
+            ChildInfo(name=c.name, kind=c.spec.kind, status=status_of(c), incarnation=c.incarnation, restart=c.spec.restart)
             for c in self._child.children.values()
         )
 

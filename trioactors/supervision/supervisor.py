@@ -14,7 +14,7 @@ been handled already, and is dropped.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Final, assert_never, cast
 
@@ -295,7 +295,7 @@ class SupervisorLoop(Launcher):
         if delay > 0:
             child.status = ChildStatus.RESTARTING
             child.restart_at = now + delay
-            self.waiting_group[child] = group
+            self.waiting_group[child] = dict.fromkeys(group)
             continuation = ContinueRestart(child, group, counts=False, reason=reason)
             self._backoffs[child] = self.child.runtime.deadlines.at(now + delay, partial(self._backoff_over, continuation))
         else:
@@ -315,7 +315,7 @@ class SupervisorLoop(Launcher):
         if running and child.spec.restart is Restart.TEMPORARY:
             self.child.forget_child(child)
 
-    async def restart_group(self, group: tuple[str, ...]) -> None:
+    async def restart_group(self, group: Iterable[str]) -> None:
         """Start the children of *group* that are down, in order. If one fails, the rest waits, and a retry is queued last."""
         for name in group:
             child = self.child.children.get(name)
@@ -324,7 +324,7 @@ class SupervisorLoop(Launcher):
             incarnation = child.current
             if incarnation is not None and incarnation.ended is not None and not incarnation.ignored:
                 child.status = ChildStatus.RESTARTING
-                self.waiting_group[child] = group
+                self.waiting_group[child] = dict.fromkeys(group)
                 self.post(ContinueRestart(child, (), counts=True, reason=incarnation.ended))
                 return
 
