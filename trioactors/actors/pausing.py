@@ -94,7 +94,9 @@ def _go_on(mailbox: Mailbox) -> None:
         mailbox.wake()
 
 
-async def _until_at_rest(child: ActorChild, pause: Pause, waiter: Incarnation | None, limit: float) -> None:
+async def _until_at_rest(  # noqa: ASYNC910 - the caller has made a checkpoint
+    child: ActorChild, pause: Pause, waiter: Incarnation | None, limit: float
+) -> None:
     """Wait until *child* runs no handler and no hook. Raises `CallTimeout` after *limit* seconds, and `UsageError` if it is resumed."""
     mailbox, name, failed = child.mailbox, child.name, list[Exception]()
 
@@ -105,7 +107,7 @@ async def _until_at_rest(child: ActorChild, pause: Pause, waiter: Incarnation | 
         failed.append(error)
         pause.changed.wake()
 
-    with looked_at(mailbox, look), watched(child, look), waiting(waiter, end, child), trio.move_on_after(limit) as scope:
+    with looked_at(mailbox, look), watched(child, look), waiting(waiter, end, child), trio.move_on_after(limit) as scope:  # noqa: ASYNC912
         while not failed and mailbox.pause is pause and runs(child) and not mailbox.parked:
             await pause.changed.wait()
     if failed:
