@@ -194,7 +194,7 @@ async def test_pause_waits_for_hooks(system: ta.System, nursery: trio.Nursery, *
     if restarts:
         await trio.sleep(2)
         slow.fail.cast_nowait()
-        await trio.sleep(1)
+        await trio.sleep(3)  # it has stopped, and starts again
     await ta.pause(slow, timeout=30.0)
 
     paused_at = trio.current_time()

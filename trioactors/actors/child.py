@@ -268,7 +268,7 @@ class ActorChild(Child):
                 busy += f" (execution_timeout: {current.spec.execution_timeout:g} s)"
         elif self.status is not ChildStatus.RUNNING:
             busy = f"is {status_of(self).value}"
-        elif mailbox.paused:
+        elif mailbox.pause:
             busy = "is paused (see ta.resume)"
         if (saver := self.saver) is not None and saver.busy:
             busy += f" and has been waiting for a commit for {now - saver.busy_since:g} s"

@@ -235,7 +235,7 @@ async def _held(mailbox: Mailbox, envelope: Envelope, task: trio.lowlevel.Task) 
 
     Otherwise do the rare work of taking a message from the queue: ticks, senders that wait for room, test hooks.
     """
-    if mailbox.paused:
+    if mailbox.pause:
         mailbox.queue.appendleft(envelope)
         mailbox.park(task)
         await wait_task_rescheduled(mailbox.unpark)

@@ -177,7 +177,7 @@ def info(ref: Ref) -> ActorInfo:
         actor=child.plan.name,
         status=status_of(child),
         restart_at=child.restart_at,
-        paused=mailbox.paused,
+        paused=mailbox.pause is not None,
         incarnation=child.incarnation,
         handling=None if current is None else current.spec.name,
         handling_since=None if current is None or incarnation is None else incarnation.began,

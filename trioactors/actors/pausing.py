@@ -11,9 +11,9 @@ import trio
 from trioactors.actors.child import ActorChild
 from trioactors.actors.ref import Ref, child_of
 from trioactors.errors import CallTimeout, UsageError
-from trioactors.messaging.mailbox import Mailbox, Pause, is_over, looked_at
+from trioactors.messaging.mailbox import Mailbox, Pause, is_over, is_parked, looked_at
 from trioactors.settings import seconds
-from trioactors.supervision.child import Child, Incarnation, waiting_incarnation
+from trioactors.supervision.child import Child, Incarnation, leaves_for_good, waiting_incarnation
 from trioactors.supervision.draining import runs
 from trioactors.supervision.wait_graph import waiting
 from trioactors.supervision.watchers import watched
@@ -36,7 +36,8 @@ async def pause(ref: Ref, *, timeout: float | None = None) -> None:
 
     Messages are accepted and wait, up to the limit of the mailbox; calls and limited casts keep their deadlines, timers fire, child tasks
     run, and a stop or a restart is carried out. The pause belongs to the name: it outlasts restarts and ends with `resume`. An actor that
-    pauses itself in a handler does so after that message. One that is paused already stays so. *timeout* is in seconds, by default the
+    pauses itself in a handler does so after that message. One that is down is paused at once, and runs its hooks when it is restarted.
+    One that is paused already stays so. *timeout* is in seconds, by default the
     call deadline of the system.
 
     Raises `CallTimeout` if what is in progress takes longer, `CallCycle` if it waits for the caller, `UsageError` if somebody resumed the
@@ -108,11 +109,11 @@ async def _until_at_rest(  # noqa: ASYNC910 - the caller has made a checkpoint
         pause.changed.wake()
 
     with looked_at(mailbox, look), watched(child, look), waiting(waiter, end, child), trio.move_on_after(limit) as scope:  # noqa: ASYNC912
-        while not failed and mailbox.pause is pause and runs(child) and not mailbox.parked:
+        while not failed and mailbox.pause is pause and runs(child) and not is_parked(mailbox):
             await pause.changed.wait()
     if failed:
         raise failed[0]
-    if is_over(mailbox):
+    if is_over(mailbox) or (leaves_for_good(child) and not runs(child)):  # its mailbox is about to be closed
         raise child.stopped()
     if mailbox.pause is not pause:
         raise UsageError(

@@ -34,7 +34,19 @@ from trioactors.scheduling.deadlines import SMALLEST_SWEEP
 from trioactors.scheduling.parking import Parking
 from trioactors.settings import Overflow
 
-__all__ = ["Mailbox", "Pause", "Refusal", "begin_drain", "count_shed", "end_drain", "is_over", "ledger_of", "looked_at", "refused"]
+__all__ = [
+    "Mailbox",
+    "Pause",
+    "Refusal",
+    "begin_drain",
+    "count_shed",
+    "end_drain",
+    "is_over",
+    "is_parked",
+    "ledger_of",
+    "looked_at",
+    "refused",
+]
 
 
 @attrs.frozen(eq=False)
@@ -221,22 +233,12 @@ class Mailbox:
 
     # --- the actor's side ---
 
-    @property
-    def paused(self) -> bool:
-        """Whether the actor takes no message, by `ta.pause`."""
-        return self.pause is not None
-
-    @property
-    def parked(self) -> bool:
-        """Whether the actor waits for a message, or for the end of a pause: it runs no handler and no hook."""
-        return self._reader is not None
-
     def park(self, task: trio.lowlevel.Task) -> None:
         """Register *task*, the actor's own, as the one to wake. It is about to wait: the queue is empty, or the actor is paused."""
         self._reader = task
         if self.attention:
             self.attend()
-            if self.paused and self.queue:
+            if self.pause and self.queue:
                 return  # messages wait, so it stays active
         self.needs = None
         self.active = False
@@ -264,7 +266,7 @@ class Mailbox:
         self.current = None
         for looker in self.lookers:
             looker()
-        self.attention = bool(self._senders or self.lookers or self.paused)
+        self.attention = bool(self._senders or self.lookers or self.pause)
 
     def _admit(self) -> None:
         """Move waiting senders in, in order, while there is room."""
@@ -320,6 +322,11 @@ def is_over(mailbox: Mailbox) -> bool:
     return mailbox.closed is not None and mailbox.closed.admits is None
 
 
+def is_parked(mailbox: Mailbox) -> bool:
+    """Whether the actor waits for a message, or for the end of a pause: it runs no handler and no hook."""
+    return mailbox._reader is not None  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its own module
+
+
 def begin_drain(mailbox: Mailbox, admits: Callable[[Sender | None], bool], at_rest: Callable[[], None]) -> None:
     """Refuse messages from now on, except from senders that *admits* admits. Calls *at_rest* when there may be no more to do.
 
@@ -334,7 +341,7 @@ def begin_drain(mailbox: Mailbox, admits: Callable[[Sender | None], bool], at_re
         )
 
     def look() -> None:
-        if mailbox.paused or not mailbox.queue:
+        if mailbox.pause or not mailbox.queue:
             at_rest()
 
     mailbox.closed = Refusal(draining, admits, look)

@@ -56,7 +56,7 @@ def in_start_order(supervisor: SupervisorChild) -> Iterator[Child]:
 
 def at_rest(child: Child) -> bool:
     """Whether *child* has handled what it has accepted, and owes no reply. A paused actor handles nothing more."""
-    paused = any(mailbox.paused and mailbox.current is None and not mailbox.held for mailbox in child.mailboxes())
+    paused = any(mailbox.pause and mailbox.current is None and not mailbox.held for mailbox in child.mailboxes())
     return (paused or not child.busy) and not (child.current is not None and child.current.owes_replies)
 
 
