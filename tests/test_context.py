@@ -12,7 +12,7 @@ import pytest
 import trio
 
 import trioactors as ta
-from trioactors.testing import crash, explore, isolated_system, restarted, run, until, virtual_environment
+from trioactors.testing import Recorder, crash, explore, isolated_system, restarted, run, until, virtual_environment
 
 
 @attrs.define
@@ -446,6 +446,25 @@ async def test_a_failing_child_task_crashes_its_actor(parent: Parent) -> None:
     assert ta.info(parent).incarnation == 2
     assert last is not None
     assert isinstance(last.error, LookupError)
+
+
+@pytest.mark.parametrize("tasks", [0, 1])
+async def test_an_actor_that_is_killed_with_its_supervisor_did_not_crash(
+    autojump_clock: trio.testing.MockClock, tasks: int
+) -> None:
+    inner = ta.Supervisor(ta.child(Parent, name="parent", grace=60.0), name="inner", grace=1.0)
+    recorder = Recorder()
+
+    async with isolated_system(ta.Supervisor(inner, name="top"), observers=[recorder]) as system:
+        parent = system.get(Parent, "parent")
+        for _ in range(tasks):
+            await parent.beat_later(100)
+        parent.busy.cast_nowait(100)
+        await trio.testing.wait_all_tasks_blocked()
+
+    ends = {record.child: record.reason for record in recorder.of(ta.ChildExited)}
+    assert str(ends["inner"]) == "killed"
+    assert str(ends["parent"]) == "killed"
 
 
 async def test_a_failing_child_task_ends_the_call_in_progress_with_its_cause(parent: Parent) -> None:

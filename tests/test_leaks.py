@@ -14,8 +14,10 @@ from trio.testing import MockClock
 
 import trioactors as ta
 from shared.trees import lasting
+from trioactors.persistence import store_at
 from trioactors.system.system import runtime_of
-from trioactors.testing import Leak, ThreadGuard, isolated_system
+from trioactors.testing import Leak, SlowWorker, ThreadGuard, isolated_system, virtual_environment
+from trioactors.testing.stores import FaultyStore
 
 
 class Idle(ta.Actor[None]):
@@ -276,6 +278,16 @@ async def test_a_task_of_the_tests_own_nursery_is_no_leak(autojump_clock: MockCl
 async def test_an_idle_worker_thread_is_no_leak(autojump_clock: MockClock) -> None:
     async with isolated_system():
         await trio.to_thread.run_sync(int)
+
+
+async def test_a_slow_store_that_is_left_behind_while_it_closes_is_no_leak(autojump_clock: MockClock) -> None:
+    slow = SlowWorker(0.0)
+    store = FaultyStore(store_at("memory:"), blocking=True)
+
+    async with isolated_system(store=store, environment=virtual_environment(worker=slow), settings=ta.Settings(grace=1.0)):
+        slow.seconds = 3.0
+
+    assert trio.current_time() == 1.0
 
 
 async def test_what_was_there_before_is_no_leak(autojump_clock: MockClock) -> None:

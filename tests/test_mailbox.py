@@ -7,7 +7,7 @@ import pytest
 import trio
 
 import trioactors as ta
-from trioactors.testing import crash, isolated_system, restarted
+from trioactors.testing import crash, explore, isolated_system, kill, restarted
 
 
 @attrs.define
@@ -341,6 +341,48 @@ async def test_who_waits_for_room_gets_it_when_a_crash_takes_back_a_tick(system:
 
     assert ta.info(tiny).ledger.waiting == 0
     assert await tiny.seen() == [1]
+
+
+def test_an_actor_may_be_killed_in_the_moment_in_which_it_lets_a_sender_in() -> None:
+    class Tiny(Small, mailbox=1):
+        pass
+
+    async def main() -> None:
+        async with isolated_system() as system:
+            tiny = await system.start(Tiny, name="tiny")
+            await tiny.tick_later(1)
+            await tiny.wait_and_cancel.cast(2)
+            await trio.sleep(1.5)
+
+            await tiny.keep.cast(1)
+            kill(tiny)
+            await restarted(tiny)
+            await system.quiesce()
+
+            assert ta.info(tiny).ledger.handled == 3
+
+    explore(main, seeds=20)
+
+
+async def test_an_observer_may_stop_an_actor_that_tells_it_of_a_sender_let_in(system: ta.System) -> None:
+    class Tiny(Small, mailbox=1):
+        pass
+
+    tiny = await system.start(Tiny, name="tiny")
+    await tiny.tick_later(1)
+    await tiny.wait_and_cancel.cast(2)
+    await trio.sleep(1.5)
+
+    def stop(record: ta.TraceRecord) -> None:
+        if isinstance(record, ta.MessageAccepted) and record.handler == "keep":
+            kill(tiny)
+
+    system.observe(stop)
+    await tiny.keep.cast(1)
+    await restarted(tiny)
+    await system.quiesce()
+
+    assert ta.info(tiny).ledger.handled == 3
 
 
 # --- what can be seen ---

@@ -9,11 +9,12 @@ from functools import partial
 import attrs
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 import trioactors as ta
 from trioactors.actors.ref import child_of
 from trioactors.messaging.overload import SHORTEST, cannot_finish, learned_from_cut, learned_from_late
+from trioactors.testing import isolated_system
 
 
 class Server(ta.Actor[None]):
@@ -187,6 +188,63 @@ async def test_a_call_that_is_begun_in_vain_no_more_waits_for_its_deadline_all_t
 
         assert trio.current_time() == pytest.approx(3.1)
     assert ta.info(server).ledger.expired == 1
+
+
+async def _dropped(server: Server, ends: list[tuple[float, str]]) -> None:
+    """A call that has 1.1 seconds left when its turn comes, after a message that showed that 2 seconds are too little."""
+    try:
+        await server.work.within(3.0)()
+    except ta.DeliveryError as error:
+        ends.append((trio.current_time(), type(error).__name__))
+
+
+async def test_the_caller_of_a_dropped_call_is_told_at_once_that_the_actor_has_stopped(system: ta.System) -> None:
+    server = await system.start(Server)
+    ends: list[tuple[float, str]] = []
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_in_vain, server)
+        await trio.sleep(0.1)
+        nursery.start_soon(_dropped, server, ends)
+        await trio.sleep(2.4)
+
+        await ta.stop(server)
+
+    assert ends == [(2.5, "ActorStopped")]
+
+
+async def test_the_caller_of_a_dropped_call_is_told_at_once_that_the_system_has_ended(autojump_clock: MockClock) -> None:
+    ends: list[tuple[float, str]] = []
+    async with trio.open_nursery() as nursery, isolated_system() as system:
+        server = await system.start(Server)
+        nursery.start_soon(_in_vain, server)
+        await trio.sleep(0.1)
+        nursery.start_soon(_dropped, server, ends)
+        await trio.sleep(2.4)
+
+    assert ends == [(2.5, "ActorStopped")]
+
+
+async def test_the_caller_of_a_dropped_call_waits_on_while_its_actor_is_restarted(system: ta.System) -> None:
+    server = await system.start(Server)
+    ends: list[tuple[float, str]] = []
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_in_vain, server)
+        await trio.sleep(0.1)
+        nursery.start_soon(_dropped, server, ends)
+        await trio.sleep(2.4)
+
+        server.fail.cast_nowait()
+
+    assert ends == [(pytest.approx(3.1), "CallTimeout")]
+
+
+async def test_an_actor_keeps_no_dropped_call_whose_caller_has_gone(system: ta.System) -> None:
+    server, crowd = await system.start(Server), Crowd()
+
+    await crowd.come(server, steadily(1_000), 2, 0.1)
+
+    assert ta.info(server).ledger.expired > 0
+    assert not child_of(server).mailbox.shed
 
 
 async def test_casts_are_begun_as_long_as_their_deadline_is_not_over(system: ta.System) -> None:

@@ -132,6 +132,25 @@ def test_a_thread_whose_run_is_over_ends_with_the_call_it_is_at() -> None:
     assert told == []
 
 
+def test_a_store_that_its_run_has_left_behind_is_closed_all_the_same_when_its_disk_answers() -> None:
+    gate, ends = threading.Lock(), list[str]()
+
+    async def main() -> threading.Thread:
+        before = our_threads()
+        worker = ThreadWorker()
+        worker.submit(gate.acquire, lambda _: ends.append("answered"))
+        worker.submit(lambda: ends.append("closed"), lambda _: ends.append("told"))
+        worker.close()
+        (thread,) = our_threads() - before
+        return thread
+
+    with gate:
+        thread = trio.run(main)
+    thread.join()
+
+    assert ends == ["closed"]
+
+
 async def test_a_real_run_gets_a_thread() -> None:
     worker = worker_for_this_run()
     assert isinstance(worker, ThreadWorker)

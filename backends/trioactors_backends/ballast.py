@@ -4,26 +4,29 @@ A new generation is what makes room, and writing it takes room: that of one snap
 late to ask for that much. So the store holds it from the first commit on, in a file that does nothing else. The file is removed before a
 snapshot is written and made again after the old generation is removed, so it never adds to the peak.
 
-It is not needed for anything but room. It is never synced, its content means nothing, an opening does without it, and a failure to make or
-to remove it is no error. It grows by half as much again when the data has grown, and not with each commit.
-
-If live data fills the disk, so that no new generation finds room even without the ballast, it gives room to the commits that make the data
-smaller. Otherwise nothing could ever be removed from such a store.
+Its length decides which commits are written (`room`). It is never synced, its content means nothing, and an opening does without it. If it
+cannot be made for another reason than lack of room, nothing is known about the room, and commits are written as long as they find some.
+It grows by half as much again when the data has grown, and not with each commit.
 """
 
 from __future__ import annotations
 
+import errno
+import os
+import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import attrs
 
-from trioactors.environment import Disk, refusal
-from trioactors.errors import StoreError, StoreFull
+from trioactors.environment import Disk, is_full, refusal
+from trioactors.errors import StoreError, StoreFull, StoreUnavailable
 from trioactors_backends.generations import snapshot_bytes, snapshot_name
 from trioactors_backends.keyspace import Keyspace
 from trioactors_backends.recovery import Folder
 from trioactors_backends.refusals import sure
+from trioactors_backends.room import BLOCK, RESERVE, ROUNDING, Sizes, enough, in_blocks, wanted
 
 __all__ = ["BALLAST", "Ballast", "discard", "no_room_to_open", "not_written", "room_for", "settle"]
 
@@ -33,19 +36,13 @@ BALLAST = "ballast"
 _LEAST = 64 * 1024
 """The smallest ballast, in bytes."""
 
-_RESCUE = 16 * 1024
+_RESCUE = 24 * 1024
 """What is held where there is no room for more, in bytes: enough to remove some records."""
 
-_ROUNDING = 16 * 1024
-"""What a new generation takes besides the bytes in its files: the rest of their last blocks, and their names."""
 
-_BLOCK = 4 * 1024
-"""The bytes in a block of most file systems. The log grows by so many, at least, between two looks at the size of the ballast."""
-
-
-def room_for(keyspace: Keyspace) -> int:
-    """The room that a new generation takes, in bytes."""
-    return snapshot_bytes(keyspace) + _ROUNDING
+def room_for(snapshot: int) -> int:
+    """The ballast that lets every commit be written after which a snapshot takes no more than *snapshot* bytes."""
+    return in_blocks(snapshot + ROUNDING + RESERVE)
 
 
 @attrs.define
@@ -58,49 +55,78 @@ class Ballast:
     """The bytes that are held, as far as known: 0 until `hold` has looked."""
 
     due: int = 0
-    """The length of the log from which on the ballast may be too small, in bytes."""
+    """The length of the log up to which the ballast is surely enough, in bytes."""
+
+    refused: OSError = attrs.field(factory=lambda: OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+    """Why it could not be made larger when that was tried last."""
+
+    _known: bool = True
+    """Whether lack of room is all that kept the file from being made larger."""
+
+    _again: int = 0
+    """The length of the log from which on more than is needed is asked for again, in bytes."""
 
     @property
     def path(self) -> Path:
         """The path of the file."""
         return self.folder / BALLAST
 
-    def hold(self, keyspace: Keyspace, end: int) -> bool:
-        """Hold the room for a new generation of *keyspace*, while the log is *end* bytes long. Returns whether it is held."""
-        room = room_for(keyspace)
-        if self.size < room + room // 8:
-            self._grow(room)
-        self.due = end + max(_BLOCK, self.size - room if self.size >= room else room // 16)  # the data grows no faster than the log
-        return self.size >= room - _ROUNDING
+    @property
+    def held(self) -> int | None:
+        """The bytes that are held. None if the file cannot be made for another reason than lack of room."""
+        return self.size if self._known else None
 
-    def give(self, size: int) -> bool:
-        """Make room for *size* bytes by cutting the file. Returns whether it was long enough."""
+    def hold(self, room: int, end: int, sizes: Sizes | None = None) -> None:
+        """Hold *room* bytes, or more, while the log is *end* bytes long. *sizes* are those of a commit that may do with less."""
+        least = room if sizes is None else 0 if sizes.removes else wanted(sizes)
+        ahead = self.size < room + room // 8 and end >= self._again
+        if ahead or self.size < least or not self.size:
+            self._again = end + max(BLOCK, room // 16)
+            self._grow(
+                [*([max(_LEAST, room + room // 2)] if ahead else []), room, *([] if sizes is None else [least, enough(sizes)])]
+            )
+        self.look(room, end)
+        if self.held is None:
+            self.due = end + max(BLOCK, room // 16)
+
+    def look(self, room: int, end: int) -> None:
+        """Find out how far the log can grow from *end*, while *room* is needed. The data grows no faster than the log."""
+        self.due = end + max(0, self.size - room)
+
+    def cut(self, left: int) -> bool:
+        """Make room by cutting the file to *left* bytes. Returns whether that worked."""
         with suppress(OSError):
-            left = (self.size - size) // _BLOCK * _BLOCK
-            if left > 0 and self.disk.reserve(self.path, left):
-                self.size = left
+            if self.disk.reserve(self.path, left):
+                self.size, self._again = left, sys.maxsize  # what was given up is not asked for again before the next clean-up
                 return True
         return False
 
     def release(self) -> None:
         """Remove the file, unless it is another program's."""
-        self.size = 0
+        self.size = self.due = self._again = 0
         with suppress(OSError):
             if self._is_empty():
                 self.disk.remove(self.path)
 
-    def _grow(self, room: int) -> None:
+    def _grow(self, sizes: Sequence[int]) -> None:
+        """Make the file as long as the first of *sizes* for which there is room. If there is none, find out what is held."""
         left = self.size or self._left()
-        for size in (max(_LEAST, room + room // 2), max(room, left), max(_RESCUE, left)):
-            with suppress(OSError):
-                if self.disk.reserve(self.path, size):
-                    self.size = size
+        self._known = True
+        first, *others = sizes
+        smaller = sorted({*others, max(_RESCUE, left), left}, reverse=True)
+        for size in (first, *(each for each in smaller if self.size < each < first)):
+            try:
+                self._known = self.disk.reserve(self.path, size)
+            except OSError as error:
+                self.refused, self._known = error, left > 0 or is_full(error)
+            else:
+                self.size = size if self._known else 0
                 return
 
     def _left(self) -> int:
         """The length of the file that an earlier process left."""
         with suppress(OSError):
-            if BALLAST in self.disk.names(self.folder):
+            if BALLAST in self.disk.names(self.folder) and self._is_empty():
                 file = self.disk.open(self.path)
                 try:
                     return file.size
@@ -112,7 +138,7 @@ class Ballast:
         """Whether the file begins with zeros. One with something in it was not made by a store."""
         file = self.disk.open(self.path)
         try:
-            return not file.read_at(0, _BLOCK).strip(b"\0")
+            return not file.read_at(0, BLOCK).strip(b"\0")
         finally:
             file.close()
 
@@ -146,18 +172,21 @@ def settle(disk: Disk, place: Path, files: Folder, first: int, *, used: bool) ->
             disk.remove(place / name)
 
 
-def not_written(error: OSError, where: Path, keyspace: Keyspace, *, used: bool) -> StoreError:
-    """Make the error for a commit that the disk refused. *used* says whether there is anything in the log that could be cleaned up."""
+def not_written(error: OSError, where: Path, keyspace: Keyspace, sizes: Sizes) -> StoreError:
+    """Make the error for a commit that the disk has no room for. *error* says why, or why the ballast could not be made larger."""
     refused = refusal(error, f"{where}: the commit was not written")
     if not isinstance(refused, StoreFull):
-        return refused
-    rest = f"a clean-up needs {room_for(keyspace):,} bytes of room for a moment" if used else "there is nothing to clean up"
-    return StoreFull(f"{refused} {keyspace.live_bytes:,} bytes of data are alive, and {rest}.")
+        return StoreUnavailable(f"{refused}. The file {BALLAST!r} cannot be made larger.")
+    others = "" if sizes.removes else " Removing records makes room, too."
+    return StoreFull(
+        f"{refused} {keyspace.live_bytes:,} bytes of data are alive, and after this commit {wanted(sizes):,} bytes of room must be left, "
+        f"so that a clean-up fits.{others}"
+    )
 
 
 def no_room_to_open(where: Path, keyspace: Keyspace, refused: StoreFull) -> StoreFull:
     """A store that was not closed in order cannot be written once more."""
     return StoreFull(
         f"{where} cannot be opened yet: it was not closed in order, so everything is written once more, which takes "
-        f"{room_for(keyspace):,} bytes of room for a moment. {refused}"
+        f"{snapshot_bytes(keyspace) + ROUNDING:,} bytes of room for a moment. {refused}"
     )

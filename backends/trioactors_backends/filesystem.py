@@ -34,51 +34,20 @@ from trioactors.persistence import (
     Space,
     Verification,
 )
-from trioactors_backends.ballast import BALLAST, Ballast, discard, no_room_to_open, not_written, settle
-from trioactors_backends.frames import HEADER_BYTES, Header, Kind, pack_frame
-from trioactors_backends.generations import log_name, new_identity, start_log, write_generation, write_store
+from trioactors_backends.ballast import BALLAST, Ballast, discard, no_room_to_open, not_written, room_for, settle
+from trioactors_backends.frames import HEADER_BYTES, Header, Kind
+from trioactors_backends.generations import log_name, new_identity, snapshot_bytes, start_log, write_generation, write_store
 from trioactors_backends.keyspace import Entry, Keyspace, entry_of
+from trioactors_backends.opened import Opened
 from trioactors_backends.ownership import Mark, Ownership
 from trioactors_backends.recovery import Folder, Recovered, recover
-from trioactors_backends.refusals import absent, already_open, deleted, not_open, poisoned, sure
+from trioactors_backends.refusals import absent, already_open, deleted, not_open, poisoned
+from trioactors_backends.room import Sizes, Step, left_by, next_step
 
 __all__ = ["FilesystemStore"]
 
 _OWNER = "owner"
 _OWN = (_OWNER, BALLAST)
-
-
-@attrs.define
-class _Open:
-    """The state of an open store."""
-
-    environment: Environment
-    ownership: Ownership
-    header: Header
-    keyspace: Keyspace
-    log: DiskFile
-    last: int
-    """The number of the last frame."""
-
-    end: int
-    """The offset of the next frame."""
-
-    due: int
-    """The length from which the log is too long, in bytes."""
-
-    ballast: Ballast
-    stale: bool = False
-    """Whether the disk may hold less than was read, so that everything must be written again before a commit."""
-
-    poison: StorePoisoned | None = None
-
-    @property
-    def disk(self) -> Disk:
-        return self.environment.disk
-
-    def hold_ballast(self) -> bool:
-        """Hold the room that a new generation takes, if there is that much. Returns whether it is held."""
-        return self.ballast.hold(self.keyspace, self.end)
 
 
 class FilesystemStore:
@@ -87,7 +56,7 @@ class FilesystemStore:
     def __init__(self, folder: str | os.PathLike[str], options: Options | None = None) -> None:
         self._folder = Path(folder).resolve()
         self._options = Options() if options is None else options
-        self._state: _Open | None = None
+        self._state: Opened | None = None
         self._left = False
         in_forked_children(self, FilesystemStore._leave)
 
@@ -149,8 +118,6 @@ class FilesystemStore:
         state.keyspace.apply(entries, decision.sequence)
         if self.blocking:
             state.ownership.acknowledge(Mark(state.header.identity, state.last))
-        if state.end >= state.ballast.due:
-            state.hold_ballast()
         return decision.answers
 
     def backup(self, to: Path) -> None:
@@ -197,7 +164,7 @@ class FilesystemStore:
         if self._options.create is Creation.REFUSE:
             raise absent(f"in {self._folder}")
 
-    def _start(self, environment: Environment, ownership: Ownership) -> _Open:
+    def _start(self, environment: Environment, ownership: Ownership) -> Opened:
         """Recover the store, or make a new one."""
         disk = environment.disk
         folder = self._look(disk)  # again: the first look was before the lock
@@ -217,76 +184,84 @@ class FilesystemStore:
             undo.pop_all()
         return state
 
-    def _create(self, environment: Environment, ownership: Ownership) -> _Open:
+    def _create(self, environment: Environment, ownership: Ownership) -> Opened:
         header = self._header(new_identity(environment), first=1, sequence=0)
         log = start_log(environment.disk, self._folder, header)
         ownership.acknowledge(Mark(header.identity, 0))
-        return _Open(
-            environment, ownership, header, Keyspace(), log, 0, HEADER_BYTES, self._due(0), Ballast(environment.disk, self._folder)
+        return Opened(
+            environment,
+            self._folder,
+            ownership,
+            header,
+            Keyspace(),
+            log,
+            last=0,
+            end=HEADER_BYTES,
+            due=self._due(0),
+            ballast=Ballast(environment.disk, self._folder),
         )
 
-    def _resume(self, environment: Environment, ownership: Ownership, found: Recovered) -> _Open:
+    def _resume(self, environment: Environment, ownership: Ownership, found: Recovered) -> Opened:
         """Continue with the log that was found. It is stale unless the store was closed in order."""
         log = self._open_file(environment.disk, log_name(found.header.first))
         closed = ownership.mark == Mark(found.header.identity, found.last, clean=True)
         sound = found.tidy and closed and found.header.durability is self._options.durability
         due, ballast = self._due(found.keyspace.live_bytes), Ballast(environment.disk, self._folder)
-        return _Open(
-            environment, ownership, found.header, found.keyspace, log, found.last, found.end, due, ballast, stale=not sound
+        return Opened(
+            environment,
+            self._folder,
+            ownership,
+            found.header,
+            found.keyspace,
+            log,
+            last=found.last,
+            end=found.end,
+            due=due,
+            ballast=ballast,
+            stale=not sound,
         )
 
-    def _append(self, state: _Open, entries: Sequence[Entry]) -> int:
+    def _append(self, state: Opened, entries: Sequence[Entry]) -> int:
         """Append a frame and sync it. Returns its length."""
-        try:
-            size = self._write(state, entries)
-        except StoreFull:
-            if not self._gain(state, entries):
-                raise
-            size = self._write(state, entries)
+        frame = state.frame(entries)
+        if state.end + len(frame) > state.ballast.due:
+            state.ballast.look(room_for(snapshot_bytes(state.keyspace)), state.end)
+        if state.end + len(frame) > state.ballast.due or state.write(frame) is not None:
+            frame = self._find_room(state, entries, frame)
         if self.blocking:
-            self._sync(state)
-        return size
-
-    def _write(self, state: _Open, entries: Sequence[Entry]) -> int:
-        frame = pack_frame(state.last + 1, entries, state.header.identity)
-        try:
-            state.log.write(state.end, frame)
-        except OSError as error:
-            self._take_back(state)
-            raise not_written(error, self._folder, state.keyspace, used=state.end > HEADER_BYTES) from error
+            state.sync()
         return len(frame)
 
-    def _take_back(self, state: _Open) -> None:
-        """Cut off a frame that was only partly written."""
-        try:
-            state.log.truncate(state.end)
-        except OSError as error:
-            state.poison = StorePoisoned(
-                f"{self._folder}: a partly written frame cannot be cut off ({error.strerror}). Close the store and open it again."
-            )
-            raise state.poison from error
+    def _find_room(self, state: Opened, entries: Sequence[Entry], frame: bytes) -> bytes:
+        """Write *frame* as the rules of `room` allow, on a disk that may be full. Returns it as it was written."""
+        if state.littered:
+            self._sweep(state)
+        refused: OSError | None = None
+        tried: set[Step] = set()
+        while True:
+            sizes = self._hold(state, entries, frame) if Step.WRITE not in tried else state.sizes(entries, frame)
+            step = next_step(sizes, tried)
+            tried.add(step)
+            if step is Step.REFUSE:
+                state.ballast.due = 0
+                error = refused or state.ballast.refused
+                raise not_written(error, self._folder, state.keyspace, sizes) from error
+            if step is Step.CLEAN_UP:
+                if self._clean_up(state):
+                    frame, tried = state.frame(entries), {Step.CLEAN_UP}
+            elif step is Step.WRITE or state.ballast.cut(left_by(step, sizes)):
+                refused = state.write(frame)
+                if refused is None:
+                    return frame
 
-    def _sync(self, state: _Open) -> None:
-        try:
-            with sure(self._folder):
-                state.log.sync()
-        except StorePoisoned as poison:
-            state.poison = poison
-            raise
+    def _hold(self, state: Opened, entries: Sequence[Entry], frame: bytes) -> Sizes:
+        """Hold the room that must be left after the commit."""
+        sizes = state.sizes(entries, frame)
+        state.ballast.hold(room_for(sizes.after), state.end + len(frame), sizes)
+        return attrs.evolve(sizes, held=state.ballast.held)
 
-    def _gain(self, state: _Open, entries: Sequence[Entry]) -> bool:
-        """Make room for a commit: begin a new generation, or let the ballast give some if less data is alive after it.
-
-        No new generation is tried if the log is empty, or if no ballast can be held: then there is no room for a snapshot either.
-        """
-        first = state.header.first
-        if state.end > HEADER_BYTES and state.hold_ballast():
-            self._clean_up(state)
-        shrinks = state.keyspace.growth(entries) < 0
-        return state.header.first != first or (shrinks and state.ballast.give(len(pack_frame(0, entries, b""))))
-
-    def _clean_up(self, state: _Open) -> None:
-        """Begin a new generation. If there is no room for one, let the old log grow for a while, at most until the disk is full."""
+    def _clean_up(self, state: Opened) -> bool:
+        """Begin a new generation, and return True. If that is impossible now, let the old log grow for a while."""
         try:
             self._renew(state)
         except StoreUnavailable:
@@ -294,14 +269,15 @@ class FilesystemStore:
             if state.stale:
                 raise
             state.due = state.end + self._options.limits.slack_bytes
-            return
+            return False
         except StorePoisoned as poison:
             state.poison = poison
             raise
         self._sweep(state)
         state.hold_ballast()
+        return True
 
-    def _renew_in_opening(self, state: _Open, files: Folder) -> None:
+    def _renew_in_opening(self, state: Opened, files: Folder) -> None:
         """Renew. If there is no room, remove what an earlier process left behind in *files*, and try once more."""
         try:
             try:
@@ -315,22 +291,24 @@ class FilesystemStore:
             state.hold_ballast()
             raise no_room_to_open(self._folder, state.keyspace, full) from full
 
-    def _renew(self, state: _Open) -> None:
+    def _renew(self, state: Opened) -> None:
         """Write everything as a new generation, and continue with that.
 
         The names of its files must be new: after a failed sync of the folder, a name can exist and still never become durable. If this
         fails, the next opening must write everything again, so the mark first says that the store is not closed in order.
         """
-        if state.ownership.mark is not None and state.ownership.mark.clean:
-            state.ownership.acknowledge(attrs.evolve(state.ownership.mark, clean=False))
         files = self._list(state.disk)
         if BALLAST in files.own:
             state.ballast.release()
+        mark = state.ownership.mark
+        if mark is not None and mark.clean and (error := state.ownership.acknowledge(attrs.evolve(mark, clean=False))) is not None:
+            raise refusal(error, f"{self._folder}/{_OWNER} cannot be written")
         first = max(state.last, files.newest) + 1
         header = self._header(state.header.identity, first, state.keyspace.sequence)
         try:
             log = write_generation(state.disk, self._folder, header, state.keyspace)
         except StoreFull:
+            state.littered = True
             discard(state.disk, self._folder, self._list(state.disk), state.header.first)
             raise
         state.log.close()
@@ -339,19 +317,21 @@ class FilesystemStore:
         state.stale = False
         state.ownership.acknowledge(Mark(header.identity, state.last))
 
-    def _sweep(self, state: _Open) -> None:
+    def _sweep(self, state: Opened) -> None:
         """Remove the files of earlier generations; those that cannot be removed now are removed later."""
         if state.stale:
             return
+        state.littered = True
         try:
             for name in self._list(state.disk).others(state.header.first):
                 state.disk.remove(self._folder / name)
         except (OSError, StoreUnavailable):
             return
+        state.littered = False
 
-    def _finish(self, state: _Open) -> None:
+    def _finish(self, state: Opened) -> None:
         if not self.blocking:
-            self._sync(state)
+            state.sync()
         state.ownership.acknowledge(Mark(state.header.identity, state.last, clean=True))
 
     def _list(self, disk: Disk) -> Folder:
@@ -382,7 +362,7 @@ class FilesystemStore:
         except OSError as error:
             raise refusal(error, f"{self._folder}/{name}") from error
 
-    def _check_files(self, state: _Open) -> None:
+    def _check_files(self, state: Opened) -> None:
         """Raise `StoreUnavailable` if the files were deleted, moved or replaced: no later opening would find a commit."""
         try:
             if state.log.linked and state.ownership.linked:
@@ -391,7 +371,7 @@ class FilesystemStore:
             raise refusal(error, f"{self._folder} cannot be found") from error
         raise deleted(self._folder)
 
-    def _sound(self) -> _Open:
+    def _sound(self) -> Opened:
         """Return the state of the open store. Raises if the store is closed or poisoned."""
         if self._state is None:
             raise not_open(f"the store in {self._folder}", left=self._left)

@@ -42,9 +42,9 @@ def snapshot_name(first: int) -> str:
     return f"{first:020d}.snapshot"
 
 
-def snapshot_bytes(keyspace: Keyspace) -> int:
-    """The length of a snapshot of *keyspace*, or a little more."""
-    data, count = keyspace.stored_bytes, len(keyspace)
+def snapshot_bytes(keyspace: Keyspace, changes: Iterable[Entry] = ()) -> int:
+    """The length of a snapshot of *keyspace* after the *changes*, or a little more."""
+    data, count = keyspace.stored_after(changes)
     frames = data // _CHUNK_BYTES + count // _CHUNK_ENTRIES + 2  # the last two: entries that fill no frame, and the empty frame
     return 2 * HEADER_BYTES + data + count * ENTRY_BYTES + frames * FRAME_BYTES
 

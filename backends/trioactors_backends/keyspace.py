@@ -71,11 +71,6 @@ class Keyspace:
     def __len__(self) -> int:
         return sum(len(shelf.names) for shelf in self._shelves.values())
 
-    @property
-    def stored_bytes(self) -> int:
-        """The bytes of all data and names as they are stored."""
-        return self.live_bytes + sum(shelf.wide for shelf in self._shelves.values())
-
     def revision(self, key: Key) -> int:
         """The revision of the key; `ABSENT` if it has no record."""
         entry = self._shelves[key.space].entries.get(key.name)
@@ -107,9 +102,14 @@ class Keyspace:
                 shelf.put(entry)
         self.sequence = sequence
 
-    def growth(self, entries: Iterable[Entry]) -> int:
-        """The bytes by which the live data would grow if each of *entries*, for different keys, were applied."""
-        return sum(_weight(entry) - _weight(self._shelves[entry.key.space].entries.get(entry.key.name)) for entry in entries)
+    def stored_after(self, changes: Iterable[Entry]) -> tuple[int, int]:
+        """The bytes of all data and names as they are stored, and the number of records, if the *changes* were applied."""
+        data, count = self.live_bytes + sum(shelf.wide for shelf in self._shelves.values()), len(self)
+        for key, entry in {entry.key: entry for entry in changes}.items():
+            old = self._shelves[key.space].entries.get(key.name)
+            data += _stored(entry) - _stored(old)
+            count += (entry.data is not None) - (old is not None)
+        return data, count
 
     def entries(self) -> Iterator[Entry]:
         """Yield all entries, space by space, in order of names."""
@@ -120,6 +120,10 @@ class Keyspace:
 
 def _weight(entry: Entry | None) -> int:
     return 0 if entry is None or entry.data is None else len(entry.data) + len(entry.key.name)
+
+
+def _stored(entry: Entry | None) -> int:
+    return 0 if entry is None or entry.data is None else len(entry.data) + len(entry.key.name.encode())
 
 
 def _verified(entry: Entry) -> Record | Corrupt:

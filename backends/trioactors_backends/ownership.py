@@ -9,7 +9,6 @@ itself. So it can be behind the store but not ahead of it: a store that is behin
 from __future__ import annotations
 
 import struct
-from contextlib import suppress
 from pathlib import Path
 from zlib import crc32
 
@@ -82,11 +81,17 @@ class Ownership:
         """Whether the file still has its name, so that another owner would find the lock."""
         return self._file.linked
 
-    def acknowledge(self, mark: Mark) -> None:
-        """Write *mark* to the file."""
-        self.mark = mark
-        with suppress(OSError):  # an older mark says less, but nothing wrong; the commit itself is on the disk already
+    def acknowledge(self, mark: Mark) -> OSError | None:
+        """Write *mark* to the file. Returns the error if that failed.
+
+        After a commit it may be ignored: an older mark says less, but nothing wrong, and the commit itself is on the disk already.
+        """
+        try:
             self._file.write(0, mark.pack())
+        except OSError as error:
+            return error
+        self.mark = mark
+        return None
 
     def release(self) -> None:
         """Unlock the file."""

@@ -85,13 +85,13 @@ class Found:
 
     cuts: int
     lost: int
-    """After how many of them an acknowledged call was gone."""
+    """After how many of them an acknowledged call was gone, or an actor down, because its record is not what was written."""
 
     wrong: int
     """After how many the checker found anything at all."""
 
     refused: int
-    """After how many the store, or a record in it, is not served, because it is not what was written."""
+    """After how many the store is not served, because it is not what was written."""
 
     def __str__(self) -> str:
         """For people."""
@@ -131,12 +131,15 @@ def _after_a_cut(moment: Copy, keep: Keep, reports: Sequence[Report], seed: int)
     disk, checker = copy.deepcopy(moment.disk), Checker()
     disk.power_cut(keep)
     again: list[Report] = []
+    down: set[Kind] = set()
     try:
         with _quiet():
             _live(disk, seed, again.append, calls=0)
     except (ta.StoreError, ta.StartFailed):
         return None
-    return {violation.kind for violation in [*checker.read(reports[: moment.said], 1), *checker.read(again, 2)]}
+    except ta.ActorStopped:  # its record cannot be read, so all that it had acknowledged is gone
+        down = {Kind.LOST}
+    return down | {violation.kind for violation in [*checker.read(reports[: moment.said], 1), *checker.read(again, 2)]}
 
 
 def _live(disk: SimulatedDisk, seed: int, say: Say, *, calls: int) -> None:

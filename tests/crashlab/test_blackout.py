@@ -17,5 +17,11 @@ def test_control_without_syncs_a_power_cut_takes_what_was_answered() -> None:
     assert found.lost > 0
 
 
+def test_an_actor_that_is_down_because_its_record_is_torn_has_lost_what_was_answered() -> None:
+    found = cut_often(60, seed=23, make=ForgetfulDisk)
+
+    assert found.lost > 0
+
+
 def test_a_finding_can_be_repeated() -> None:
     assert cut_often(10, seed=2, make=ForgetfulDisk) == cut_often(10, seed=2, make=ForgetfulDisk)

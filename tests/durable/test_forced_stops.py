@@ -1,4 +1,4 @@
-"""A write-behind actor whose stop is forced while a commit of it is in flight."""
+"""A write-behind actor whose stop is forced while a commit of it is in flight, or before it has read its state."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from attrs import define
 from trio.testing import MockClock
 
 import trioactors as ta
-from trioactors.testing import SlowWorker, isolated_system, virtual_environment
+from trioactors.testing import Recorder, SlowWorker, crash, isolated_system, virtual_environment
 
 
 @define
@@ -52,3 +52,46 @@ async def test_what_changed_after_the_commit_in_flight_is_committed_next(
 
     async with isolated_system(tree(), store=store) as system:
         assert await system.get(Behind, "behind").add(0) == kept
+
+
+async def test_an_actor_that_has_not_read_its_state_yet_writes_none(autojump_clock: MockClock, tmp_path: Path) -> None:
+    store, recorder, slow = f"file:///{tmp_path}/state", Recorder(), SlowWorker(0.0)
+    async with isolated_system(tree(), store=store) as system:
+        await system.get(Behind, "behind").add(3)
+
+    async with isolated_system(
+        tree(),
+        store=store,
+        environment=virtual_environment(worker=slow),
+        settings=ta.Settings(stop_timeout=0),
+        observers=[recorder],
+    ) as system:
+        behind = system.get(Behind, "behind")
+        slow.seconds = 1.0
+        crash(behind)
+        await trio.testing.wait_all_tasks_blocked()
+
+    assert [type(record) for record in recorder if isinstance(record, ta.StateCommitted | ta.CommitFailed)] == []
+    assert [str(record.reason) for record in recorder.of(ta.ChildExited) if record.child == "behind"][1:] == ["killed"]
+    async with isolated_system(tree(), store=store) as system:
+        assert await system.get(Behind, "behind").add(0) == 3
+
+
+async def test_one_that_waits_for_the_commit_of_its_last_incarnation_writes_nothing_either(
+    autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    store, recorder = f"file:///{tmp_path}/state", Recorder()
+    environment = virtual_environment(worker=SlowWorker(1.0))
+    async with isolated_system(
+        tree(), store=store, environment=environment, settings=ta.Settings(stop_timeout=0), observers=[recorder]
+    ) as system:
+        behind = system.get(Behind, "behind")
+        await behind.add(3)
+        await trio.sleep(0.8)
+        crash(behind)
+        await trio.sleep(0.1)
+
+    assert len(recorder.of(ta.StateCommitted)) == 1
+    assert recorder.of(ta.CommitFailed) == []
+    async with isolated_system(tree(), store=store) as system:
+        assert await system.get(Behind, "behind").add(0) == 3

@@ -310,3 +310,9 @@ def test_a_dead_nodes_calls_take_no_time() -> None:
     found = calls(Injection(Kind.DELAY, 4, seconds=4))
 
     assert found[-1] == ("d ends", 100.0, "Error")
+
+
+def test_nor_do_slow_ones_that_waited_for_their_turn_when_it_died() -> None:
+    found = calls(Injection(Kind.DELAY, 2, seconds=4), Injection(Kind.DELAY, 3, seconds=4), die_after=3.0)
+
+    assert found[-1] == ("d ends", 4.0, "Error")

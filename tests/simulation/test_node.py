@@ -379,6 +379,18 @@ def test_an_end_in_order_keeps_what_was_answered() -> None:
     played(workload)
 
 
+def test_a_store_that_closes_too_slowly_at_an_end_in_order_is_left_behind_and_nobodys_fault() -> None:
+    async def workload(simulation: Simulation) -> None:
+        scribe = await simulation.get(Scribe, "scribe")
+        slow_down(simulation)
+        await scribe.write.cast("a")
+        await simulation.node.stop()
+        assert await read(simulation) in ([], ["a"])
+        assert (simulation.node.lives, simulation.node.killed) == (2, 0)
+
+    played(workload, settings=ta.Settings(grace=1.0))
+
+
 def test_what_a_node_leaves_behind_at_an_end_in_order_fails_the_simulation() -> None:
     watches: list[Any] = []
 

@@ -13,7 +13,7 @@ import trio
 from soak.clocks import StillClock
 from soak.culprits import accused
 from soak.measures import COUNTS, PER, Readings, Slope, settle, slope, without_step
-from soak.scenarios import PERIOD, Scenario, Stage
+from soak.scenarios import PERIOD, SETTINGS, Scenario, Stage
 
 ALLOCATED = 10 * 1024
 """How many bytes may be lost in 100,000 calls; in a shorter run, in all of them, for a table that doubles once is no leak."""
@@ -28,7 +28,7 @@ READINGS = 24
 LOOKS = 3
 """How many rounds in a row each reading looks at: what is there after one of them only does not count."""
 WARM_UP = 0.25
-"""What part of all calls is left out."""
+"""What part of all calls is left out, at least."""
 
 ACCUSED = 20
 """How many more rounds are done to find the culprit."""
@@ -66,22 +66,29 @@ class Verdict:
         return found
 
 
-def soak(scenario: Scenario, calls: int, readings: int = READINGS) -> Verdict:
-    """Do rounds of *scenario* until that many *calls* are done, after as many as it takes to warm up."""
+def warm_up(calls: int, kept: int) -> float:
+    """How many calls come before the measured *calls*: a part of all, and enough that as many crashes are kept as may be."""
+    return max(calls * WARM_UP / (1 - WARM_UP), kept / CRASHES)
+
+
+def soak(scenario: Scenario, calls: int, readings: int = READINGS, kept: int = SETTINGS.crashes_kept) -> Verdict:
+    """Do rounds of *scenario* until that many *calls* are done, after as many as it takes to warm up.
+
+    A run that says nothing of memory need not wait until so many crashes are *kept*.
+    """
     clock = StillClock()
     settle()
     gc.freeze()  # what was there before need not be looked at in each collection
     try:
-        return trio.run(partial(_soak, scenario, clock, calls, readings), clock=clock)
+        return trio.run(partial(_soak, scenario, clock, calls, readings, warm_up(calls, kept)), clock=clock)
     finally:
         gc.unfreeze()
 
 
-async def _soak(scenario: Scenario, clock: StillClock, calls: int, readings: int) -> Verdict:
+async def _soak(scenario: Scenario, clock: StillClock, calls: int, readings: int, warm: float) -> Verdict:
     began = time.monotonic()
     taken = Readings(readings)
     async with scenario.stage(clock) as stage:
-        warm = calls * WARM_UP / (1 - WARM_UP)
         await _rounds(scenario, stage, until=warm / 2)
         Readings(1).take(0)  # the first one costs more
         for reading in range(readings):

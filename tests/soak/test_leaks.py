@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
-from soak.leaks import ALLOCATED, RESIDENT, Verdict, soak
+from soak.leaks import ALLOCATED, CRASHES, RESIDENT, Verdict, soak
 from soak.measures import Slope
 from soak.planted import Leak, a_descriptor, a_task, a_thread, a_watcher, an_item, per_call, per_crash, planted
-from soak.scenarios import SCENARIOS, Scenario
+from soak.scenarios import SCENARIOS, SETTINGS, Scenario
 
 CALLS = 1_500
 READINGS = 5
@@ -32,7 +32,7 @@ SOUND = Verdict(
 
 def found(leak: Leak, each: str) -> Verdict:
     with planted(leak, each=per_call if each == "call" else per_crash) as scenario:
-        return soak(scenario, CALLS, READINGS)
+        return soak(scenario, CALLS, READINGS, kept=0)
 
 
 @pytest.mark.lab
@@ -63,7 +63,7 @@ def test_one_more_in_each_crash_is_found_and_named(leak: Leak, what: str) -> Non
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_each_scenario_does_its_rounds_and_leaves_nothing(scenario: Scenario) -> None:
-    verdict = soak(scenario, 300, readings=2)
+    verdict = soak(scenario, 300, readings=2, kept=0)
 
     assert not [complaint for complaint in verdict.complaints() if "memory" not in complaint]  # so few calls say nothing of memory
 
@@ -80,9 +80,15 @@ def test_the_files_of_a_store_are_in_a_folder_that_is_gone_afterwards(
     monkeypatch.chdir(here)
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
 
-    soak(scenario, 1, readings=2)
+    soak(scenario, 1, readings=2, kept=0)
 
     assert list(here.iterdir()) == list(temporary.iterdir()) == []
+
+
+def test_readings_begin_when_as_many_crashes_are_kept_as_may_be_however_short_the_run_is() -> None:
+    verdict = soak(SCENARIOS[0], 300, readings=2)
+
+    assert (verdict.calls - verdict.measured) * CRASHES >= SETTINGS.crashes_kept
 
 
 def test_what_is_within_the_bounds_is_no_complaint() -> None:

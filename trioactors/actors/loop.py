@@ -33,7 +33,6 @@ from trioactors.actors.context import OwnContext
 from trioactors.actors.deferred import Deferred
 from trioactors.actors.held_state import HeldState
 from trioactors.durability.durable_state import DurableState
-from trioactors.durability.saver import Saver
 from trioactors.errors import ActorStopped, CallTimeout, DefinitionError, HandlerTimeout, Shutdown, StoreError, StoreMissing
 from trioactors.errors.exits import Exit, ExitKind, alone, forget_old_frames, leaves
 from trioactors.messaging.definitions import INCARNATION
@@ -161,7 +160,7 @@ async def _serve(incarnation: ActorIncarnation, child: ActorChild, actor: Actor[
     saver = incarnation.saver
     while incarnation.asked is None:
         if not queue or (saver is not None and saver.blocked):
-            await _wait_for_work(mailbox, saver, task)
+            await _wait_for_work(incarnation, mailbox, task)
             remaining = drain.length
             drain.until = math.inf
             continue
@@ -172,7 +171,7 @@ async def _serve(incarnation: ActorIncarnation, child: ActorChild, actor: Actor[
             continue
         envelope = queue.popleft()
         # Rare: senders wait for room, a test looks on, the actor is paused, or a timer fired.
-        if (mailbox.attention or envelope.tick is not None) and await _held(mailbox, envelope, task):
+        if (mailbox.attention or envelope.tick is not None) and await _held(incarnation, mailbox, envelope, task):
             continue
         # A plain cast that nothing measures does not read the clock; it takes the time of the message before it.
         incarnation.began = now() if envelope.spec.is_async or watchers or envelope.deadline != math.inf else incarnation.began
@@ -196,12 +195,18 @@ async def _serve(incarnation: ActorIncarnation, child: ActorChild, actor: Actor[
         mailbox.current = result = None  # an idle actor must keep no result alive, and no lost token
 
 
-async def _wait_for_work(mailbox: Mailbox, saver: Saver | None, task: trio.lowlevel.Task) -> None:
+async def _wait_for_work(incarnation: ActorIncarnation, mailbox: Mailbox, task: trio.lowlevel.Task) -> None:
     """Wait for a message or a request to stop; if too many replies wait for a commit, wait for that first."""
+    saver = incarnation.saver
     if saver is not None and saver.blocked:
         if not mailbox.queue:
             mailbox.needs = None  # as in `park`: what comes next waits for the store, and not behind other messages
         await saver.unblocked()
+        return
+    if mailbox.attention:
+        mailbox.attend()
+    if incarnation.asked is not None or (mailbox.queue and not mailbox.pause):  # a sender was let in, or an observer did something
+        await checkpoint()
     else:
         mailbox.park(task)
         await wait_task_rescheduled(mailbox.unpark)
@@ -230,15 +235,14 @@ class Drain:
         return True
 
 
-async def _held(mailbox: Mailbox, envelope: Envelope, task: trio.lowlevel.Task) -> bool:  # noqa: ASYNC910 - it waits only in a pause
+async def _held(incarnation: ActorIncarnation, mailbox: Mailbox, envelope: Envelope, task: trio.lowlevel.Task) -> bool:  # noqa: ASYNC910
     """If the actor is paused, put *envelope* back and wait until it is resumed or must stop. Returns whether it was paused.
 
     Otherwise do the rare work of taking a message from the queue: ticks, senders that wait for room, test hooks.
     """
     if mailbox.pause:
         mailbox.queue.appendleft(envelope)
-        mailbox.park(task)
-        await wait_task_rescheduled(mailbox.unpark)
+        await _wait_for_work(incarnation, mailbox, task)
         return True
     if envelope.tick is not None:
         envelope.tick.delivered()
@@ -349,12 +353,8 @@ def _settle(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope
     token, incarnation.deferral = incarnation.deferral, None
     if token is not None and result is not None and not isinstance(result, Deferred):
         where = f"{envelope.spec.owner}.{envelope.spec.name}"
-        _failed(
-            incarnation,
-            child,
-            envelope,
-            _DeferredAndReturned(f"{where} deferred its reply, but returned {described(result, repr):.80}"),
-        )
+        error = _DeferredAndReturned(f"{where} deferred its reply, but returned {described(result, repr):.80}")
+        _failed(incarnation, child, envelope, error)
     child.mailbox.current = None
     if token is not None:
         token.leave_open()
@@ -362,8 +362,8 @@ def _settle(incarnation: ActorIncarnation, child: ActorChild, envelope: Envelope
     if incarnation.saver is not None:
         try:
             refused = incarnation.saver.handled(envelope, envelope.reply if token is None else None, result)
-        except Exception as error:  # on_save or on_load failed: the handler crashed
-            _settle_fatal(incarnation, child, envelope, error)
+        except Exception as failed:  # on_save or on_load failed: the handler crashed
+            _settle_fatal(incarnation, child, envelope, failed)
             raise
     else:
         child.mailbox.handled += 1

@@ -11,7 +11,8 @@ import trio
 from trioactors.actors.child import ActorChild
 from trioactors.actors.ref import Ref, child_of
 from trioactors.errors import CallTimeout, UsageError
-from trioactors.messaging.mailbox import Mailbox, Pause, is_over, is_parked, looked_at
+from trioactors.messaging.mailbox import Mailbox, is_over, is_parked, looked_at
+from trioactors.messaging.pause import Pause
 from trioactors.settings import seconds
 from trioactors.supervision.child import Child, Incarnation, leaves_for_good, waiting_incarnation
 from trioactors.supervision.draining import runs

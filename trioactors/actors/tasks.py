@@ -12,6 +12,7 @@ from typing import Any
 import trio
 
 from trioactors.actors.causation import caused_by, present_causation
+from trioactors.errors.exits import KILLED
 from trioactors.messaging.messages import NOWHERE, Causation
 from trioactors.supervision.child import Incarnation
 from trioactors.supervision.lifecycle import judge, pass_through
@@ -59,7 +60,9 @@ class ChildTasks:
             with self._scope:
                 await self._keep_open()
         except BaseException as error:  # noqa: ASYNC103 - a failing task crashes its actor; pass_through raises the rest
-            self._incarnation.crash(judge(error).error or error)
+            reason = judge(error)
+            if reason is not KILLED:  # nothing failed if all is cancelled together with the supervisor
+                self._incarnation.crash(reason.error or error)
             pass_through(error, self._incarnation.child.runtime.interrupt)
         finally:
             self._done.set()

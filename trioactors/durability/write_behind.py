@@ -34,7 +34,13 @@ class WriteBehind(Saver):
         self._last: bytes | None = None
         """The state to commit after the commit in flight, even if the incarnation is over by then."""
         self._failed: Exception | None = None
-        self._closed = False
+        self._open = False
+        """Whether changes are committed: from the end of `load`, since what was never read must not be written, to `close`."""
+
+    async def load(self) -> None:
+        """Read the state, as in `Saver.load`."""
+        await super().load()
+        self._open = True
 
     @property
     def holding(self) -> bool:
@@ -73,7 +79,7 @@ class WriteBehind(Saver):
         """Start a window, because the state may have changed; or commit, if the window has ended already."""
         if self._due:
             self._fire()
-        elif self._alarm is None and not self._closed:
+        elif self._alarm is None and self._open:
             self._alarm = self._runtime.deadlines.at(self._runtime.now() + self._seconds, self._fire)
 
     async def in_hook(self, hook: Callable[[], Awaitable[None]]) -> None:
@@ -93,7 +99,7 @@ class WriteBehind(Saver):
 
     def hurry(self) -> None:
         """End the window at once, unless a handler or a hook runs. While a commit is in flight, this one follows it."""
-        if self._recording or self.fenced or self._closed:
+        if self._recording or self.fenced or not self._open:
             return
         self._cancel_alarm()
         if not self.busy:
@@ -103,7 +109,7 @@ class WriteBehind(Saver):
 
     def close(self) -> None:
         """Cancel the window; its changes are lost."""
-        self._closed = True
+        self._open = False
         self._cancel_alarm()
 
     def _cancel_alarm(self) -> None:
@@ -115,7 +121,7 @@ class WriteBehind(Saver):
         """End the window: commit, unless a handler is running or a commit is in flight; `_handler_ended` and the commit then call again."""
         self._alarm = None
         self._due = True
-        if self._recording or self.busy or self.fenced or self._closed:
+        if self._recording or self.busy or self.fenced or not self._open:
             return
         data = self._try_to_encode()
         if data is not None:
@@ -144,7 +150,7 @@ class WriteBehind(Saver):
     def _commit_failed(self, error: Exception) -> None:
         """Retry after another window, unless the incarnation ends."""
         self._last = None
-        if not self._closed and not self._ends_incarnation(error):
+        if self._open and not self._ends_incarnation(error):
             self._failed = error
             self._due = False
             self._touched()

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from queue import SimpleQueue
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import outcome
@@ -82,8 +83,15 @@ class ThreadWorker:
             call, done = job
             try:
                 self._token.run_sync_soon(self._done, done, outcome.capture(call))
-            except trio.RunFinishedError:  # nothing waits for the outcome any more
+            except trio.RunFinishedError:  # nothing waits for outcomes any more, but a store that was left behind is still closed
+                self._do_the_rest()
                 return
+
+    def _do_the_rest(self) -> None:
+        """Run what was submitted, in a thread whose run is over, and report to nobody."""
+        with suppress(Empty):
+            while (job := self._jobs.get_nowait()) is not None:
+                outcome.capture(job[0])
 
     def _done(self, done: Callable[[Any], None], result: Any) -> None:
         self._owed -= 1

@@ -143,7 +143,9 @@ class Series:
         """Append *sample*. Samples that are not before it and *instead_of* are dropped, and the oldest if there are too many."""
         since = min(sample.at, instead_of)
         if len(self._at) >= self._limit + self._limit // 10 + 1 or (self._at and self._at[-1] >= since):
-            for column in self._columns.values():  # not at each sample: what is left must be moved; but dropped ones never come back
+            for (
+                column
+            ) in self._columns.values():  # not at each sample: what is left must be moved; but dropped ones never come back
                 del column[: -self._limit]
         keep = bisect.bisect_left(self._at, since)
         for name, column in self._columns.items():

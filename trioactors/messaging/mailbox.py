@@ -11,6 +11,7 @@ Invariants:
   `Activity` counts the active mailboxes, which makes `quiesce` exact.
 * Every envelope counted in `accepted` leaves through exactly one other counter, so `ledger` always balances.
 * After `close` the queue is empty and stays empty; the next start clears `closed`.
+* A call whose caller waits is among `queue`, `current`, `_senders` or `shed`, held for a commit, or deferred: its caller can be told.
 * While the mailbox is drained, `closed` is set too, so that sending looks twice; it then admits some senders.
 """
 
@@ -19,6 +20,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from operator import attrgetter
 from typing import Final
 
@@ -29,14 +31,13 @@ from trioactors.errors import ActorStopped, MailboxFull, TrioactorsError
 from trioactors.messaging.ledger import Ledger
 from trioactors.messaging.messages import Admission, Call, Envelope, Sender
 from trioactors.messaging.overload import Needs
+from trioactors.messaging.pause import Pause
 from trioactors.scheduling.activity import Activity
 from trioactors.scheduling.deadlines import SMALLEST_SWEEP
-from trioactors.scheduling.parking import Parking
 from trioactors.settings import Overflow
 
 __all__ = [
     "Mailbox",
-    "Pause",
     "Refusal",
     "begin_drain",
     "count_shed",
@@ -63,20 +64,6 @@ class Refusal:
         """Raise the error if messages of *sender* are refused: `ActorStopped`, or `UsageError` in a forked process."""
         if self.admits is None or not self.admits(sender):
             raise self.error()
-
-
-@attrs.define(eq=False)
-class Pause:
-    """One pause of an actor, from `ta.pause` to `ta.resume`."""
-
-    since: float
-    """When it began, on Trio's clock."""
-    pausing: int = 0
-    """How many calls of `ta.pause` still wait for the message in progress."""
-    stays: bool = False
-    """Whether one of them has returned. Otherwise the pause ends with the last of them, if that fails."""
-    changed: Parking = attrs.field(factory=Parking)
-    """Where they wait."""
 
 
 @attrs.define(eq=False)
@@ -117,6 +104,8 @@ class Mailbox:
     """Messages that were handled and whose replies wait for a commit."""
     needs: Needs | None = attrs.field(default=None, repr=False)
     """The time that handlers need, learned from late replies since the start or since the mailbox was last empty; None if nothing was."""
+    shed: dict[Call, None] | None = attrs.field(default=None, repr=False)
+    """The calls that were dropped unhandled and whose callers wait for their deadlines. They are told if the actor stops before."""
     _senders: deque[Call | Admission] | None = attrs.field(default=None, repr=False)
     """The senders that wait for room. Made on first use: an empty deque weighs as much as the rest of an idle actor's mailbox."""
     _sweep_at: int = attrs.field(default=SMALLEST_SWEEP, repr=False)
@@ -234,12 +223,14 @@ class Mailbox:
     # --- the actor's side ---
 
     def park(self, task: trio.lowlevel.Task) -> None:
-        """Register *task*, the actor's own, as the one to wake. It is about to wait: the queue is empty, or the actor is paused."""
+        """Register *task*, the actor's own, as the one to wake, and become idle unless messages wait (in a pause).
+
+        It must wait now, before anything else runs: a task that is woken before it waits is woken twice if it is cancelled then. So
+        `attend`, which lets senders in and calls others, comes before this.
+        """
         self._reader = task
-        if self.attention:
-            self.attend()
-            if self.pause and self.queue:
-                return  # messages wait, so it stays active
+        if self.queue:
+            return
         self.needs = None
         self.active = False
         activity = self._activity
@@ -247,8 +238,6 @@ class Mailbox:
             activity.busy -= 1
         else:
             activity.less()
-        if self.queue:  # a sender that waited for room has just been let in
-            self.wake()
 
     def unpark(self, _: object) -> trio.lowlevel.Abort:
         """Abort the wait of the parked task."""
@@ -304,6 +293,9 @@ class Mailbox:
                 self._dead_letter(envelope, cause)
         while self._senders:
             self._senders.popleft().fail(closed())
+        for call in self.shed or ():
+            call.fail(closed())
+        self.shed = None
         if self.current is None:
             self.set_idle()
 
@@ -388,8 +380,15 @@ def refused(mailbox: Mailbox) -> MailboxFull:
 
 
 def count_shed(mailbox: Mailbox, envelope: Envelope) -> None:
-    """Count a message that is dropped unhandled: expired if its deadline passed or was too near, abandoned if its caller was gone."""
+    """Count a message that is dropped unhandled: expired if its deadline passed or was too near, abandoned if its caller was gone.
+
+    A caller that still waits for its deadline is told if the actor stops before.
+    """
     if envelope.deadline <= trio.current_time() or not envelope.gone:
         mailbox.expired += 1
     else:
         mailbox.abandoned += 1
+    if isinstance(envelope, Call) and envelope.pending:
+        shed = mailbox.shed = mailbox.shed or {}
+        shed[envelope] = None
+        envelope.left = partial(shed.pop, envelope)

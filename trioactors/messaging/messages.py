@@ -272,7 +272,7 @@ class Call(Envelope):
     __slots__ = ("caller", "gone", "inherited", "left", "nested", "receiver")
 
     left: Callable[[], None]
-    """Called once if the caller leaves before its reply. Set only on a call whose reply is deferred."""
+    """Called once if the caller leaves before its reply. Set only on a call whose reply is deferred, or that was dropped."""
 
     def __init__(
         self,

@@ -4,7 +4,8 @@ A queue that is served in order and drops only what is already too late collapse
 used up almost all of its time by waiting. It is not too late yet, so it is begun, and its caller leaves before it is done. The
 actor works all the time, and no reply is in time. This lasts as long as the overload does.
 
-So a call with less time left than its handler needs is dropped, like a call whose deadline has passed. How much a handler needs
+So a call with less time left than its handler needs is dropped, like a call whose deadline has passed. Its caller waits for the
+deadline all the same, unless the actor stops before: callers that come back at once would make the overload worse. How much a handler needs
 is learned, not guessed. As long as no reply was late, nothing is dropped before its deadline. The first late reply teaches how
 long it took, and slower ones teach more. A late reply teaches only while messages wait: a commit can be late for its callers when
 the actor has long been idle, and that says nothing about the next call. A late deferred reply teaches nothing, since it is not

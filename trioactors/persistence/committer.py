@@ -128,7 +128,7 @@ class Committer:
     """The number of turns that were requested and not reported yet."""
     _open: bool = attrs.field(default=False, init=False)
     _closing: bool = attrs.field(default=False, init=False)
-    _left_behind: bool = attrs.field(default=False, init=False)
+    left_behind: bool = attrs.field(default=False, init=False)
     """Whether a worker that did not finish in time still holds the store."""
     _broken: TrioactorsError | None = attrs.field(default=None, init=False)
     _forked: bool = attrs.field(default=False, init=False)
@@ -271,7 +271,7 @@ class Committer:
 
     async def run(self, *, task_status: Any) -> None:
         """Open the store, serve until cancelled, close it. Raises the error that broke the store."""
-        if self._left_behind:
+        if self.left_behind:
             raise StoreUnavailable(f"{self.store!r} is still busy with an operation from before it was closed")
         self._broken = None
         self._worker = self._environment.worker() if self.store.blocking else InPlaceWorker()
@@ -325,7 +325,7 @@ class Committer:
         _log.error(
             "%r did not finish within %g s and is abandoned; what it was doing may or may not be stored", self.store, self._grace
         )
-        self._left_behind = True
+        self.left_behind = True
         self._worker.submit(self.store.close, self._worker_finished)
 
     def _settle_all(self) -> None:
@@ -338,7 +338,7 @@ class Committer:
 
     def _worker_finished(self, _: object) -> None:
         """The abandoned worker has finished; the store may be opened again."""
-        self._left_behind = False
+        self.left_behind = False
 
 
 def _as_store_error(error: Exception) -> StoreError:

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import outcome
 import trio
 
 from trioactors.testing.given import require_seconds
 
-__all__ = ["HeldWorker", "SlowWorker"]
+__all__ = ["SLOW_STORE", "HeldWorker", "SlowWorker"]
 
 T = TypeVar("T")
+
+SLOW_STORE: Final = "slow store"
+"""The name of the system task in which a simulated slow store makes a call."""
 
 
 class HeldWorker:
@@ -86,7 +89,7 @@ class SlowWorker:
         """Run *call* in its turn, and call *done* with the result when the time is over."""
         self._jobs.append((call, done))
         if len(self._jobs) == 1:
-            trio.lowlevel.spawn_system_task(self._work, name="slow worker")
+            trio.lowlevel.spawn_system_task(self._work, name=SLOW_STORE)
 
     def close(self) -> None:
         """Do nothing: calls that were submitted still run."""

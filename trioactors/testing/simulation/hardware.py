@@ -22,6 +22,7 @@ import trio
 from trioactors.environment.disk import DiskFile
 from trioactors.testing.disk import Keep, PowerCut, SimulatedDisk
 from trioactors.testing.simulation.plans import AT_DISK, Injection, Kind
+from trioactors.testing.workers import SLOW_STORE
 
 __all__ = ["Faulty", "NodeDisk", "NodeWorker"]
 
@@ -232,8 +233,8 @@ class NodeWorker:
         """Run the calls that take no time; a task runs the others."""
         while self._jobs:
             seconds, call, done = self._jobs[0]
-            if seconds:
-                trio.lowlevel.spawn_system_task(self._slowly, name="slow store")
+            if seconds and not self._disk.fenced:
+                trio.lowlevel.spawn_system_task(self._slowly, name=SLOW_STORE)
                 return
             self._jobs.popleft()
             done(outcome.capture(call))
