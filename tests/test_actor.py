@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import types
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -245,6 +246,14 @@ async def test_an_actor_without_state_does_not_start(system: ta.System, kind: ty
     assert isinstance(caught.value.__cause__, ta.DefinitionError)
     assert reason in str(caught.value.__cause__)
     assert "odd" not in system.names()
+
+
+@pytest.mark.parametrize("value", [3, True, ..., [int], {"size": int}, print], ids=str)
+def test_a_value_in_place_of_the_class_of_a_state_is_refused_at_the_class(value: Any) -> None:
+    given: Any = ta.Actor
+
+    with pytest.raises(ta.DefinitionError, match=r"Odd: Actor\[.*\] does not name the class of a state; write Actor\[TheState\]"):
+        types.new_class("Odd", (given[value],))
 
 
 async def test_an_actor_whose_state_is_defined_nowhere_does_not_start(system: ta.System) -> None:

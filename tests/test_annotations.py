@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -225,6 +226,24 @@ async def test_a_star_import_for_type_checkers_may_bring_any_name(module: Make) 
 
     async with ta.open_system() as system:
         assert await (await system.start(shop.Ledger)).pay(1, 2) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("source", "advice"),
+    [
+        ('class Shop(ta.Actor["Book"]): ...\n', "import it (not under `if TYPE_CHECKING:`)"),
+        (
+            "class Shop(ta.Actor[None]):\n    async def on_stop(self, reason: <Book>) -> None: ...\n",
+            "import it (under `if TYPE_CHECKING:` is enough)",
+        ),
+    ],
+    ids=["state", "hook"],
+)
+async def test_the_advice_for_a_name_that_is_missing_fits_its_place(module: Make, source: str, advice: str) -> None:
+    shop = module(source)
+    async with ta.open_system() as system:
+        with pytest.raises(ta.DefinitionError, match=re.escape(advice)):
+            await system.start(shop.Shop)
 
 
 async def test_a_state_must_be_there_at_run_time(module: Make) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 import pytest
 import trio
+import trio.testing
 from trio.testing import MockClock
 
 import trioactors as ta
@@ -132,6 +133,26 @@ async def test_an_intensity_that_is_asked_for_counts_too(autojump_clock: MockClo
     assert trio.current_time() == 1 + 2 + 4
 
 
+async def test_one_of_zero_never_waits_and_counts_as_none(autojump_clock: MockClock) -> None:
+    """Otherwise a child that fails at once would be restarted without end, in a loop that lets nothing else run."""
+    tries = list[float]()
+
+    async def fail() -> None:
+        tries.append(trio.current_time())
+        raise OSError
+
+    async with isolated_system(
+        ta.Supervisor(
+            ta.Supervisor(ta.child(fail, restart="permanent"), name="low", restart="temporary", backoff=ta.Backoff(base=0)),
+            name="top",
+        )
+    ) as system:
+        await trio.sleep(1)
+        assert "low" not in system.names()
+
+    assert tries == [0, 0, 0, 0]
+
+
 async def test_the_supervisor_serves_others_meanwhile(autojump_clock: MockClock, diary: Any) -> None:
     async with isolated_system(top(diary.worker("a"), diary.worker("b"))) as system:
         crash(diary.get(system, "a"))
@@ -165,6 +186,37 @@ async def test_a_group_waits_as_long_as_the_one_that_failed(autojump_clock: Mock
             await system.quiesce()
 
         assert waits == [1, 2, 4, 1, 5]
+
+
+@pytest.mark.parametrize(("strategy", "waits"), [("one_for_all", "abc"), ("rest_for_one", "bc")])
+async def test_those_that_wait_with_their_group_are_shown_as_restarting(
+    autojump_clock: MockClock, diary: Any, strategy: str, waits: str
+) -> None:
+    async with isolated_system(top(*map(diary.worker, "abc"), strategy=strategy)) as system:
+        crash(diary.get(system, "b"))
+        await trio.testing.wait_all_tasks_blocked()
+
+        [tree] = [branch for branch in inspect.tree(system).children if branch.name == "top"]
+        handle = system.supervisor("top")
+        for rows in (handle.which_children(), inspect.actors(system).rows, tree.children):
+            assert "".join(sorted(row.name for row in rows if row.status is ta.ChildStatus.RESTARTING)) == waits
+        assert [row.name for row in inspect.actors(system, status="restarting").rows] == list(waits)
+        assert ta.info(diary.get(system, "c")).status is inspect.actor(system, "c").status is ta.ChildStatus.RESTARTING
+        assert "restarting" in repr(diary.get(system, "c"))
+
+        assert await handle.restart_child("c")  # it is down to the rules, and can be started by hand
+        assert {row.name: row.status for row in handle.which_children()}["c"] is ta.ChildStatus.RUNNING
+        await trio.sleep(2)
+        assert {row.status for row in handle.which_children()} == {ta.ChildStatus.RUNNING}
+
+
+async def test_one_that_was_stopped_by_hand_waits_for_nothing(autojump_clock: MockClock, diary: Any) -> None:
+    async with isolated_system(top(*map(diary.worker, "ab"), strategy="rest_for_one")) as system:
+        await system.supervisor("top").terminate_child("a")
+        crash(diary.get(system, "b"))
+        await trio.testing.wait_all_tasks_blocked()
+
+        assert ta.info(diary.get(system, "a")).status is ta.ChildStatus.UNDEFINED
 
 
 async def test_messages_wait_for_the_next_incarnation(autojump_clock: MockClock, diary: Any) -> None:

@@ -270,6 +270,20 @@ async def test_a_failed_child_can_be_restarted_deleted_or_terminated(autojump_cl
         assert left == {"restart_child": {"a": RUNNING}, "delete_child": {}, "terminate_child": {"a": UNDEFINED}}[act]
 
 
+async def test_a_failed_child_that_is_deleted_is_failed_no_more(autojump_clock: MockClock) -> None:
+    async with isolated_system(top(ta.child(frail(), name="a"), child_intensity=ta.Intensity(limit=3))) as system:
+        ref = system.get(Frail, "a")
+        await use_up(system, ref)
+        assert ta.info(ref).status is FAILED
+        await system.supervisor("top").delete_child("a")
+
+        assert ta.info(ref).status is UNDEFINED
+        assert "failed" not in repr(ref)
+        assert (inspect.figures(system).down, inspect.failures(system).total) == (0, 0)
+        with pytest.raises(ta.ActorStopped, match=r"a is not running \(crash: .*\) and will not be restarted"):
+            await ref.fail()
+
+
 async def test_a_restart_of_a_failed_child_that_fails_leaves_it_failed(autojump_clock: MockClock, diary: Any) -> None:
     worker = diary.worker("a", plan=["ok", "error", "ok"])
     async with isolated_system(top(worker, child_intensity=ta.Intensity(0))) as system:
@@ -386,9 +400,10 @@ def test_children_that_depend_on_each_other_have_no_budget_each(strategy: str) -
         ({}, (1, 3, 5.0, None, None)),
         ({"child_intensity": TWICE}, (1, None, None, 1, 5.0)),
         ({"child_intensity": TWICE, "intensity": ta.Intensity(9, 7.0)}, (1, 9, 7.0, 1, 5.0)),
-        ({"backoff": ta.Backoff(base=0)}, (0, None, None, None, None)),
+        ({"backoff": ta.Backoff(base=0.5)}, (0, None, None, None, None)),
+        ({"backoff": ta.Backoff(base=0)}, (1, 3, 5.0, None, None)),
     ],
-    ids=["shared", "each", "both", "back-off"],
+    ids=["shared", "each", "both", "back-off", "one that never waits"],
 )
 async def test_a_budget_says_whose_it_is(autojump_clock: MockClock, diary: Any, options: Any, row: tuple[Any, ...]) -> None:
     async with isolated_system(top(diary.worker("a"), diary.worker("b"), **options)) as system:

@@ -705,3 +705,16 @@ async def test_a_drain_may_have_no_limit(autojump_clock: MockClock, done: list[A
         await fill(system, 500)
 
     assert len(done) == 500
+
+
+async def test_stop_requested_needs_a_drain(autojump_clock: MockClock, diary: Any) -> None:
+    """It could never be told."""
+    recorder = ta.Recorder()
+    async with isolated_system(observers=[recorder]) as system:
+        supervisor = system.supervisor()
+        await supervisor.start_child(ta.child(serving(diary, 1), name="serve", restart="temporary"))
+        await trio.testing.wait_all_tasks_blocked()
+
+    [crash] = recorder.of(ta.ChildExited)[:1]
+    assert isinstance(crash.reason.error, ta.UsageError)
+    assert str(crash.reason.error) == "stop_requested(): serve has no drain= and is never told; declare it as ta.child(..., drain=10.0)"

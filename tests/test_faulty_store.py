@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from trioactors.environment import Environment
-from trioactors.errors import Outcome, StoreFull, StorePoisoned, StoreUnavailable
+from trioactors.errors import Outcome, SpecError, StoreFull, StorePoisoned, StoreUnavailable
 from trioactors.persistence import Committed, Record, Space
 from trioactors.testing.contract_records import put, remove, state
 from trioactors.testing.stores import Fault, FaultyStore, Operation, StoreContract
@@ -119,3 +120,48 @@ def test_a_power_cut_takes_what_was_not_synced() -> None:
     store.open(Environment())
     found = {key.name: record.data for key, record in store.scan(Space.STATE) if isinstance(record, Record)}
     assert found == {"kept": b"1", "removed": b"1"}
+
+
+ROOM = StoreFull("no room")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"at": 0, "before": ROOM}, "at=0 must be a whole number, at least 1"),
+        ({"at": -1, "before": ROOM}, "at=-1 must be"),
+        ({"at": 1.0, "before": ROOM}, "at=1.0 must be"),
+        ({"at": 1, "before": ROOM, "operation": "write"}, "choose one of 'open', 'read', 'scan', 'commit', 'any'"),
+        ({"at": 1, "before": StoreFull}, "must be an error, made with its text; those of stores are .*StoreFull"),
+        ({"at": 1, "after": "full"}, "those of stores are .*StorePoisoned"),
+        ({"at": 1, "before": ROOM, "after": ROOM}, "after= could never be raised"),
+        ({"at": 1}, "give at least one of wait=, before=, after= and forget=True"),
+        ({"at": 1, "wait": 3.0}, "must be a function"),
+        ({"at": 1, "forget": "yes"}, "must be True or False"),
+    ],
+)
+def test_a_fault_that_could_never_happen_is_refused(options: Any, said: str) -> None:
+    with pytest.raises(SpecError, match=said):
+        Fault(**options)
+
+
+def test_an_operation_can_be_a_word() -> None:
+    words: Any = {"operation": "commit"}
+
+    assert Fault(at=1, before=ROOM, **words) == Fault(at=1, before=ROOM)
+
+
+@pytest.mark.parametrize("wrong", [None, MemoryStore, "memory:", Fault(at=1, before=ROOM)])
+def test_what_is_no_store_cannot_be_faulty(wrong: Any) -> None:
+    with pytest.raises(SpecError, match="takes a store first"):
+        FaultyStore(wrong)
+
+
+def test_what_is_no_fault_cannot_be_planned() -> None:
+    wrong: Any = ROOM
+    with pytest.raises(SpecError, match="class Fault"):
+        FaultyStore(MemoryStore(), wrong)
+    with pytest.raises(SpecError, match="class Fault"):
+        opened().plan(wrong)
+    with pytest.raises(SpecError, match="'any'"):
+        opened().count(wrong)

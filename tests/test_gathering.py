@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import traceback
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -30,10 +31,23 @@ class Station(ta.Actor[None]):
         return seconds
 
     @ta.handler
-    async def read_others(self, names: list[str]) -> list[float]:
+    async def read_others(self, names: list[str], seconds: float = 1.0) -> list[float]:
         async with ta.gather_calls() as calls:
-            asked = [calls.start(self.context.system.get(Station, name).read, 1.0) for name in names]
+            asked = [calls.start(self.context.system.get(Station, name).read, seconds) for name in names]
         return [answer.value for answer in asked]
+
+
+class Notes(ta.Actor[list[str]]):
+    def __init__(self) -> None:
+        self.state = []
+
+    @ta.handler
+    def note(self, word: str) -> None:
+        self.state.append(word)
+
+    @ta.handler
+    def read(self) -> list[str]:
+        return list(self.state)
 
 
 TREE = ta.Supervisor(*(ta.child(Station, name=name) for name in "abc"), name="stations")
@@ -219,6 +233,96 @@ async def test_only_handlers_of_refs_can_be_started_and_their_arguments_are_chec
         with pytest.raises(TypeError):
             calls.start(ref.read, "one", "two", "three")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     assert len(calls) == 0
+
+
+async def test_a_call_is_in_the_mailbox_when_start_returns_and_they_are_handled_in_order(system: ta.System) -> None:
+    notes = await system.start(Notes)
+    async with ta.gather_calls() as calls:
+        for word in ("a", "b"):
+            calls.start(notes.note, word)
+        assert ta.info(notes).waiting == ("note", "note")
+        notes.note.cast_nowait("c")
+        calls.start(notes.note, "d")
+
+    assert await notes.read() == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize("how", ["at its end", "by an error", "cancelled"])
+async def test_a_call_cannot_be_started_after_the_block(system: ta.System, how: str) -> None:
+    with trio.CancelScope() as scope, suppress(KeyError):
+        async with ta.gather_calls() as calls:
+            if how == "by an error":
+                raise KeyError
+            if how == "cancelled":
+                scope.cancel()
+
+    with pytest.raises(ta.UsageError, match="the block has ended"):
+        calls.start(system.get(Station, "a").read, 1.0)
+
+
+async def test_errors_that_nobody_looked_at_are_notes_of_the_error_that_leaves_the_block(system: ta.System) -> None:
+    async def fail() -> None:
+        async with ta.gather_calls() as calls:
+            for _ in range(12):
+                calls.start(system.get(Station, "a").read, 0.0, ok=False)
+            seen = calls.start(system.get(Station, "b").read, 0.0, ok=False)
+            await trio.sleep(1)
+            assert seen.error is not None
+            raise KeyError("mine")
+
+    with pytest.raises(KeyError) as caught:
+        await fail()
+
+    notes = caught.value.__notes__
+    assert (
+        notes[0]
+        == "meanwhile <failed call of <handler read of <actor stations/a: Station, running, incarnation 1, 0 waiting>>>: Declined(0.0)"
+    )
+    assert (len(notes), notes[-1]) == (11, "and 2 calls more failed, of 13 in gather_calls")
+
+
+async def test_a_call_that_was_abandoned_says_so_and_nobody_waits_for_it(system: ta.System, nursery: trio.Nursery) -> None:
+    ended = list[str]()
+
+    async def wait() -> None:
+        with pytest.raises(ta.UsageError, match="has no answer: its block was left"):
+            await asked.wait()
+        ended.append("wait")
+
+    async def take() -> None:
+        async for _ in calls:
+            pass
+        ended.append("take")
+
+    with suppress(KeyError):
+        async with ta.gather_calls() as calls:
+            asked = calls.start(system.get(Station, "a").read, 9.0)
+            nursery.start_soon(wait)
+            nursery.start_soon(take)
+            await trio.testing.wait_all_tasks_blocked()
+            raise KeyError
+    await trio.testing.wait_all_tasks_blocked()
+
+    assert (sorted(ended), repr(asked)[:10]) == (["take", "wait"], "<abandoned")
+
+
+async def test_a_call_that_is_refused_at_once_has_ended_when_start_returns(system: ta.System) -> None:
+    ref = system.get(Station, "a")
+    await ta.stop(ref)
+
+    async with ta.gather_calls() as calls:
+        refused = calls.start(ref.read, 1.0)
+        assert refused.done
+        assert [type(call.error) async for call in calls] == [ta.ActorStopped]
+
+
+async def test_a_caller_that_is_cut_off_by_its_deadline_ends_nested_calls(system: ta.System) -> None:
+    with trio.move_on_after(2):
+        async with ta.gather_calls() as calls:
+            calls.start(system.get(Station, "a").read_others, ["b"], 50.0)
+    await trio.sleep(1)
+
+    assert ta.info(system.get(Station, "a")).handling is None
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 4), st.booleans(), st.booleans()), max_size=8))

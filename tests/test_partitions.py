@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import subprocess
 import sys
 from typing import Any
@@ -104,3 +105,42 @@ def test_wrong_options_are_refused(name: Any, number: Any) -> None:
 def test_a_function_that_makes_no_child_of_that_name_is_refused(make: Any) -> None:
     with pytest.raises(ta.SpecError, match=r"Partitions.supervisor"):
         COUNTERS.supervisor(make)
+
+
+class Word(str, enum.Enum):  # noqa: UP042 - it is about such classes
+    SUN = "sun"
+
+    def __str__(self) -> str:
+        return "something else"
+
+
+class Number(int, enum.Enum):
+    SEVEN = 7
+
+
+class Loud(bytes):
+    def __str__(self) -> str:
+        return "LOUD"
+
+
+LONG = 7**9_000
+"""More digits than Python writes."""
+
+
+@pytest.mark.parametrize(
+    ("key", "equal"),
+    [(Word.SUN, "sun"), (Number.SEVEN, 7), (Loud(b"low"), b"low"), (LONG, LONG)],
+    ids=["str", "int", "bytes", "long"],
+)
+def test_equal_keys_belong_to_the_same_child(key: str | bytes | int, equal: str | bytes | int) -> None:
+    partitions = ta.Partitions("p", 10_000)
+
+    assert key == equal
+    assert partitions.of(key) == partitions.of(equal)
+
+
+@pytest.mark.parametrize("key", [True, 1.0, None, ("a", 1), COUNTERS])
+def test_what_has_no_single_form_is_refused_as_a_key(key: Any) -> None:
+    """Some are equal to keys that are accepted (True and 1.0 to 1), and equal keys must not have two children."""
+    with pytest.raises(ta.SpecError, match="a key is a str, bytes or an int; of anything else, give one that stands for it"):
+        COUNTERS.of(key)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from contextlib import suppress
+from functools import partial
+from typing import Any, cast
 
 import pytest
 import trio
@@ -97,16 +99,115 @@ async def test_pause_waits_for_the_message_in_progress(scribe: Scribe) -> None:
     assert (trio.current_time(), lines_of(scribe)) == (2.0, ["a"])
 
 
-async def test_a_message_in_progress_that_takes_too_long_is_named_and_the_pause_stays(scribe: Scribe) -> None:
+async def test_a_message_in_progress_that_takes_too_long_is_named_and_nothing_stays_paused(scribe: Scribe) -> None:
     await scribe.write.cast("a", 9.0)
     await scribe.write.cast("b")
     await trio.testing.wait_all_tasks_blocked()
 
-    with pytest.raises(ta.CallTimeout, match="scribe is paused, but was not done with 'write' within 3 s"):
+    with pytest.raises(ta.CallTimeout, match="scribe could not be paused: it was not done with 'write' after 3 s"):
         await ta.pause(scribe, timeout=3.0)
     await trio.sleep(60)
 
-    assert lines_of(scribe) == ["a"]
+    assert lines_of(scribe) == ["a", "b"]
+
+
+async def test_a_pause_that_is_cancelled_before_the_actor_is_at_rest_is_undone(scribe: Scribe) -> None:
+    await scribe.write.cast("a", 9.0)
+    await scribe.write.cast("b")
+    with trio.move_on_after(1):
+        await ta.pause(scribe)
+    assert not ta.info(scribe).paused
+
+    assert await scribe.read.within(30)() == ["a", "b"]
+
+
+@pytest.mark.parametrize("who_fails", ["the first", "the second", "both", "one that comes later"])
+async def test_a_pause_that_fails_does_not_end_that_of_another(scribe: Scribe, who_fails: str, nursery: trio.Nursery) -> None:
+    limits = {"the first": (3.0, 60.0), "the second": (60.0, 3.0), "both": (3.0, 3.0), "one that comes later": (60.0,)}[who_fails]
+
+    async def pause(limit: float) -> None:
+        with suppress(ta.CallTimeout):
+            await ta.pause(scribe, timeout=limit)
+
+    await scribe.write.cast("a", 9.0)
+    await trio.testing.wait_all_tasks_blocked()
+    for limit in limits:
+        nursery.start_soon(pause, limit)
+    await trio.sleep(10)
+    if who_fails == "one that comes later":
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await ta.pause(scribe)
+
+    assert ta.info(scribe).paused == (who_fails != "both")
+
+
+async def test_pause_says_that_somebody_resumed_the_actor_meanwhile(scribe: Scribe, nursery: trio.Nursery) -> None:
+    await scribe.write.cast("a", 4.0)
+    await trio.testing.wait_all_tasks_blocked()
+
+    async def resume() -> None:
+        await trio.sleep(1)
+        await ta.resume(scribe)
+
+    nursery.start_soon(resume)
+    with pytest.raises(ta.UsageError, match="scribe is not paused: somebody resumed it"):
+        await ta.pause(scribe)
+
+    assert trio.current_time() == 1
+
+
+async def test_pause_says_that_the_actor_stopped_meanwhile(scribe: Scribe, nursery: trio.Nursery) -> None:
+    await scribe.write.cast("a", 4.0)
+    await trio.testing.wait_all_tasks_blocked()
+    nursery.start_soon(ta.stop, scribe)
+
+    with pytest.raises(ta.ActorStopped):
+        await ta.pause(scribe)
+
+
+class Slow(ta.Actor[list[str]]):
+    def __init__(self) -> None:
+        self.state = []
+
+    async def on_start(self) -> None:
+        await self.note("start")
+
+    async def on_continue(self) -> None:
+        await self.note("continue")
+
+    async def on_stop(self, _reason: ta.Exit) -> None:
+        await self.note("stop")
+
+    async def note(self, hook: str) -> None:
+        await trio.sleep(2)
+        self.state.append(f"{hook} until {trio.current_time():g}")
+
+    @ta.handler
+    async def fail(self) -> None:
+        raise OSError
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_pause_waits_for_hooks(system: ta.System, nursery: trio.Nursery, *, restarts: bool) -> None:
+    slow = await system.start(Slow, name="slow")
+    if restarts:
+        await trio.sleep(2)
+        slow.fail.cast_nowait()
+        await trio.sleep(3)  # it has stopped, and starts again
+    await ta.pause(slow, timeout=30.0)
+
+    paused_at = trio.current_time()
+    state = list(vars(cast("Any", child_of(slow).current).actor)["state"])
+    assert state[-1] == f"continue until {paused_at:g}"
+
+
+async def test_a_start_that_takes_too_long_is_named(system: ta.System, nursery: trio.Nursery) -> None:
+    nursery.start_soon(partial(system.start, Slow, name="slow"))
+    await trio.sleep(1)
+
+    with pytest.raises(ta.CallTimeout, match=r"slow could not be paused: it was starting after 0.5 s"):
+        await ta.pause(system.get(Slow, "slow"), timeout=0.5)
 
 
 async def test_calls_of_a_paused_actor_keep_their_deadlines(scribe: Scribe) -> None:

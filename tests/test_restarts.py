@@ -188,6 +188,11 @@ def test_jitter_takes_off_its_share_at_most(backoff: ta.Backoff, in_a_row: int, 
     assert full * (1 - backoff.jitter) <= delay <= full <= backoff.cap
 
 
+@pytest.mark.parametrize("in_a_row", [0, 1, 2, 5_000])
+def test_none_of_zero_ever_waits(in_a_row: int) -> None:
+    assert delay_before(ta.Backoff(base=0), in_a_row, 0.0) == 0
+
+
 @given(backoffs, st.integers(0, 50))
 def test_more_restarts_never_wait_less(backoff: ta.Backoff, in_a_row: int) -> None:
     assert delay_before(backoff, in_a_row, 0.0) <= delay_before(backoff, in_a_row + 1, 0.0)

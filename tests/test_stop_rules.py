@@ -34,15 +34,15 @@ def test_a_drain_ends_before_the_stop_is_forced_and_leaves_time_for_the_ordered_
 def test_by_default_a_stop_takes_less_than_kubernetes_grants() -> None:
     stopping = whole_stop(0.0, math.inf, stop_timeout=20.0, grace=5.0)
 
-    assert stopping == Stopping(drain_until=10.0, latest=10.0, forced_at=20.0)
+    assert stopping == Stopping(began=0.0, drain_until=10.0, latest=10.0, forced_at=20.0)
 
 
 def test_half_of_a_short_time_is_left_for_the_ordered_stop() -> None:
     assert longest_drain(stop_timeout=4.0, grace=5.0) == 2.0
 
 
-SYSTEM = Stopping(drain_until=12.0, latest=15.0, forced_at=20.0)
-QUIET = Stopping(drain_until=None, latest=15.0, forced_at=20.0)
+SYSTEM = Stopping(began=0.0, drain_until=12.0, latest=15.0, forced_at=20.0)
+QUIET = Stopping(began=0.0, drain_until=None, latest=15.0, forced_at=20.0)
 
 
 @pytest.mark.parametrize(

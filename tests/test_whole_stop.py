@@ -16,6 +16,8 @@ from trio.testing import MockClock
 import trioactors as ta
 from shared.trees import lasting, top
 from trioactors.testing import isolated_system
+from trioactors.testing.stores import Fault, FaultyStore
+from trioactors_backends.memory import MemoryStore
 
 INTERNAL = {":dynamic": "shutdown", ":store": "shutdown", ":root": "shutdown"}
 
@@ -221,3 +223,105 @@ async def test_the_graces_and_the_order_stay_as_they_are(autojump_clock: MockClo
         assert lasting(system, "a").grace == 5
 
     assert diary == ["c at 3", "b at 6", "a at 9"]
+
+
+# --- a tree that ends by itself ---
+
+
+class StuckStart(ta.Actor[None]):
+    """Fails to start once all others are at work."""
+
+    async def on_start(self) -> None:
+        for name in [name for name in self.context.system.names() if len(name) == 2]:
+            self.context.system.get(Stuck, name).work.cast_nowait()
+        await trio.sleep(1)
+        raise OSError
+
+
+async def at_work(system: ta.System) -> None:
+    for name in [name for name in system.names() if len(name) == 2]:
+        system.get(Stuck, name).work.cast_nowait()
+    await trio.sleep(1)
+
+
+async def run_at_work(tree: ta.Supervisor, url: str | None) -> None:
+    async with isolated_system(tree, store=url) as system:
+        await at_work(system)
+        await system.wait_stopped()
+
+
+async def fails_at(seconds: float) -> None:
+    await trio.sleep(seconds)
+    raise OSError
+
+
+async def fails_once(times: list[float]) -> None:
+    """Fail after as many seconds as *times* says first; run on without an entry."""
+    await trio.sleep(times.pop() if times else math.inf)
+    raise OSError
+
+
+@pytest.mark.parametrize("url", [None, "memory:"])
+async def test_a_top_that_gives_up_stops_within_the_deadline(autojump_clock: MockClock, url: str | None) -> None:
+    tree = top(*map(group, "abc"), ta.child(partial(fails_at, 2.0), name="bad"), intensity=ta.Intensity(limit=0))
+    with pytest.raises(ta.SupervisorGaveUp):
+        await run_at_work(tree, url)
+
+    assert trio.current_time() == 22
+
+
+async def test_a_top_that_shuts_down_stops_within_the_deadline_also_if_its_block_ends_meanwhile(autojump_clock: MockClock) -> None:
+    end = ta.child(partial(trio.sleep, 2.0), name="end", restart="transient", significant=True)
+    tree = top(*map(group, "abc"), end, auto_shutdown="any_significant")
+    async with isolated_system(tree) as system:
+        await at_work(system)
+        await trio.sleep(10)
+
+    assert trio.current_time() == 22
+
+
+@pytest.mark.parametrize("deep", [False, True])
+async def test_a_start_that_fails_stops_what_was_started_within_the_deadline(autojump_clock: MockClock, *, deep: bool) -> None:
+    tree = top(*map(group, "abc"), ta.child(StuckStart, name="bad"))
+    with pytest.raises(ta.StartFailed):
+        async with isolated_system(ta.Supervisor(tree, name="above") if deep else tree):
+            pass
+
+    assert trio.current_time() == 21
+
+
+async def test_a_supervisor_below_the_top_that_gives_up_does_not_begin_the_deadline(autojump_clock: MockClock) -> None:
+    recorder = ta.Recorder()
+    below = ta.Supervisor(
+        *map(group, "abc"),
+        ta.child(partial(fails_at, 2.0), name="bad"),
+        name="below",
+        intensity=ta.Intensity(limit=0),
+        restart="transient",
+    )
+    async with isolated_system(top(below), observers=[recorder]) as system:
+        await at_work(system)
+        await trio.sleep(70)
+
+    assert recorder.of(ta.GaveUp)
+    assert not recorder.of(ta.StopForced)
+
+
+@pytest.mark.parametrize("give_up", ["crash", "shutdown"])
+async def test_a_top_that_comes_back_is_not_forced(autojump_clock: MockClock, give_up: str) -> None:
+    """One that crashes as it gives up is restarted as long as there is a store; any other if the store fails while it stops."""
+    recorder, store = ta.Recorder(), FaultyStore(MemoryStore())
+    bad = ta.child(partial(fails_once, [2.0]), name="bad", restart="permanent")
+    tree = top(ta.child(Counter, name="counter"), group("a", 1), bad, intensity=ta.Intensity(limit=0), give_up=give_up)
+    async with isolated_system(tree, store=store, observers=[recorder], settings=ta.Settings(stop_timeout=8)) as system:
+        await at_work(system)
+        await trio.sleep(2)
+        if give_up == "shutdown":
+            store.plan(Fault(at=1, before=ta.StorePoisoned("the sync failed")))
+            with pytest.raises(ta.TrioactorsError):
+                await system.get(Counter, "counter").add()
+        await trio.sleep(60)
+        assert await system.get(Counter, "counter").add() == 1
+
+    assert recorder.of(ta.GaveUp)
+    assert not recorder.of(ta.StopForced)

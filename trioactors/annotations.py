@@ -101,11 +101,11 @@ class Names:
             self._add(_Reader(where, {**places, "the return value": signature.return_annotation}, _scope_of(function, owner)))
 
     def add_type(self, where: str, place: str, annotation: object, module: str) -> None:
-        """Add one *annotation*, at a *place* in a class of *module*, unless all of its names exist already."""
+        """Add one *annotation*, which is needed at run time, at a *place* in a class of *module*, unless all of its names exist already."""
         names: Mapping[str, Any] = vars(sys.modules[module]) if module in sys.modules else {}
         source = names.get("__file__") or ""
         enclosing = frozenset(where.split(".")[:-1])
-        self._add(_Reader(where, {place: annotation}, _Scope((names, vars(builtins)), {}, module, source, enclosing)))
+        self._add(_Reader(where, {place: annotation}, _Scope((names, vars(builtins)), {}, module, source, enclosing), needed=True))
 
     def _add(self, reader: _Reader) -> None:
         if any(reader.unknown()):
@@ -172,6 +172,8 @@ class _Reader:
     where: str
     places: Mapping[str, Any]
     scope: _Scope
+    needed: bool = False
+    """Whether the names are needed while the program runs, too."""
 
     def unknown(self) -> Iterator[tuple[str, str]]:
         """The names that do not exist now, each with its place."""
@@ -183,9 +185,10 @@ class _Reader:
         """Raise `DefinitionError` for a name that neither exists nor is bound in the source."""
         for place, name in self.unknown():
             if not self.scope.binds(name):
+                runs = "not under `if TYPE_CHECKING:`" if self.needed else "under `if TYPE_CHECKING:` is enough"
                 raise DefinitionError(
                     f"{self.where}: the annotation of {place} names {name!r}, which {self.scope.module} neither defines nor imports; "
-                    f"define it there, or import it (under `if TYPE_CHECKING:` is enough)"
+                    f"define it there, or import it ({runs})"
                 )
 
 

@@ -153,10 +153,13 @@ class Backoff:
     It is counted for each child. A row ends when the child has run for *reset_after* seconds: its next restart waits *base* again. It also
     ends when the child is restarted by hand. A random part of the delay, up to the share *jitter* of it, is taken off, so that children
     that failed together do not all restart at the same moment.
+
+    With a *base* of 0 nothing ever waits. Then restarts count as without a back-off: a child that fails at once would be restarted without
+    end, and nothing else could run.
     """
 
     base: float = 0.1
-    """The delay before the first restart of a row, in seconds."""
+    """The delay before the first restart of a row, in seconds; 0 never waits."""
     factor: float = 2.0
     """The number by which each further restart multiplies the delay; at least 1."""
     cap: float = 30.0
@@ -167,9 +170,11 @@ class Backoff:
     """The time for which a child must run, after it has become ready, to count as healthy again, in seconds."""
 
     def __attrs_post_init__(self) -> None:
+        if seconds(self.cap, "Backoff.cap") == math.inf:
+            raise SpecError("Backoff.cap=inf: delays would grow until nobody sees their end; the default is 30 seconds")
         seconds(self.base, "Backoff.base")
-        seconds(self.factor, "Backoff.factor", least=1.0)
-        seconds(self.cap, "Backoff.cap")
+        if seconds(self.factor, "Backoff.factor", least=1.0) == math.inf:
+            raise SpecError("Backoff.factor=inf must be finite; with a factor of 1 all delays are equal")
         if self.base > self.cap:
             raise SpecError(f"Backoff.base={self.base!r} is longer than Backoff.cap={self.cap!r}: no delay is longer than the cap")
         share(self.jitter, "Backoff.jitter")

@@ -54,7 +54,7 @@ def _mailbox(child: ActorChild) -> int:
     mailbox, present = child.mailbox, child.present
     waiting = len(mailbox.queue)
     found = _waiting(child, waiting) if waiting else 0 if mailbox.active else _AT_REST
-    if mailbox.paused:
+    if mailbox.pause:
         found |= (_PAUSED_FULL if waiting >= mailbox.limit else _PAUSED_WITH) if waiting else _PAUSED
     if mailbox.closed is not None:
         found |= _CLOSED if mailbox.closed.admits is None else _DRAINING

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Self, TypeVar, cast, get_args, get_origin
 
 from trioactors.actors.context import OwnContext
-from trioactors.actors.plan import HOOKS, PLAIN_HOOKS, ActorPlan, refuse_value_class, resolved
+from trioactors.actors.plan import HOOKS, PLAIN_HOOKS, ActorPlan, refuse_no_type, refuse_value_class, resolved
 from trioactors.actors.ref import Ref
 from trioactors.actors.stored_refs import refs_by_name
 from trioactors.annotations import Names, signature_of
@@ -101,6 +101,7 @@ class Actor(Generic[State], _ToCheckers):  # noqa: PYI059 - `object` comes last
         _check_hooks(cls)
         _check_reserved_names(cls)
         state_type, module = _state_type(cls, base)
+        refuse_no_type(state_type, cls.__qualname__)
         handlers = _collect_handlers(cls)
         cls.__actor_plan__ = ActorPlan(
             name=where,

@@ -13,6 +13,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 import attrs
 import trio
+from outcome import Outcome
 from trio.lowlevel import checkpoint, current_root_task, current_task, wait_task_rescheduled
 
 from trioactors.actors.causation import give_causation
@@ -20,6 +21,7 @@ from trioactors.actors.child import ActorChild, ActorIncarnation
 from trioactors.durability.saver import Saver
 from trioactors.errors import ActorStopped, DeliveryError
 from trioactors.messaging.definitions import HandlerSpec
+from trioactors.messaging.gathered_call import GatheredCall
 from trioactors.messaging.handlers import BoundHandler
 from trioactors.messaging.mailbox import Mailbox, is_over, refused
 from trioactors.messaging.messages import Admission, Call, Envelope, Late, Sender, causation_of
@@ -71,10 +73,6 @@ class RemoteHandler(Generic[P, R]):
         limited: RemoteHandler[P, R] = RemoteHandler(self._child, self._spec, checked_seconds(seconds, "within"))
         return limited
 
-    def check(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Raise `TypeError` if the arguments do not fit."""
-        self._spec.bind(args, kwargs)
-
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Deliver the message, and wait for the reply.
 
@@ -124,6 +122,33 @@ class RemoteHandler(Generic[P, R]):
                 return cast("R", await wait_task_rescheduled(call.abandon))
             with outer.carrying(call):
                 return cast("R", await wait_task_rescheduled(call.abandon))
+
+    def send(self, args: Any, kwargs: Any, answered: Callable[[Outcome[Any]], None], waiter: Incarnation | None) -> GatheredCall:
+        """Deliver a call whose answer, also a refusal, is given to *answered*. The handler of *waiter* waits for it.
+
+        Raises `TypeError` if the arguments do not fit, `WrongThread` and `SystemClosed`.
+        """
+        runtime, spec = self._runtime, self._spec
+        values = spec.bind(args, kwargs)
+        runtime.check_thread(self._child)
+        now, sender = runtime.now(), current_incarnation.get()
+        call = GatheredCall(spec, values, sender, now + self._timeout, current_task(), self._child, now, answered=answered)
+        try:
+            if waiter is not None:
+                call.edges.enter_context(waiting(waiter, call.cut_off, self._child))
+                if isinstance(outer := waiter.message_in_progress(), Call):
+                    call.inherited = outer.deadline <= call.deadline
+                    call.deadline = min(call.deadline, outer.deadline)
+                    call.edges.enter_context(outer.carrying(call))
+            self._mailbox.put_call(call)
+        except DeliveryError as error:
+            call.fail(error)
+            return call
+        runtime.deadlines.add(call.deadline, call)
+        if self._watchers and runtime.observers.listeners:
+            give_causation(call, runtime.observers)
+            self._emit(call)
+        return call
 
     async def cast(self, *args: P.args, **kwargs: P.kwargs) -> None:
         """Deliver the message and go on. If the mailbox is full, wait for room up to the call deadline. Always a checkpoint.

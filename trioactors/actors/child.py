@@ -33,6 +33,7 @@ from trioactors.supervision.child import Child, Incarnation
 from trioactors.supervision.draining import refuse_outside
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.specs import ChildKind, ChildSpec, target_of
+from trioactors.supervision.tree import status_of
 from trioactors.supervision.unreadable import unreadable
 from trioactors.supervision.wait_graph import drawn
 from trioactors.trace.records import CallTimedOut
@@ -260,14 +261,14 @@ class ActorChild(Child):
         """The error for a caller whose deadline passed: what the actor is doing, and how many messages wait."""
         now = trio.current_time()
         mailbox = self.mailbox
-        busy = f"is {self.status.value} and idle"
+        busy = f"is {status_of(self).value} and idle"
         if (current := mailbox.current) is not None and self.present is not None:
             busy = f"has been handling {current.spec.name!r} for {now - self.present.began:g} s"
             if current.spec.execution_timeout is not None:
                 busy += f" (execution_timeout: {current.spec.execution_timeout:g} s)"
         elif self.status is not ChildStatus.RUNNING:
-            busy = f"is {self.status.value}"
-        elif mailbox.paused:
+            busy = f"is {status_of(self).value}"
+        elif mailbox.pause:
             busy = "is paused (see ta.resume)"
         if (saver := self.saver) is not None and saver.busy:
             busy += f" and has been waiting for a commit for {now - saver.busy_since:g} s"
@@ -298,7 +299,7 @@ class ActorChild(Child):
     def __repr__(self) -> str:
         """The status, and how many messages wait."""
         return (
-            f"<actor {self.path}: {self.plan.name}, {self.status.value}, incarnation {self.incarnation}, "
+            f"<actor {self.path}: {self.plan.name}, {status_of(self).value}, incarnation {self.incarnation}, "
             f"{len(self.mailbox)} waiting>"
         )
 

@@ -205,7 +205,7 @@ async def _wait_for_work(incarnation: ActorIncarnation, mailbox: Mailbox, task: 
         return
     if mailbox.attention:
         mailbox.attend()
-    if incarnation.asked is not None or (mailbox.queue and not mailbox.paused):  # a sender was let in, or an observer did something
+    if incarnation.asked is not None or (mailbox.queue and not mailbox.pause):  # a sender was let in, or an observer did something
         await checkpoint()
     else:
         mailbox.park(task)
@@ -240,7 +240,7 @@ async def _held(incarnation: ActorIncarnation, mailbox: Mailbox, envelope: Envel
 
     Otherwise do the rare work of taking a message from the queue: ticks, senders that wait for room, test hooks.
     """
-    if mailbox.paused:
+    if mailbox.pause:
         mailbox.queue.appendleft(envelope)
         await _wait_for_work(incarnation, mailbox, task)
         return True

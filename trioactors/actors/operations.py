@@ -16,6 +16,7 @@ from trioactors.persistence.committer import Committer, Verdict, erasure
 from trioactors.settings import drain_time, seconds
 from trioactors.supervision.handle import restart_child_of, stop_child
 from trioactors.supervision.restarts import ChildStatus
+from trioactors.supervision.tree import status_of
 
 __all__ = ["ActorInfo", "flush", "forget", "info", "restart", "stop"]
 
@@ -174,9 +175,9 @@ def info(ref: Ref) -> ActorInfo:
         name=child.name,
         path=child.path,
         actor=child.plan.name,
-        status=child.status,
+        status=status_of(child),
         restart_at=child.restart_at,
-        paused=mailbox.paused,
+        paused=mailbox.pause is not None,
         incarnation=child.incarnation,
         handling=None if current is None else current.spec.name,
         handling_since=None if current is None or incarnation is None else incarnation.began,

@@ -14,8 +14,9 @@ from trioactors.durability.durable_state import DurableState
 from trioactors.errors import DefinitionError
 from trioactors.messaging.definitions import HandlerSpec
 from trioactors.settings import Overflow
+from trioactors.trace.formatting import described
 
-__all__ = ["HOOKS", "PLAIN_HOOKS", "ActorPlan", "refuse_value_class", "resolved"]
+__all__ = ["HOOKS", "PLAIN_HOOKS", "ActorPlan", "refuse_no_type", "refuse_value_class", "resolved"]
 
 HOOKS: Final = {"on_start": 0, "on_continue": 0, "on_stop": 1, "on_save": 0, "on_load": 0}
 """The hooks, with the number of arguments that each takes besides `self`."""
@@ -105,6 +106,19 @@ def resolved(declared: Any, module: str, owner: str) -> Any:
 def _spelt(declared: Any) -> str:
     return repr(declared.__forward_arg__ if isinstance(declared, ForwardRef) else declared)
 
+
+def refuse_no_type(declared: Any, owner: str) -> None:
+    """Raise `DefinitionError` if the argument of `Actor[...]` is a value, and no type or what stands for one."""
+    known = declared is None or isinstance(declared, type | str) or get_origin(declared) is not None
+    if not known and type(declared).__module__ not in _OF_TYPES:
+        shown = described(declared, repr)
+        raise DefinitionError(
+            f"{owner}: Actor[{shown:.80}] does not name the class of a state; write Actor[TheState], or Actor[None]"
+        )
+
+
+_OF_TYPES: Final = frozenset({"typing", "typing_extensions", "types", "annotationlib"})
+"""The modules whose objects stand for types: variables, aliases, forward references."""
 
 _SHAPELESS: Final = (Any, Union, types.UnionType)
 """State declarations that are not classes: with nothing to call, the state starts as None."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from trioactors.console.heads import Answer
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.specs import INTERNAL
+from trioactors.supervision.tree import status_of
 from trioactors.supervision.unreadable import unreadable
 from trioactors.system.system import System, registry_of, runtime_of
 
@@ -20,7 +21,7 @@ def health(system: System, *, readiness: bool) -> Answer:
     """The answer of `/health`. Without *readiness*, its status depends only on whether the system is live."""
     runtime = runtime_of(system)
     children = [child for child in registry_of(system).children() if not child.name.startswith(INTERNAL)]
-    restarting = sum(child.status is ChildStatus.RESTARTING for child in children)
+    restarting = sum(status_of(child) is ChildStatus.RESTARTING for child in children)
     damaged = [child for child in children if unreadable(child) is not None]
     broken = runtime.committer is not None and runtime.committer.broken
     live = not runtime.closed

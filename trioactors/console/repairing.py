@@ -53,8 +53,8 @@ async def _pause(source: Source, options: Options) -> object:
     child = _actor(source, options)
     at_rest = True
     try:
-        await pause_child(child, _PATIENCE)
-    except CallTimeout:  # it is paused all the same
+        await pause_child(child, _PATIENCE, keep=True)
+    except CallTimeout:  # it is paused, but not done with what is in progress
         at_rest = False
     return {"name": child.name, "paused_since": paused_since(child), "at_rest": at_rest}
 

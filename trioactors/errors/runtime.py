@@ -9,6 +9,7 @@ import trio
 
 from trioactors.errors.base import TrioactorsError
 from trioactors.errors.exits import RestartEntry
+from trioactors.errors.lists import listed
 
 __all__ = [
     "ActorCrashed",
@@ -41,9 +42,6 @@ __all__ = [
     "WrongThread",
 ]
 
-_SHOWN = 20
-"""The number of names that an error lists."""
-
 
 class UsageError(TrioactorsError):
     """A mistake in the calling program."""
@@ -71,7 +69,7 @@ class NotAHandler(UsageError, AttributeError):
     """An attribute of a ref is not a handler of its actor. Refs offer handlers and nothing else."""
 
     def __init__(self, target: str, attribute: str, handlers: Sequence[str]) -> None:
-        offered = ", ".join(handlers) or "none at all"
+        offered = listed(handlers, 50, none="none at all")
         super().__init__(
             f"{target} is a ref: it offers the handlers of its actor, not {attribute!r}. Handlers: {offered}. "
             f"To reach anything else, add a method marked @handler."
@@ -95,8 +93,7 @@ class UnknownName(UsageError, LookupError):
     """No child of the system has this name."""
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
-        shown = ", ".join(sorted(known)[:_SHOWN]) or "none"
-        super().__init__(f"no child is named {name!r}. Known names: {shown}{', ...' if len(known) > _SHOWN else ''}")
+        super().__init__(f"no child is named {name!r}. Known names: {listed(sorted(known))}")
         self.name = name
 
 

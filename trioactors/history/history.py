@@ -19,6 +19,7 @@ import trio
 
 from trioactors.errors import StoreError
 from trioactors.errors.exits import Failure
+from trioactors.errors.lists import listed
 from trioactors.history.crashes import Crash, CrashBook
 from trioactors.history.figures import FigureLog
 from trioactors.history.records import Reading, Records, read_past
@@ -156,7 +157,9 @@ class History:
         self.figures.load(past, self._wall_clock())
         if past.skipped:
             _log.warning(
-                "%d records of the history cannot be read and are left out: %s", len(past.skipped), "; ".join(past.skipped[:3])
+                "%d records of the history cannot be read and are left out: %s",
+                len(past.skipped),
+                listed(past.skipped, 3, separator="; "),
             )
         if past.newer:
             self._give_up("it was written by a newer version of trioactors")

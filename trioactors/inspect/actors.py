@@ -14,6 +14,7 @@ from trioactors.actors.pausing import paused_since
 from trioactors.errors import SpecError, WrongClass
 from trioactors.settings import choice, count, flag
 from trioactors.supervision.restarts import ChildStatus, ChildStatusWord
+from trioactors.supervision.tree import status_of
 from trioactors.supervision.unreadable import problem_of
 from trioactors.system.system import System, registry_of
 
@@ -125,7 +126,7 @@ def actors(
     total = len(children)
     children = searched(children, search)
     if wanted is not None:
-        children = [child for child in children if child.status is wanted]
+        children = [child for child in children if status_of(child) is wanted]
     smallest = (sort in _SMALLEST_FIRST) is not reverse
     chosen = first_of(children, _KEYS[sort], last, smallest=smallest)
     return ActorPage(total=total, matched=len(children), rows=tuple(_row(child) for child in chosen[offset:]))
@@ -171,7 +172,7 @@ def _row(child: ActorChild) -> ActorRow:
         name=child.name,
         path=child.path,
         actor=child.plan.name,
-        status=child.status,
+        status=status_of(child),
         incarnation=child.incarnation,
         since=child.since,
         handling=None if current is None else current.spec.name,

@@ -13,6 +13,7 @@ from trioactors.inspect.actors import actor_children, first_of, searched
 from trioactors.inspect.plain import STATE_LIMITS, plain
 from trioactors.settings import choice, count, flag
 from trioactors.supervision.restarts import ChildStatus
+from trioactors.supervision.tree import status_of
 from trioactors.supervision.unreadable import problem_of
 from trioactors.system.system import System
 
@@ -110,7 +111,7 @@ def _row(child: ActorChild) -> DurableRow:
         size=None if read is None else read.size,
         committed_at=None if read is None else read.committed_at,
         committing_since=read.busy_since if read is not None and read.busy else None,
-        status=child.status,
+        status=status_of(child),
         problem=problem,
     )
 

@@ -21,6 +21,7 @@ from trioactors.settings import count
 from trioactors.supervision.child import Child
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.specs import ChildKind
+from trioactors.supervision.tree import status_of
 from trioactors.system.system import System, registry_of, runtime_of
 from trioactors.trace.crash_reports import report_of
 from trioactors.trace.formatting import described
@@ -175,7 +176,7 @@ def _row(child: Child, failure: Failure, shift: float) -> FailureRow:
         text="" if error is None else described(error)[:_TEXT],
         report=report(failure),
         errors=errors_of(failure),
-        status=child.status,
+        status=status_of(child),
         restarts=max(0, child.incarnation - 1),
     )
 
@@ -197,6 +198,6 @@ def _of_past(system: System, crash: Crash, shift: float) -> FailureRow:
         text=crash.text,
         report=crash.report,
         errors=(),
-        status=None if child is None else child.status,
+        status=None if child is None else status_of(child),
         restarts=max(0, crash.incarnation - 1),
     )

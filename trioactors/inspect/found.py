@@ -10,6 +10,7 @@ from trioactors.settings import count
 from trioactors.supervision.child import Child
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.specs import ChildKind
+from trioactors.supervision.tree import status_of
 from trioactors.system.system import System, registry_of
 
 __all__ = ["FoundPage", "FoundRow", "found"]
@@ -67,5 +68,5 @@ def _row(child: Child) -> FoundRow:
         path=child.path,
         kind=child.spec.kind,
         actor=child.plan.name if isinstance(child, ActorChild) else None,
-        status=child.status,
+        status=status_of(child),
     )

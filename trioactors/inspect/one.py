@@ -25,6 +25,7 @@ from trioactors.settings import count, of_class
 from trioactors.supervision.child import Incarnation
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.specs import Restart
+from trioactors.supervision.tree import status_of
 from trioactors.supervision.unreadable import problem_of
 from trioactors.system.system import System
 from trioactors.trace.frames import RaisedError
@@ -160,7 +161,7 @@ def actor(system: System, name: str, *, marks: Marks | None = None, waiting: int
         name=child.name,
         path=child.path,
         actor=child.plan.name,
-        status=child.status,
+        status=status_of(child),
         incarnation=child.incarnation,
         since=child.since,
         restart_at=child.restart_at,

@@ -31,6 +31,7 @@ import attrs
 
 from trioactors.actors.child import ActorChild
 from trioactors.errors import WrongClass
+from trioactors.errors.lists import listed
 from trioactors.inspect.arguments import Forms, NotCallable, Parameters, parameters_of
 from trioactors.inspect.plain import STATE_LIMITS, Plain, plain
 from trioactors.messaging.definitions import HandlerSpec
@@ -122,8 +123,8 @@ def handler_of(system: System, name: str, handler: str) -> tuple[ActorChild, Han
     child = _actor(system, name)
     spec = child.plan.handlers.get(handler)
     if spec is None:
-        known = ", ".join(sorted(child.plan.handlers)) or "none"
-        raise NotCallable(f"{child.name} ({child.plan.name}) has no handler {handler!r:.100}; its handlers: {known}"[:2_000])
+        known = listed(sorted(child.plan.handlers), 50)
+        raise NotCallable(f"{child.name} ({child.plan.name}) has no handler {handler!r:.100}; its handlers: {known}")
     return child, spec
 
 

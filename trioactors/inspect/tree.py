@@ -15,7 +15,7 @@ from trioactors.settings import count
 from trioactors.supervision.child import Child
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.specs import ChildKind, Restart
-from trioactors.supervision.tree import SupervisorChild
+from trioactors.supervision.tree import SupervisorChild, status_of
 from trioactors.supervision.unreadable import problem_of
 from trioactors.system.system import System, registry_of
 
@@ -100,7 +100,7 @@ def branch_of(
         path=child.path,
         kind=child.spec.kind,
         actor=child.plan.name if isinstance(child, ActorChild) else None,
-        status=child.status,
+        status=status_of(child),
         incarnation=child.incarnation,
         since=child.since,
         restart_at=child.restart_at,

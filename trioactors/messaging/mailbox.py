@@ -31,11 +31,23 @@ from trioactors.errors import ActorStopped, MailboxFull, TrioactorsError
 from trioactors.messaging.ledger import Ledger
 from trioactors.messaging.messages import Admission, Call, Envelope, Sender
 from trioactors.messaging.overload import Needs
+from trioactors.messaging.pause import Pause
 from trioactors.scheduling.activity import Activity
 from trioactors.scheduling.deadlines import SMALLEST_SWEEP
 from trioactors.settings import Overflow
 
-__all__ = ["Mailbox", "Refusal", "begin_drain", "count_shed", "end_drain", "is_over", "ledger_of", "looked_at", "refused"]
+__all__ = [
+    "Mailbox",
+    "Refusal",
+    "begin_drain",
+    "count_shed",
+    "end_drain",
+    "is_over",
+    "is_parked",
+    "ledger_of",
+    "looked_at",
+    "refused",
+]
 
 
 @attrs.frozen(eq=False)
@@ -66,10 +78,8 @@ class Mailbox:
     """Called with each cast that becomes a dead letter, and the cause."""
     queue: deque[Envelope] = attrs.field(factory=deque[Envelope], repr=False)
     active: bool = False
-    paused: bool = False
-    """Whether the actor takes no message, by `ta.pause`."""
-    paused_at: float = 0.0
-    """When it was paused, on Trio's clock."""
+    pause: Pause | None = attrs.field(default=None, repr=False)
+    """Set while the actor takes no message, by `ta.pause`."""
     attention: bool = False
     """Whether senders may be waiting for room, `lookers` are present, or the actor is paused: it then looks at that between messages."""
     lookers: list[Callable[[], None]] | tuple[()] = attrs.field(default=(), repr=False)
@@ -245,7 +255,7 @@ class Mailbox:
         self.current = None
         for looker in self.lookers:
             looker()
-        self.attention = bool(self._senders or self.lookers or self.paused)
+        self.attention = bool(self._senders or self.lookers or self.pause)
 
     def _admit(self) -> None:
         """Move waiting senders in, in order, while there is room."""
@@ -272,7 +282,7 @@ class Mailbox:
         """Refuse the waiting calls, turn the waiting casts into dead letters, and accept nothing more: the child will not be restarted."""
         end_drain(self)
         self.closed = Refusal(closed)
-        self.paused = False
+        self.pause = None
         while self.queue:
             envelope = self.queue.popleft()
             if isinstance(envelope, Call):
@@ -304,6 +314,11 @@ def is_over(mailbox: Mailbox) -> bool:
     return mailbox.closed is not None and mailbox.closed.admits is None
 
 
+def is_parked(mailbox: Mailbox) -> bool:
+    """Whether the actor waits for a message, or for the end of a pause: it runs no handler and no hook."""
+    return mailbox._reader is not None  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - its own module
+
+
 def begin_drain(mailbox: Mailbox, admits: Callable[[Sender | None], bool], at_rest: Callable[[], None]) -> None:
     """Refuse messages from now on, except from senders that *admits* admits. Calls *at_rest* when there may be no more to do.
 
@@ -318,7 +333,7 @@ def begin_drain(mailbox: Mailbox, admits: Callable[[Sender | None], bool], at_re
         )
 
     def look() -> None:
-        if mailbox.paused or not mailbox.queue:
+        if mailbox.pause or not mailbox.queue:
             at_rest()
 
     mailbox.closed = Refusal(draining, admits, look)

@@ -339,9 +339,7 @@ class Call(Envelope):
 
     def abandon(self, raise_cancel: Callable[[], NoReturn]) -> trio.lowlevel.Abort:
         """Abort the wait. If a deadline cancelled the caller, that deadline applies to the handler as well."""
-        self.caller = None
-        self.gone = True
-        self._tell_left()
+        self.leave()
         if self.begun:
             try:
                 raise_cancel()
@@ -351,6 +349,14 @@ class Call(Envelope):
             except KeyboardInterrupt:  # Trio delivers Ctrl-C to its main task, and raises it there again
                 pass
         return trio.lowlevel.Abort.SUCCEEDED
+
+    def leave(self, *, expired: bool = False) -> None:
+        """Note that the caller waits no more. If a deadline of its own has *expired*, that applies to the handler as well."""
+        self.caller = None
+        self.gone = True
+        self._tell_left()
+        if expired and self.begun:
+            self._expire_nested()
 
     def _tell_left(self) -> None:
         left = getattr(self, "left", None)

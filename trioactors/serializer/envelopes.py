@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 
 from trioactors.errors import RecordCorrupt, RecordTooNew, SerializationError, UsageError
+from trioactors.errors.lists import listed
 from trioactors.serializer.engines import Engine, engine_for
 from trioactors.serializer.forms import OBJECT
 from trioactors.serializer.limits import Limits, check_size, checked_limits
@@ -67,7 +68,7 @@ def unwrap(envelope: Any) -> Envelope:
             RecordTooNew,
         )
     if envelope.keys() - {"classes"} != _REQUIRED:
-        raise corrupt(f"the envelope has the wrong parts: {', '.join(sorted(map(shown, envelope))[:8])}")
+        raise corrupt(f"the envelope has the wrong parts: {listed(sorted(map(shown, envelope)), 8)}")
     classes = envelope.get("classes", {})
     if type(classes) is not OBJECT:
         raise corrupt("`classes` in the envelope is not an object")

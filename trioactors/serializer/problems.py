@@ -13,6 +13,7 @@ import attrs
 from cattrs.errors import AttributeValidationNote, BaseValidationError, ForbiddenExtraKeysError
 
 from trioactors.errors import SerializationError
+from trioactors.errors.lists import listed
 
 __all__ = ["DATA_ERRORS", "Problem", "at_key", "expected", "from_group", "inside", "raised", "shown"]
 
@@ -112,7 +113,7 @@ def _of_leaf(leaf: Exception) -> Problem:
         case Problem():
             return leaf
         case ForbiddenExtraKeysError():
-            names = ", ".join(sorted(map(shown, leaf.extra_fields))[:5])
+            names = listed(sorted(map(shown, leaf.extra_fields)), 5)
             return Problem(
                 f"unknown field {names}", "declare it, name it in renamed_fields, or keep such fields with unknown_fields()"
             )

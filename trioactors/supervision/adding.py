@@ -6,10 +6,9 @@ from trioactors.errors import ChildPresent, ChildRestarting, ChildRunning, NameT
 from trioactors.supervision.child import Child, Parent
 from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.specs import INTERNAL, MAX_DEPTH, ChildSpec, Supervisor
-from trioactors.supervision.supervisor import SupervisorLoop
-from trioactors.supervision.tree import SupervisorChild
+from trioactors.supervision.tree import SupervisorChild, status_of
 
-__all__ = ["add_child", "check_depth", "check_spec", "status_of"]
+__all__ = ["add_child", "check_depth", "check_spec"]
 
 
 def check_spec(spec: object) -> None:
@@ -38,7 +37,7 @@ def add_child(supervisor: SupervisorChild, spec: ChildSpec | Supervisor, *, dyna
     """Make one more child of *supervisor*, not yet started. Raises `ChildRunning` and its kin, `NameTaken`, `TooManyChildren`."""
     present = supervisor.children.get(spec.name or "")
     if present is not None:
-        raise _known_already(present, status_of(supervisor, present))
+        raise _known_already(present, status_of(present))
     most = supervisor.plan.max_children
     if most is not None and len(supervisor.children) >= most:
         raise TooManyChildren(f"{supervisor!r} has {len(supervisor.children)} children, and max_children={most} allows no more")
@@ -46,12 +45,6 @@ def add_child(supervisor: SupervisorChild, spec: ChildSpec | Supervisor, *, dyna
     supervisor.registry.register(child)
     supervisor.children[child.name] = child
     return child
-
-
-def status_of(supervisor: SupervisorChild, child: Child) -> ChildStatus:
-    """The status of *child* as OTP tells it: a child whose start is part of a restart is *restarting*."""
-    restarts = isinstance(supervisor.loop, SupervisorLoop) and supervisor.loop.restarting is child
-    return ChildStatus.RESTARTING if restarts and child.status is ChildStatus.STARTING else child.status
 
 
 def _known_already(child: Child, status: ChildStatus) -> Exception:

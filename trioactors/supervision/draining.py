@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 import trio
 
 from trioactors.errors.exits import SHUTDOWN
+from trioactors.errors.lists import listed
 from trioactors.messaging.mailbox import Mailbox, begin_drain, end_drain
 from trioactors.messaging.messages import Sender
 from trioactors.persistence.committer import STORE
@@ -55,7 +56,7 @@ def in_start_order(supervisor: SupervisorChild) -> Iterator[Child]:
 
 def at_rest(child: Child) -> bool:
     """Whether *child* has handled what it has accepted, and owes no reply. A paused actor handles nothing more."""
-    paused = any(mailbox.paused and mailbox.current is None and not mailbox.held for mailbox in child.mailboxes())
+    paused = any(mailbox.pause and mailbox.current is None and not mailbox.held for mailbox in child.mailboxes())
     return (paused or not child.busy) and not (child.current is not None and child.current.owes_replies)
 
 
@@ -171,7 +172,7 @@ def report_drain(runtime: Runtime, name: str, began: float, mailboxes: Sequence[
     left = {mailbox.owner: len(mailbox) for mailbox in mailboxes if len(mailbox)}
     now = runtime.now()
     if left:
-        drained = f"{sum(left.values())} messages still wait in {', '.join(list(left)[:10])}"
+        drained = f"{sum(left.values())} messages still wait in {listed(left, 10)}"
         _log.warning("%s: the drain is over after %g s, and %s", name, now - began, drained)
     if runtime.observers.listeners:
         runtime.observers.emit(Drained(time=now, child=name, seconds=now - began, left=sum(left.values())))

@@ -61,13 +61,15 @@ async def stop_requested() -> None:
 
         ta.child(serve, drain=10.0)
 
-    The function finishes what it has begun and returns. When its drain is over it is cancelled, and so is a function without `drain=`, at
-    once. Raises `UsageError` outside a function that is a child.
+    The function finishes what it has begun and returns. When its drain is over it is cancelled. Raises `UsageError` outside a function that
+    is a child, and in one without `drain=`, which is cancelled at once and never told.
     """
     incarnation = current_incarnation.get()
     child = None if incarnation is None else incarnation.child
     if incarnation is None or not isinstance(child, FunctionChild):
         raise UsageError("stop_requested() is for an async function that is a child: ta.child(serve, drain=10.0)")
+    if child.spec.drain is None:  # with drain=False somebody decided that it waits until it is cancelled
+        raise UsageError(f"stop_requested(): {child.path} has no drain= and is never told; declare it as ta.child(..., drain=10.0)")
     await trio.lowlevel.checkpoint()
     while incarnation.asked is None:
         await child.told.wait()

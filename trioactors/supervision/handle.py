@@ -21,7 +21,7 @@ from trioactors.errors import (
     StartFailed,
     UnknownName,
 )
-from trioactors.supervision.adding import add_child, check_depth, check_spec, status_of
+from trioactors.supervision.adding import add_child, check_depth, check_spec
 from trioactors.supervision.child import Child, leaves_for_good, start_failure, waiting_incarnation
 from trioactors.supervision.draining import drain_seconds, drained
 from trioactors.supervision.dynamic import abandon_start, independent, start_concurrently, start_error, stop_concurrently
@@ -37,7 +37,7 @@ from trioactors.supervision.specs import (
     check_significance,
 )
 from trioactors.supervision.supervisor import SupervisorLoop
-from trioactors.supervision.tree import SupervisorChild
+from trioactors.supervision.tree import SupervisorChild, status_of
 from trioactors.supervision.unreadable import unreadable
 from trioactors.supervision.wait_graph import waiting
 from trioactors.supervision.watchers import watched
@@ -308,6 +308,9 @@ class SupervisorHandle:
     async def start_child(self, spec: ChildSpec | Supervisor) -> Any:
         """Add a child at the end and start it. Returns the ref of an actor; None for other kinds, or if the start was ignored.
 
+        The type leaves that None out: only a class whose start raises `Ignore` gives it. Such a child is known, as *undefined*, unless the
+        supervisor is dynamic or the child temporary.
+
         Raises `ChildRunning`, `ChildRestarting` or `ChildPresent` if this supervisor knows the name, `NameTaken` if it is taken
         elsewhere, `TooManyChildren`, and `StartFailed`; the child is then forgotten, as in OTP.
         """
@@ -364,9 +367,7 @@ class SupervisorHandle:
         """Its children as they are now, in start order."""
         self._child.runtime.check_fork()
         return tuple(
-            ChildInfo(
-                name=c.name, kind=c.spec.kind, status=status_of(self._child, c), incarnation=c.incarnation, restart=c.spec.restart
-            )
+            ChildInfo(name=c.name, kind=c.spec.kind, status=status_of(c), incarnation=c.incarnation, restart=c.spec.restart)
             for c in self._child.children.values()
         )
 

@@ -7,7 +7,7 @@ of these at a time, and for nothing else meanwhile. A start is abandoned as soon
 from __future__ import annotations
 
 import contextvars
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 import attrs
@@ -44,10 +44,6 @@ class Launcher(Loop):
     _not_coming_back: bool = attrs.field(default=False, init=False)
     """Whether the supervisor shuts down, and its own supervisor will not restart it."""
     _backoffs: dict[Child, Alarm] = attrs.field(factory=dict["Child", "Alarm"], init=False)
-    waiting_group: dict[Child, tuple[str, ...]] = attrs.field(factory=dict["Child", "tuple[str, ...]"], init=False)
-    """Names that restart together with a child that waits for its restart."""
-    restarting: Child | None = attrs.field(default=None, init=False)
-    """The child that is being started in a restart."""
     uncounted: ChildRestarts = attrs.field(init=False, repr=False)
     """The restarts of a child that has had none."""
     _context: contextvars.Context = attrs.field(factory=contextvars.copy_context, init=False)
@@ -214,7 +210,7 @@ class Launcher(Loop):
         child.close("it was stopped for good")
         self.close_group(child, waiting_group)
 
-    def close_group(self, child: Child, group: tuple[str, ...]) -> None:
+    def close_group(self, child: Child, group: Iterable[str]) -> None:
         """Close the children that were stopped with *child*, which will not be restarted, and so neither will they."""
         for other in [self.child.children[name] for name in group if name in self.child.children]:
             if other not in self.known:

@@ -30,8 +30,8 @@ class Partitions:
             await system.get(Counter, COUNTERS.of("alice")).add()
 
     The children are named `counter-0` to `counter-7`, and their supervisor `counter`. They can be supervisors, too: several dynamic ones
-    start children at the same time, for example. A key is a str, bytes or an int, and always belongs to the same child while *number* stays
-    the same; with another number, most keys move. Raises `SpecError`.
+    start children at the same time, for example. A key is a str, bytes or an int. Equal keys (also members of enums) always belong to the
+    same child while *number* stays the same; with another number, most keys move. Raises `SpecError`.
     """
 
     name: str
@@ -51,9 +51,10 @@ class Partitions:
         """The name of the partition that *key* belongs to. Raises `SpecError` if it is neither text, bytes nor a whole number."""
         given: Any = key
         if isinstance(given, bool) or not isinstance(given, str | bytes | int):
-            raise SpecError(f"Partitions.of({key!r:.80}): a key is a str, bytes or an int")
-        data = key if isinstance(key, bytes) else str(key).encode("utf-8", "surrogatepass")
-        return f"{self.name}-{zlib.crc32(data) % self.number}"
+            raise SpecError(
+                f"Partitions.of({key!r:.80}): a key is a str, bytes or an int; of anything else, give one that stands for it"
+            )
+        return f"{self.name}-{zlib.crc32(_as_bytes(key)) % self.number}"
 
     def supervisor(self, make: Callable[[str], ChildSpec | Supervisor], **options: Any) -> Supervisor:
         """A supervisor with one child for each partition, made by *make* from its name. *options* are those of `Supervisor`.
@@ -70,3 +71,16 @@ class Partitions:
             if given.name != name:
                 raise SpecError(f"Partitions.supervisor: the child for {name!r} must have that name, not {given.name!r}")
         return Supervisor(*children, name=self.name, **options)
+
+
+def _as_bytes(key: str | bytes | int) -> bytes:
+    """*key* as bytes, whatever its class makes of `str`: members of a `(str, Enum)` are equal to their values."""
+    if isinstance(key, bytes):
+        return key
+    if isinstance(key, str):
+        return str.encode(key, "utf-8", "surrogatepass")
+    return (int.__repr__(key) if int.bit_length(key) < _LONG else int.__format__(key, "x")).encode()
+
+
+_LONG = 10_000
+"""Python refuses to write numbers with more bits in decimals, which takes long."""

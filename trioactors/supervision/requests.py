@@ -107,6 +107,10 @@ class Loop(Parking, ABC):
     suspension: Suspension = attrs.field(repr=False)
     attending: Child | None = attrs.field(default=None, init=False)
     """The child that is being started or stopped now."""
+    restarting: Child | None = attrs.field(default=None, init=False)
+    """The child that is being started in a restart."""
+    waiting_group: dict[Child, dict[str, None]] = attrs.field(factory=dict["Child", "dict[str, None]"], init=False)
+    """Names, in start order, that restart together with a child that waits for its restart."""
     history: RestartHistory = attrs.field(init=False)
     """The restarts that still count."""
     queue: deque[Message] = attrs.field(factory=deque["Message"], init=False)
@@ -124,6 +128,10 @@ class Loop(Parking, ABC):
     @abstractmethod
     def end(self) -> None:
         """Fail the requests that are left: the supervisor's own incarnation is over."""
+
+    def awaits(self, child: Child) -> bool:
+        """Whether *child* is among those that will be started together with one that waits for its restart."""
+        return any(child.name in group for group in self.waiting_group.values())
 
     def post(self, message: Message) -> None:
         """Put *message* into the queue."""

@@ -117,9 +117,10 @@ class ChildRestarts:
 def shared_intensity(plan: Supervisor, default: Intensity) -> Intensity | None:
     """The intensity that all children of *plan* share; None if their restarts do not count against the supervisor.
 
-    *default* applies only where each restart is immediate and no child has a budget of its own, as in OTP.
+    *default* applies only where each restart is immediate and no child has a budget of its own, as in OTP. A back-off of 0 never waits.
     """
-    if plan.intensity is None and (plan.backoff is not None or plan.child_intensity is not None):
+    waits = plan.backoff is not None and plan.backoff.base > 0
+    if plan.intensity is None and (waits or plan.child_intensity is not None):
         return None
     return plan.intensity or default
 
@@ -261,7 +262,7 @@ def ends_supervisor(rule: AutoShutdown, ended: str, significant: Mapping[str, Ch
 
 def delay_before(backoff: Backoff | None, in_a_row: int, chance: float) -> float:
     """The seconds to wait before the latest of so many restarts *in_a_row*. *chance*, in [0, 1), decides the jitter."""
-    if backoff is None:
+    if backoff is None or backoff.base == 0:  # and however often: a factor that overflows would make it the cap
         return 0.0
     try:
         full = min(backoff.cap, backoff.base * backoff.factor ** max(0, in_a_row - 1))

@@ -59,6 +59,9 @@ class Runtime:
     """The number of exits that were not orderly."""
     interrupt: Callable[[BaseException], None] = attrs.field(init=False, repr=False)
     """Called with a KeyboardInterrupt or SystemExit that was raised inside a child: stops the whole system."""
+    ending: Callable[[Any, BaseException | None], None] = attrs.field(init=False, repr=False)
+    """Called with the incarnation of each supervisor that begins to stop by itself, before it stops its children, and with the error
+    if its start failed."""
     deadlines: Deadlines = attrs.field(factory=Deadlines)
     activity: Activity = attrs.field(factory=Activity)
     committer: Committer | None = attrs.field(default=None, repr=False)
@@ -70,7 +73,7 @@ class Runtime:
     forked: bool = attrs.field(default=False, init=False)
     """Whether this is the copy in a forked process. Then `closed` is true as well."""
     stopping: Stopping | None = attrs.field(default=None, init=False)
-    """The times of the stop; None until the whole system is asked to stop."""
+    """The times of the stop; None until the whole system is asked to stop, or begins to end by itself."""
     forced: str | None = attrs.field(default=None, init=False)
     """Why all that still runs is cancelled; None until a stop is forced."""
     resting: Parking = attrs.field(factory=Parking, init=False, repr=False)

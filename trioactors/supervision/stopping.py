@@ -19,6 +19,8 @@ __all__ = ["Stopping", "drain_end", "longest_drain", "whole_stop"]
 class Stopping:
     """The times of the stop of a whole system, on Trio's clock."""
 
+    began: float
+    """When it began."""
     drain_until: float | None
     """When the drain of the system ends; None if the system is not drained."""
     latest: float
@@ -39,7 +41,7 @@ def whole_stop(now: float, drain: float, *, stop_timeout: float, grace: float) -
     """The times of a stop that begins *now* and drains the system for *drain* seconds at most; 0 does not drain it."""
     latest = now + longest_drain(stop_timeout, grace)
     until = min(now + drain, latest) if drain > 0 else None
-    return Stopping(drain_until=until, latest=latest, forced_at=now + stop_timeout)
+    return Stopping(began=now, drain_until=until, latest=latest, forced_at=now + stop_timeout)
 
 
 def drain_end(now: float, own: float | None, stopping: Stopping | None, longest: float) -> float | None:

@@ -14,7 +14,7 @@ been handled already, and is dropped.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Final, assert_never, cast
 
@@ -156,10 +156,13 @@ class SupervisorLoop(Launcher):
             await self._loop()
         except StopRequested:
             pass
-        except StartFailed:
+        except StartFailed as failed:
+            self.child.runtime.ending(self.incarnation, failed)
             await self._stop_all()  # noqa: ASYNC120 - if the supervisor is killed meanwhile, the parent must see that instead
             raise
         self.set_busy()
+        if self.incarnation.asked is None:
+            self.child.runtime.ending(self.incarnation, None)
         await self._stop_all()
         if self.child.gave_up is not None and self.plan.give_up is GiveUp.CRASH:
             raise self.child.gave_up
@@ -292,7 +295,7 @@ class SupervisorLoop(Launcher):
         if delay > 0:
             child.status = ChildStatus.RESTARTING
             child.restart_at = now + delay
-            self.waiting_group[child] = group
+            self.waiting_group[child] = dict.fromkeys(group)
             continuation = ContinueRestart(child, group, counts=False, reason=reason)
             self._backoffs[child] = self.child.runtime.deadlines.at(now + delay, partial(self._backoff_over, continuation))
         else:
@@ -312,7 +315,7 @@ class SupervisorLoop(Launcher):
         if running and child.spec.restart is Restart.TEMPORARY:
             self.child.forget_child(child)
 
-    async def restart_group(self, group: tuple[str, ...]) -> None:
+    async def restart_group(self, group: Iterable[str]) -> None:
         """Start the children of *group* that are down, in order. If one fails, the rest waits, and a retry is queued last."""
         for name in group:
             child = self.child.children.get(name)
@@ -321,7 +324,7 @@ class SupervisorLoop(Launcher):
             incarnation = child.current
             if incarnation is not None and incarnation.ended is not None and not incarnation.ignored:
                 child.status = ChildStatus.RESTARTING
-                self.waiting_group[child] = group
+                self.waiting_group[child] = dict.fromkeys(group)
                 self.post(ContinueRestart(child, (), counts=True, reason=incarnation.ended))
                 return
 

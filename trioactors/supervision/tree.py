@@ -20,12 +20,26 @@ from trioactors.supervision.restarts import ChildStatus
 from trioactors.supervision.specs import INTERNAL, ChildSpec, Strategy, Supervisor
 from trioactors.supervision.wait_graph import Node
 
-__all__ = ["MakeChild", "SupervisorChild", "keeps_children"]
+__all__ = ["MakeChild", "SupervisorChild", "keeps_children", "status_of"]
 
 
 def keeps_children(supervisor: SupervisorChild) -> bool:
     """Whether children started at run time survive a restart of *supervisor*. Only those of `system.start` do."""
     return supervisor.plan.strategy is Strategy.DYNAMIC and supervisor.name.startswith(INTERNAL)
+
+
+def status_of(child: Child) -> ChildStatus:
+    """The status of *child* as it is shown: *restarting* also during a start that is part of a restart, and while it waits with its group.
+
+    Who waits with its group is down to the rules. It can be started by hand, and if the store fails meanwhile, the root starts it anew.
+    """
+    loop = child.parent.loop if isinstance(child.parent, SupervisorChild) else None
+    if loop is None:
+        return child.status
+    in_restart = (child.status is ChildStatus.STARTING and loop.restarting is child) or (
+        child.status is ChildStatus.UNDEFINED and loop.awaits(child)
+    )
+    return ChildStatus.RESTARTING if in_restart else child.status
 
 
 class MakeChild(Protocol):
@@ -81,6 +95,8 @@ class SupervisorChild(Child):
         """Remove *child* for good, and free its name."""
         if self.is_child(child):
             del self.children[child.name]
+        if child.status is ChildStatus.FAILED:  # it waits for nobody any more
+            child.status = ChildStatus.UNDEFINED
         child.forget()
 
     # --- as a child ---

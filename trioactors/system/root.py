@@ -4,6 +4,7 @@ The tree runs in one task of a nursery that `open_system` opens, inside a *shiel
 cancel all children at once and in random order. The body of the block is not shielded. Whatever ends the body (its last line, an error, a
 cancellation, Ctrl-C), the root is asked to stop, and the block is left when the ordered stop is done. If that takes longer than
 `Settings.stop_timeout`, or `ta.run` gets a second signal, the stop is *forced*: all children are cancelled at once, except the store.
+A tree can also end by itself. Then that time begins when its top begins to stop, which is long before the root learns of its exit.
 
     root (internal)          exits when the tree or dynamic does
     ├── store                if the system has one: `committer.py`
@@ -19,6 +20,7 @@ restarted.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
@@ -28,16 +30,18 @@ import trio
 from trioactors.environment.forks import in_forked_children
 from trioactors.errors import StartFailed, StoreError, TrioactorsError
 from trioactors.errors.exits import SHUTDOWN, Exit
+from trioactors.errors.lists import listed
 from trioactors.messaging.mailbox import Refusal, is_over
 from trioactors.persistence.committer import STORE
+from trioactors.scheduling.deadlines import Alarm
 from trioactors.settings import Backoff, Intensity
-from trioactors.supervision.child import Incarnation
+from trioactors.supervision.child import Child, Incarnation
 from trioactors.supervision.draining import ask_supervisors, cut_by_force, in_start_order
 from trioactors.supervision.lifecycle import run_incarnation
 from trioactors.supervision.registry import Registry
 from trioactors.supervision.runtime import Runtime
-from trioactors.supervision.specs import INTERNAL, AutoShutdown, Restart, Strategy, Supervisor, child
-from trioactors.supervision.stopping import whole_stop
+from trioactors.supervision.specs import INTERNAL, AutoShutdown, GiveUp, Restart, Strategy, Supervisor, child
+from trioactors.supervision.stopping import Stopping, whole_stop
 from trioactors.supervision.supervisor import supervise
 from trioactors.supervision.tree import MakeChild, SupervisorChild
 from trioactors.system.draining import drain_system
@@ -56,8 +60,15 @@ _log = logging.getLogger("trioactors")
 class _RootChild(SupervisorChild):
     """The internal supervisor at the top. It has no parent."""
 
+    up: Callable[[Child], None] = attrs.field(kw_only=True)
+    """Called with each of its children that is ready."""
     over: trio.Event = attrs.field(factory=trio.Event, init=False)
     """Set when it has exited."""
+
+    def child_ready(self, child: Child, incarnation: Incarnation) -> None:
+        """Note that the tree, the store or the dynamic supervisor is ready."""
+        self.up(child)
+        super().child_ready(child, incarnation)
 
     def end(self, incarnation: Incarnation, reason: Exit) -> Incarnation | None:
         """Record the exit. The system is over."""
@@ -89,7 +100,16 @@ class Root:
         """The names of all children of the system."""
         self._settled = trio.Event()
         """Set when the tree runs, or has failed to start."""
-        self._child = _RootChild(_ROOT, spec, runtime, None, supervise, make_child=make_child, registry=self.registry)
+        self._ends_with: Incarnation | None = None
+        """The supervisor that began to stop by itself, and with which the system ends."""
+        self._failed_start: BaseException | None = None
+        """Why it could not start. If the stop is forced meanwhile, the exits of the supervisors above it no longer say it."""
+        self._alarm: Alarm | None = None
+        """Forces the stop."""
+        runtime.ending = self._ending
+        self._child = _RootChild(
+            _ROOT, spec, runtime, None, supervise, make_child=make_child, registry=self.registry, up=self._up_again
+        )
         self._child.watchers = [self._up]
         self.registry.register(self._child)
         self._incarnation = self._child.new_incarnation()
@@ -142,7 +162,7 @@ class Root:
         """Wait until the tree runs. Raises the `StartFailed` that names the child, or the store's own error if it cannot be opened."""
         await self._settled.wait()
         ended = self._child.last_exit
-        error: BaseException | None = None if ended is None else ended.error
+        error = self._failed_start if ended is None or ended.error is None else ended.error
         while isinstance(error, StartFailed) and isinstance(error.__cause__, StartFailed):
             error = error.__cause__
         if isinstance(error, StartFailed) and isinstance(error.__cause__, StoreError):
@@ -154,20 +174,18 @@ class Root:
 
     async def stop(self, drain: float = 0.0) -> None:
         """Drain the tree for up to *drain* seconds, stop it in order, and wait until it has exited. `Settings.stop_timeout` bounds all."""
-        settings, deadlines = self._runtime.settings, self._runtime.deadlines
-        limit = settings.stop_timeout
         with trio.CancelScope(shield=True):
-            stopping = whole_stop(self._runtime.now(), drain, stop_timeout=limit, grace=settings.grace)
-            alarm = deadlines.at(stopping.forced_at, partial(self.force, f"the stop took longer than stop_timeout ({limit:g} s)"))
+            self._ends_with = None  # whatever becomes of it
             if self._incarnation.ended is None:
-                self._runtime.stopping = stopping
+                stopping = self._begin_stop(drain)
                 if stopping.drain_until is not None:
                     await drain_system(self._child, stopping.drain_until)
             self._child.leaving = True
             if self._incarnation.ended is None:
                 self._child.request_stop(self._incarnation, SHUTDOWN)
             await self._child.over.wait()
-            alarm.cancel()
+            if self._alarm is not None:
+                self._alarm.cancel()
         self._runtime.closed = True
         self._runtime.lag.close()
         if self._runtime.history is not None:
@@ -175,6 +193,39 @@ class Root:
         self._child.forget()
         self.registry.release(self._child)
         self.registry.close()
+
+    def _begin_stop(self, drain: float = 0.0) -> Stopping:
+        """Set the times of the stop, which begins now, or began when the tree began to end by itself."""
+        runtime, settings = self._runtime, self._runtime.settings
+        limit, began = settings.stop_timeout, runtime.stopping.began if runtime.stopping is not None else runtime.now()
+        stopping = runtime.stopping = whole_stop(began, drain, stop_timeout=limit, grace=settings.grace)
+        if self._alarm is None:
+            late = f"the stop took longer than stop_timeout ({limit:g} s)"
+            self._alarm = runtime.deadlines.at(stopping.forced_at, partial(self.force, late))
+        return stopping
+
+    def _ending(self, incarnation: Incarnation, failed_start: BaseException | None) -> None:
+        """Begin the stop, if the system ends with this supervisor, which begins to stop by itself."""
+        if self._ends_with is None and self._ends_system(incarnation):
+            self._ends_with, self._failed_start = incarnation, failed_start
+            self._begin_stop()
+
+    def _ends_system(self, incarnation: Incarnation) -> bool:
+        child = incarnation.child
+        if not incarnation.ready:  # its start failed, and so do those of all supervisors that are starting it
+            above = child.parent
+            while isinstance(above, SupervisorChild) and above.current is not None and not above.current.ready:
+                above = above.parent
+            return above is None
+        if isinstance(child, SupervisorChild) and child.gave_up is not None and child.plan.give_up is GiveUp.CRASH:
+            return child.parent is None or (child.parent is self._child and self._runtime.committer is None)
+        return child.parent is None or child.parent is self._child
+
+    def _up_again(self, child: Child) -> None:
+        """Note that *child* runs. If the system was to end with it, it goes on: the store failed meanwhile, and all was restarted."""
+        if self._ends_with is not None and self._alarm is not None and child is self._ends_with.child:
+            self._alarm.cancel()
+            self._ends_with = self._alarm = self._runtime.stopping = None
 
     def force(self, why: str) -> None:
         """End the stop at once: cancel everything that runs, but the store, whose commits are still done. Does nothing if all is over."""
@@ -186,7 +237,7 @@ class Root:
         children = [child for child in in_start_order(self._child) if cut_by_force(child)]
         running = [child.current for child in children if child.current is not None and child.current.ended is None]
         names = tuple(incarnation.child.name for incarnation in running)
-        _log.warning("the stop is forced: %s. Cancelled: %s", why, ", ".join(names[:10]) or "nothing")
+        _log.warning("the stop is forced: %s. Cancelled: %s", why, listed(names, 10, none="nothing"))
         runtime.observers.emit(StopForced(time=runtime.now(), child=_ROOT, reason=why, running=names))
         ask_supervisors(self._child)
         for incarnation in running:

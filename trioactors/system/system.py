@@ -13,6 +13,7 @@ from trioactors.environment.environment import Environment
 from trioactors.environment.forks import LeftBehind, in_forked_children
 from trioactors.errors import CallTimeout, SpecError, UsageError, WrongClass
 from trioactors.errors.exits import ExitKind, ExitKindWord
+from trioactors.errors.lists import listed
 from trioactors.messaging.ledger import DeadLetter, Ledger
 from trioactors.messaging.mailbox import ledger_of
 from trioactors.settings import choice, seconds
@@ -223,7 +224,7 @@ class System(SystemView):
                 await self._runtime.activity.idle()
             return
         busy = [repr(found) for found in self._root.registry.children() if found.busy]
-        raise CallTimeout(f"still busy after {limit:g} s: {', '.join(busy[:10])}", begun=True, inherited=False)
+        raise CallTimeout(f"still busy after {limit:g} s: {listed(busy, 10)}", begun=True, inherited=False)
 
     async def wait_stopped(self) -> None:
         """Wait until the tree has exited by itself. For a program that consists of its tree only; the caller sets the deadline."""

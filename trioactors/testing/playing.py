@@ -21,6 +21,7 @@ from trio.testing import MockClock, active_thread_count
 
 from trioactors.errors import UsageError
 from trioactors.errors.exits import is_group, leaves
+from trioactors.errors.lists import listed
 from trioactors.testing.clocks import ThreadGuard
 from trioactors.testing.schedules import Chooser, Playback, Policy, Recording, Tape, chooser, policy_of
 from trioactors.testing.scheduling import Schedule, scheduled
@@ -121,8 +122,7 @@ def who_waits() -> str:
     """List the tasks of the running program and where each of them waits."""
     root = trio.lowlevel.current_root_task()
     lines = sorted(f"{task.name}: {_where(task)}" for task in _descendants(root)) if root is not None else []
-    shown = lines if len(lines) <= _SHOWN else [*lines[:_SHOWN], f"and {len(lines) - _SHOWN} more"]
-    return "\n  ".join(["Its tasks:", *shown])
+    return "Its tasks:\n  " + listed(lines, _SHOWN, separator="\n  ", none="")
 
 
 def _descendants(task: trio.lowlevel.Task) -> Iterator[trio.lowlevel.Task]:

@@ -13,14 +13,15 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import attrs
 
 from trioactors.environment.environment import Environment
-from trioactors.errors import StoreError, StoreUnavailable
+from trioactors.errors import SpecError, StoreUnavailable
 from trioactors.persistence.committer import fresh
 from trioactors.persistence.store import SCAN_LIMIT, Answer, Batch, Committed, Corrupt, Found, Key, Record, Space, Store, Write
+from trioactors.settings import choice, count, flag, of_class
 from trioactors.testing.contract_commits import CommitContract
 from trioactors.testing.contract_files import FilesContract
 from trioactors.testing.contract_life import LifeContract
@@ -52,26 +53,50 @@ class Operation(enum.Enum):
     ANY = "any"
 
 
+def _operation(value: Operation | str) -> Operation:
+    return choice(value, Operation, "Fault: operation")
+
+
 @attrs.frozen(kw_only=True)
 class Fault:
-    """A fault at the nth operation of a kind."""
+    """A fault at the nth operation of a kind. Raises `SpecError` if it could never happen."""
 
     at: int
     """Which one: operations of this kind are counted from one, from the making of the `FaultyStore` and over all its openings. A commit
     that stores nothing (a message that changed no state) is no operation; commits at the same time can be one, a group."""
 
-    operation: Operation = Operation.COMMIT
+    operation: Operation = attrs.field(default=Operation.COMMIT, converter=_operation)
     wait: Callable[[], object] | None = None
     """Called before the operation; it may block."""
 
-    before: StoreError | None = None
-    """Raised instead of the operation."""
+    before: Exception | None = None
+    """Raised instead of the operation: the error of a store, such as `ta.StoreFull("no room")`, or any other for a bug of the store."""
 
-    after: StoreError | None = None
+    after: Exception | None = None
     """Raised after the operation."""
 
     forget: bool = False
     """From here on commits are acknowledged without a sync: a power cut loses them."""
+
+    def __attrs_post_init__(self) -> None:
+        """Check the options."""
+        count(self.at, "Fault: at", least=1)
+        flag(self.forget, "Fault: forget")
+        if self.wait is not None and not callable(self.wait):
+            raise SpecError(f"Fault: wait={self.wait!r:.80} must be a function that is called before the operation")
+        for option, error in (("before", self.before), ("after", self.after)):
+            given: Any = error
+            if given is not None and not isinstance(given, Exception):
+                known = "ta.StoreUnavailable, StoreFull, StorePoisoned, StoreCorrupt, StoreLocked"
+                raise SpecError(f"Fault: {option}={given!r:.80} must be an error, made with its text; those of stores are {known}")
+        if self.before is not None and self.after is not None:
+            raise SpecError("Fault: after= could never be raised: with before=, the operation does not take place. Make two faults")
+        if self.wait is None and self.before is None and self.after is None and not self.forget:
+            raise SpecError("Fault: it would do nothing; give at least one of wait=, before=, after= and forget=True")
+
+
+def _checked(faults: Sequence[Fault]) -> tuple[Fault, ...]:
+    return tuple(of_class(fault, Fault, "fault", "Fault(at=1, before=ta.StoreFull('no room'))") for fault in faults)
 
 
 class FaultyStore:
@@ -79,12 +104,17 @@ class FaultyStore:
 
         store = FaultyStore(store_at("memory:"), Fault(at=3, before=StoreUnavailable("down")))
 
-    Without faults it does what the inner store does.
+    Without faults it does what the inner store does. Raises `SpecError` if *inner* is no store, or a fault no `Fault`.
     """
 
     def __init__(self, inner: Store, *faults: Fault, blocking: bool | None = None) -> None:
+        given: Any = inner
+        if isinstance(given, type) or not hasattr(given, "commit"):
+            raise SpecError(f"FaultyStore takes a store first, such as store_at('memory:'), not {given!r:.80}")
+        if blocking is not None:
+            flag(blocking, "FaultyStore: blocking")
         self._inner = inner
-        self._faults = faults
+        self._faults = _checked(faults)
         self._blocking = blocking
         self._counts = dict.fromkeys(Operation, 0)
         self._undo: list[Write] | None = None
@@ -99,11 +129,11 @@ class FaultyStore:
 
     def count(self, operation: Operation) -> int:
         """The number of these operations so far."""
-        return self._counts[operation]
+        return self._counts[choice(operation, Operation, "count: operation")]
 
     def plan(self, *faults: Fault) -> None:
         """Add *faults*, counted from now."""
-        self._faults += tuple(attrs.evolve(fault, at=fault.at + self._counts[fault.operation]) for fault in faults)
+        self._faults += tuple(attrs.evolve(fault, at=fault.at + self._counts[fault.operation]) for fault in _checked(faults))
 
     def open(self, environment: Environment) -> None:
         """Open the inner store."""

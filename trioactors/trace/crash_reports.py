@@ -119,4 +119,9 @@ def shown(envelope: Shown) -> str:
 def _cancellations(error: BaseException | None) -> list[str]:
     """The source, task and reason of each cancellation in *error*, as recorded by Trio."""
     found = [leaf for leaf in leaves(error) if isinstance(leaf, trio.Cancelled)] if error is not None else []
-    return [f"{leaf.source} by {leaf.source_task}: {leaf.reason}" for leaf in found[:5]]
+    told = [f"{leaf.source} by {leaf.source_task}: {leaf.reason}" for leaf in found]
+    return told if len(told) <= _CANCELLATIONS else [*told[:_CANCELLATIONS], f"and {len(told) - _CANCELLATIONS} more"]
+
+
+_CANCELLATIONS = 5
+"""The most cancellations of one exit that are told."""

@@ -101,7 +101,10 @@ def _lines(error: BaseException, seen: set[int], depth: int) -> Iterator[str]:
     name = type(error).__qualname__
     said = described(error)
     yield said if said.startswith(f"{name}(") else f"{name}: {said}"
-    yield from (f"{note!s:.{_MESSAGE}}" for note in getattr(error, "__notes__", ())[:_CHAIN])
+    notes = getattr(error, "__notes__", ())
+    yield from (f"{note!s:.{_MESSAGE}}" for note in notes[:_CHAIN])
+    if len(notes) > _CHAIN:
+        yield f"and {len(notes) - _CHAIN} notes more"
     parts = grouped(error)
     for part in parts[:_CHAIN] if depth < _CHAIN else ():
         yield from (f"  | {line}" for line in "\n".join(_lines(part, seen, depth + 1)).splitlines())

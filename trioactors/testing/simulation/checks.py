@@ -95,7 +95,8 @@ def _supervisors(tree: Supervisor | None) -> Iterator[Supervisor]:
 
 def _shared(supervisor: Supervisor, default: Intensity) -> Intensity | None:
     """The intensity that its children share: that of OTP, unless it has back-off or a budget for each child, and no other."""
-    beyond_otp = supervisor.backoff is not None or supervisor.child_intensity is not None
+    waits = supervisor.backoff is not None and supervisor.backoff.base > 0
+    beyond_otp = waits or supervisor.child_intensity is not None
     return supervisor.intensity or (None if beyond_otp else default)
 
 

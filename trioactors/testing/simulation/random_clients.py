@@ -21,6 +21,7 @@ import trio
 
 from trioactors.actors.actor import Actor
 from trioactors.errors import UsageError
+from trioactors.errors.lists import listed
 from trioactors.messaging.definitions import HandlerSpec
 from trioactors.messaging.handlers import Handler
 from trioactors.settings import choice
@@ -190,7 +191,7 @@ def _meant(use: Use, found: Mapping[str, type[Actor[Any]]]) -> list[tuple[str, t
     meant = [(name, kind) for name, kind in fitting.items() if not use.names or name in use.names]
     missing = set(use.names) - fitting.keys()
     if missing or not meant:
-        known = ", ".join(f"{name} ({kind.__name__})" for name, kind in found.items()) or "none"
+        known = listed(f"{name} ({kind.__name__})" for name, kind in found.items())
         raise UsageError(
             f"RandomClients({use}): the tree has no such actor{''.join(f' named {name!r}' for name in sorted(missing)[:1])}. Its actors "
             f'with names: {known}. If one is started later, give its class and its name: Use(Kind, names=["name"], handlers=[...])'
