@@ -2,7 +2,7 @@
 
     nox                 what a contributor runs before a commit: under five minutes on two cores (the sessions with a star in `nox -l`)
     nox -s labs         what takes longer: the suite with coverage on every supported Python, the crash lab, 10,000 simulations,
-                        5,000 random applications, the browser, the soak, the wheel
+                        the browser, the soak, the wheel
     nox -s debian       the suite on the newest two Pythons, from Debian's packages
     nox -s fast         while you work: the tests, those that failed last time first
 
@@ -93,7 +93,6 @@ LABS = (
     "browser",
     "crashlab",
     "sim",
-    "applications",
     "soak",
     "build",
 )

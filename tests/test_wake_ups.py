@@ -34,6 +34,15 @@ class Tiny(ta.Actor[None], mailbox=1):
         self.context.cancel("tick")
 
 
+async def pause(tiny: Tiny) -> None:
+    """Pause the actor, unless somebody resumes it meanwhile."""
+    try:
+        await ta.pause(tiny)
+    except ta.UsageError as error:
+        if "somebody resumed it" not in str(error):
+            raise
+
+
 async def act(what: str, at: float, tiny: Tiny) -> None:
     await trio.sleep(at)
     do = {
@@ -42,7 +51,7 @@ async def act(what: str, at: float, tiny: Tiny) -> None:
         "leave": partial(tiny.work, 0.5),
         "tick": partial(tiny.tick, 1.0),
         "untick": partial(tiny.untick, 1.0),
-        "pause": partial(ta.pause, tiny),
+        "pause": partial(pause, tiny),
         "resume": partial(ta.resume, tiny),
     }
     with suppress(ta.DeliveryError), trio.move_on_after(0.5 if what == "leave" else 100):

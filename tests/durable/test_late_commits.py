@@ -95,7 +95,7 @@ async def test_a_late_commit_of_the_last_incarnation_teaches_the_next_one_nothin
     crash(keeper)
     await trio.sleep(3)
     await callers.now("first", keeper.write.within(1), "first")
-    assert ta.info(keeper).status is ta.ChildStatus.STARTING  # it waits for the commit of the last incarnation
+    assert ta.info(keeper).status is ta.ChildStatus.RESTARTING  # it waits for the commit of the last incarnation
     disk.release()
     await wait_all_tasks_blocked()
 

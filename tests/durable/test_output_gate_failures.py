@@ -220,7 +220,7 @@ async def test_what_was_handled_is_committed_although_its_actor_ends(
     end(keeper)
     await callers.now("read", keeper.read)
     assert callers.news() == {}
-    assert ta.info(keeper).status is ta.ChildStatus.STARTING  # it waits for the commits of its last life
+    assert ta.info(keeper).status is ta.ChildStatus.RESTARTING  # it waits for the commits of its last life
 
     disk.release()
     await restarted(keeper, after=1)

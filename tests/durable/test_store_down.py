@@ -144,7 +144,7 @@ async def test_an_actor_that_crashes_meanwhile_waits_for_the_store_with_its_rest
         await callers.now("write", clerk.write, "lost")
         crash(keeper)
         await trio.sleep(4)
-        assert ta.info(keeper).status is ta.ChildStatus.STARTING
+        assert ta.info(keeper).status is ta.ChildStatus.RESTARTING
         assert ta.info(keeper).incarnation == 2
     await restarted(keeper, after=2)
 
