@@ -717,4 +717,7 @@ async def test_stop_requested_needs_a_drain(autojump_clock: MockClock, diary: An
 
     [crash] = recorder.of(ta.ChildExited)[:1]
     assert isinstance(crash.reason.error, ta.UsageError)
-    assert str(crash.reason.error) == "stop_requested(): serve has no drain= and is never told; declare it as ta.child(..., drain=10.0)"
+    assert (
+        str(crash.reason.error)
+        == "stop_requested(): serve has no drain= and is never told; declare it as ta.child(..., drain=10.0)"
+    )
