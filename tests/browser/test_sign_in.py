@@ -31,6 +31,7 @@ def test_a_link_is_opened_with_the_keyboard_by_one_press_of_enter(
 ) -> None:
     page = new_context().new_page()
     page.goto(application.link)
+    expect(page.get_by_role("button", name="Sign in")).to_be_focused()  # the browser does that when it draws the page
 
     page.keyboard.press("Enter")
 
